@@ -1,0 +1,81 @@
+# Every target sets itself up: a virtual environment in .venv from the lock, once, without root.
+
+PYTHON ?= python3
+SETUP := .venv/.complete
+RUN := .venv/bin/sparq
+PYTEST := .venv/bin/pytest -n auto --dist worksteal
+
+# Options of the configuration, given as make variables.
+flag = $(if $(filter-out 0 1,$($1)),$(error $1 must be 0 or 1, not $($1)),$(if $($1),$(if $(filter 1,$($1)),--$2,--no-$2)))
+option = $(if $($1),--$2 "$($1)")
+CONFIGURATION = $(call option,PRESET,preset) $(call option,CONFIG,config) $(call option,TOP,top) \
+	$(call option,ROWS,rows) $(call option,COLS,cols) $(call option,PE,pe) \
+	$(call option,FORMAT,format) $(call flag,ROUNDING,rounding) $(call flag,VSPARQ,vsparq) \
+	$(call option,WEIGHT_BITS,weight-bits) $(call option,ACC_BITS,acc-bits)
+JSON_FILE = $(call option,JSON,json)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup verilog simulate test test-full demo bench figures train lint format lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "Options of verilog and simulate, with their defaults (sparq verilog --help explains each):"
+	@echo "  TOP=array ROWS=16 COLS=16 PE=sparq FORMAT=5opt ROUNDING=1 VSPARQ=1 WEIGHT_BITS=8 ACC_BITS=32"
+	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file"
+
+setup: $(SETUP) ## Create .venv from the lock (every other target does it by itself)
+
+$(SETUP): pyproject.toml requirements.lock
+	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON): install Python 3.11 or newer (Debian: apt install python3 python3-venv), or set PYTHON" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1): Python 3.11 or newer is needed; set PYTHON to one" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module: install it (Debian: apt install python3-venv)" >&2; exit 1; }
+	@command -v "$${CXX:-c++}" >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null || { echo "no C++ compiler: install one (Debian: apt install g++; macOS: xcode-select --install), or set CXX" >&2; exit 1; }
+	@echo "Setting up .venv"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+verilog: $(SETUP) ## Emit Verilog and its JSON sidecar into build/verilog
+	@$(RUN) verilog $(CONFIGURATION) $(call option,OUTPUT,output) $(JSON_FILE)
+
+simulate: $(SETUP) ## Run random tiles through the emitted array under Verilator, against golden
+	@$(RUN) simulate $(CONFIGURATION) $(call option,TILES,tiles) $(call option,SEED,seed) $(JSON_FILE)
+
+test: $(SETUP) ## Run the tests of the developer loop (SIM=icarus, SEED=n, WAVES=1, TESTS="-k encoder")
+	@$(PYTEST) -m "not full" $(TESTS)
+
+test-full: $(SETUP) ## Run all tests, the long sweep among them
+	@$(PYTEST) $(TESTS)
+
+demo: $(SETUP) ## Take real images through the RTL of both arrays, bit for bit
+	@$(RUN) demo $(call option,IMAGES,images) $(call option,FORMAT,format) $(JSON_FILE)
+
+bench: $(SETUP) ## Time the golden products and the emission of large arrays
+	@$(RUN) bench $(JSON_FILE)
+
+figures: $(SETUP) ## Draw the pictures of the README
+	@.venv/bin/python -m gen.figures
+
+train: $(SETUP) ## Retrain the network of the demo and compare its weights with the shipped ones
+	@.venv/bin/python -m networks.train_mnist --check
+
+lint: $(SETUP) ## Check formatting, lint and types
+	@.venv/bin/ruff format --check --quiet . || { echo "not formatted: run make format" >&2; exit 1; }
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy
+
+format: $(SETUP) ## Format the Python files
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --quiet --fix .
+
+lock: ## Pin the newest versions of the dependencies in requirements.lock
+	@$(PYTHON) -m venv build/lock
+	@build/lock/bin/python -m pip install --quiet uv
+	@build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+		--output-file requirements.lock pyproject.toml
+
+clean: ## Remove what was built (not .venv)
+	@rm -rf build

@@ -1,0 +1,153 @@
+"""What to generate: one validated, frozen description."""
+
+import hashlib
+import json
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from golden.format import ACTIVATION_MAX, NAMED_FORMATS, SparqFormat, named_format
+from hdl.pe import PROCESSING_ELEMENTS
+
+TOPS = ("array", "pe", "encoder")
+MAX_SIDE = 256
+WEIGHT_BITS = range(2, 9)
+MAX_ACC_BITS = 64
+PAIR_BITS = 9
+"""Bits that two full-scale activations add to a weight's: their sum is below 2**9."""
+
+
+class ConfigurationError(ValueError):
+    """One line that names the offending value and what is allowed."""
+
+
+def _option(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """A configuration of the generator; every field has a default, and its help in ``metadata``.
+
+    Raises :class:`ConfigurationError` for any value that is not allowed.
+    """
+
+    top: str = _option("array", f"What to emit: {', '.join(TOPS)}.")
+    rows: int = _option(16, f"Rows of the array, 1 to {MAX_SIDE}.")
+    cols: int = _option(16, f"Columns of the array, 1 to {MAX_SIDE}.")
+    pe: str = _option("sparq", f"Processing element: {', '.join(PROCESSING_ELEMENTS)}.")
+    format: str = _option("5opt", f"Window format of sparq: {', '.join(NAMED_FORMATS)}.")
+    rounding: bool = _option(True, "Round activations half to even, or trim them.")
+    vsparq: bool = _option(True, "Let a zero lend its lane to its partner, or not.")
+    weight_bits: int = _option(8, "Width of the signed weights, 2 to 8.")
+    acc_bits: int = _option(32, f"Width of the accumulators, weight bits + 9 to {MAX_ACC_BITS}.")
+
+    def __post_init__(self) -> None:
+        _check_choice("top", self.top, TOPS)
+        _check_integer("rows", self.rows, 1, MAX_SIDE)
+        _check_integer("cols", self.cols, 1, MAX_SIDE)
+        _check_choice("pe", self.pe, PROCESSING_ELEMENTS)
+        _check_choice("format", self.format, NAMED_FORMATS)
+        _check_flag("rounding", self.rounding)
+        _check_flag("vsparq", self.vsparq)
+        _check_integer("weight_bits", self.weight_bits, WEIGHT_BITS[0], WEIGHT_BITS[-1])
+        # One slice of two full-scale products must fit.
+        _check_integer("acc_bits", self.acc_bits, self.weight_bits + PAIR_BITS, MAX_ACC_BITS)
+        if self.top == "encoder" and self.pe != "sparq":
+            raise ConfigurationError(f"pe must be sparq where top is encoder, not {self.pe!r}")
+
+    @classmethod
+    def from_options(cls, **options: Any) -> "Configuration":
+        """The configuration with these fields, the defaults for the rest.
+
+        Raises :class:`ConfigurationError` for names that are not fields.
+        """
+        allowed = [item.name for item in fields(cls)]
+        for name in options:
+            if name not in allowed:
+                raise ConfigurationError(
+                    f"unknown key {name!r}; allowed are {', '.join(sorted(allowed))}"
+                )
+        return cls(**options)
+
+    @property
+    def sparq_format(self) -> SparqFormat:
+        """The window format that ``format``, ``rounding`` and ``vsparq`` name."""
+        return named_format(self.format, self.rounding, self.vsparq)
+
+    @property
+    def name(self) -> str:
+        """Name of the top module and of the files, different for different hardware."""
+        parts = [f"{self.top}_{self.rows}x{self.cols}" if self.top == "array" else self.top]
+        if self.pe == "sparq":
+            parts.append(f"sparq_{self.format}")
+            parts.extend([] if self.rounding else ["trim"])
+            parts.extend([] if self.vsparq else ["novsparq"])
+        else:
+            parts.append(f"mac_{self.pe}")
+        if self.top != "encoder":
+            parts.append(f"w{self.weight_bits}_acc{self.acc_bits}")
+        return "_".join(parts)
+
+    @property
+    def canonical(self) -> dict[str, Any]:
+        """The fields as plain data, ``None`` for those that do not matter to the hardware."""
+        ignored: list[str] = []
+        if self.top != "array":
+            ignored += ["rows", "cols"]
+        if self.top == "encoder":
+            ignored += ["weight_bits", "acc_bits"]
+        if self.pe != "sparq":
+            ignored += ["format", "rounding", "vsparq"]
+        return asdict(self) | dict.fromkeys(ignored)
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hexadecimal digits that identify the hardware."""
+        text = json.dumps(self.canonical, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def max_reduction(self) -> int:
+        """The longest reduction K that cannot overflow the accumulator, whatever the data."""
+        largest_product = ACTIVATION_MAX << (self.weight_bits - 1)
+        return int(((1 << (self.acc_bits - 1)) - 1) // largest_product)
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {"rows": 2, "cols": 3},
+    **{f"{side}x{side}": {"rows": side, "cols": side} for side in (8, 16, 32, 64, 128, 256)},
+}
+"""Named starting points: what they set, the rest being the defaults."""
+
+
+def load_preset(name: str) -> dict[str, Any]:
+    """The options of the preset of that name."""
+    _check_choice("preset", name, PRESETS)
+    return PRESETS[name]
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """The options in a TOML file, whose keys are the fields of :class:`Configuration`."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not a TOML file: {error}") from None
+
+
+def _check_integer(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ConfigurationError(f"{name} must be an integer from {low} to {high}, not {value}")
+
+
+def _check_choice(name: str, value: object, allowed: Any) -> None:
+    if not isinstance(value, str) or value not in allowed:
+        raise ConfigurationError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+
+
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name} must be true or false, not {value!r}")

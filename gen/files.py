@@ -1,0 +1,35 @@
+"""Writing files whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+class OutputError(Exception):
+    """An output could not be written: one line that says which and why."""
+
+
+def write_if_changed(path: Path, text: str) -> bool:
+    """Make ``path`` contain ``text``; returns whether it had to be written.
+
+    A file that already has this content keeps its time stamp. Raises :class:`OutputError`.
+    """
+    try:
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            # mkstemp makes files that only their owner can read.
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from None
+    return True

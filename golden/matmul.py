@@ -1,0 +1,203 @@
+"""Exact integer matrix products at the speed of the floating-point library.
+
+A float32 product is exact while every partial sum stays within 2**24, in whatever order the library
+adds. Activations minus 128 and 8-bit weights have products of at most 2**14, so blocks of 1024 in
+K are exact; the 128 that was taken away is given back per column, in integers.
+"""
+
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from golden import checks
+from golden.format import ACTIVATION_MAX, SparqFormat
+from golden.quantize import as_pairs, lane_table, pair_table, wide_table
+
+OFFSET = 128
+BLOCK = (1 << 24) // (OFFSET * 128)
+"""Longest K whose centred products (at most 128 * 128 each) sum exactly in float32."""
+
+INT32 = np.iinfo(np.int32)
+_BLOCK_ROWS = 1024
+_CACHED_ROWS = 64
+"""Rows per element-wise step, few enough for its operands to stay in the second-level cache."""
+
+_workspace = threading.local()
+
+Int32Array = npt.NDArray[np.int32]
+FloatArray = npt.NDArray[np.float32]
+
+
+def exact_matmul(x: npt.ArrayLike, w: npt.ArrayLike, weight_bits: int = 8) -> Int32Array:
+    """``x @ w`` in exact integers: what an 8-bit array computes.
+
+    Shapes, dtypes and errors as in :func:`sparq_matmul`.
+    """
+    activations, weights = checks.matmul_operands(x, w, weight_bits)
+    return _blocked(activations, weights, _centre)
+
+
+def sparq_matmul(
+    x: npt.ArrayLike, w: npt.ArrayLike, fmt: SparqFormat, weight_bits: int = 8
+) -> Int32Array:
+    """``sparq(x, fmt) @ w`` in exact integers: what a SPARQ array computes.
+
+    Parameters
+    ----------
+    x : integers from 0 to 255, shape (..., K)
+        Activations, paired along K; an odd tail is paired with zero.
+    w : signed integers of ``weight_bits`` bits, shape (K, N)
+    fmt : SparqFormat
+    weight_bits : int, 2 to 8
+
+    Returns
+    -------
+    int32 array of shape (..., N), the true integer sums.
+
+    Raises
+    ------
+    TypeError
+        For dtypes that are not integers.
+    ValueError
+        For values out of range, shapes that do not match, K = 0.
+    OverflowError
+        If a sum does not fit int32.
+    """
+    checks.sparq_format(fmt)
+    activations, weights = checks.matmul_operands(x, w, weight_bits)
+    table = _centred_pair_table(fmt)
+
+    def centred(x: npt.NDArray[np.uint8], out: FloatArray) -> None:
+        words = as_pairs(x).view(np.uint16)[..., 0]
+        np.take(table, words, out=out.view(np.complex64), mode="clip")
+
+    return _blocked(activations, weights, centred)
+
+
+def sparq_matmul_2_4(
+    x: npt.ArrayLike, w: npt.ArrayLike, fmt: SparqFormat, weight_bits: int = 8
+) -> Int32Array:
+    """The product with 2:4 sparse weights, pairs formed after the selection (paper, section 4.3).
+
+    Of each column's four consecutive weights along K at most two are non-zero; the two activations
+    that meet them are a pair, for this column. With fewer than two, the missing partner counts as
+    zero. Arguments, result and errors as in :func:`sparq_matmul`; a group of four with over two
+    non-zero weights is a ``ValueError`` with its position.
+    """
+    checks.sparq_format(fmt)
+    activations, weights = checks.matmul_operands(x, w, weight_bits)
+    depth, columns = weights.shape
+    groups = -(-depth // 4)
+    grouped = np.zeros((groups, 4, columns), np.int8)
+    grouped.reshape(groups * 4, columns)[:depth] = weights
+    used = grouped != 0
+    crowded = used.sum(axis=1) > 2
+    if crowded.any():
+        group, column = (int(index[0]) for index in np.nonzero(crowded))
+        first, last = 4 * group, min(4 * group + 4, depth) - 1
+        raise ValueError(
+            f"w must have at most 2 non-zero weights in each group of 4 along K, not "
+            f"{int(used[group, :, column].sum())} in rows {first} to {last} of column {column}"
+        )
+    if not fmt.vsparq:
+        return sparq_matmul(activations, weights, fmt, weight_bits)
+
+    # An activation's value depends on its partner only through "the partner is zero". So each one
+    # appears up to four times in a longer, dense product: with each partner in its group, and with
+    # none; a column's weight stands in the row of the partner that this column gives it.
+    padded = np.zeros((*activations.shape[:-1], groups * 4), np.uint8)
+    padded[..., :depth] = activations
+    members = padded.reshape(-1, groups, 4)
+    own, wide = lane_table(fmt).value, wide_table(fmt).value
+    expanded_x, expanded_w = [], []
+    for position in range(4):
+        wide_values, own_values = wide[members[:, :, position]], own[members[:, :, position]]
+        for partner in range(4):
+            if partner == position:
+                others = [p for p in range(4) if p != position]
+                selected = used[:, position] & ~used[:, others].any(axis=1)
+                values = wide_values
+            else:
+                selected = used[:, position] & used[:, partner]
+                values = np.where(members[:, :, partner] == 0, wide_values, own_values)
+            rows = selected.any(axis=1)
+            expanded_x.append(values[:, rows])
+            expanded_w.append(np.where(selected, grouped[:, position], 0)[rows])
+    long_x, long_w = np.concatenate(expanded_x, axis=1), np.concatenate(expanded_w, axis=0)
+    if long_w.shape[0] == 0:
+        return np.zeros((*activations.shape[:-1], columns), np.int32)
+    return _blocked(long_x, long_w, _centre, depth).reshape(*activations.shape[:-1], columns)
+
+
+def _blocked(
+    x: npt.NDArray[np.uint8],
+    w: npt.NDArray[np.int8],
+    centred: Callable[[npt.NDArray[np.uint8], FloatArray], None],
+    reported_depth: int | None = None,
+) -> Int32Array:
+    """The exact product of effective activations and ``w``.
+
+    ``centred`` writes the effective activations of some rows, minus 128, into its second argument,
+    whose rows are of even length. ``reported_depth`` is the caller's K, where it is not that of
+    ``w``.
+    """
+    depth, columns = w.shape
+    rows = x.reshape(-1, depth)
+    fits_int32 = depth * ACTIVATION_MAX * OFFSET <= INT32.max
+    total = np.empty((len(rows), columns), np.int32 if fits_int32 else np.int64)
+    for start in range(0, depth, BLOCK):
+        width = min(BLOCK, depth - start)
+        weights = _scratch("weights", (width, columns))
+        np.copyto(weights, w[start : start + width])
+        correction = (np.full(width, OFFSET, np.float32) @ weights).astype(total.dtype)
+        for top in range(0, len(rows), _BLOCK_ROWS):
+            block = rows[top : top + _BLOCK_ROWS, start : start + width]
+            values = _scratch("values", (len(block), width + width % 2))
+            for part in _row_slices(len(block)):
+                centred(block[part], values[part])
+            product = _scratch("product", (len(block), columns))
+            np.matmul(values[:, :width], weights, out=product)
+            for part in _row_slices(len(block)):
+                sums = total[top:][part]
+                if start == 0:
+                    np.copyto(sums, product[part], casting="unsafe")
+                else:
+                    sums += product[part].astype(total.dtype)
+                sums += correction
+    if not fits_int32 and total.size and (total.min() < INT32.min or total.max() > INT32.max):
+        outside = (total < INT32.min) | (total > INT32.max)
+        row, column = np.unravel_index(int(outside.argmax()), total.shape)
+        raise OverflowError(
+            f"a sum must fit int32, not {total[row, column]} "
+            f"(row {int(row)}, column {int(column)}, K = {reported_depth or depth})"
+        )
+    return total.astype(np.int32, copy=False).reshape(*x.shape[:-1], columns)
+
+
+def _scratch(name: str, shape: tuple[int, int]) -> npt.NDArray[Any]:
+    """A float32 buffer of this thread, kept between calls: fresh pages cost more than the sums."""
+    size = shape[0] * shape[1]
+    buffer = getattr(_workspace, name, None)
+    if buffer is None or buffer.size < size:
+        buffer = np.empty(size, np.float32)
+        setattr(_workspace, name, buffer)
+    return buffer[:size].reshape(shape)
+
+
+def _row_slices(rows: int) -> list[slice]:
+    return [slice(top, min(top + _CACHED_ROWS, rows)) for top in range(0, rows, _CACHED_ROWS)]
+
+
+def _centre(x: npt.NDArray[np.uint8], out: FloatArray) -> None:
+    np.subtract(x, np.float32(OFFSET), out=out[:, : x.shape[1]], dtype=np.float32)
+
+
+@lru_cache(maxsize=32)
+def _centred_pair_table(fmt: SparqFormat) -> npt.NDArray[np.complex64]:
+    """Both effective values of each pair minus 128, as the two halves of one 64-bit entry."""
+    values = pair_table(fmt).astype(np.float32) - OFFSET
+    return values.view(np.complex64)[:, 0]

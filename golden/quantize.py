@@ -1,0 +1,99 @@
+"""Run-time quantization of activations: bSPARQ of every value, vSPARQ of every pair."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from golden import checks
+from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, SparqFormat
+
+VALUES = 1 << ACTIVATION_BITS
+
+
+class WindowTable(NamedTuple):
+    """What becomes of each of the 256 activations: ``value = window << shift``."""
+
+    window: npt.NDArray[np.uint8]
+    shift: npt.NDArray[np.uint8]
+
+    @property
+    def value(self) -> npt.NDArray[np.uint8]:
+        """The windowed activations, back at their place."""
+        return self.window << self.shift
+
+
+def _window_table(bits: int, placements: tuple[int, ...], rounding: bool) -> WindowTable:
+    value = np.arange(VALUES, dtype=np.int64)
+    thresholds = [1 << (bits + shift) for shift in placements[:-1]]
+    shift = np.array(placements)[np.searchsorted(thresholds, value, side="right")]
+    window = value >> shift
+    if rounding:
+        remainder = value - (window << shift)
+        half = (1 << shift) >> 1
+        window += (remainder > half) | ((remainder == half) & (shift > 0) & (window & 1 == 1))
+        # The window never moves after rounding: it saturates, within its bits and within the byte.
+        window = np.minimum(window, np.minimum((1 << bits) - 1, ACTIVATION_MAX >> shift))
+    return WindowTable(window.astype(np.uint8), shift.astype(np.uint8))
+
+
+@lru_cache(maxsize=64)
+def lane_table(fmt: SparqFormat) -> WindowTable:
+    """The window of one lane (``fmt.window_bits`` bits) for each activation."""
+    return _window_table(fmt.window_bits, fmt.placements, fmt.rounding)
+
+
+@lru_cache(maxsize=64)
+def wide_table(fmt: SparqFormat) -> WindowTable:
+    """The double window, of both lanes together, for each activation with a zero partner."""
+    return _window_table(2 * fmt.window_bits, fmt.wide_placements, fmt.rounding)
+
+
+@lru_cache(maxsize=32)
+def pair_table(fmt: SparqFormat) -> npt.NDArray[np.uint8]:
+    """Effective values of each pair, shape (65536, 2): a pair's two bytes read as one uint16."""
+    pairs = np.arange(VALUES * VALUES, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
+    values = lane_table(fmt).value[pairs]
+    if fmt.vsparq:
+        partner_is_zero = pairs[:, ::-1] == 0
+        values = np.where(partner_is_zero, wide_table(fmt).value[pairs], values)
+    return values
+
+
+def as_pairs(x: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """``x`` (..., K) as contiguous pairs (..., ceil(K/2), 2); an odd tail is paired with zero."""
+    if x.shape[-1] % 2:
+        x = np.concatenate([x, np.zeros_like(x[..., :1])], axis=-1)
+    return np.ascontiguousarray(x).reshape(*x.shape[:-1], x.shape[-1] // 2, 2)
+
+
+def trim(x: npt.ArrayLike, fmt: SparqFormat) -> npt.NDArray[np.uint8]:
+    """bSPARQ of every element, each on its own (paper, section 3.1).
+
+    ``x``: integers from 0 to 255, any shape and integer dtype. Returns uint8 of the same shape, the
+    windowed values shifted back to their place; rounded or trimmed as ``fmt`` says.
+    """
+    checks.sparq_format(fmt)
+    return lane_table(fmt).value[checks.activations(x)]
+
+
+def sparq(x: npt.ArrayLike, fmt: SparqFormat, axis: int = -1) -> npt.NDArray[np.uint8]:
+    """Effective activations after pairing neighbours along ``axis`` (paper, section 3.2).
+
+    ``x``: integers from 0 to 255. An odd tail is paired with zero. Returns uint8 of the same shape.
+    Raises ``ValueError`` if ``axis`` does not exist or has no elements.
+    """
+    checks.sparq_format(fmt)
+    activations = checks.activations(x)
+    if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
+        raise TypeError(f"axis must be an integer, not {axis!r}")
+    if not -activations.ndim <= axis < activations.ndim:
+        raise ValueError(f"axis {axis} does not exist in an array of shape {activations.shape}")
+    moved = np.moveaxis(activations, axis, -1)
+    length = moved.shape[-1]
+    if length == 0:
+        raise ValueError(f"K must be at least 1, not 0 (axis {axis} of shape {activations.shape})")
+    words = as_pairs(moved).view(np.uint16)[..., 0]
+    values = pair_table(fmt)[words].reshape(*moved.shape[:-1], length + length % 2)[..., :length]
+    return np.ascontiguousarray(np.moveaxis(values, -1, axis))

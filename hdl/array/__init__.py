@@ -1,0 +1,1 @@
+"""The systolic array: a grid of processing elements between its edges."""

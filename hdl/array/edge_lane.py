@@ -1,0 +1,94 @@
+# amaranth: UnusedElaboratable=no
+# Replicas may stand for what is emitted once, and are then never elaborated.
+"""What an edge of the array does for one row or one column."""
+
+from typing import Any, ClassVar
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.format import ACTIVATION_BITS
+from hdl.pe.contract import ProcessingElement
+
+
+class EdgeLane(wiring.Component):
+    """One input, one output, a fixed latency in cycles, and the processing element it serves."""
+
+    module_name: ClassVar[str]
+    latency: ClassVar[int]
+
+    def __init__(self, pe: ProcessingElement, bits_in: int, bits_out: int):
+        self._pe = pe
+        super().__init__({"data_in": In(bits_in), "data_out": Out(bits_out)})
+
+    def replica(self) -> "EdgeLane":
+        """A new lane for the same processing element."""
+        return type(self)(self._pe)  # type: ignore[call-arg]  # subclasses take the element alone
+
+
+class ActivationLane(EdgeLane):
+    """Encodes the bytes of one row, once for all elements of the row. Latency: 1 cycle.
+
+    Members
+    -------
+    data_in : ``k_per_cycle`` unsigned bytes, the lower k low
+    data_out : the activation code of the processing element
+    """
+
+    module_name = "activation_lane"
+    latency = 1
+
+    def __init__(self, pe: ProcessingElement):
+        super().__init__(pe, pe.k_per_cycle * ACTIVATION_BITS, len(pe.activation_in))
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        register = Signal(self.data_out.shape(), reset_less=True)
+        m.d.sync += register.eq(self._pe.encode(m, platform, self.data_in))
+        m.d.comb += self.data_out.eq(register)
+        return m
+
+
+class WeightLane(EdgeLane):
+    """Recodes the weights of one column, once for all elements of the column. Latency: 1 cycle.
+
+    Members
+    -------
+    data_in : ``k_per_cycle`` signed weights, the lower k low
+    data_out : the weight code of the processing element
+    """
+
+    module_name = "weight_lane"
+    latency = 1
+
+    def __init__(self, pe: ProcessingElement):
+        super().__init__(pe, pe.k_per_cycle * pe.weight_bits, len(pe.weight_in))
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        register = Signal(self.data_out.shape(), reset_less=True)
+        m.d.sync += register.eq(self._pe.recode(m, platform, self.data_in))
+        m.d.comb += self.data_out.eq(register)
+        return m
+
+
+class ResultLane(EdgeLane):
+    """Corrects the results of one column where they leave the array. Combinational.
+
+    Members
+    -------
+    data_in : what the processing element accumulated
+    data_out : the exact sum, signed, as many bits as the accumulator
+    """
+
+    module_name = "result_lane"
+    latency = 0
+
+    def __init__(self, pe: ProcessingElement):
+        super().__init__(pe, pe.acc_bits, pe.acc_bits)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.d.comb += self.data_out.eq(self._pe.correct(m, platform, self.data_in))
+        return m

@@ -1,0 +1,56 @@
+"""The multiplier of one SPARQ lane."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.format import SparqFormat
+
+
+class ShiftAddMultiplier(wiring.Component):
+    """Multiplies a window by a signed weight and shifts the product to the window's place.
+
+    Combinational: ``product = (x * weight) << fmt.lane_shifts[shift_ctrl]``, exactly. A ShiftCtrl
+    that the format does not have shifts as its last one.
+
+    Parameters
+    ----------
+    fmt : SparqFormat
+    weight_bits : int
+
+    Members
+    -------
+    x : In(fmt.window_bits)
+    weight : In(signed(weight_bits))
+    shift_ctrl : In(fmt.shift_ctrl_bits)
+        Left out where the format has a single shift.
+    product : Out(signed(fmt.window_bits + weight_bits + fmt.lane_shifts[-1]))
+    """
+
+    module_name = "shift_add_multiplier"
+
+    def __init__(self, fmt: SparqFormat, weight_bits: int = 8):
+        self.fmt = fmt
+        self.product_bits = fmt.window_bits + weight_bits + fmt.lane_shifts[-1]
+        members = {
+            "x": In(fmt.window_bits),
+            "weight": In(signed(weight_bits)),
+            "product": Out(signed(self.product_bits)),
+        }
+        if fmt.shift_ctrl_bits:
+            members["shift_ctrl"] = In(fmt.shift_ctrl_bits)
+        super().__init__(members)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        product = Signal(signed(len(self.x) + len(self.weight)))
+        m.d.comb += product.eq(self.x * self.weight)
+
+        shifts = self.fmt.lane_shifts
+        shifted = product << shifts[-1]
+        for code, shift in reversed(list(enumerate(shifts[:-1]))):
+            shifted = Mux(self.shift_ctrl == code, product << shift, shifted)
+        m.d.comb += self.product.eq(shifted)
+        return m

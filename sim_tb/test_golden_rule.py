@@ -1,0 +1,374 @@
+"""The quantization rule and the pair encoding, for every value and every pair."""
+
+from dataclasses import FrozenInstanceError
+from functools import cache
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import golden
+from golden import EncodedPairs, SparqFormat
+from sim_tb import reference
+from sim_tb.reference import CUSTOM, NAMED, Rule, assert_same, every_mode
+
+SEED = 20211206
+
+RULES = every_mode([*NAMED.values(), *CUSTOM])
+every_rule = pytest.mark.parametrize("rule", RULES, ids=str)
+
+VALUES = list(range(256))
+PAIRS = list(product(VALUES, repeat=2))
+PAIR_ARRAY = np.array(PAIRS, np.uint8)
+
+WEIGHT_PAIRS = [
+    (-128, -128), (-128, 127), (127, -128), (127, 127), (0, -128), (127, 0), (-1, 1), (3, -77),
+]  # fmt: skip
+
+
+@cache
+def expected_pairs(rule: Rule) -> npt.NDArray[np.uint8]:
+    """The two effective values of each of ``PAIRS``."""
+    return np.array([reference.effective_pair(a, b, rule) for a, b in PAIRS], np.uint8)
+
+
+@cache
+def encoded_pairs(rule: Rule) -> EncodedPairs:
+    """What the golden model encodes each of ``PAIRS`` as."""
+    return golden.encode_pairs(PAIR_ARRAY, SparqFormat(*rule))
+
+
+# The formats
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_named_formats_are_those_of_the_paper(name: str) -> None:
+    assert golden.NAMED_FORMATS[name] == NAMED[name]
+    for rule in every_mode([NAMED[name]]):
+        assert golden.named_format(name, rule.rounding, rule.vsparq) == SparqFormat(*rule)
+
+
+def test_there_are_five_named_formats() -> None:
+    assert list(golden.NAMED_FORMATS) == list(NAMED)
+
+
+@pytest.mark.parametrize(
+    ("rule", "placements", "wide_placements", "lane_shifts", "shift_ctrl_bits", "pair_bits"),
+    [
+        (Rule(4, (0, 1, 2, 3, 4)), (0, 1, 2, 3, 4), (0,), (0, 1, 2, 3, 4), 3, 16),
+        (Rule(4, (0, 2, 4)), (0, 2, 4), (0,), (0, 2, 4), 2, 14),
+        (Rule(4, (0, 4)), (0, 4), (0,), (0, 4), 1, 12),
+        (Rule(3, (0, 1, 2, 3, 4, 5)), (0, 1, 2, 3, 4, 5), (0, 1, 2), (0, 1, 2, 3, 4, 5), 3, 14),
+        (Rule(2, tuple(range(7))), tuple(range(7)), (0, 1, 2, 3, 4), tuple(range(7)), 3, 12),
+        (Rule(4, (0, 4), vsparq=False), (0, 4), (0,), (0, 4), 1, 10),
+        (Rule(3, (0, 3, 5)), (0, 3, 5), (0, 3), (0, 3, 5, 6), 2, 12),
+        (Rule(3, (0, 3, 5), vsparq=False), (0, 3, 5), (0, 3), (0, 3, 5), 2, 10),
+        (Rule(5, (0, 1, 2, 7)), (0, 1, 2, 7), (0,), (0, 1, 2, 5, 7), 3, 18),
+        (Rule(1, (0, 7)), (0, 7), (0, 7), (0, 1, 7), 2, 8),
+        (Rule(8, (0, 3)), (0,), (0,), (0,), 0, 18),
+    ],
+    ids=str,
+)
+def test_derived_properties(
+    rule: Rule,
+    placements: tuple[int, ...],
+    wide_placements: tuple[int, ...],
+    lane_shifts: tuple[int, ...],
+    shift_ctrl_bits: int,
+    pair_bits: int,
+) -> None:
+    """Worked out by hand: the shifts in use, and the widths that follow from them."""
+    fmt = SparqFormat(*rule)
+    assert fmt.placements == placements
+    assert fmt.wide_placements == wide_placements
+    assert fmt.lane_shifts == lane_shifts
+    assert fmt.shift_ctrl_bits == shift_ctrl_bits
+    assert fmt.pair_bits == pair_bits
+
+
+@pytest.mark.parametrize(
+    "shifts", [[4, 0, 2], range(0, 5, 2), {2, 4, 0}, np.array([2, 0, 4]), (s for s in (4, 2, 0))]
+)
+def test_shifts_are_sorted_plain_integers(shifts: Any) -> None:
+    fmt = SparqFormat(np.int64(4), shifts)  # type: ignore[arg-type]
+    assert fmt == SparqFormat(4, (0, 2, 4))
+    assert hash(fmt) == hash(SparqFormat(4, (0, 2, 4)))
+    expected = "SparqFormat(window_bits=4, shifts=(0, 2, 4), rounding=True, vsparq=True)"
+    assert repr(fmt) == expected
+
+
+def test_formats_are_immutable() -> None:
+    with pytest.raises(FrozenInstanceError):
+        golden.named_format("5opt").rounding = False  # type: ignore[misc]
+
+
+# bSPARQ and vSPARQ
+
+
+@pytest.mark.parametrize(
+    ("name", "a", "rounded", "trimmed"),
+    [
+        ("5opt", 0, 0, 0),
+        ("5opt", 15, 15, 15),  # fits: no shift
+        ("5opt", 17, 16, 16),  # 17 / 2 = 8.5, tie down to 8
+        ("5opt", 19, 20, 18),  # 19 / 2 = 9.5, tie up to 10
+        ("5opt", 25, 24, 24),  # 25 / 2 = 12.5, tie down to 12
+        ("5opt", 27, 28, 26),  # 27 / 2 = 13.5, tie up to 14
+        ("5opt", 31, 30, 30),  # 31 / 2 = 15.5 rounds to 16, saturates at 15
+        ("5opt", 35, 36, 32),  # 35 / 4 = 8.75
+        ("5opt", 62, 60, 60),  # 62 / 4 = 15.5 rounds to 16, saturates at 15
+        ("5opt", 128, 128, 128),
+        ("5opt", 136, 128, 128),  # 136 / 16 = 8.5, tie down to 8
+        ("5opt", 152, 160, 144),  # 152 / 16 = 9.5, tie up to 10
+        ("5opt", 255, 240, 240),
+        ("3opt", 18, 16, 16),  # 18 / 4 = 4.5, tie down to 4
+        ("3opt", 22, 24, 20),  # 22 / 4 = 5.5, tie up to 6
+        ("3opt", 63, 60, 60),
+        ("3opt", 64, 64, 64),
+        ("2opt", 16, 16, 16),
+        ("2opt", 24, 32, 16),  # 24 / 16 = 1.5, tie up to 2
+        ("2opt", 40, 32, 32),  # 40 / 16 = 2.5, tie down to 2
+        ("2opt", 248, 240, 240),
+        ("6opt", 9, 8, 8),  # 9 / 2 = 4.5, tie down to 4
+        ("6opt", 11, 12, 10),  # 11 / 2 = 5.5, tie up to 6
+        ("6opt", 15, 14, 14),
+        ("6opt", 255, 224, 224),
+        ("7opt", 5, 4, 4),  # 5 / 2 = 2.5, tie down to 2
+        ("7opt", 7, 6, 6),
+        ("7opt", 160, 128, 128),  # 160 / 64 = 2.5, tie down to 2
+        ("7opt", 161, 192, 128),
+        ("7opt", 255, 192, 192),
+    ],
+)
+def test_trim_by_hand(name: str, a: int, rounded: int, trimmed: int) -> None:
+    assert golden.trim(a, golden.named_format(name)) == rounded
+    assert golden.trim(a, golden.named_format(name, rounding=False)) == trimmed
+
+
+@pytest.mark.parametrize(
+    ("name", "pair", "rounded", "trimmed"),
+    [
+        ("5opt", (27, 1), (28, 1), (26, 1)),
+        ("5opt", (27, 0), (27, 0), (27, 0)),  # two lanes of 4 bits: exact
+        ("5opt", (0, 173), (0, 173), (0, 173)),
+        ("3opt", (0, 255), (0, 255), (0, 255)),
+        ("2opt", (255, 0), (255, 0), (255, 0)),
+        ("2opt", (255, 7), (240, 7), (240, 7)),
+        ("6opt", (255, 0), (252, 0), (252, 0)),  # 255 / 4 rounds to 64, saturates at 63
+        ("6opt", (0, 130), (0, 128), (0, 128)),  # 130 / 4 = 32.5, tie down to 32
+        ("6opt", (0, 134), (0, 136), (0, 132)),  # 134 / 4 = 33.5, tie up to 34
+        ("7opt", (173, 0), (176, 0), (160, 0)),
+        ("7opt", (15, 0), (15, 0), (15, 0)),
+        ("7opt", (15, 1), (12, 1), (12, 1)),
+        ("7opt", (0, 0), (0, 0), (0, 0)),
+    ],
+)
+def test_sparq_by_hand(
+    name: str, pair: tuple[int, int], rounded: tuple[int, int], trimmed: tuple[int, int]
+) -> None:
+    assert tuple(golden.sparq(pair, golden.named_format(name))) == rounded
+    assert tuple(golden.sparq(pair, golden.named_format(name, rounding=False))) == trimmed
+
+
+@every_rule
+def test_trim_of_every_value(rule: Rule) -> None:
+    got = golden.trim(VALUES, SparqFormat(*rule))
+    assert got.dtype == np.uint8
+    expected = [reference.effective(a, rule) for a in VALUES]
+    assert_same(f"trim, {rule}", VALUES, expected, got)
+
+
+@every_rule
+def test_sparq_of_every_pair(rule: Rule) -> None:
+    got = golden.sparq(PAIR_ARRAY, SparqFormat(*rule))
+    assert got.dtype == np.uint8
+    assert_same(f"sparq, {rule}", PAIRS, expected_pairs(rule), got)
+
+
+@pytest.mark.parametrize("rule", [r for r in RULES if r.vsparq and r.window_bits >= 4], ids=str)
+def test_a_value_alone_is_exact_in_two_lanes_of_four_bits(rule: Rule) -> None:
+    alone = [[a, 0] for a in VALUES] + [[0, a] for a in VALUES]
+    got = golden.sparq(alone, SparqFormat(*rule))
+    assert_same(f"sparq, {rule}", alone, alone, got)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+def test_axis(axis: int) -> None:
+    """Neighbours along any axis, in every memory order, with odd lengths."""
+    x = np.random.default_rng(SEED).integers(0, 256, (3, 5, 7))
+    x[:, ::2, 1::3] = 0
+    rule = Rule(3, (0, 1, 2, 3, 4, 5))
+    rows = np.moveaxis(x, axis, -1).reshape(-1, x.shape[axis]).tolist()
+    expected = [reference.effective_row(row, rule) for row in rows]
+    for order in ("C", "F"):
+        got = golden.sparq(np.array(x, np.uint8, order=order), SparqFormat(*rule), axis=axis)
+        assert got.shape == x.shape
+        got_rows = np.moveaxis(got, axis, -1).reshape(-1, x.shape[axis])
+        assert_same(f"axis {axis}, order {order}, seed {SEED}", rows, expected, got_rows)
+
+
+@pytest.mark.parametrize("length", range(1, 10))
+@pytest.mark.parametrize("vsparq", [True, False])
+def test_odd_tail_is_paired_with_zero(length: int, vsparq: bool) -> None:
+    rule = Rule(2, (0, 1, 2, 3, 4, 5, 6), vsparq=vsparq)
+    fmt = SparqFormat(*rule)
+    row = [173, 91, 0, 201, 255, 0, 77, 119, 251][:length]
+    expected = reference.effective_row(row, rule)
+    assert_same("sparq", [row], [expected], [golden.sparq(row, fmt)])
+    decoded = golden.decode_pairs(golden.encode_pairs(row, fmt), fmt)
+    assert_same("decode_pairs", [row], [expected + [0] * (length % 2)], [decoded])
+
+
+@pytest.mark.parametrize("rule", every_mode([NAMED["6opt"]]), ids=str)
+def test_encoding_with_leading_axes(rule: Rule) -> None:
+    """Pairs along the last axis of an array of three, an odd tail among them."""
+    x = np.random.default_rng(SEED).integers(0, 256, (3, 4, 5))
+    x[:, ::2, 1::3] = 0
+    fmt = SparqFormat(*rule)
+    encoded = golden.encode_pairs(x, fmt)
+    assert encoded.x.shape == encoded.shift_ctrl.shape == encoded.mux_ctrl.shape == (3, 4, 3, 2)
+    words = golden.pack_pairs(encoded, fmt)
+    assert words.shape == (3, 4, 3)
+    rows = x.reshape(-1, 5).tolist()
+    expected = [[*reference.effective_row(row, rule), 0] for row in rows]
+    for context, pairs in (("encoded", encoded), ("unpacked", golden.unpack_pairs(words, fmt))):
+        got = golden.decode_pairs(pairs, fmt)
+        assert got.shape == (3, 4, 6)
+        assert_same(f"{context}, seed {SEED}", rows, expected, got.reshape(-1, 6))
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 4), (3, 0, 2), ()])
+def test_trim_keeps_any_shape(shape: tuple[int, ...]) -> None:
+    assert golden.trim(np.zeros(shape, np.uint8), golden.named_format("5opt")).shape == shape
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (0, 3), (3, 0, 2), (0, 0, 1)])
+def test_sparq_and_encoding_of_no_rows(shape: tuple[int, ...]) -> None:
+    fmt = golden.named_format("5opt")
+    x = np.zeros(shape, np.uint8)
+    assert golden.sparq(x, fmt).shape == shape
+    encoded = golden.encode_pairs(x, fmt)
+    assert encoded.x.shape == (*shape[:-1], (shape[-1] + 1) // 2, 2)
+    padded_shape = (*shape[:-1], shape[-1] + shape[-1] % 2)
+    assert golden.decode_pairs(encoded, fmt).shape == padded_shape
+
+
+# The pair encoding
+
+
+@every_rule
+def test_encoding_of_every_pair(rule: Rule) -> None:
+    """Each field of the encoding, as ``encode_pairs`` documents it."""
+    fmt = SparqFormat(*rule)
+    x, shift_ctrl, mux_ctrl = encoded_pairs(rule)
+    assert x.shape == shift_ctrl.shape == mux_ctrl.shape == (len(PAIRS), 1, 2)
+    assert x.dtype == shift_ctrl.dtype == mux_ctrl.dtype == np.uint8
+    assert x.max() < 2**fmt.window_bits
+    assert shift_ctrl.max() < len(fmt.lane_shifts) <= 2**fmt.shift_ctrl_bits
+    assert mux_ctrl.max() <= 1
+
+    shifts = np.array(fmt.lane_shifts)[shift_ctrl]
+    got = np.concatenate([x, shifts, mux_ctrl], axis=-1)[:, 0]
+    expected = np.array([reference.encode_pair(a, b, rule) for a, b in PAIRS], np.uint8)
+    assert_same(f"(x0, x1, shift0, shift1, mux0, mux1), {rule}", PAIRS, expected, got)
+
+
+@every_rule
+def test_decoding_of_every_pair(rule: Rule) -> None:
+    got = golden.decode_pairs(encoded_pairs(rule), SparqFormat(*rule))
+    assert got.dtype == np.uint8
+    assert_same(f"decode(encode), {rule}", PAIRS, expected_pairs(rule), got)
+
+
+@every_rule
+def test_lane_contract(rule: Rule) -> None:
+    """``sum((x * w[mux]) << lane_shifts[shift_ctrl])`` is the effective pair times its weights."""
+    x, shift_ctrl, mux_ctrl = (field[:, 0].astype(np.int64) for field in encoded_pairs(rule))
+    shifts = np.array(SparqFormat(*rule).lane_shifts)[shift_ctrl]
+    values = expected_pairs(rule).astype(np.int64)
+    for weights in WEIGHT_PAIRS:
+        got = ((x * np.array(weights)[mux_ctrl]) << shifts).sum(axis=-1)
+        expected = values @ np.array(weights)
+        assert_same(f"weights {weights}, {rule}", PAIRS, expected, got)
+
+
+@every_rule
+def test_pack_and_unpack_every_pair(rule: Rule) -> None:
+    """Fields from bit 0 up: x0 x1 shift0 shift1, then mux0 mux1 with vSPARQ; and back again."""
+    fmt = SparqFormat(*rule)
+    encoded = encoded_pairs(rule)
+    words = golden.pack_pairs(encoded, fmt)
+    assert words.dtype == np.uint32
+    assert words.shape == (len(PAIRS), 1)
+
+    fields = [(encoded.x, fmt.window_bits), (encoded.shift_ctrl, fmt.shift_ctrl_bits)]
+    fields += [(encoded.mux_ctrl, 1)] if rule.vsparq else []
+    expected = np.zeros(len(PAIRS), np.int64)
+    offset = 0
+    for field, width in fields:
+        for lane in range(2):
+            expected += field[:, 0, lane].astype(np.int64) * 2**offset
+            offset += width
+    assert offset == fmt.pair_bits
+    assert_same(f"pack_pairs, {rule}", PAIRS, expected, words[:, 0])
+
+    for name, before, after in zip(
+        EncodedPairs._fields, encoded, golden.unpack_pairs(words, fmt), strict=True
+    ):
+        assert_same(f"unpack(pack) {name}, {rule}", PAIRS, before, after)
+
+
+NO_VSPARQ = SparqFormat(4, (0, 4), vsparq=False)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "pair", "word"),
+    [
+        # 5opt: x0 [3:0], x1 [7:4], shift0 [10:8], shift1 [13:11], mux0 [14], mux1 [15]
+        (golden.named_format("5opt"), (27, 26), 0b1_0_001_001_1101_1110),
+        (golden.named_format("5opt"), (173, 0), 0b0_0_000_100_1101_1010),
+        (golden.named_format("5opt"), (0, 173), 0b1_1_000_100_1101_1010),
+        (golden.named_format("5opt"), (0, 0), 0b0_0_000_100_0000_0000),
+        (golden.named_format("5opt"), (255, 1), 0b1_0_000_100_0001_1111),
+        # 2opt: x0 [3:0], x1 [7:4], shift0 [8], shift1 [9], mux0 [10], mux1 [11]
+        (golden.named_format("2opt"), (200, 7), 0b1_0_0_1_0111_1100),
+        (NO_VSPARQ, (200, 7), 0b0_1_0111_1100),
+        (NO_VSPARQ, (0, 200), 0b1_0_1100_0000),
+        # 6opt: x0 [2:0], x1 [5:3], shift0 [8:6], shift1 [11:9], mux0 [12], mux1 [13]
+        (golden.named_format("6opt"), (255, 0), 0b0_0_010_101_111_111),
+        # 7opt: x0 [1:0], x1 [3:2], shift0 [6:4], shift1 [9:7], mux0 [10], mux1 [11]
+        (golden.named_format("7opt"), (0, 173), 0b1_1_100_110_11_10),
+        # A lane of 8 bits: no ShiftCtrl at all
+        (SparqFormat(8, (0,)), (255, 1), 0b1_0_00000001_11111111),
+        (SparqFormat(8, (0,)), (0, 171), 0b1_1_10101011_00000000),
+    ],
+    ids=str,
+)
+def test_packed_words_by_hand(fmt: SparqFormat, pair: tuple[int, int], word: int) -> None:
+    (got,) = golden.pack_pairs(golden.encode_pairs(pair, fmt), fmt).tolist()
+    assert got == word, f"{pair}: expected {word:#b}, got {got:#b}"
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "u4", "i8", "u8", ">u4"])
+@pytest.mark.parametrize("shape", [(0,), (2, 0), (6,), (2, 3)])
+def test_unpack_takes_words_of_any_shape_and_dtype(dtype: str, shape: tuple[int, ...]) -> None:
+    fmt = golden.named_format("2opt")
+    words = np.arange(6)[: np.prod(shape, dtype=int)].reshape(shape).astype(dtype)
+    encoded = golden.unpack_pairs(words, fmt)
+    assert encoded.x.shape == (*shape, 2)
+    assert golden.pack_pairs(encoded, fmt).tolist() == words.tolist()
+
+
+@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("vsparq", [True, False])
+def test_every_legal_word_survives_unpack_and_pack(name: str, vsparq: bool) -> None:
+    fmt = golden.named_format(name, vsparq=vsparq)
+    words: npt.NDArray[np.int64] = np.arange(2**fmt.pair_bits)
+    mask = 2**fmt.shift_ctrl_bits - 1
+    for lane in range(2):
+        shift_ctrl = words >> (2 * fmt.window_bits + lane * fmt.shift_ctrl_bits) & mask
+        words = words[shift_ctrl < len(fmt.lane_shifts)]
+    got = golden.pack_pairs(golden.unpack_pairs(words, fmt), fmt)
+    assert_same("pack(unpack)", words.tolist(), words, got)
