@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich import box
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
 
+from gen.bench import run_bench
+from gen.check import MismatchError
 from gen.configuration import (
     PRESETS,
     Configuration,
@@ -15,9 +21,12 @@ from gen.configuration import (
     load_preset,
     load_toml,
 )
+from gen.demo import SIDE, run_demo
 from gen.files import OutputError, write_if_changed
+from gen.simulate import run_simulation
 from gen.verilator import ToolError
 from gen.verilog import write_verilog
+from golden import NAMED_FORMATS
 
 BAD_ARGUMENT = 2
 FAILED = 1
@@ -117,6 +126,104 @@ def verilog(
     write_json(json_file, json.loads(paths[1].read_text(encoding="utf-8")))
 
 
+@cli.command()
+@_configuration_options
+@click.option("--tiles", type=Integer(), default=100, show_default=True, help="Tiles to multiply.")
+@click.option("--seed", type=Integer(), default=1, show_default=True, help="Of the random data.")
+@_json_option
+def simulate(
+    preset: str | None,
+    config: Path | None,
+    tiles: object,
+    seed: Any,
+    json_file: Path | None,
+    **options: Any,
+) -> None:
+    """Run random tiles through the emitted array under Verilator, and compare with golden."""
+    configuration = _configuration(preset, config, options)
+    result = run_simulation(configuration, tiles, seed, _progress())
+    click.echo(
+        f"{result['top']}: {result['sums_compared']} sums of {result['tiles']} tiles equal golden "
+        f"({result['cycles']} cycles, seed {result['seed']})"
+    )
+    write_json(json_file, result)
+
+
+@cli.command()
+@click.option(
+    "--images", type=Integer(), default=10, show_default=True, metavar="N", help="Test images."
+)
+@click.option(
+    "--format",
+    "format_name",
+    default="5opt",
+    show_default=True,
+    metavar="NAME",
+    help=f"Window format: {', '.join(NAMED_FORMATS)}.",
+)
+@_json_option
+def demo(images: object, format_name: str, json_file: Path | None) -> None:
+    """Take real MNIST images through the Verilog of the 8x8 and the SPARQ array, bit for bit."""
+    result = run_demo(images, format_name, _progress())
+    table = _table(
+        f"{result['images']} images, {SIDE} x {SIDE} arrays, {format_name}",
+        *("layer", "M x K x N", "tiles", "cycles 8x8", "cycles SPARQ", "ratio", "bit-exact"),
+    )
+    for layer in result["layers"]:
+        table.add_row(
+            layer["name"],
+            f"{layer['m']} x {layer['k']} x {layer['n']}",
+            str(layer["tiles"]),
+            str(layer["cycles_8x8"]),
+            str(layer["cycles_sparq"]),
+            f"{layer['ratio']:.3f}",
+            "yes" if layer["bit_exact"] else "no",
+        )
+    Console().print(table)
+    accuracy = result["accuracy"]
+    click.echo(
+        f"accuracy on the whole test split: FP32 {accuracy['fp32']} %, "
+        f"8-bit {accuracy['a8w8']} %, SPARQ {format_name} {accuracy['sparq']} %"
+    )
+    write_json(json_file, result)
+
+
+@cli.command()
+@_json_option
+def bench(json_file: Path | None) -> None:
+    """Time the golden products beside NumPy's float32, and the emission of large arrays."""
+    result = run_bench(_progress())
+    products = _table("1024 x 1024 x 1024 products, median", "product", "ms", "speed / float32")
+    for row in result["products"]:
+        products.add_row(row["name"], f"{row['ms']:.2f}", f"{row['relative_speed']:.2f}")
+    emission = _table(
+        "Emission of sparq arrays, each in a process of its own",
+        *("array", "seconds", "bytes", "modules", "peak MiB"),
+    )
+    for row in result["emission"]:
+        emission.add_row(
+            f"{row['rows']} x {row['cols']}",
+            f"{row['seconds']:.2f}",
+            str(row["bytes"]),
+            str(row["modules"]),
+            f"{row['peak_mib']:.0f}",
+        )
+    Console().print(products, emission)
+    write_json(json_file, result)
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD)
+    for index, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if index else "left", no_wrap=True)
+    return table
+
+
+def _progress() -> Progress:
+    """A progress bar on standard error, so that standard output is the result alone."""
+    return Progress(console=Console(stderr=True))
+
+
 def main() -> None:
     """Run the command line: exit 0 on success, 2 on a bad argument, 1 on a failed run."""
     try:
@@ -128,6 +235,8 @@ def main() -> None:
         _fail(error.format_message(), BAD_ARGUMENT)
     except (ConfigurationError, OutputError, ToolError) as error:
         _fail(str(error), BAD_ARGUMENT)
+    except MismatchError as error:
+        _fail(str(error), FAILED)
     except click.Abort:
         _fail("interrupted", FAILED)
 

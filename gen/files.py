@@ -9,6 +9,16 @@ class OutputError(Exception):
     """An output could not be written: one line that says which and why."""
 
 
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` exist and check that files can be made in it; raises :class:`OutputError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(f"cannot write into {folder}: {error.strerror}") from None
+
+
 def write_if_changed(path: Path, text: str) -> bool:
     """Make ``path`` contain ``text``; returns whether it had to be written.
 

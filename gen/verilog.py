@@ -11,7 +11,7 @@ from amaranth.lib import wiring
 
 from gen.configuration import Configuration
 from gen.emission import CLOCK_AND_RESET, Emission
-from gen.files import write_if_changed
+from gen.files import make_folder, write_if_changed
 from hdl import PairEncoder, SystolicArray, processing_element
 
 
@@ -64,6 +64,7 @@ def write_verilog(configuration: Configuration, folder: Path) -> list[Path]:
 
     Files that already have this content are left alone. Raises ``OutputError``.
     """
+    make_folder(folder)
     generated = generate(configuration)
     verilog, sidecar = folder / f"{generated.name}.v", folder / f"{generated.name}.json"
     write_if_changed(verilog, generated.verilog)

@@ -1,0 +1,141 @@
+"""An array's Verilog, compiled by Verilator, multiplying matrices."""
+
+import ctypes
+import fcntl
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gen.configuration import Configuration
+from gen.files import write_if_changed
+from gen.tiling import WORD_BYTES, ArrayShape, Bytes
+from gen.verilator import LINT_WAIVERS, ToolError, environment
+from gen.verilog import generate
+
+HARNESS = Path(__file__).with_name("compiled_array.cpp")
+STRIPE_TILES = 64
+"""Tiles that are streamed in one go, back to back."""
+
+
+class Product(NamedTuple):
+    """What an array made of a product: int64 sums (M, N), tiles, and clock cycles."""
+
+    sums: npt.NDArray[np.int64]
+    tiles: int
+    cycles: int
+
+
+class CompiledArray:
+    """The array of ``configuration`` (its ``top`` must be ``array``), built in ``folder``.
+
+    Building takes seconds to a minute, once: the library is kept as long as Verilog and harness
+    stay the same. Raises ``ToolError`` if there is no compiler or it fails.
+    """
+
+    def __init__(self, configuration: Configuration, folder: Path = Path("build/simulation")):
+        generated = generate(configuration)
+        self.sidecar = generated.sidecar
+        self._shape = ArrayShape.of(generated.sidecar)
+        library = _library(generated.name, generated.verilog, folder)
+        self._run = ctypes.CDLL(str(library.resolve())).run
+        self._run.restype = ctypes.c_int64
+
+    def tiles(self, m: int, n: int) -> int:
+        """How many tiles an (m, n) product takes."""
+        return sum(1 for _ in self._shape.tiles(m, n))
+
+    def matmul(
+        self,
+        x: npt.NDArray[Any],
+        w: npt.NDArray[Any],
+        on_tiles: Callable[[int], None] = lambda tiles: None,
+    ) -> Product:
+        """``x`` (M, K) uint8 times ``w`` (K, N) int8, tile after tile without a gap.
+
+        ``on_tiles`` is called now and then with the number of tiles done since.
+        """
+        shape = self._shape
+        m, n = x.shape[0], w.shape[1]
+        sums = np.zeros((m, n), np.int64)
+        tiles = list(shape.tiles(m, n))
+        cycles = 0
+        for start in range(0, len(tiles), STRIPE_TILES):
+            stripe = tiles[start : start + STRIPE_TILES]
+            words = [shape.slices(x[rows], w[:, cols]) for rows, cols in stripe]
+            last = np.concatenate([np.arange(len(a)) == len(a) - 1 for a, _ in words])
+            a, b = (np.concatenate(parts) for parts in zip(*words, strict=True))
+            received, used = self._stream(a, b, last.astype(np.uint8), len(stripe))
+            cycles += used
+            for index, (rows, cols) in enumerate(stripe):
+                block = received[index * shape.rows : (index + 1) * shape.rows]
+                results = shape.results(block)
+                sums[rows, cols] = results[: rows.stop - rows.start, : cols.stop - cols.start]
+            on_tiles(len(stripe))
+        return Product(sums, len(tiles), cycles)
+
+    def _stream(self, a: Bytes, w: Bytes, last: Bytes, tiles: int) -> tuple[Bytes, int]:
+        """Rows of ``out_acc`` in order of arrival, and the cycles it took."""
+        shape = self._shape
+        row_bytes = -(-shape.cols * shape.acc_bits // (8 * WORD_BYTES)) * WORD_BYTES
+        rows = np.zeros((tiles * shape.rows, row_bytes), np.uint8)
+        limit = len(a) + tiles * shape.rows + self.sidecar["latency"] + 2 * shape.rows
+        cycles = self._run(
+            *(a.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(a.shape[1])),
+            *(w.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(w.shape[1])),
+            *(last.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(len(a))),
+            *(rows.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(row_bytes)),
+            *(ctypes.c_int64(len(rows)), ctypes.c_int64(limit)),
+        )
+        if cycles < 0:
+            raise RuntimeError(f"the array gave fewer than {len(rows)} rows in {limit} cycles")
+        return rows, int(cycles)
+
+
+def _library(name: str, verilog: str, folder: Path) -> Path:
+    """The shared library for this Verilog, built unless it is there."""
+    build = folder / name
+    library = build / "array.so"
+    with _lock(folder / f"{name}.lock"):
+        source = build / f"{name}.v"
+        harness = build / HARNESS.name
+        changed = [
+            write_if_changed(source, verilog),
+            write_if_changed(harness, HARNESS.read_text(encoding="utf-8")),
+        ]
+        if any(changed) or not library.exists():
+            library.unlink(missing_ok=True)
+            objects = build / "objects"
+            shutil.rmtree(objects, ignore_errors=True)
+            command = ["verilator", "--cc", "--exe", "--build", "-j", "0", "-Mdir", str(objects)]
+            command += ["--prefix", "Vtop", "--top-module", name, "-O3", "--no-assert"]
+            command += [f"-Wno-{warning}" for warning in LINT_WAIVERS]
+            command += ["-CFLAGS", "-fPIC -O1", "-LDFLAGS", "-shared", "-o", "array.so"]
+            command += [str(source), str(harness.resolve())]
+            result = subprocess.run(
+                command,
+                env=environment(folder / "tools"),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if result.returncode:
+                log = build / "build.log"
+                log.write_text(result.stdout + result.stderr, encoding="utf-8")
+                raise ToolError(f"building the simulation of {name} failed: see {log}")
+            (objects / "array.so").replace(library)
+    return library
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """One build at a time, also of several processes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,75 @@
+"""A matrix product as the slices that an array takes and the rows of results it gives."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from golden.format import ACTIVATION_BITS
+
+Bytes = npt.NDArray[np.uint8]
+WORD_BYTES = 8
+
+
+def pack_fields(values: npt.NDArray[Any], width: int) -> Bytes:
+    """Rows of integers as little-endian words, field 0 lowest.
+
+    ``values``: integers of shape (rows, fields), of which the ``width`` low bits are taken. Returns
+    uint8 (rows, bytes), each row padded to whole 64-bit words.
+    """
+    positions = np.arange(width, dtype=np.int64)
+    bits = (values.astype(np.int64)[..., np.newaxis] >> positions) & 1
+    packed = np.packbits(bits.reshape(len(values), -1).astype(np.uint8), axis=1, bitorder="little")
+    return np.pad(packed, ((0, 0), (0, -packed.shape[1] % WORD_BYTES)))
+
+
+def unpack_fields(words: Bytes, fields: int, width: int) -> npt.NDArray[np.int64]:
+    """The inverse for signed fields: uint8 (rows, bytes) to int64 (rows, fields)."""
+    bits = np.unpackbits(words, axis=1, count=fields * width, bitorder="little")
+    places = np.int64(1) << np.arange(width, dtype=np.int64)
+    places[-1] = -places[-1]
+    return bits.reshape(len(words), fields, width).astype(np.int64) @ places
+
+
+@dataclass(frozen=True)
+class ArrayShape:
+    """What of an array decides how a product is cut for it (the names are its sidecar's)."""
+
+    rows: int
+    cols: int
+    k_per_cycle: int
+    weight_bits: int
+    acc_bits: int
+
+    @classmethod
+    def of(cls, sidecar: dict[str, Any]) -> "ArrayShape":
+        """The shape that a sidecar tells of."""
+        return cls(**{name: sidecar[name] for name in cls.__annotations__})
+
+    def slices(self, x: npt.NDArray[Any], w: npt.NDArray[Any]) -> tuple[Bytes, Bytes]:
+        """The slices of one tile: words of ``in_a`` and of ``in_w``, uint8 (slices, bytes).
+
+        ``x``: (up to rows, K) uint8, ``w``: (K, up to cols) int8; filled up with zeros.
+        """
+        count = -(-x.shape[1] // self.k_per_cycle)
+        depth = count * self.k_per_cycle
+        activations = np.zeros((self.rows, depth), np.uint8)
+        activations[: x.shape[0], : x.shape[1]] = x
+        weights = np.zeros((depth, self.cols), np.int8)
+        weights[: w.shape[0], : w.shape[1]] = w
+        by_slice = activations.reshape(self.rows, count, self.k_per_cycle).transpose(1, 0, 2)
+        a = pack_fields(by_slice.reshape(count, -1), ACTIVATION_BITS)
+        by_slice = weights.reshape(count, self.k_per_cycle, self.cols).transpose(0, 2, 1)
+        return a, pack_fields(by_slice.reshape(count, -1), self.weight_bits)
+
+    def tiles(self, m: int, n: int) -> Iterator[tuple[slice, slice]]:
+        """The tiles of an (m, n) product, column by column within each stripe of rows."""
+        for top in range(0, m, self.rows):
+            for left in range(0, n, self.cols):
+                yield slice(top, min(top + self.rows, m)), slice(left, min(left + self.cols, n))
+
+    def results(self, words: Bytes) -> npt.NDArray[np.int64]:
+        """One tile's results (rows, cols), from its rows of ``out_acc`` in order of arrival."""
+        return unpack_fields(words, self.cols, self.acc_bits)[::-1]
