@@ -19,7 +19,7 @@ from gen.verilator import LINT_WAIVERS, ToolError, environment
 from gen.verilog import generate
 
 HARNESS = Path(__file__).with_name("compiled_array.cpp")
-STRIPE_TILES = 64
+STRIPE_TILES = 256
 """Tiles that are streamed in one go, back to back."""
 
 

@@ -19,6 +19,9 @@ BUBBLE = None
 SLICES = ("A0", "A1", BUBBLE, "A2", "B0", "B1", "B2")
 """What enters in each cycle: two tiles, A and B, of three slices each."""
 
+LABEL_OFFSET = 0.1
+"""How far schemdraw puts a label right of and above its place."""
+
 Align = Literal["left", "center"]
 Point = tuple[float, float]
 
@@ -37,13 +40,13 @@ class _BlockDiagram:
     def box(self, center: Point, width: float, height: float, text: str = "") -> None:
         x, y = center
         corners = (x - width / 2, y - height / 2), (x + width / 2, y + height / 2)
-        self.drawing.add(elm.Rect(corner1=corners[0], corner2=corners[1]).at((0, 0)))
+        self.drawing.add(elm.Rect(corner1=corners[0], corner2=corners[1]).at((0, 0)).theta(0))
         if text:
             self.text(center, text)
 
     def text(self, center: Point, text: str, align: Align = "center") -> None:
-        style = elm.Label().at(center)
-        self.drawing.add(style.label(text, loc="center", halign=align, valign="center", ofst=0))
+        style = elm.Label().at((center[0] - LABEL_OFFSET, center[1] - LABEL_OFFSET)).theta(0)
+        self.drawing.add(style.label(text, loc="center", halign=align, valign="center"))
 
     def wire(self, *points: Point, arrow: bool = True) -> None:
         for number, (start, end) in enumerate(pairwise(points), 2):
@@ -54,7 +57,7 @@ class _BlockDiagram:
         self.drawing.add(elm.Dot(radius=0.07).at(point))
 
     def adder(self, center: Point) -> None:
-        self.drawing.add(elm.Dot(radius=0.4, open=True).at(center))
+        self.drawing.add(elm.Dot(radius=0.4, open=True, zorder=1).at(center))
         self.text(center, "+")
 
 
@@ -70,7 +73,8 @@ def pe_figure() -> str:
     d.wire((5.0, 9.8), (5.0, 0.8), (5.9, 0.8))
 
     # Lanes.
-    d.text((1.1, 9.3), "activation_in: packed pair")
+    d.text((1.1, 9.7), "activation_in")
+    d.text((1.1, 9.2), "(packed pair)")
     for lane, y in enumerate((0.0, -5.0)):
         for name, height in (("x", 8.4), ("ShiftCtrl ", 7.6), ("MuxCtrl ", 6.8)):
             d.box((1.1, y + height), 2.2, 0.8, f"{name}{lane}")
@@ -100,7 +104,7 @@ def pe_figure() -> str:
     d.box((19.4, 3.0), 2.4, 1.0, "accumulator")
     d.wire((18.2, 3.0), (17.5, 3.0))
     d.box((16.8, 3.0), 1.4, 1.0, "mux")
-    d.text((15.1, 3.0), "0")
+    d.text((15.05, 3.0), "0")
     d.wire((15.3, 3.0), (16.1, 3.0))
     d.wire((16.8, 3.5), (16.8, 4.4))
     d.wire((16.8, 1.7), (16.8, 2.5))

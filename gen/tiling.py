@@ -29,7 +29,7 @@ def unpack_fields(words: Bytes, fields: int, width: int) -> npt.NDArray[np.int64
     """The inverse for signed fields: uint8 (rows, bytes) to int64 (rows, fields)."""
     bits = np.unpackbits(words, axis=1, count=fields * width, bitorder="little")
     places = np.int64(1) << np.arange(width, dtype=np.int64)
-    places[-1] = -places[-1]
+    places[-1] = np.int64(-1) << np.int64(width - 1)
     return bits.reshape(len(words), fields, width).astype(np.int64) @ places
 
 

@@ -1,0 +1,31 @@
+"""What every test run says: its seed, and how many checks it made."""
+
+import os
+from typing import Any
+
+import pytest
+
+
+def pytest_report_header() -> str:
+    simulator = os.environ.get("SIM", "verilator")
+    return f"simulator: {simulator}, seed: {os.environ.get('SEED', 'each test its own default')}"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Count the tests, and the comparisons that the testbenches recorded as ``checks``."""
+    passed = terminalreporter.stats.get("passed", [])
+    checks = sum(
+        value
+        for report in passed
+        for name, value in getattr(report, "user_properties", [])
+        if name == "checks"
+    )
+    terminalreporter.write_line(
+        f"{len(passed)} tests passed; their testbenches compared {checks:,} values on the RTL"
+    )
+
+
+@pytest.fixture
+def checks(record_property: Any) -> Any:
+    """Call with a number of comparisons, to have them counted in the summary."""
+    return lambda count: record_property("checks", count)
