@@ -1,5 +1,7 @@
 """Arrays compiled by Verilator, through which the demo and `sparq simulate` go."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from rich.progress import Progress
@@ -55,16 +57,16 @@ def test_first_differing_element_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("top", "tiles", "seed", "message"),
     [
-        ((Configuration(top="pe"), 1, 1), "top must be array to simulate, not 'pe'"),
-        ((Configuration(), 0, 1), "tiles must be an integer from 1 to 1000000, not 0"),
-        ((Configuration(), 1, "x"), "seed must be an integer of at least 0, not x"),
+        ("pe", 1, 1, "top must be array to simulate, not 'pe'"),
+        ("array", 0, 1, "tiles must be an integer from 1 to 1000000, not 0"),
+        ("array", 1, "x", "seed must be an integer of at least 0, not x"),
     ],
 )
-def test_bad_simulations_are_refused(arguments: tuple[object, ...], message: str) -> None:
+def test_bad_simulations_are_refused(top: str, tiles: int, seed: Any, message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        run_simulation(*arguments, Progress())  # type: ignore[arg-type]
+        run_simulation(Configuration(top=top), tiles, seed, Progress())
     assert str(caught.value) == message
 
 
