@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from gen.configuration import (
     load_toml,
 )
 from gen.demo import SIDE, run_demo
-from gen.files import OutputError, write_if_changed
+from gen.files import OutputError, make_folder, write_if_changed
 from gen.simulate import run_simulation
 from gen.verilator import ToolError
 from gen.verilog import write_verilog
@@ -38,11 +39,13 @@ class Integer(click.ParamType[Any]):
     name = "integer"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The integer that ``value`` spells, or ``value`` itself."""
-        try:
-            return int(value)
-        except ValueError:
+        """The integer or other number that ``value`` spells, or ``value`` itself."""
+        if not isinstance(value, str) or "_" in value:
             return value
+        for number in (int, float):
+            with suppress(ValueError):
+                return number(value)
+        return value
 
 
 def _configuration_options(command: Any) -> Any:
@@ -79,11 +82,21 @@ def _configuration(
     return Configuration.from_options(**merged)
 
 
+def _writable(ctx: Any, param: Any, path: Path | None) -> Path | None:
+    """Refuse an output file that cannot be written, before any work starts."""
+    if path is not None:
+        if path.is_dir():
+            raise OutputError(f"cannot write {path}: it is a folder")
+        make_folder(path.parent)
+    return path
+
+
 _json_option = click.option(
     "--json",
     "json_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
+    callback=_writable,
     help="Also write the result as JSON.",
 )
 

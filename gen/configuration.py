@@ -140,7 +140,7 @@ def load_toml(path: Path) -> dict[str, Any]:
 
 def _check_integer(name: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigurationError(f"{name} must be an integer from {low} to {high}, not {value}")
+        raise ConfigurationError(f"{name} must be an integer from {low} to {high}, not {value!r}")
 
 
 def _check_choice(name: str, value: object, allowed: Any) -> None:

@@ -100,6 +100,8 @@ def _to_verilog(modules: str) -> str:
                 "opt_clean",
                 "opt_dff",  # resets and enables become if (rst) and if (enable)
                 "opt_expr -mux_undef",
+                "setundef -zero",  # don't-cares that opt_dff left in parts of words
+                "opt_expr",
                 "opt_clean -purge",
                 f"write_verilog -noattr {target}",
             ):

@@ -1,0 +1,270 @@
+"""Runs a cocotb bench on emitted Verilog, from a pytest test."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from cocotb_tools.runner import Verilator, get_runner
+
+from gen.configuration import Configuration
+from gen.verilator import LINT_WAIVERS, environment
+from gen.verilog import generate, write_verilog
+
+BUILD = Path("build/sim_tb")
+SIMULATORS = ("verilator", "icarus")
+PARAMETERS = "SPARQ_BENCH"
+"""Environment variable that carries a bench's parameters, as JSON."""
+OPTIMIZATION = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
+"""Compiling takes longer than simulating: little optimization is the quickest in all."""
+
+
+class PortsOnlyVerilator(Verilator):
+    """cocotb's runner, which makes every signal public; here the top's are, and the build is fast.
+
+    Recorded waves still have all signals.
+    """
+
+    def _build_command(self) -> list[Any]:
+        first, *others = super()._build_command()
+        command = [argument for argument in first if argument != "--public-flat-rw"]
+        return [[*command, "--public-depth", "1"], *others]
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module that a wrapper instantiates; ports as in a sidecar."""
+
+    name: str
+    verilog: str
+    ports: Sequence[dict[str, Any]]
+
+
+def wrap(name: str, modules: Sequence[Module], own: Sequence[str] = ()) -> str:
+    """Verilog of a module ``name`` around one instance of each of ``modules``.
+
+    Inputs are shared, each module taking the low bits that it has; those named in ``own`` are
+    concatenated instead, and so are all outputs, as ``outputs``; the first module is lowest.
+    """
+    widths = {"clk": 1, "rst": 1}
+    outputs = 0
+    instances = []
+    for module in modules:
+        connections = [".clk(clk)", ".rst(rst)"]
+        for port in module.ports:
+            if port["name"] in ("clk", "rst"):
+                continue
+            key, width = port["name"], port["width"]
+            if port["direction"] == "output":
+                wire = f"outputs[{outputs + width - 1}:{outputs}]"
+                outputs += width
+            else:
+                low = widths.get(key, 0) if key in own else 0
+                widths[key] = max(widths.get(key, 0), low + width)
+                wire = f"{key}[{low + width - 1}:{low}]"
+            connections.append(f".{key}({wire})")
+        instances.append(f"  {module.name} {module.name}_i ({', '.join(connections)});")
+    ports = [f"input [{width - 1}:0] {key}" for key, width in widths.items()]
+    ports.append(f"output [{outputs - 1}:0] outputs")
+    return "\n".join([f"module {name} ({', '.join(ports)});", *instances, "endmodule", ""])
+
+
+def run_bench(
+    design: Configuration | Sequence[Module],
+    bench: str,
+    *,
+    seed: int,
+    name: str = "wrapper",
+    own: Sequence[str] = (),
+    parameters: dict[str, Any] | None = None,
+    testcase: str | None = None,
+    simulator: str | None = None,
+) -> int:
+    """Run the tests of ``sim_tb.benches.<bench>`` and return how many values they compared.
+
+    ``design`` is a configuration, or modules for a wrapper called ``name`` (see :func:`wrap`).
+    The environment variable ``SIM`` chooses the simulator, ``SEED`` replaces ``seed`` and
+    ``WAVES=1`` records waves. A bench that fails makes the pytest test fail with its message and
+    the command that runs it again.
+    """
+    simulator = simulator or os.environ.get("SIM", "verilator")
+    require_simulator(simulator)
+    seed = int(os.environ.get("SEED", seed))
+    waves = os.environ.get("WAVES", "0") not in ("", "0")
+    if isinstance(design, Configuration):
+        name = design.name
+    folder = (BUILD / name / (simulator + ("_waves" if waves else ""))).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    with _build_lock(folder):
+        sources, sidecar = _write_sources(design, name, own, folder)
+        runner = _built(simulator, sources, name, folder, waves)
+
+    test_id = os.environ["PYTEST_CURRENT_TEST"].rsplit("::", 1)[-1].split(" ")[0]
+    chosen = "" if simulator == "verilator" else f"SIM={simulator} "
+    rerun = f'{chosen}SEED={seed} make test{_marked(test_id)} TESTS="-k {_expression(test_id)}"'
+    scratch = folder / f"run_{test_id.replace('/', '_')}"
+    scratch.mkdir(exist_ok=True)
+    counts = scratch / "checks.txt"
+    counts.write_text("")
+    payload = {"seed": seed, "rerun": rerun, "sidecar": str(sidecar), "checks": str(counts)}
+    results = scratch / "results.xml"
+    results.unlink(missing_ok=True)
+    # Whatever it raises: the results say more.
+    with patch.dict(os.environ, _environment()), suppress(RuntimeError, SystemExit):
+        runner.test(
+            test_module=f"sim_tb.benches.{bench}",
+            hdl_toplevel=name,
+            hdl_toplevel_lang="verilog",
+            testcase=testcase,
+            seed=seed,
+            build_dir=folder,
+            test_dir=scratch,
+            results_xml=str(results),
+            log_file=scratch / "log.txt",
+            extra_env={PARAMETERS: json.dumps(payload | (parameters or {}))},
+            timescale=("1ns", "1ps"),
+            waves=waves,
+        )
+    _require_passed(results, scratch / "log.txt", rerun)
+    checks = sum(map(int, counts.read_text().split()))
+    print(f"{test_id}: {checks:,} checks, seed {seed}")
+    return checks
+
+
+def require_simulator(simulator: str) -> None:
+    """Fail with one line if there is no such simulator, or it is not installed."""
+    if simulator not in SIMULATORS:
+        pytest.fail(f"SIM must be one of {', '.join(SIMULATORS)}, not {simulator!r}", pytrace=False)
+    if simulator == "icarus" and shutil.which("iverilog") is None:
+        pytest.fail(
+            "SIM=icarus needs iverilog on PATH: install it (Debian: apt install iverilog; "
+            "macOS: brew install icarus-verilog), or leave SIM out to use Verilator",
+            pytrace=False,
+        )
+
+
+def _environment() -> dict[str, str]:
+    variables = environment(Path("build/tools"))
+    variables["MAKEFLAGS"] = " ".join([variables["MAKEFLAGS"], *OPTIMIZATION])
+    return variables
+
+
+@contextmanager
+def _build_lock(folder: Path) -> Iterator[None]:
+    """One process at a time in ``folder``; the lock is released with the file."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write_sources(
+    design: Configuration | Sequence[Module], name: str, own: Sequence[str], folder: Path
+) -> tuple[list[Path], Path | None]:
+    if isinstance(design, Configuration):
+        verilog, sidecar = write_verilog(design, folder)
+        return [verilog], sidecar
+    source = folder / f"{name}.v"
+    source.write_text("\n".join([*(m.verilog for m in design), wrap(name, design, own)]))
+    return [source], None
+
+
+def _built(simulator: str, sources: list[Path], name: str, folder: Path, waves: bool) -> Any:
+    """A runner whose build in ``folder`` is up to date."""
+    arguments = []
+    if simulator == "verilator":
+        # What is public is not split: bits that depend on others of one signal look circular.
+        arguments = [f"-Wno-{warning}" for warning in (*LINT_WAIVERS, "UNOPTFLAT")]
+    with patch.dict(os.environ, _environment()):
+        runner = PortsOnlyVerilator() if simulator == "verilator" else get_runner(simulator)
+        digest = hashlib.sha256(repr((arguments, OPTIMIZATION)).encode())
+        for source in sources:
+            digest.update(source.read_bytes())
+        stamp = folder / "built"
+        if stamp.exists() and stamp.read_text() == digest.hexdigest():
+            return runner
+        runtime = _Runtime(waves)
+        if simulator == "verilator":
+            runtime.lend(folder)
+        log = folder / "build.log"
+        try:
+            runner.build(
+                sources=sources,
+                hdl_toplevel=name,
+                build_dir=folder,
+                build_args=arguments,
+                always=True,
+                waves=waves,
+                timescale=("1ns", "1ps"),
+                log_file=log,
+            )
+        except Exception as error:
+            text = log.read_text()[-3000:] if log.exists() else ""
+            pytest.fail(f"{simulator} cannot build {name}: {error}\n{text}", pytrace=False)
+        if simulator == "verilator":
+            runtime.keep(folder)
+        stamp.write_text(digest.hexdigest())
+    return runner
+
+
+class _Runtime:
+    """Verilator's own objects, the same in every build, so that only the first compiles them."""
+
+    def __init__(self, waves: bool):
+        versions = "_".join(version(name) for name in ("verilator", "cocotb"))
+        self._folder = BUILD / f"runtime_{versions}{'_waves' if waves else ''}"
+        self._folder.mkdir(exist_ok=True)
+
+    def lend(self, folder: Path) -> None:
+        """Copy what there is into a build."""
+        for kept in self._folder.glob("*.o"):
+            shutil.copyfile(kept, folder / kept.name)
+
+    def keep(self, folder: Path) -> None:
+        """Keep what a build made."""
+        for built in folder.glob("verilated*.o"):
+            kept = self._folder / built.name
+            if not kept.exists():
+                temporary = kept.with_suffix(f".{os.getpid()}")
+                shutil.copyfile(built, temporary)
+                temporary.replace(kept)
+
+
+def _require_passed(results: Path, log: Path, rerun: str) -> None:
+    if not results.exists():
+        text = log.read_text()[-3000:] if log.exists() else ""
+        pytest.fail(f"the simulation left no results\n{text}\nrerun: {rerun}", pytrace=False)
+    cases = list(ElementTree.parse(results).iter("testcase"))
+    failures = [
+        f"{case.get('name')}: {problem.get('message') or problem.text}"
+        for case in cases
+        for problem in [*case.iter("failure"), *case.iter("error")]
+    ]
+    if failures or not cases:
+        text = "\n".join(failures or ["no test was run"])
+        pytest.fail(text if rerun in text else f"{text}\nrerun: {rerun}", pytrace=False)
+
+
+def _marked(test_id: str) -> str:
+    return "-full" if "_full" in test_id else ""
+
+
+def _expression(test_id: str) -> str:
+    """The test's name as an expression for ``pytest -k``."""
+    function, _, parameter = test_id.partition("[")
+    return f"'{function} and {parameter.rstrip(']')}'" if parameter else function
+
+
+def module_of(configuration: Configuration) -> Module:
+    """The emitted top module of ``configuration``."""
+    generated = generate(configuration)
+    return Module(generated.name, generated.verilog, generated.sidecar["ports"])

@@ -1,0 +1,77 @@
+"""Emitted arrays in a simulator, against the golden products."""
+
+import re
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gen.configuration import Configuration
+from gen.verilog import generate
+from golden import NAMED_FORMATS
+from hdl.pe import PROCESSING_ELEMENTS
+from sim_tb.runner import run_bench
+
+SEED = 11
+
+
+def array(rows: int, cols: int, pe: str = "sparq", **options: Any) -> Configuration:
+    return Configuration(rows=rows, cols=cols, pe=pe, **options)
+
+
+ARRAYS = [
+    array(1, 1),
+    array(1, 5, format="3opt"),
+    array(4, 1, "8x8"),
+    array(3, 5, format="2opt", vsparq=False),
+    array(5, 3, "2x8x8"),
+    array(4, 4, "2x4x8"),
+    array(3, 2, format="6opt"),
+    array(2, 3, format="7opt", rounding=False),
+    array(3, 3, weight_bits=4, acc_bits=24),
+    array(8, 8),
+]
+SWEEP = [
+    *(array(8, 8, pe) for pe in PROCESSING_ELEMENTS if pe != "sparq"),
+    array(13, 7),
+    array(16, 16),
+    array(16, 16, "8x8"),
+    *(
+        array(3, 4, format=name, rounding=rounding, vsparq=vsparq)
+        for name in NAMED_FORMATS
+        for rounding in (True, False)
+        for vsparq in (True, False)
+    ),
+]
+
+
+@pytest.mark.parametrize("configuration", ARRAYS, ids=lambda c: c.name)
+def test_array(configuration: Configuration, checks: Callable[[int], None]) -> None:
+    checks(run_bench(configuration, "array", seed=SEED))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("configuration", SWEEP, ids=lambda c: c.name)
+def test_array_full(configuration: Configuration, checks: Callable[[int], None]) -> None:
+    checks(run_bench(configuration, "array", seed=SEED))
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [array(3, 2), array(2, 2, "8x8"), Configuration(top="pe")],
+    ids=lambda c: c.name,
+)
+def test_no_combinational_block(configuration: Configuration) -> None:
+    """Icarus never evaluates ``always @*`` while its inputs do not change, and reads X for ever."""
+    text = generate(configuration).verilog
+    assert re.search(r"always\s*@\s*(\*|\(\s*\*\s*\))", text) is None
+    assert "$auto$verilog_backend" not in text
+    assert re.search(r"\bdummy|\binitial _", text) is None
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")
+def test_known_after_reset_in_icarus(checks: Callable[[int], None]) -> None:
+    checks(
+        run_bench(array(3, 2), "array", seed=SEED, testcase="known_after_reset", simulator="icarus")
+    )

@@ -1,0 +1,476 @@
+# amaranth: UnusedElaboratable=no
+# The lanes of an edge know their processing element, which nothing then elaborates.
+"""Each hardware component by itself, in Amaranth's own simulator, against the golden model."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.sim import Simulator
+
+from golden import (
+    NAMED_FORMATS,
+    SparqFormat,
+    encode_pairs,
+    exact_matmul,
+    named_format,
+    pack_pairs,
+    sparq,
+    sparq_matmul,
+)
+from golden.quantize import lane_table, wide_table
+from hdl import (
+    PROCESSING_ELEMENTS,
+    LeadingOneDetector,
+    PairEncoder,
+    PairZeroDetector,
+    Pe8x8,
+    ShiftAddMultiplier,
+    SystolicArray,
+    WindowShifter,
+    processing_element,
+)
+from hdl.array.delay import Delay
+from hdl.array.edge_lane import ActivationLane, ResultLane, WeightLane
+from hdl.array.skewed_lanes import SkewedLanes
+from hdl.array.tile_sequencer import TileSequencer
+from hdl.pe.contract import ProcessingElement
+from sim_tb.reference import assert_same
+
+SEED = 20
+CORNERS = (0, 1, 2, 15, 16, 17, 127, 128, 240, 247, 248, 254, 255)
+CUSTOM = (SparqFormat(4, (0, 5)), SparqFormat(8, (0,)), SparqFormat(3, (0, 3, 5)))
+MODES = [(rounding, vsparq) for rounding in (True, False) for vsparq in (True, False)]
+Word = dict[str, int]
+
+
+def describe(fmt: SparqFormat) -> str:
+    shifts = "_".join(map(str, fmt.shifts))
+    mode = ("round" if fmt.rounding else "trim") + ("" if fmt.vsparq else "-novsparq")
+    return f"{fmt.window_bits}b-s{shifts}-{mode}"
+
+
+class Bench:
+    """A component between one packed input and one packed output: few signals keep pysim fast."""
+
+    def __init__(self, component: wiring.Component):
+        self.ports: dict[bool, list[tuple[str, int]]] = {True: [], False: []}
+        signals: dict[bool, list[Any]] = {True: [], False: []}
+        for (name,), member, signal in component.signature.flatten(component):
+            is_input = member.flow == wiring.In
+            self.ports[is_input].append((name, len(Value.cast(signal))))
+            signals[is_input].append(Value.cast(signal))
+        self.stimulus = Signal(sum(width for _, width in self.ports[True]))
+        self.response = Signal(sum(width for _, width in self.ports[False]))
+        self.module = Module()
+        self.module.submodules.dut = component
+        self.module.d.comb += Cat(*signals[True]).eq(self.stimulus)
+        self.module.d.comb += self.response.eq(Cat(*signals[False]))
+
+    def pack(self, values: Word) -> int:
+        word, offset = 0, 0
+        for name, width in self.ports[True]:
+            word |= (values.get(name, 0) & ((1 << width) - 1)) << offset
+            offset += width
+        return word
+
+    def unpack(self, word: int) -> Word:
+        values = {}
+        for name, width in self.ports[False]:
+            values[name] = word & ((1 << width) - 1)
+            word >>= width
+        return values
+
+    def run(self, inputs: Sequence[Word], clocked: bool) -> list[Word]:
+        """The outputs that stand beside each of the inputs, one per cycle where clocked."""
+        words = [self.pack(values) for values in inputs]
+        outputs: list[int] = []
+
+        async def testbench(ctx: Any) -> None:
+            for word in words:
+                ctx.set(self.stimulus, word)
+                outputs.append(ctx.get(self.response))
+                if clocked:
+                    await ctx.tick()
+
+        simulator = Simulator(self.module)
+        if clocked:
+            simulator.add_clock(1e-6)
+        simulator.add_testbench(testbench)
+        simulator.run()
+        return [self.unpack(word) for word in outputs]
+
+
+def respond(component: wiring.Component, inputs: Sequence[Word]) -> list[Word]:
+    """Outputs of a combinational component."""
+    return Bench(component).run(inputs, clocked=False)
+
+
+def clock(component: wiring.Component, inputs: Sequence[Word]) -> list[Word]:
+    """Outputs of a clocked component in the cycle of each input."""
+    return Bench(component).run(inputs, clocked=True)
+
+
+def pack(values: Any, width: int) -> int:
+    """Integers as one word, the first low."""
+    mask = (1 << width) - 1
+    return sum((int(value) & mask) << (width * i) for i, value in enumerate(np.ravel(values)))
+
+
+def signed(value: int, width: int) -> int:
+    value &= (1 << width) - 1
+    return value - (1 << width) if value >> (width - 1) else value
+
+
+WINDOWS = [
+    (name, double, rounding)
+    for name in NAMED_FORMATS
+    for double in (False, True)
+    for rounding in (False, True)
+]
+
+
+@pytest.mark.parametrize(("name", "double", "rounding"), WINDOWS)
+def test_window_of_every_value(name: str, double: bool, rounding: bool, checks: Any) -> None:
+    """Leading-one detector and window shifter, as narrow and as double window."""
+    fmt = named_format(name, rounding)
+    bits = fmt.window_bits * (2 if double else 1)
+    placements = fmt.wide_placements if double else fmt.placements
+    table = (wide_table if double else lane_table)(fmt)
+    values = range(256)
+    one_hot = [1 << placements.index(int(shift)) for shift in table.shift]
+    detected = respond(LeadingOneDetector(bits, placements), [{"value": v} for v in values])
+    assert_same("placement", values, one_hot, [word["placement"] for word in detected])
+    shifted = respond(
+        WindowShifter(bits, placements, rounding),
+        [{"value": v, "placement": p} for v, p in zip(values, one_hot, strict=True)],
+    )
+    assert_same("window", values, table.window, [word["window"] for word in shifted])
+    checks(2 * 256)
+
+
+def test_pair_zero_detector(checks: Any) -> None:
+    pairs = [(a, b) for a in CORNERS for b in CORNERS]
+    got = respond(PairZeroDetector(), [{"first": a, "second": b} for a, b in pairs])
+    expected = [(a == 0 or b == 0, a == 0 and b != 0, b != 0) for a, b in pairs]
+    assert_same("pair", pairs, expected, [[w["alone"], w["mux0"], w["mux1"]] for w in got])
+    checks(len(pairs))
+
+
+ENCODER_FORMATS = [
+    *(named_format(name) for name in NAMED_FORMATS),
+    *(named_format("5opt", *mode) for mode in MODES[1:]),
+    *CUSTOM,
+    *(SparqFormat(fmt.window_bits, fmt.shifts, False, False) for fmt in CUSTOM),
+]
+
+
+@pytest.mark.parametrize("fmt", ENCODER_FORMATS, ids=describe)
+def test_pair_encoder(fmt: SparqFormat, checks: Any) -> None:
+    generator = np.random.default_rng(SEED)
+    pairs = generator.integers(0, 256, (2000, 2))
+    pairs[generator.random(pairs.shape) < 0.2] = 0
+    corners = [(a, b) for a in CORNERS for b in CORNERS]
+    alone = [pair for value in range(256) for pair in ((0, value), (value, 0))]
+    pairs = np.concatenate([pairs, corners, alone])
+    got = respond(PairEncoder(fmt), [{"activations": int(a) | int(b) << 8} for a, b in pairs])
+    expected = pack_pairs(encode_pairs(pairs, fmt), fmt)[:, 0]
+    assert_same(describe(fmt), pairs.tolist(), expected, [word["pair"] for word in got])
+    checks(len(pairs))
+
+
+@pytest.mark.parametrize("weight_bits", [2, 8])
+@pytest.mark.parametrize("fmt", [named_format("5opt"), named_format("7opt"), *CUSTOM], ids=describe)
+def test_shift_add_multiplier(fmt: SparqFormat, weight_bits: int, checks: Any) -> None:
+    """All codes with the corners of x and of the weight, and random operands."""
+    rng = random.Random(SEED)
+    half, top = 1 << (weight_bits - 1), (1 << fmt.window_bits) - 1
+    codes = range(len(fmt.lane_shifts))
+    operands = [
+        (x, weight, code)
+        for x in (0, 1, top)
+        for weight in (-half, -1, 0, 1, half - 1)
+        for code in codes
+    ]
+    operands += [
+        (rng.randint(0, top), rng.randrange(-half, half), rng.choice(codes)) for _ in range(500)
+    ]
+    multiplier = ShiftAddMultiplier(fmt, weight_bits)
+    got = respond(
+        multiplier,
+        [{"x": x, "weight": w} | ({"shift_ctrl": c} if codes[1:] else {}) for x, w, c in operands],
+    )
+    expected = [(x * weight) << fmt.lane_shifts[code] for x, weight, code in operands]
+    products = [signed(word["product"], multiplier.product_bits) for word in got]
+    assert_same(describe(fmt), operands, expected, products)
+    checks(len(operands))
+
+
+def effective(pe: str, fmt: SparqFormat, x: Any) -> Any:
+    """The activations that the element multiplies by."""
+    if pe == "sparq":
+        return sparq(x, fmt)
+    return x & 15 if pe == "2x4x8" else x
+
+
+def code(pe: str, fmt: SparqFormat, x: Any) -> int:
+    """The activation code of the element."""
+    if pe == "sparq":
+        return int(pack_pairs(encode_pairs(x, fmt), fmt)[0])
+    return pack(x & 15, 4) if pe == "2x4x8" else pack(x, 8)
+
+
+PE_CASES = [
+    *((pe, named_format("5opt"), 8, 32) for pe in PROCESSING_ELEMENTS),
+    *((pe, named_format("5opt"), 8, 17) for pe in PROCESSING_ELEMENTS),
+    ("sparq", named_format("3opt", True, False), 3, 12),
+    ("sparq", named_format("7opt", False, True), 2, 64),
+    *(("sparq", fmt, 8, 20) for fmt in CUSTOM),
+]
+
+
+@pytest.mark.parametrize(("pe", "fmt", "weight_bits", "acc_bits"), PE_CASES)
+def test_processing_element(
+    pe: str, fmt: SparqFormat, weight_bits: int, acc_bits: int, checks: Any
+) -> None:
+    """Random control: sums (wrapping), the result register, and what is passed on."""
+    rng = random.Random(SEED)
+    element = processing_element(pe, fmt, weight_bits, acc_bits)
+    half = 1 << (weight_bits - 1)
+    inputs: list[Word] = []
+    expected = [0]
+    accumulator, result = 0, 0
+    for cycle in range(500):
+        x = np.array([rng.choice((0, 255, rng.randrange(256))) for _ in range(element.k_per_cycle)])
+        w = [rng.choice((-half, rng.randrange(-half, half))) for _ in range(element.k_per_cycle)]
+        first, last = cycle == 0 or rng.random() < 0.1, rng.random() < 0.2
+        shift, above = rng.random() < 0.3, rng.getrandbits(acc_bits)
+        inputs.append(
+            {
+                "first_in": first,
+                "last_in": last,
+                "shift_in": shift,
+                "activation_in": code(pe, fmt, x),
+                "weight_in": pack(w, weight_bits),
+                "result_in": above,
+            }
+        )
+        accumulator = (0 if first else accumulator) + int(effective(pe, fmt, x) @ np.array(w))
+        result = accumulator if last else above if shift else result
+        expected.append(signed(result, acc_bits))
+    got = clock(element, inputs)
+    results = [signed(word["result_out"], acc_bits) for word in got]
+    assert_same(f"result of {pe}", range(500), expected[:-1], results)
+    for name in ("first", "last", "shift", "activation", "weight"):
+        passed = [int(word[f"{name}_in"]) for word in inputs[:-1]]
+        assert_same(name, range(499), passed, [word[f"{name}_out"] for word in got[1:]])
+    checks(500 + 5 * 499)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "width", "cycles"), [(1, 3, 1), (1, 8, 5), (4, 2, 1), (3, 5, 3), (5, 4, 2), (2, 1, 7)]
+)
+def test_delay(lanes: int, width: int, cycles: int, checks: Any) -> None:
+    rng = random.Random(SEED)
+    inputs = [rng.getrandbits(lanes * width) for _ in range(60)]
+    got = clock(Delay(lanes, width, cycles), [{"data_in": word} for word in inputs])
+    outputs = [word["data_out"] for word in got[cycles:]]
+    assert_same("delay", range(60 - cycles), inputs[:-cycles], outputs)
+    checks(len(outputs))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "lanes"),
+    [
+        *((kind, lanes) for kind in (ActivationLane, WeightLane) for lanes in (1, 2, 3, 4, 7)),
+        *((ResultLane, lanes) for lanes in (2, 3, 4, 7)),  # a single one is combinational
+    ],
+)
+def test_skewed_lanes(kind: Any, lanes: int, reverse: bool, checks: Any) -> None:
+    """Lane i is i cycles later than lane 0, or earlier; the exact element leaves data as it is."""
+    rng = random.Random(SEED)
+    lane = kind(Pe8x8())
+    width = len(lane.data_in)
+    inputs = [[rng.getrandbits(width) for _ in range(lanes)] for _ in range(40)]
+    edge = SkewedLanes(lanes, lane, reverse)
+    got = clock(edge, [{"data_in": pack(values, width)} for values in inputs])
+    for i in range(lanes):
+        latency = lane.latency + (lanes - 1 - i if reverse else i)
+        outputs = [(word["data_out"] >> (i * width)) & ((1 << width) - 1) for word in got]
+        sent = [values[i] for values in inputs[: 40 - latency]]
+        assert_same(f"lane {i}", range(40 - latency), sent, outputs[latency:])
+    checks(40 * lanes)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("long_tiles", [False, True])
+def test_tile_sequencer(rows: int, long_tiles: bool, checks: Any) -> None:
+    """Random slices and bubbles: when slices are taken, and the control of every row."""
+    rng = random.Random(SEED)
+    shortest = rows if long_tiles else 1
+    tiles = [rng.randint(shortest, shortest + rows + 2) for _ in range(40)]
+    slices = [k == tile - 1 for tile in tiles for k in range(tile)]
+    bench = Bench(TileSequencer(rows))
+    valid: list[bool] = []
+    words: list[Word] = []
+
+    async def testbench(ctx: Any) -> None:
+        position = 0
+        drain = 3 * rows + 2
+        while drain:
+            waiting = position < len(slices)
+            drain -= not waiting
+            valid.append(waiting and rng.random() < 0.8)
+            is_last = slices[position] if valid[-1] else rng.random() < 0.5
+            values: Word = {"in_valid": valid[-1], "in_last": is_last}
+            ctx.set(bench.stimulus, bench.pack(values))
+            words.append(bench.unpack(ctx.get(bench.response)))
+            position += words[-1]["taken"]
+            await ctx.tick()
+
+    simulator = Simulator(bench.module)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+    # Independent model: when the last of a tile is sent, and what follows from it.
+    free_at, position, held = 0, 0, False
+    first = [0] * len(words)
+    last = [0] * len(words)
+    for cycle, word in enumerate(words):
+        taken = valid[cycle] and not held
+        assert (word["in_ready"], word["taken"]) == (not held, taken), f"cycle {cycle}"
+        if taken:
+            first[cycle] = position == 0 or slices[position - 1]
+            due = slices[position]
+            if not due:
+                assert words[cycle + 1]["in_ready"], f"stall inside a tile, cycle {cycle + 1}"
+            position += 1
+        else:
+            due = held
+        if due and cycle >= free_at:
+            last[cycle], free_at, due = 1, cycle + rows, False
+        held = due
+    assert position == len(slices)
+    assert sum(last) == len(tiles)
+    if long_tiles:
+        assert all(word["in_ready"] for word in words)
+
+    def at(events: list[int], cycle: int) -> int:
+        return int(events[cycle]) if cycle >= 0 else 0
+
+    for cycle, word in enumerate(words):
+        for row in range(rows):
+            bottom = range(cycle - rows - 1 - row, cycle - rows)
+            expected = {
+                "first": at(first, cycle - 1 - row),
+                "last": at(last, cycle - 1 - row),
+                "shift": int(any(at(last, c) for c in bottom)),
+            }
+            got = {name: word[name] >> row & 1 for name in expected}
+            assert got == expected, f"cycle {cycle}, row {row}"
+    checks(len(words) * (2 + 3 * rows))
+
+
+def make_tiles(
+    rng: Any, lengths: Sequence[int], rows: int, cols: int, weight_bits: int
+) -> list[tuple[Any, Any]]:
+    half = 1 << (weight_bits - 1)
+    tiles = []
+    for k in lengths:
+        x = rng.integers(0, 256, (rows, k), dtype=np.uint8)
+        x[rng.random(x.shape) < 0.4] = 0
+        tiles.append((x, rng.integers(-half, half, (k, cols), dtype=np.int8)))
+    return tiles
+
+
+def product(pe: str, fmt: SparqFormat, x: Any, w: Any) -> Any:
+    return sparq_matmul(x, w, fmt) if pe == "sparq" else exact_matmul(effective(pe, fmt, x), w)
+
+
+ARRAY_CASES = [
+    *((pe, named_format("5opt"), 3, 2, 8, 32) for pe in PROCESSING_ELEMENTS),
+    ("8x8", named_format("5opt"), 1, 1, 8, 32),
+    ("sparq", named_format("2opt"), 1, 3, 4, 24),
+    ("sparq", named_format("7opt", False), 4, 1, 8, 32),
+    ("sparq", named_format("6opt", True, False), 2, 2, 8, 32),
+    *(("sparq", fmt, 2, 3, 8, 32) for fmt in CUSTOM),
+]
+
+
+@pytest.mark.parametrize("bubbles", [0.0, 0.4])
+@pytest.mark.parametrize(("pe", "fmt", "rows", "cols", "weight_bits", "acc_bits"), ARRAY_CASES)
+def test_systolic_array(
+    pe: str,
+    fmt: SparqFormat,
+    rows: int,
+    cols: int,
+    weight_bits: int,
+    acc_bits: int,
+    bubbles: float,
+    checks: Any,
+) -> None:
+    """Tiles of many lengths, back to back or with bubbles of garbage between slices."""
+    rng = np.random.default_rng(SEED)
+    element: ProcessingElement = processing_element(pe, fmt, weight_bits, acc_bits)
+    array = SystolicArray(rows, cols, element)
+    step = array.k_per_cycle
+    lengths = [1, *(int(k) for k in rng.integers(1, step * (rows + 3), 8)), 1, 1, step * rows]
+    tiles = make_tiles(rng, lengths, rows, cols, weight_bits)
+    slices: list[tuple[Word, int]] = []
+    for tile, (x, w) in enumerate(tiles):
+        odd = -x.shape[1] % step
+        x, w = np.pad(x, ((0, 0), (0, odd))), np.pad(w, ((0, odd), (0, 0)))
+        for k in range(0, x.shape[1], step):
+            word = {
+                "in_valid": 1,
+                "in_last": int(k + step == x.shape[1]),
+                "in_a": pack(x[:, k : k + step], 8),
+                "in_w": pack(w[k : k + step].T, weight_bits),
+            }
+            slices.append((word, tile))
+    bench = Bench(array)
+    rows_out: list[tuple[int, Word]] = []
+    last_taken: dict[int, int] = {}
+    stalled: set[int] = set()
+
+    async def testbench(ctx: Any) -> None:
+        position = 0
+        for cycle in range(1000):
+            offered = position < len(slices) and rng.random() >= bubbles
+            garbage = {name: int(rng.integers(1 << 30)) for name in ("in_a", "in_w", "in_last")}
+            word, tile = slices[position] if offered else (garbage, -1)
+            ctx.set(bench.stimulus, bench.pack(word))
+            response = bench.unpack(ctx.get(bench.response))
+            if response["out_valid"]:
+                rows_out.append((cycle, response))
+            if offered and response["in_ready"]:
+                last_taken[tile] = cycle
+                position += 1
+            elif not response["in_ready"]:
+                stalled.add(max(last_taken))
+            await ctx.tick()
+            if position == len(slices) and cycle > last_taken[len(tiles) - 1] + 3 * rows + cols + 3:
+                break
+
+    simulator = Simulator(bench.module)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+    assert len(rows_out) == rows * len(tiles)
+    for tile, (x, w) in enumerate(tiles):
+        expected = product(pe, fmt, x, w)
+        for row in range(rows):
+            cycle, word = rows_out[tile * rows + rows - 1 - row]
+            sums = [signed(word["out_acc"] >> (acc_bits * c), acc_bits) for c in range(cols)]
+            assert sums == expected[row].tolist(), f"tile {tile}, row {row}, K {lengths[tile]}"
+            assert word["out_last"] == (row == 0)
+            late = cycle - (last_taken[tile] + array.latency + rows - 1 - row)
+            assert (late > 0) if tile in stalled else (late == 0), f"tile {tile}, row {row}"
+    checks(rows * cols * len(tiles))
