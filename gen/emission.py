@@ -1,5 +1,6 @@
 """Lowering Amaranth to plain Verilog, each distinct component once."""
 
+import gc
 import os
 import re
 import sys
@@ -36,11 +37,12 @@ class Emission:
 
         Every top module has ``clk`` and ``rst``, a combinational one too, which does not read them.
         """
-        self._lower(component, self._top)
-        if not self._has_input(self._top, "clk"):
-            unread = [Signal(name=name) for name in CLOCK_AND_RESET]
-            ports = [signal for _, _, signal in component.signature.flatten(component)]
-            self._lower(component, self._top, ports=unread + ports)
+        with _rare_garbage_collection():
+            self._lower(component, self._top)
+            if not self._has_input(self._top, "clk"):
+                unread = [Signal(name=name) for name in CLOCK_AND_RESET]
+                ports = [signal for _, _, signal in component.signature.flatten(component)]
+                self._lower(component, self._top, ports=unread + ports)
         return _to_verilog("\n".join(self._modules.values()))
 
     def instance_of(self, component: wiring.Component, instance_name: str) -> Instance:
@@ -109,6 +111,17 @@ def _to_verilog(modules: str) -> str:
         # The first line carries the version of Yosys and of the compiler that built it.
         _, _, text = target.read_text().partition("\n")
     return text.strip() + "\n"
+
+
+@contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    """Lowering makes millions of small objects that live on: looking for cycles costs a tenth."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(100_000, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 @contextmanager

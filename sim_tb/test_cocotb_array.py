@@ -37,6 +37,7 @@ SWEEP = [
     array(13, 7),
     array(16, 16),
     array(16, 16, "8x8"),
+    *(array(2, 2, weight_bits=bits) for bits in (2, 3, 5, 6, 7)),
     *(
         array(3, 4, format=name, rounding=rounding, vsparq=vsparq)
         for name in NAMED_FORMATS
