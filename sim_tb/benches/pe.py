@@ -115,16 +115,20 @@ async def corners(dut: Any) -> None:
 
 @cocotb.test()
 async def full_scale(dut: Any) -> None:
-    """Sums of extreme products, as long as the smallest accumulator can be sure to hold them."""
+    """Sums of extreme products, as long as an accumulator is sure to hold them, and longer.
+
+    ``limit`` steps of K are half as many slices for an element that takes two: with as many slices
+    as steps, the 8x8 element reaches its limit, and the others wrap.
+    """
     await start(dut)
     limit = min(Configuration(**o).max_reduction for o, _ in PARAMETERS["elements"])
     checks = 0
     for weight in (-128, 127):
-        length = max(1, limit // 2)
-        control = np.zeros((length, 3), int)
-        control[0, 0] = control[:, 1] = 1
-        x, w = np.full((length, 2), 255, np.uint8), np.full((length, 2), weight)
-        checks += await compare(dut, f"full scale, weight {weight}", x, w, control)
+        for length in (limit // 2, limit):
+            control = np.zeros((length, 3), int)
+            control[0, 0] = control[:, 1] = 1
+            x, w = np.full((length, 2), 255, np.uint8), np.full((length, 2), weight)
+            checks += await compare(dut, f"full scale, weight {weight}", x, w, control)
     record(checks)
 
 
