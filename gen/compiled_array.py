@@ -1,11 +1,9 @@
 """An array's Verilog, compiled by Verilator, multiplying matrices."""
 
 import ctypes
-import fcntl
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gen.configuration import Configuration
-from gen.files import write_if_changed
+from gen.files import locked, write_if_changed
 from gen.tiling import WORD_BYTES, ArrayShape, Bytes
 from gen.verilator import LINT_WAIVERS, ToolError, environment
 from gen.verilog import generate
@@ -101,7 +99,7 @@ def _library(name: str, verilog: str, folder: Path) -> Path:
     """The shared library for this Verilog, built unless it is there."""
     build = folder / name
     library = build / "array.so"
-    with _lock(folder / f"{name}.lock"):
+    with locked(folder / f"{name}.lock"):
         source = build / f"{name}.v"
         harness = build / HARNESS.name
         changed = [
@@ -130,12 +128,3 @@ def _library(name: str, verilog: str, folder: Path) -> Path:
                 raise ToolError(f"building the simulation of {name} failed: see {log}")
             (objects / "array.so").replace(library)
     return library
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """One build at a time, also of several processes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

@@ -1,7 +1,10 @@
 """Writing files whole or not at all."""
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -43,3 +46,12 @@ def write_if_changed(path: Path, text: str) -> bool:
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from None
     return True
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path``: one holder at a time, also of several processes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,13 +1,12 @@
 """Runs a cocotb bench on emitted Verilog, from a pytest test."""
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from cocotb_tools.runner import Verilator, get_runner
 
 from gen.configuration import Configuration
+from gen.files import locked
 from gen.verilator import LINT_WAIVERS, environment
 from gen.verilog import generate, write_verilog
 
@@ -26,7 +26,7 @@ SIMULATORS = ("verilator", "icarus")
 PARAMETERS = "SPARQ_BENCH"
 """Environment variable that carries a bench's parameters, as JSON."""
 OPTIMIZATION = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
-"""Compiling takes longer than simulating: little optimization is the quickest in all."""
+"""Compiling takes longer than simulating: none is optimized, which is the quickest in all."""
 
 
 class PortsOnlyVerilator(Verilator):
@@ -105,7 +105,7 @@ def run_bench(
         name = design.name
     folder = (BUILD / name / (simulator + ("_waves" if waves else ""))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    with _build_lock(folder):
+    with locked(folder / "lock"):
         sources, sidecar = _write_sources(design, name, own, folder)
         runner = _built(simulator, sources, name, folder, waves)
 
@@ -157,14 +157,6 @@ def _environment() -> dict[str, str]:
     variables = environment(Path("build/tools"))
     variables["MAKEFLAGS"] = " ".join([variables["MAKEFLAGS"], *OPTIMIZATION])
     return variables
-
-
-@contextmanager
-def _build_lock(folder: Path) -> Iterator[None]:
-    """One process at a time in ``folder``; the lock is released with the file."""
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _write_sources(
