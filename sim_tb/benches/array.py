@@ -11,12 +11,16 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
+from gen.check import expected_product
+from gen.configuration import Configuration
 from gen.tiling import WORD_BYTES, ArrayShape
-from golden import exact_matmul, named_format, sparq_matmul
 from sim_tb.benches.common import PARAMETERS, generator, record, where
 
 SIDECAR: dict[str, Any] = (
     json.loads(Path(PARAMETERS["sidecar"]).read_text()) if PARAMETERS else {"ports": []}
+)
+CONFIGURATION = Configuration(
+    **{name: value for name, value in SIDECAR.get("configuration", {}).items() if value is not None}
 )
 WIDTHS = {port["name"]: port["width"] for port in SIDECAR["ports"]}
 
@@ -41,16 +45,7 @@ class Tile:
         packed = [
             [int.from_bytes(row.tobytes(), "little") for row in p] for p in shape.slices(x, w)
         ]
-        return cls(x, w, list(zip(*packed, strict=True)), product(x, w))
-
-
-def product(x: Any, w: Any) -> Any:
-    """What the array must compute."""
-    bits = SIDECAR["weight_bits"]
-    if SIDECAR["pe"] == "sparq":
-        fmt = named_format(SIDECAR["format"], SIDECAR["rounding"], SIDECAR["vsparq"])
-        return sparq_matmul(x, w, fmt, bits)
-    return exact_matmul(x & 15 if SIDECAR["pe"] == "2x4x8" else x, w, bits)
+        return cls(x, w, list(zip(*packed, strict=True)), expected_product(CONFIGURATION, x, w))
 
 
 @dataclass
