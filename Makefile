@@ -59,7 +59,7 @@ figures: $(SETUP) ## Draw the pictures of the README
 	@.venv/bin/python -m gen.figures
 
 train: $(SETUP) ## Retrain the network of the demo and compare its weights with the shipped ones
-	@.venv/bin/python -m networks.train_mnist --check
+	@.venv/bin/python -m networks.mnist.train --check
 
 lint: $(SETUP) ## Check formatting, lint and types
 	@.venv/bin/ruff format --check --quiet . || { echo "not formatted: run make format" >&2; exit 1; }

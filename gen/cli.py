@@ -2,16 +2,11 @@
 
 import json
 import sys
-from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
-from rich import box
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
 from gen.bench import run_bench
 from gen.check import MismatchError
@@ -23,29 +18,19 @@ from gen.configuration import (
     load_toml,
 )
 from gen.demo import SIDE, run_demo
-from gen.files import OutputError, make_folder, write_if_changed
+from gen.evaluate import evaluate
+from gen.files import OutputError
 from gen.simulate import run_simulation
+from gen.terminal import Integer, json_option, print_tables, progress_bar, table, write_json
 from gen.verilator import ToolError
 from gen.verilog import write_verilog
 from golden import NAMED_FORMATS
+from networks.evaluation.errors import DataError
+from networks.evaluation.parallel import SchedulerError, WorkerError
+from networks.importer.errors import ModelError
 
 BAD_ARGUMENT = 2
 FAILED = 1
-
-
-class Integer(click.ParamType[Any]):
-    """An integer; anything else is passed on, for the configuration to refuse by name."""
-
-    name = "integer"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The integer or other number that ``value`` spells, or ``value`` itself."""
-        if not isinstance(value, str) or "_" in value:
-            return value
-        for number in (int, float):
-            with suppress(ValueError):
-                return number(value)
-        return value
 
 
 def _configuration_options(command: Any) -> Any:
@@ -82,32 +67,6 @@ def _configuration(
     return Configuration.from_options(**merged)
 
 
-def _writable(ctx: Any, param: Any, path: Path | None) -> Path | None:
-    """Refuse an output file that cannot be written, before any work starts."""
-    if path is not None:
-        if path.is_dir():
-            raise OutputError(f"cannot write {path}: it is a folder")
-        make_folder(path.parent)
-    return path
-
-
-_json_option = click.option(
-    "--json",
-    "json_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    callback=_writable,
-    help="Also write the result as JSON.",
-)
-
-
-def write_json(path: Path | None, value: Any) -> None:
-    """Write ``value`` to ``path``, if there is one, and say so."""
-    if path is not None:
-        write_if_changed(path, json.dumps(value, indent=2) + "\n")
-        click.echo(f"wrote {path}")
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def cli() -> None:
     """SPARQ: sparsity-aware accelerator hardware, from a configuration to verified Verilog."""
@@ -123,7 +82,7 @@ def cli() -> None:
     metavar="DIR",
     help="Folder for NAME.v and NAME.json.",
 )
-@_json_option
+@json_option
 def verilog(
     preset: str | None,
     config: Path | None,
@@ -143,7 +102,7 @@ def verilog(
 @_configuration_options
 @click.option("--tiles", type=Integer(), default=100, show_default=True, help="Tiles to multiply.")
 @click.option("--seed", type=Integer(), default=1, show_default=True, help="Of the random data.")
-@_json_option
+@json_option
 def simulate(
     preset: str | None,
     config: Path | None,
@@ -154,7 +113,7 @@ def simulate(
 ) -> None:
     """Run random tiles through the emitted array under Verilator, and compare with golden."""
     configuration = _configuration(preset, config, options)
-    result = run_simulation(configuration, tiles, seed, _progress())
+    result = run_simulation(configuration, tiles, seed, progress_bar())
     click.echo(
         f"{result['top']}: {result['sums_compared']} sums of {result['tiles']} tiles equal golden "
         f"({result['cycles']} cycles, seed {result['seed']})"
@@ -174,16 +133,16 @@ def simulate(
     metavar="NAME",
     help=f"Window format: {', '.join(NAMED_FORMATS)}.",
 )
-@_json_option
+@json_option
 def demo(images: object, format_name: str, json_file: Path | None) -> None:
     """Take real MNIST images through the Verilog of the 8x8 and the SPARQ array, bit for bit."""
-    result = run_demo(images, format_name, _progress())
-    table = _table(
+    result = run_demo(images, format_name, progress_bar())
+    rows = table(
         f"{result['images']} images, {SIDE} x {SIDE} arrays, {format_name}",
         *("layer", "M x K x N", "tiles", "cycles 8x8", "cycles SPARQ", "ratio", "bit-exact"),
     )
     for layer in result["layers"]:
-        table.add_row(
+        rows.add_row(
             layer["name"],
             f"{layer['m']} x {layer['k']} x {layer['n']}",
             str(layer["tiles"]),
@@ -192,7 +151,7 @@ def demo(images: object, format_name: str, json_file: Path | None) -> None:
             f"{layer['ratio']:.3f}",
             "yes" if layer["bit_exact"] else "no",
         )
-    Console().print(table)
+    print_tables(rows)
     accuracy = result["accuracy"]
     click.echo(
         f"accuracy on the whole test split: FP32 {accuracy['fp32']} %, "
@@ -202,14 +161,14 @@ def demo(images: object, format_name: str, json_file: Path | None) -> None:
 
 
 @cli.command()
-@_json_option
+@json_option
 def bench(json_file: Path | None) -> None:
     """Time the golden products beside NumPy's float32, and the emission of large arrays."""
-    result = run_bench(_progress())
-    products = _table("1024 x 1024 x 1024 products, median", "product", "ms", "speed / float32")
+    result = run_bench(progress_bar())
+    products = table("1024 x 1024 x 1024 products, median", "product", "ms", "speed / float32")
     for row in result["products"]:
         products.add_row(row["name"], f"{row['ms']:.2f}", f"{row['relative_speed']:.2f}")
-    emission = _table(
+    emission = table(
         "Emission of sparq arrays, each in a process of its own",
         *("array", "seconds", "bytes", "modules", "peak MiB"),
     )
@@ -221,20 +180,11 @@ def bench(json_file: Path | None) -> None:
             str(row["modules"]),
             f"{row['peak_mib']:.0f}",
         )
-    Console().print(products, emission)
+    print_tables(products, emission)
     write_json(json_file, result)
 
 
-def _table(title: str, *headings: str) -> Table:
-    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False)
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if index else "left", no_wrap=True)
-    return table
-
-
-def _progress() -> Progress:
-    """A progress bar on standard error, so that standard output is the result alone."""
-    return Progress(console=Console(stderr=True))
+cli.add_command(evaluate)
 
 
 def main() -> None:
@@ -246,9 +196,16 @@ def main() -> None:
         sys.exit(BAD_ARGUMENT)
     except click.ClickException as error:
         _fail(error.format_message(), BAD_ARGUMENT)
-    except (ConfigurationError, OutputError, ToolError) as error:
+    except (
+        ConfigurationError,
+        DataError,
+        ModelError,
+        OutputError,
+        SchedulerError,
+        ToolError,
+    ) as error:
         _fail(str(error), BAD_ARGUMENT)
-    except MismatchError as error:
+    except (MismatchError, WorkerError) as error:
         _fail(str(error), FAILED)
     except click.Abort:
         _fail("interrupted", FAILED)

@@ -1,27 +1,33 @@
 """Real images through the Verilog of both arrays."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from rich.progress import Progress
 
-import golden
 from gen.check import expected_product, require_equal
-from gen.compiled_array import CompiledArray, Product
+from gen.compiled_array import CompiledArray
 from gen.configuration import Configuration, ConfigurationError
-from networks import (
-    LabelledImages,
-    MatrixLayer,
-    QuantizedNetwork,
-    accuracy,
-    load_mnist,
-    load_mnist_network,
-    load_quantized_mnist_network,
-)
+from networks import MNIST_MODEL, load_mnist
+from networks.importer import import_onnx
+from networks.quantization.arithmetic import exact, matrices, windowed
+from networks.quantization.calibration import calibrate
+from networks.quantization.network import QuantizedNetwork
+from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLayer
+from networks.quantization.quantize import quantize
 
 SIDE = 16
+
+
+class LayerRun(NamedTuple):
+    """A layer on an array: the shape of its product (N of all groups together), and its cost."""
+
+    m: int
+    k: int
+    n: int
+    tiles: int
+    cycles: int
 
 
 def run_demo(images: object, format_name: str, progress: Progress) -> dict[str, Any]:
@@ -40,68 +46,72 @@ def run_demo(images: object, format_name: str, progress: Progress) -> dict[str, 
     available = len(mnist.test.labels)
     if isinstance(images, bool) or not isinstance(images, int) or not 1 <= images <= available:
         raise ConfigurationError(f"images must be an integer from 1 to {available}, not {images}")
-    network = load_quantized_mnist_network(mnist)
+    graph = import_onnx(MNIST_MODEL)
+    ranges = calibrate(graph, [mnist.calibration.inputs], method="max")
+    network = quantize(graph, ranges, first_layer_windowed=True, last_layer_windowed=True)
+    test = network.quantize_images(mnist.test.inputs)
     # Evenly spread, since the images are in the order of their labels.
-    chosen = mnist.test.images[np.arange(images) * available // images]
+    chosen = test[np.arange(images) * available // images]
 
     with progress:
         building = progress.add_task("building the simulations", total=None)
         with ThreadPoolExecutor() as pool:
             arrays = list(pool.map(CompiledArray, configurations))
         progress.update(building, total=1, completed=1)
-        exact, sparq = (
-            _through_array(network, chosen, configuration, array, progress)
+        baseline, sparq = (
+            through_array(network, chosen, configuration, array, progress)
             for configuration, array in zip(configurations, arrays, strict=True)
         )
     layers = [
         {
-            **{"name": layer.name, "m": len(product.sums), "k": layer.depth, "n": layer.width},
-            "tiles": product.tiles,
-            "cycles_8x8": exact[layer.name][1].cycles,
-            "cycles_sparq": product.cycles,
-            "ratio": product.cycles / exact[layer.name][1].cycles,
+            **{"name": name, "m": run.m, "k": run.k, "n": run.n, "tiles": run.tiles},
+            "cycles_8x8": baseline[name].cycles,
+            "cycles_sparq": run.cycles,
+            "ratio": run.cycles / baseline[name].cycles,
             "bit_exact": True,  # otherwise require_equal has raised
         }
-        for layer, product in sparq.values()
+        for name, run in sparq.items()
     ]
-    return {
-        "layers": layers,
-        "accuracy": _accuracies(network, mnist.test, configurations[1]),
-        "images": images,
+    logits = {
+        "fp32": graph.forward(mnist.test.inputs),
+        "a8w8": network.forward(test, exact),
+        "sparq": network.forward(test, windowed(configurations[1].sparq_format)),
     }
+    accuracy = {name: round(100 * mnist.test.accuracy(value), 2) for name, value in logits.items()}
+    return {"layers": layers, "accuracy": accuracy, "images": images}
 
 
-def _through_array(
+def through_array(
     network: QuantizedNetwork,
-    images: npt.NDArray[np.uint8],
+    images: Bytes,
     configuration: Configuration,
     array: CompiledArray,
     progress: Progress,
-) -> dict[str, tuple[MatrixLayer, Product]]:
-    """Each layer's product, computed by the array and equal to golden's."""
-    products: dict[str, tuple[MatrixLayer, Product]] = {}
+) -> dict[str, LayerRun]:
+    """Take ``images`` through ``network``, every windowed layer on ``array``, the others exact.
 
-    def matmul(
-        layer: MatrixLayer, x: npt.NDArray[np.uint8], w: npt.NDArray[np.int8]
-    ) -> npt.NDArray[np.int32]:
+    ``configuration`` is the array's. A layer is one product, or one for each of its groups. Raises
+    ``MismatchError`` at the first sum that differs from golden's.
+    """
+    runs = {}
+
+    def arithmetic(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
+        if not layer.windowed:
+            return exact(layer, x)
         what = f"{layer.name} on the {configuration.pe} array"
-        task = progress.add_task(what, total=array.tiles(len(x), layer.width))
-        product = array.matmul(x, w, lambda tiles: progress.advance(task, tiles))
-        require_equal(what, product.sums, expected_product(configuration, x, w))
-        products[layer.name] = layer, product
-        return product.sums.astype(np.int32)
+        operands = matrices(layer, x)
+        total = sum(array.tiles(len(rows), weights.shape[1]) for rows, weights in operands)
+        task = progress.add_task(what, total=total)
+        products = []
+        for rows, weights in operands:
+            product = array.matmul(rows, weights, lambda tiles: progress.advance(task, tiles))
+            require_equal(what, product.sums, expected_product(configuration, rows, weights))
+            products.append(product)
+        sums = np.concatenate([product.sums for product in products], axis=1)
+        cycles = sum(product.cycles for product in products)
+        runs[layer.name] = LayerRun(len(sums), layer.depth, layer.width, total, cycles)
+        shape = layer.lowering.output_shape(x.shape[1:], layer.width)
+        return sums.reshape(len(x), *shape).astype(np.int32)
 
-    network.forward(images, matmul)
-    return products
-
-
-def _accuracies(
-    network: QuantizedNetwork, test: LabelledImages, configuration: Configuration
-) -> dict[str, float]:
-    fmt = configuration.sparq_format
-    logits = {
-        "fp32": load_mnist_network().forward(test.images),
-        "a8w8": network.forward(test.images, lambda _, x, w: golden.exact_matmul(x, w)),
-        "sparq": network.forward(test.images, lambda _, x, w: golden.sparq_matmul(x, w, fmt)),
-    }
-    return {name: round(100 * accuracy(value, test.labels), 2) for name, value in logits.items()}
+    network.forward(images, arithmetic)
+    return runs

@@ -8,7 +8,7 @@ from golden.format import NAMED_FORMATS, SparqFormat, named_format
 from golden.matmul import exact_matmul, sparq_matmul, sparq_matmul_2_4
 from golden.pairs import EncodedPairs, decode_pairs, encode_pairs, pack_pairs, unpack_pairs
 from golden.quantize import sparq, trim
-from golden.requantize import FixedPointScale, requantize
+from golden.requantize import FixedPointScale, requantize, rescale
 
 __all__ = [
     "NAMED_FORMATS",
@@ -21,6 +21,7 @@ __all__ = [
     "named_format",
     "pack_pairs",
     "requantize",
+    "rescale",
     "sparq",
     "sparq_matmul",
     "sparq_matmul_2_4",

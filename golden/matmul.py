@@ -22,9 +22,12 @@ BLOCK = (1 << 24) // (OFFSET * 128)
 """Longest K whose centred products (at most 128 * 128 each) sum exactly in float32."""
 
 INT32 = np.iinfo(np.int32)
+_BLOCK_ELEMENTS = 1 << 18
 _BLOCK_ROWS = 1024
-_CACHED_ROWS = 64
-"""Rows per element-wise step, few enough for its operands to stay in the second-level cache."""
+"""Activations, and least number of rows, per call of the floating-point library: few enough for the
+second-level cache, but enough rows to be worth its preparation of the weights."""
+_CACHED_ELEMENTS = 1 << 16
+"""Elements per element-wise step, few enough to stay in the second-level cache."""
 
 _workspace = threading.local()
 
@@ -154,20 +157,24 @@ def _blocked(
         weights = _scratch("weights", (width, columns))
         np.copyto(weights, w[start : start + width])
         correction = (np.full(width, OFFSET, np.float32) @ weights).astype(total.dtype)
-        for top in range(0, len(rows), _BLOCK_ROWS):
-            block = rows[top : top + _BLOCK_ROWS, start : start + width]
+        # One row of it for each row of a step: narrow rows would make short inner loops.
+        corrections = np.tile(
+            correction, (min(len(rows), _CACHED_ELEMENTS // max(1, columns) + 1), 1)
+        )
+        for block_rows in _row_slices(len(rows), width, max(_BLOCK_ELEMENTS, _BLOCK_ROWS * width)):
+            block = rows[block_rows, start : start + width]
             values = _scratch("values", (len(block), width + width % 2))
-            for part in _row_slices(len(block)):
+            for part in _row_slices(len(block), width, _CACHED_ELEMENTS):
                 centred(block[part], values[part])
             product = _scratch("product", (len(block), columns))
             np.matmul(values[:, :width], weights, out=product)
-            for part in _row_slices(len(block)):
-                sums = total[top:][part]
+            for part in _row_slices(len(block), columns, _CACHED_ELEMENTS):
+                sums = total[block_rows][part]
                 if start == 0:
                     np.copyto(sums, product[part], casting="unsafe")
                 else:
                     sums += product[part].astype(total.dtype)
-                sums += correction
+                sums += corrections[: len(sums)]
     if not fits_int32 and total.size and (total.min() < INT32.min or total.max() > INT32.max):
         outside = (total < INT32.min) | (total > INT32.max)
         row, column = np.unravel_index(int(outside.argmax()), total.shape)
@@ -188,8 +195,10 @@ def _scratch(name: str, shape: tuple[int, int]) -> npt.NDArray[Any]:
     return buffer[:size].reshape(shape)
 
 
-def _row_slices(rows: int) -> list[slice]:
-    return [slice(top, min(top + _CACHED_ROWS, rows)) for top in range(0, rows, _CACHED_ROWS)]
+def _row_slices(rows: int, columns: int, elements: int) -> list[slice]:
+    """Slices of a matrix's rows with about so many ``elements`` each."""
+    step = max(1, elements // max(1, columns))
+    return [slice(top, min(top + step, rows)) for top in range(0, rows, step)]
 
 
 def _centre(x: npt.NDArray[np.uint8], out: FloatArray) -> None:

@@ -10,6 +10,8 @@ from golden import checks
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, SparqFormat
 
 VALUES = 1 << ACTIVATION_BITS
+_CACHED_WORDS = 1 << 14
+"""Pairs per look-up, few enough to stay in the first-level cache."""
 
 
 class WindowTable(NamedTuple):
@@ -94,6 +96,11 @@ def sparq(x: npt.ArrayLike, fmt: SparqFormat, axis: int = -1) -> npt.NDArray[np.
     length = moved.shape[-1]
     if length == 0:
         raise ValueError(f"K must be at least 1, not 0 (axis {axis} of shape {activations.shape})")
-    words = as_pairs(moved).view(np.uint16)[..., 0]
-    values = pair_table(fmt)[words].reshape(*moved.shape[:-1], length + length % 2)[..., :length]
-    return np.ascontiguousarray(np.moveaxis(values, -1, axis))
+    words = as_pairs(moved).view(np.uint16).reshape(-1)
+    effective = np.empty_like(words)
+    table = pair_table(fmt).view(np.uint16)[:, 0]
+    for start in range(0, len(words), _CACHED_WORDS):
+        part = slice(start, start + _CACHED_WORDS)
+        np.take(table, words[part], out=effective[part], mode="clip")
+    values = effective.view(np.uint8).reshape(*moved.shape[:-1], length + length % 2)
+    return np.ascontiguousarray(np.moveaxis(values[..., :length], -1, axis))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import frexp
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ from golden.format import ACTIVATION_MAX
 
 MULTIPLIER_BITS = 15
 MAX_SHIFT = 46
+_CACHED_ELEMENTS = 1 << 15
+"""Elements per step, few enough to stay in the first-level cache."""
 
 
 @dataclass(frozen=True)
@@ -45,23 +48,61 @@ class FixedPointScale:
         return cls(multiplier, shift)
 
 
-def requantize(
+def rescale(
     accumulators: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLike
-) -> npt.NDArray[np.uint8]:
-    """``clip(round_half_to_even(accumulators * multiplier / 2**shift), 0, 255)`` as uint8.
+) -> npt.NDArray[np.int64]:
+    """``round_half_to_even(accumulators * multiplier / 2**shift)`` as int64.
 
-    ``accumulators``: int32 values (bias included), any shape; ``multiplier`` (0 to 2**15 - 1) and
-    ``shift`` (0 to 46) broadcast against them, one per output channel as a rule. The product is
-    exact in 47 bits; clipping at 0 is the ReLU. Raises ``ValueError``/``TypeError`` out of range.
+    ``accumulators``: int32 values, any shape; ``multiplier`` (0 to 2**15 - 1) and ``shift`` (0 to
+    46) broadcast against them, one per output channel as a rule. Raises ``ValueError`` or
+    ``TypeError`` for what is out of range.
     """
-    values = checks.integers("accumulators", accumulators, -(2**31), 2**31 - 1).astype(np.int64)
+    values, factors = _operands(accumulators, multiplier, shift)
+    return np.rint(values * factors).astype(np.int64)
+
+
+def requantize(
+    accumulators: npt.ArrayLike,
+    multiplier: npt.ArrayLike,
+    shift: npt.ArrayLike,
+    zero_point: int = 0,
+) -> npt.NDArray[np.uint8]:
+    """``clip(rescale(accumulators, multiplier, shift) + zero_point, 0, 255)`` as uint8.
+
+    Arguments and errors as in :func:`rescale`; ``accumulators`` include the bias. ``zero_point`` (0
+    to 255) is the byte that stands for 0. Where it is 0, clipping is the ReLU.
+    """
+    values, factors = _operands(accumulators, multiplier, shift)
+    zero = int(checks.integers("zero_point", zero_point, 0, ACTIVATION_MAX))
+    shape = np.broadcast_shapes(values.shape, factors.shape)
+    values, factors = (np.atleast_1d(np.broadcast_to(a, shape)) for a in (values, factors))
+    result = np.empty(values.shape, np.uint8)
+    rows = min(max(1, _CACHED_ELEMENTS // max(1, values[:1].size)), len(values))
+    scaled = np.empty((rows, *values.shape[1:]))
+    same_for_all_rows = factors.strides[0] == 0
+    if same_for_all_rows:
+        factors = np.ascontiguousarray(factors[:rows])
+    for top in range(0, len(values), max(1, rows)):
+        count = min(rows, len(values) - top)
+        part, first = scaled[:count], 0 if same_for_all_rows else top
+        np.copyto(part, values[top : top + count])
+        part *= factors[first : first + count]
+        np.rint(part, out=part)
+        if zero:
+            part += zero
+        np.clip(part, 0, ACTIVATION_MAX, out=part)
+        np.copyto(result[top : top + count], part, casting="unsafe")
+    return result.reshape(shape)
+
+
+def _operands(
+    accumulators: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLike
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """The accumulators, and ``multiplier / 2**shift``, which a float64 holds exactly.
+
+    So it does their product, of 47 bits: what follows rounds once, half to even.
+    """
+    values = checks.integers("accumulators", accumulators, -(2**31), 2**31 - 1)
     factors = checks.integers("multiplier", multiplier, 0, (1 << MULTIPLIER_BITS) - 1)
-    shifts = checks.integers("shift", shift, 0, MAX_SHIFT).astype(np.int64)
-    product = values * factors.astype(np.int64)
-    quotient = product >> shifts
-    remainder = product - (quotient << shifts)
-    half = (np.int64(1) << shifts) >> 1
-    odd = (quotient & 1) == 1
-    quotient += (remainder > half) | ((remainder == half) & (shifts > 0) & odd)
-    result: npt.NDArray[np.uint8] = np.clip(quotient, 0, ACTIVATION_MAX).astype(np.uint8)
-    return result
+    shifts = checks.integers("shift", shift, 0, MAX_SHIFT)
+    return values, np.ldexp(factors.astype(np.float64), -shifts.astype(np.int32))

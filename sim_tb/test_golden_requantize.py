@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from golden import FixedPointScale, requantize
+from golden import FixedPointScale, requantize, rescale
 from sim_tb.reference import assert_same
 
 SEED = 20211206
@@ -120,8 +120,46 @@ def test_one_scale_per_output_channel() -> None:
 def test_inputs_stay_as_they_are() -> None:
     arrays = [np.array(values) for values in ([5, -7, 99], [16384, 2, 3], [14, 1, 0])]
     before = [array.copy() for array in arrays]
-    requantize(*arrays)
+    requantize(arrays[0], arrays[1], arrays[2])
     assert all(np.array_equal(a, b) for a, b in zip(before, arrays, strict=True))
+
+
+@pytest.mark.parametrize("zero_point", [0, 1, 100, 254, 255])
+@pytest.mark.parametrize("shape", [(5,), (3, 5), (40, 7, 16)])
+def test_zero_point(zero_point: int, shape: tuple[int, ...]) -> None:
+    """What rescaling gives, moved and clipped; rescaling is the exact quotient, ties to even."""
+    rng = np.random.default_rng(SEED)
+    accumulators = rng.integers(-(2**20), 2**20, shape, dtype=np.int32)
+    multipliers, shifts = rng.integers(0, 2**15, shape[-1:]), rng.integers(20, 34, shape[-1:])
+    got = requantize(accumulators, multipliers, shifts, zero_point)
+    rescaled = rescale(accumulators, multipliers, shifts)
+    assert got.dtype == np.uint8
+    assert rescaled.dtype == np.int64
+    for index in np.ndindex(shape):
+        multiplier, shift = int(multipliers[index[-1]]), int(shifts[index[-1]])
+        quotient = round(Fraction(int(accumulators[index]) * multiplier, 2**shift))
+        where = f"{accumulators[index]} at {index}, seed {SEED}"
+        assert rescaled[index] == quotient, where
+        assert got[index] == max(0, min(255, quotient + zero_point)), where
+
+
+@pytest.mark.parametrize("zero_point", [-1, 256])
+def test_zero_point_out_of_range(zero_point: int) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^zero_point must be integers from 0 to 255, not {zero_point} "
+    ):
+        requantize([1], 1, 0, zero_point)
+
+
+def test_every_element_has_its_own_scale() -> None:
+    """Multipliers and shifts that differ along the leading axes."""
+    rng = np.random.default_rng(SEED)
+    accumulators = rng.integers(-(2**20), 2**20, (300, 200), dtype=np.int32)
+    multipliers, shifts = rng.integers(0, 2**15, (300, 200)), rng.integers(20, 34, (300, 1))
+    got = requantize(accumulators, multipliers, shifts)
+    for row, column in rng.integers(0, 200, (500, 2)):
+        case = accumulators[row, column], multipliers[row, column], shifts[row, 0]
+        assert got[row, column] == exact(*(int(value) for value in case)), f"seed {SEED}"
 
 
 # FixedPointScale

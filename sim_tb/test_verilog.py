@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """The emitted Verilog and its sidecar: reproducible, compact, and plain to every tool."""
 
 import json

@@ -1,22 +1,21 @@
-"""Train the MNIST network: ``python -m networks.train_mnist [--output PATH | --check]``."""
+"""Train the MNIST network: ``python -m networks.mnist.train [--output PATH | --check]``."""
 
 import argparse
-import io
 import math
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from networks.accuracy import accuracy
-from networks.grid import Float64Array
-from networks.layers import MaxPool
-from networks.mnist import LabelledImages, load_mnist
-from networks.mnist_network import MNIST_LAYERS, MNIST_SHAPE, MNIST_WEIGHTS
-from networks.network import PIXEL_SCALE, Network, Parameters
-from networks.training import Adam, gradients
+from networks.importer import import_onnx
+from networks.mnist import MNIST_MODEL, LabelledImages, load_mnist
+from networks.mnist.layers import MNIST_LAYERS, MNIST_SHAPE, MaxPool, Parameters
+from networks.mnist.onnx_file import onnx_file
+from networks.mnist.training import Adam, gradients
 
 SEED = 2021
 EPOCHS = 50
@@ -57,8 +56,8 @@ def distorted(images: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.ND
     return distorted_images
 
 
-def train(data: LabelledImages) -> Network:
-    """The network trained on ``data``, whole batches of it; the same bits on every machine."""
+def train(data: LabelledImages) -> Mapping[str, Parameters]:
+    """Float32 parameters, trained on whole batches of ``data``; the same bits on every machine."""
     rng = np.random.Generator(np.random.PCG64(SEED))
     parameters = initial_parameters(rng)
     optimizer = Adam(parameters)
@@ -69,56 +68,46 @@ def train(data: LabelledImages) -> Network:
         if step % per_epoch == 0:
             batches = rng.permutation(count).reshape(per_epoch, BATCH)
         batch = batches[step % per_epoch]
-        images: Float64Array = distorted(data.images[batch], rng) / float(PIXEL_SCALE)
-        slopes = gradients(MNIST_LAYERS, parameters, images[..., np.newaxis], data.labels[batch])
+        part = LabelledImages(distorted(data.images[batch], rng), data.labels[batch])
+        slopes = gradients(MNIST_LAYERS, parameters, part.inputs, part.labels)
         optimizer.step(slopes, PEAK_RATE * (1 - step / steps))
-    single = {
+    return {
         name: Parameters(weights.astype(np.float32), bias.astype(np.float32))
         for name, (weights, bias) in parameters.items()
     }
-    return Network(MNIST_SHAPE, MNIST_LAYERS, single)
 
 
-def weights_file(network: Network) -> bytes:
-    """The bytes of the npz file that :func:`networks.mnist_network.load_mnist_network` reads."""
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        allow_pickle=False,
-        **{
-            f"{name}.{kind}": array
-            for name, layer in network.parameters.items()
-            for kind, array in layer._asdict().items()
-        },
-    )
-    return buffer.getvalue()
+def accuracy(model: bytes, data: LabelledImages) -> float:
+    """Fraction of ``data`` that the network in an ONNX file of the bytes ``model`` gets right."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, MNIST_MODEL.name)
+        path.write_bytes(model)
+        return data.accuracy(import_onnx(path).forward(data.inputs))
 
 
 def main() -> int:
-    """Train, print the accuracy, and write the weights or compare them; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m networks.train_mnist", description=__doc__)
+    """Train, print the accuracy, and write the model or compare it; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m networks.mnist.train", description=__doc__)
     action = parser.add_mutually_exclusive_group()
-    action.add_argument("--output", type=Path, default=MNIST_WEIGHTS, help="file to write")
+    action.add_argument("--output", type=Path, default=MNIST_MODEL, help="file to write")
     action.add_argument(
-        "--check", action="store_true", help="compare with the shipped weights; write nothing"
+        "--check", action="store_true", help="compare with the shipped model; write nothing"
     )
     arguments = parser.parse_args()
 
     mnist = load_mnist()
     print(f"seed {SEED}, {EPOCHS} epochs of {len(mnist.train.labels)} images")
-    network = train(mnist.train)
-    correct = accuracy(network.forward(mnist.test.images), mnist.test.labels)
+    content = onnx_file(MNIST_SHAPE, MNIST_LAYERS, train(mnist.train))
+    correct = accuracy(content, mnist.test)
     print(f"FP32 accuracy on {len(mnist.test.labels)} test images: {correct:.2%}")
-
-    content = weights_file(network)
     if not arguments.check:
         arguments.output.write_bytes(content)
         print(f"wrote {arguments.output}")
         return 0
-    if content == MNIST_WEIGHTS.read_bytes():
-        print(f"the result equals {MNIST_WEIGHTS.name} byte for byte")
+    if content == MNIST_MODEL.read_bytes():
+        print(f"the result equals {MNIST_MODEL.name} byte for byte")
         return 0
-    print(f"the result differs from {MNIST_WEIGHTS.name}", file=sys.stderr)
+    print(f"the result differs from {MNIST_MODEL.name}", file=sys.stderr)
     return 1
 
 

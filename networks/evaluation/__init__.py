@@ -1,0 +1,1 @@
+"""What a network's accuracy becomes on the hardware's arithmetic."""

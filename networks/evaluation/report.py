@@ -1,0 +1,107 @@
+"""An evaluation as a table of comma-separated values and as plots."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+# The same input gives the same bytes: no random identifiers in the SVG.
+mpl.rcParams["svg.hashsalt"] = "sparq"
+METADATA = {"Date": None, "Creator": None}
+PER_LAYER_INCHES = 0.3
+
+
+def csv_text(rows: list[dict[str, Any]]) -> str:
+    """``rows`` of one set of keys as comma-separated values with a heading."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def plots(result: dict[str, Any]) -> dict[str, str]:
+    """The plots of ``result`` (of ``evaluate``) as SVG texts, by name."""
+    return {
+        "accuracy": _svg(_accuracy(result)),
+        "placements": _svg(_placements(result)),
+        "noise": _svg(_noise(result)),
+    }
+
+
+def report_files(result: dict[str, Any], folder: Path) -> dict[Path, str]:
+    """The files of a report and their texts; their names begin with the model's."""
+    stem = folder / Path(result["model"]).stem
+    texts = {"accuracy.csv": csv_text(result["rows"])}
+    texts |= {f"{name}.svg": text for name, text in plots(result).items()}
+    return {stem.with_name(f"{stem.name}_{name}"): text for name, text in texts.items()}
+
+
+def _svg(figure: Figure) -> str:
+    stream = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(  # type: ignore[no-untyped-call]
+        stream, metadata=METADATA
+    )
+    return stream.getvalue()
+
+
+def _accuracy(result: dict[str, Any]) -> Figure:
+    rows = result["rows"]
+    figure = Figure(figsize=(7, 1 + PER_LAYER_INCHES * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    axes.errorbar(
+        [row["top1"] for row in rows],
+        range(len(rows)),
+        xerr=[row["standard_error"] for row in rows],
+        fmt="o",
+        capsize=3,
+    )
+    axes.set_yticks(range(len(rows)), [row["label"] for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel(f"top-1 accuracy on {result['images']} images, % ± standard error")
+    axes.set_title(result["model"])
+    axes.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def _placements(result: dict[str, Any]) -> Figure:
+    layers = [layer for layer in result["layers"] if layer["placements"]]
+    labels = list(layers[0]["placements"]) if layers else []
+    height = 1 + len(labels) * (0.8 + 0.6 * PER_LAYER_INCHES * len(layers))
+    figure = Figure(figsize=(8, max(2, height)), layout="constrained")
+    grid = figure.subplots(max(1, len(labels)), squeeze=False, sharex=True)[:, 0]
+    for axes, label in zip(grid, labels, strict=False):
+        left = [0.0] * len(layers)
+        for shift in layers[0]["placements"][label]:
+            shares = [layer["placements"][label][shift] for layer in layers]
+            axes.barh(range(len(layers)), shares, left=left, label=shift)
+            left = [before + share for before, share in zip(left, shares, strict=True)]
+        axes.set_yticks(range(len(layers)), [layer["name"] for layer in layers], fontsize=6)
+        axes.invert_yaxis()
+        axes.set_title(f"{label}: shift of the window", fontsize=9)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
+    if not labels:
+        grid[0].set_title("no windowed layers")
+    grid[-1].set_xlabel("% of non-zero activations")
+    return figure
+
+
+def _noise(result: dict[str, Any]) -> Figure:
+    layers = result["layers"]
+    figure = Figure(figsize=(max(6, 1 + PER_LAYER_INCHES * len(layers)), 5), layout="constrained")
+    axes = figure.subplots()
+    for label in layers[0]["sqnr_db"] if layers else []:
+        values = [layer["sqnr_db"][label] for layer in layers]
+        axes.plot(range(len(layers)), values, marker=".", label=label)
+    axes.set_xticks(
+        range(len(layers)), [layer["name"] for layer in layers], rotation=90, fontsize=6
+    )
+    axes.set_ylabel("signal to quantization noise of the output, dB")
+    axes.set_title(result["model"])
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
+    axes.grid(alpha=0.3)
+    return figure

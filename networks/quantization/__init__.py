@@ -1,0 +1,1 @@
+"""Trained networks as integers: calibration, quantization, and the arithmetic of their products."""

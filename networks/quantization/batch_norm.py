@@ -1,0 +1,77 @@
+"""Batch normalization recalibrated on the quantized network (paper, section 5)."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from networks.graph.graph import Graph, propagate
+from networks.graph.lowering import Array
+from networks.graph.operations import BatchNormalization, MatrixLayer
+from networks.quantization.arithmetic import Arithmetic
+from networks.quantization.network import IntegerNode, QuantizedNetwork
+from networks.quantization.operations import (
+    Bytes,
+    Int32Array,
+    IntegerMatrixLayer,
+    Quantization,
+    Requantization,
+)
+from networks.quantization.quantize import with_scales
+
+
+def recalibrate(
+    network: QuantizedNetwork, graph: Graph, arithmetic: Arithmetic, images: Bytes
+) -> QuantizedNetwork:
+    """``network`` with each folded batch normalization restated for the sums it really gets.
+
+    Mean and variance over ``images`` (from ``network.quantize_images``), with products in
+    ``arithmetic``, take the place of those of training; layer by layer, so that each sees what the
+    recalibrated ones before it make. Only biases and requantization change. ``graph`` is what
+    ``network`` was made of.
+    """
+    normalizations = {
+        node.name: node.operation.batch_norm
+        for node in graph.nodes
+        if isinstance(node.operation, MatrixLayer) and node.operation.batch_norm is not None
+    }
+    nodes: list[IntegerNode] = []
+
+    def apply(node: IntegerNode, *values: Array) -> Array:
+        operation: Any = node.operation
+        if not isinstance(operation, IntegerMatrixLayer):
+            nodes.append(node)
+            return node.clipped(operation(*values))
+        products = arithmetic(operation, *values)
+        if node.name in normalizations:
+            operation = _normalized(
+                operation,
+                normalizations[node.name],
+                products,
+                network.quantizations[node.output],
+            )
+        nodes.append(replace(node, operation=operation))
+        return node.clipped(operation.finish(operation.biased(products)))
+
+    propagate(network.nodes, network.source, images, network.output, apply)
+    return replace(network, nodes=tuple(nodes))
+
+
+def _normalized(
+    layer: IntegerMatrixLayer,
+    norm: BatchNormalization,
+    products: Int32Array,
+    output: Quantization,
+) -> IntegerMatrixLayer:
+    sums = products.reshape(-1, layer.width).astype(np.float64)
+    sums -= layer.fill * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
+    mean = sums.mean(axis=0) * layer.steps
+    variance = sums.var(axis=0) * layer.steps**2
+    # A normalization that scales by 0 leaves nothing to measure; its constant stays.
+    scaled = norm.scale != 0
+    gain = np.where(scaled, norm.scale, 1) / norm.deviation
+    deviation = np.sqrt(variance / gain**2 + norm.epsilon)
+    factor = np.where(scaled, norm.deviation / deviation, 1)
+    offset = np.where(scaled, norm.offset - mean * factor, layer.offset)
+    quantization = output if isinstance(layer.finish, Requantization) else None
+    return with_scales(replace(layer, steps=layer.steps * factor, offset=offset), quantization)

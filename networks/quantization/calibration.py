@@ -1,0 +1,59 @@
+"""The range of every activation tensor, from images of the user's."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from networks.graph.graph import Graph
+from networks.grid import Float64Array
+
+Range = tuple[float, float]
+"""Smallest and largest value of a tensor that quantization keeps."""
+
+METHODS = ("mean", "max", "percentile")
+PERCENTILE = 99.99
+
+
+def calibrate(
+    graph: Graph,
+    batches: Iterable[npt.NDArray[np.floating[Any]]],
+    method: str = "mean",
+    percentile: float = PERCENTILE,
+) -> Mapping[str, Range]:
+    """The range of each value of ``graph`` over all images of ``batches`` (N, ...), channels-last.
+
+    ``method`` says what becomes of the images' ranges: their ``mean``, as in the paper (section 5);
+    their extremes (``max``); or the mean of each image's ``percentile`` (per cent of its elements
+    that are within). The source of the images keeps its extremes always. Raises ``ValueError`` for
+    another method or no images.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
+    if not 50 < percentile <= 100:
+        raise ValueError(f"percentile must be above 50 and at most 100, not {percentile}")
+    low: dict[str, list[Float64Array]] = {}
+    high: dict[str, list[Float64Array]] = {}
+
+    def observe(name: str, value: Float64Array) -> None:
+        flat = value.reshape(len(value), -1)
+        if method == "percentile" and name != graph.source:
+            limits = np.percentile(flat, [100 - percentile, percentile], axis=1)
+        else:
+            limits = np.stack([flat.min(axis=1), flat.max(axis=1)])
+        low.setdefault(name, []).append(limits[0])
+        high.setdefault(name, []).append(limits[1])
+
+    for batch in batches:
+        graph.forward(batch, observe)
+    if not low:
+        raise ValueError("images must hold at least 1 image to calibrate with, not 0")
+    ranges = {}
+    for name in graph.shapes:
+        lows, highs = np.concatenate(low[name]), np.concatenate(high[name])
+        if method == "max" or name == graph.source:
+            ranges[name] = (float(lows.min()), float(highs.max()))
+        else:
+            ranges[name] = (float(lows.mean()), float(highs.mean()))
+    return ranges

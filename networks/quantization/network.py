@@ -1,0 +1,89 @@
+"""A network in integers alone."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from networks.graph.graph import propagate
+from networks.graph.lowering import Array, Shape
+from networks.quantization.arithmetic import Arithmetic
+from networks.quantization.operations import (
+    Bytes,
+    IntegerMatrixLayer,
+    IntegerOperation,
+    Quantization,
+)
+
+
+@dataclass(frozen=True)
+class IntegerNode:
+    """An operation, the values it takes and makes, and the bytes that its result is clipped to.
+
+    ``clip`` is None where limits are those of a byte, as those of ReLU are if 0 stands for 0.
+    """
+
+    name: str
+    operation: IntegerOperation
+    inputs: tuple[str, ...]
+    output: str
+    clip: tuple[int, int] | None = None
+
+    def clipped(self, value: Array) -> Array:
+        """``value`` within the limits."""
+        return value if self.clip is None else np.clip(value, *self.clip)
+
+
+@dataclass(frozen=True)
+class QuantizedNetwork:
+    """A network in integers from its input to its logits; made by :func:`quantize`.
+
+    ``quantizations`` says what the integers of each value stand for; of a value called as in the
+    graph it was made of, the same.
+    """
+
+    source: str
+    input_shape: Shape
+    nodes: tuple[IntegerNode, ...]
+    output: str
+    quantizations: Mapping[str, Quantization]
+
+    @property
+    def layers(self) -> tuple[IntegerMatrixLayer, ...]:
+        """The layers that multiply with weights, in order."""
+        operations = (node.operation for node in self.nodes)
+        return tuple(op for op in operations if isinstance(op, IntegerMatrixLayer))
+
+    def quantize_images(self, images: npt.NDArray[np.floating[Any]]) -> Bytes:
+        """``images`` (N, ...), channels-last as the float network takes them, as bytes."""
+        step, zero_point = self.quantizations[self.source]
+        scaled = np.rint(images.astype(np.float64) / step) + zero_point
+        result: Bytes = np.clip(scaled, 0, 255).astype(np.uint8)
+        return result
+
+    def forward(
+        self,
+        images: Bytes,
+        arithmetic: Arithmetic,
+        observe: Callable[[IntegerNode, Array], None] = lambda node, value: None,
+    ) -> Array:
+        """Logits, integers (N, classes), of ``images`` from :meth:`quantize_images`.
+
+        Products run in ``arithmetic``; ``observe`` is called with every node and its value.
+        """
+
+        def apply(node: IntegerNode, *values: Array) -> Array:
+            operation: Any = node.operation
+            if isinstance(operation, IntegerMatrixLayer):
+                value: Array = operation.finish(operation.biased(arithmetic(operation, *values)))
+            else:
+                value = operation(*values)
+            value = node.clipped(value)
+            observe(node, value)
+            return value
+
+        logits = propagate(self.nodes, self.source, images, self.output, apply)
+        return logits.reshape(len(images), prod(logits.shape[1:]))

@@ -1,0 +1,157 @@
+"""The operations of a network in integers, as hardware computes them.
+
+Activations are unsigned bytes; the byte ``zero_point`` stands for 0, and is 0 where none is
+negative.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+import golden
+from networks.graph.lowering import Lowering
+from networks.graph.operations import AveragePool, Concat, MaxPool, Pad, Rearrange, Slice
+
+Bytes = npt.NDArray[np.uint8]
+Int32Array = npt.NDArray[np.int32]
+Int64Array = npt.NDArray[np.int64]
+
+
+class Quantization(NamedTuple):
+    """What an integer of a tensor stands for: ``(integer - zero_point) * step``."""
+
+    step: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Requantization:
+    """Sums to bytes: ``golden.requantize`` with these arguments, which broadcast against them."""
+
+    multiplier: Int64Array
+    shift: Int64Array
+    zero_point: int
+
+    def __call__(self, sums: Int32Array) -> Bytes:
+        return golden.requantize(sums, self.multiplier, self.shift, self.zero_point)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The last layer's sums to logits of one scale: ``golden.rescale``, int32."""
+
+    multiplier: Int64Array
+    shift: Int64Array
+
+    def __call__(self, sums: Int32Array) -> Int32Array:
+        return golden.rescale(sums, self.multiplier, self.shift).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class IntegerMatrixLayer:
+    """A convolution or fully connected layer on bytes.
+
+    Its output is ``finish(products + bias)``, the products being those of the lowered input and the
+    weights, in whatever arithmetic a network is given (:mod:`networks.quantization.arithmetic`).
+
+    Parameters
+    ----------
+    name : str
+    lowering : how the input becomes rows; padding is ``input_zero_point``
+    weights : int8 (groups, K, N / groups), rows in the order of ``channel_order``
+    bias : int32 (N,), which takes the zero point of the input into account
+    finish : Requantization, or Alignment in the last layer
+    windowed : whether the products run in a window format; ``reason`` says why not, else is empty
+    codes : uint8 (256,) or None: what the multiplier takes for each byte, in place of it
+    channel_order : int64 (C,) or None: the input's channels are taken in this order
+    steps : float64 (N,), what a unit of each sum stands for
+    offset : float64 (N,), what is added to the products
+    """
+
+    name: str
+    lowering: Lowering
+    weights: npt.NDArray[np.int8]
+    bias: Int32Array
+    input_zero_point: int
+    finish: Requantization | Alignment
+    windowed: bool
+    reason: str
+    codes: Bytes | None
+    channel_order: Int64Array | None
+    steps: npt.NDArray[np.float64]
+    offset: npt.NDArray[np.float64]
+
+    @property
+    def groups(self) -> int:
+        """Groups of a convolution, each a product of its own."""
+        return int(self.weights.shape[0])
+
+    @property
+    def depth(self) -> int:
+        """K, the length of the reduction."""
+        return int(self.weights.shape[1])
+
+    @property
+    def width(self) -> int:
+        """N, the number of outputs per row, of all groups together."""
+        return int(self.weights.shape[0] * self.weights.shape[2])
+
+    def operand(self, x: Bytes) -> Bytes:
+        """``x`` as the multipliers take it: recoded, its channels in order; not yet lowered."""
+        if self.codes is not None:
+            x = self.codes[x]
+        return x if self.channel_order is None else x[..., self.channel_order]
+
+    def biased(self, products: Int32Array) -> Int32Array:
+        """``products`` (..., N) with the bias added, in their place."""
+        # A row of pixels at a time: single pixels would make short inner loops.
+        pixels = products.shape[-2] if products.ndim > 2 else 1
+        rows = products.reshape(-1, pixels * self.width)
+        rows += np.tile(self.bias, pixels)
+        return products
+
+    @property
+    def fill(self) -> int:
+        """What padding is to the multipliers."""
+        return self.input_zero_point if self.codes is None else int(self.codes[0])
+
+
+@dataclass(frozen=True)
+class Combine:
+    """Weighted sum of bytes, to bytes: addition, rescaling, and what a channel is scaled by.
+
+    ``requantization(sum(multiplier * value) + bias)``; multipliers and bias are int32, scalars or
+    one per channel.
+    """
+
+    multipliers: tuple[Int32Array, ...]
+    bias: Int32Array
+    requantization: Requantization
+
+    def __call__(self, *values: Bytes) -> Bytes:
+        total = self.bias + self.multipliers[0] * values[0]
+        for multiplier, value in zip(self.multipliers[1:], values[1:], strict=True):
+            total += multiplier * value
+        return self.requantization(total)
+
+
+@dataclass(frozen=True)
+class IntegerAveragePool:
+    """Sums under a window, requantized; the sums themselves where ``requantization`` is None."""
+
+    pool: AveragePool
+    input_zero_point: int
+    requantization: Requantization | None
+
+    def __call__(self, x: Bytes) -> Bytes | Int32Array:
+        taps = self.pool.window.kernel[0] * self.pool.window.kernel[1]
+        sums = self.pool.sums(x, self.input_zero_point, np.int32)
+        sums -= np.int32(self.input_zero_point * taps)
+        return sums if self.requantization is None else self.requantization(sums)
+
+
+IntegerOperation = (
+    IntegerMatrixLayer | Combine | IntegerAveragePool | Concat | MaxPool | Rearrange | Slice | Pad
+)

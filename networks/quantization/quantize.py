@@ -1,0 +1,369 @@
+"""Post-training quantization of a graph (paper, section 5)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from golden import FixedPointScale
+from networks.graph.graph import Graph
+from networks.graph.operations import (
+    STRUCTURAL,
+    Affine,
+    AveragePool,
+    Concat,
+    MatrixLayer,
+    Pad,
+    Rearrange,
+    Sum,
+)
+from networks.quantization.calibration import Range
+from networks.quantization.network import IntegerNode, QuantizedNetwork
+from networks.quantization.operations import (
+    Alignment,
+    Bytes,
+    Combine,
+    Int64Array,
+    IntegerAveragePool,
+    IntegerMatrixLayer,
+    Quantization,
+    Requantization,
+)
+
+ACTIVATION_MAX = 255
+MAX_BIAS = 1 << 30
+"""Half of an int32; the other half is left to the products."""
+MAX_DEPTH = ((1 << 31) - 1 - MAX_BIAS) // (ACTIVATION_MAX * 128)
+SMALLEST_STEP = 1e-30
+"""Stands for the scale of a channel that is all zeros; it requantizes by a multiplier of 0."""
+LARGEST_FACTOR = float((1 << 15) - 1)
+"""A sum of 1 that is multiplied by more has left the range of bytes already."""
+
+Float64Array = npt.NDArray[np.float64]
+
+
+def quantize(
+    graph: Graph,
+    ranges: Mapping[str, Range],
+    weight_bits: int = 8,
+    first_layer_windowed: bool = False,
+    last_layer_windowed: bool = False,
+    activation_steps: Mapping[str, float] | None = None,
+    channel_orders: Mapping[str, Int64Array] | None = None,
+) -> QuantizedNetwork:
+    """``graph`` in integers.
+
+    Activations are bytes with one scale per tensor, from its range in ``ranges``; a tensor that can
+    be negative has a zero point. Weights are symmetric signed integers of ``weight_bits`` (2 to 8)
+    bits, one scale per output channel. Values that are only moved, compared or joined share their
+    scale. The result is the same on every machine.
+
+    A layer is windowed if its input cannot be negative; layers that take the network's input, and
+    the last one, only if asked for.
+
+    ``activation_steps``, by layer: that layer's multipliers take activations of 4 bits, the real
+    value of one being so many steps of the byte it is made from. ``channel_orders``, by layer: the
+    order in which the channels of its input are paired.
+
+    Raises ``ValueError``, naming the layer, for a layer so deep that its sums could leave int32.
+    """
+    if not isinstance(weight_bits, int) or not 2 <= weight_bits <= 8:
+        raise ValueError(f"weight_bits must be an integer from 2 to 8, not {weight_bits!r}")
+    quantizations = value_quantizations(graph, ranges)
+    reasons = windowing_exceptions(
+        graph, ranges, first=not first_layer_windowed, last=not last_layer_windowed
+    )
+    raw = _values_of_logits(graph)
+    nodes: list[IntegerNode] = []
+    for node in graph.nodes:
+        inputs = [quantizations[name] for name in node.inputs]
+        output = quantizations[node.output]
+        operation: Any = node.operation
+        if isinstance(operation, MatrixLayer):
+            integer: Any = _matrix_layer(
+                *(node.name, operation, weight_bits, inputs[0]),
+                output=None if node.output in raw else output,
+                reason=reasons[node.name],
+                activation_step=(activation_steps or {}).get(node.name),
+                channel_order=(channel_orders or {}).get(node.name),
+            )
+        elif isinstance(operation, Affine):
+            integer = _affine(operation, inputs[0], output)
+        elif isinstance(operation, Sum):
+            integer = _sum(inputs, output)
+        elif isinstance(operation, AveragePool):
+            target = None if node.output in raw else output
+            integer = _average_pool(operation, inputs[0], target)
+        elif isinstance(operation, Pad):
+            value = round(operation.value / output.step) + output.zero_point
+            integer = replace(operation, value=min(max(value, 0), ACTIVATION_MAX))
+        else:
+            integer = operation
+        names = node.inputs
+        if isinstance(operation, Concat):
+            names = tuple(f"{node.name}: {name}" for name in node.inputs)
+            nodes += [
+                IntegerNode(new, _sum([quantization], output), (name,), new)
+                for name, new, quantization in zip(node.inputs, names, inputs, strict=True)
+                if quantization != output
+            ]
+            names = tuple(
+                name if quantization == output else new
+                for name, new, quantization in zip(node.inputs, names, inputs, strict=True)
+            )
+        limits = None if node.clip is None else _byte_limits(node.clip, output)
+        nodes.append(IntegerNode(node.name, integer, names, node.output, limits))
+    for name in raw:
+        producer = next(node for node in nodes if node.output == raw[-1])
+        quantizations[name] = Quantization(_logit_step(producer, quantizations), 0)
+    return QuantizedNetwork(
+        graph.source, graph.input_shape, tuple(nodes), graph.output, quantizations
+    )
+
+
+def unsigned_values(graph: Graph, ranges: Mapping[str, Range]) -> set[str]:
+    """The values that cannot be negative, whatever the image (the source: in its range).
+
+    Nor can those that they share a scale with: the byte 0 stands for 0.
+    """
+    found = {graph.source} if ranges[graph.source][0] >= 0 else set()
+    for node in graph.nodes:
+        preserves = isinstance(node.operation, (*STRUCTURAL, Sum, Concat, AveragePool))
+        padded = isinstance(node.operation, Pad) and node.operation.value < 0
+        if (node.clip and node.clip[0] >= 0) or (
+            preserves and not padded and all(name in found for name in node.inputs)
+        ):
+            found.add(node.output)
+    group = _scale_groups(graph)
+    signed = {group[name] for name in graph.shapes if name not in found}
+    return {name for name in found if group[name] not in signed}
+
+
+def value_quantizations(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Quantization]:
+    """Scale and zero point of each value."""
+    unsigned = unsigned_values(graph, ranges)
+    group = _scale_groups(graph)
+    result = {}
+    for name in graph.shapes:
+        members = [other for other in graph.shapes if group[other] == group[name]]
+        high = max(0.0, *(ranges[member][1] for member in members))
+        low = min(0.0, *(ranges[member][0] for member in members))
+        if name in unsigned:
+            low = 0.0
+        step = (high - low) / ACTIVATION_MAX or 1 / ACTIVATION_MAX
+        result[name] = Quantization(step, min(round(-low / step), ACTIVATION_MAX))
+    return result
+
+
+def windowing_exceptions(
+    graph: Graph, ranges: Mapping[str, Range], first: bool, last: bool
+) -> dict[str, str]:
+    """Why each layer's products stay at 8 bits; empty for those that need not."""
+    unsigned = unsigned_values(graph, ranges)
+    moved = {graph.source}
+    for node in graph.nodes:
+        if isinstance(node.operation, STRUCTURAL) and node.inputs[0] in moved:
+            moved.add(node.output)
+    reasons = {}
+    for node in graph.matrix_nodes:
+        if first and node.inputs[0] in moved:
+            reasons[node.name] = "first layer"
+        elif last and node is graph.matrix_nodes[-1]:
+            reasons[node.name] = "last layer"
+        elif node.inputs[0] not in unsigned:
+            reasons[node.name] = "signed input"
+        else:
+            reasons[node.name] = ""
+    return reasons
+
+
+def _scale_groups(graph: Graph) -> dict[str, str]:
+    """Values that share a scale, by a name that is the same for all of them."""
+    group = {name: name for name in graph.shapes}
+    producers = {node.output: node for node in graph.nodes}
+    consumers = graph.consumers
+
+    def tie(first: str, second: str) -> None:
+        old, new = group[second], group[first]
+        for name, current in group.items():
+            if current == old:
+                group[name] = new
+
+    for node in graph.nodes:
+        if isinstance(node.operation, STRUCTURAL):
+            tie(node.inputs[0], node.output)
+        elif isinstance(node.operation, Concat):
+            for name in node.inputs:
+                # A value that nothing else takes can be made in the scale that it is joined in.
+                producer = producers.get(name)
+                if (
+                    producer
+                    and not isinstance(producer.operation, STRUCTURAL)
+                    and len(consumers[name]) == 1
+                ):
+                    tie(node.output, name)
+    return group
+
+
+def _values_of_logits(graph: Graph) -> list[str]:
+    """The output and what it is moved from, up to a layer whose sums can be the logits."""
+    producers = {node.output: node for node in graph.nodes}
+    consumers = graph.consumers
+    values = [graph.output]
+    if consumers[graph.output]:
+        return []
+    while node := producers.get(values[-1]):
+        if node.clip is None and (
+            isinstance(node.operation, MatrixLayer)
+            or (isinstance(node.operation, AveragePool) and np.ptp(node.operation.divisors) == 0)
+        ):
+            return values
+        if not isinstance(node.operation, Rearrange) or len(consumers[node.inputs[0]]) != 1:
+            return []
+        values.append(node.inputs[0])
+    return []
+
+
+def _logit_step(node: IntegerNode, quantizations: Mapping[str, Quantization]) -> float:
+    """What a unit of the logits that ``node`` makes stands for."""
+    if isinstance(node.operation, IntegerMatrixLayer):
+        return float(node.operation.steps.max())
+    assert isinstance(node.operation, IntegerAveragePool)
+    return quantizations[node.inputs[0]].step / float(node.operation.pool.divisors.max())
+
+
+def _matrix_layer(
+    name: str,
+    layer: MatrixLayer,
+    weight_bits: int,
+    source: Quantization,
+    output: Quantization | None,
+    reason: str,
+    activation_step: float | None,
+    channel_order: Int64Array | None,
+) -> IntegerMatrixLayer:
+    if layer.depth > MAX_DEPTH:
+        raise ValueError(
+            f"K must be at most {MAX_DEPTH} for int32 sums, not {layer.depth} in {name}"
+        )
+    windowed = not reason
+    codes, input_step = None, source.step
+    if windowed and activation_step is not None:
+        codes, input_step = four_bit_codes(activation_step), source.step * activation_step
+    weight_max = (1 << (weight_bits - 1)) - 1
+    largest = np.abs(layer.weights).max(axis=1).reshape(-1)
+    weight_steps = np.maximum(largest / weight_max, np.abs(layer.bias) / input_step / MAX_BIAS)
+    weight_steps = np.maximum(weight_steps, SMALLEST_STEP)
+    groups, _, width = layer.weights.shape
+    weights = np.rint(layer.weights / weight_steps.reshape(groups, 1, width)).astype(np.int8)
+    if channel_order is not None:
+        taps = weights.reshape(groups, -1, len(channel_order), width)
+        weights = np.ascontiguousarray(taps[:, :, channel_order].reshape(weights.shape))
+    return with_scales(
+        IntegerMatrixLayer(
+            name=name,
+            lowering=layer.lowering,
+            weights=weights,
+            bias=np.zeros(layer.width, np.int32),
+            input_zero_point=source.zero_point,
+            finish=Alignment(np.zeros(0, np.int64), np.zeros(0, np.int64)),
+            windowed=windowed,
+            reason=reason,
+            codes=codes,
+            channel_order=channel_order,
+            steps=weight_steps * input_step,
+            offset=layer.bias,
+        ),
+        output,
+    )
+
+
+def with_scales(layer: IntegerMatrixLayer, output: Quantization | None) -> IntegerMatrixLayer:
+    """``layer`` with the bias and the requantization that its ``steps`` and ``offset`` call for.
+
+    ``output`` is the scale of its output; None for logits, whose unit is the largest step.
+    """
+    zero = layer.input_zero_point if layer.codes is None else int(layer.codes[0])
+    bias = np.rint(layer.offset / layer.steps)
+    bias -= zero * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
+    finish: Requantization | Alignment
+    if output is None:
+        finish = Alignment(*_fixed_point(layer.steps / layer.steps.max()))
+    else:
+        finish = Requantization(*_fixed_point(layer.steps / output.step), output.zero_point)
+    return replace(layer, bias=bias.astype(np.int32), finish=finish)
+
+
+def four_bit_codes(step: float) -> Bytes:
+    """The nearest of 0 to 15 for each byte, of which each code stands for ``step``."""
+    codes: Bytes = np.clip(np.rint(np.arange(256) / step), 0, 15).astype(np.uint8)
+    return codes
+
+
+def _fixed_point(factors: Float64Array) -> tuple[Int64Array, Int64Array]:
+    """Multiplier and shift for each of the ``factors``, in their shape."""
+    scales = [FixedPointScale.nearest(min(float(f), LARGEST_FACTOR)) for f in factors.flat]
+    multiplier = np.array([scale.multiplier for scale in scales], np.int64)
+    shift = np.array([scale.shift for scale in scales], np.int64)
+    return multiplier.reshape(factors.shape), shift.reshape(factors.shape)
+
+
+def _byte_limits(clip: tuple[float, float], output: Quantization) -> tuple[int, int] | None:
+    """``clip`` in bytes; None where a byte has no values beyond it.
+
+    It has where values that share a scale have other limits.
+    """
+    low, high = (
+        round(min(max(limit / output.step + output.zero_point, 0), ACTIVATION_MAX))
+        for limit in clip
+    )
+    return None if (low, high) == (0, ACTIVATION_MAX) else (low, high)
+
+
+def _sum(inputs: Sequence[Quantization], output: Quantization) -> Combine:
+    factors = [min(source.step / output.step, LARGEST_FACTOR) for source in inputs]
+    shift = FixedPointScale.nearest(max(factors)).shift
+    multipliers = tuple(np.int32(round(factor * 2**shift)) for factor in factors)
+    bias = -sum(
+        int(multiplier) * source.zero_point
+        for multiplier, source in zip(multipliers, inputs, strict=True)
+    )
+    return Combine(
+        tuple(np.asarray(multiplier) for multiplier in multipliers),
+        np.asarray(bias, np.int32),
+        _shift_only(np.asarray(shift, np.int64), output.zero_point),
+    )
+
+
+def _affine(operation: Affine, source: Quantization, output: Quantization) -> Combine:
+    factors = operation.scale * source.step / output.step
+    factors = np.clip(factors, -LARGEST_FACTOR, LARGEST_FACTOR)
+    offsets = operation.offset / output.step
+    _, shifts = _fixed_point(np.abs(factors))
+    # The bias has to fit half of an int32, so its channel may get a coarser multiplier.
+    room = np.floor(np.log2(MAX_BIAS / np.maximum(np.abs(offsets), 1)))
+    shifts = np.clip(np.minimum(shifts, room), 0, None).astype(np.int64)
+    scale = np.ldexp(1.0, shifts.astype(np.int32))
+    multiplier = np.rint(factors * scale)
+    bias = np.clip(np.rint(offsets * scale), -MAX_BIAS, MAX_BIAS) - multiplier * source.zero_point
+    return Combine(
+        (multiplier.astype(np.int32),),
+        bias.astype(np.int32),
+        _shift_only(shifts, output.zero_point),
+    )
+
+
+def _shift_only(shift: Int64Array, zero_point: int) -> Requantization:
+    return Requantization(np.ones_like(shift), shift, zero_point)
+
+
+def _average_pool(
+    pool: AveragePool, source: Quantization, output: Quantization | None
+) -> IntegerAveragePool:
+    requantization = None
+    if output is not None:
+        factors = source.step / output.step / pool.divisors
+        requantization = Requantization(*_fixed_point(factors), output.zero_point)
+    return IntegerAveragePool(pool, source.zero_point, requantization)

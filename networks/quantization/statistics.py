@@ -1,0 +1,112 @@
+"""What a layer's activations are like: zeros, pairs, and where windows come to stand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import golden
+from networks.graph.lowering import Array
+from networks.quantization.arithmetic import exact
+from networks.quantization.network import QuantizedNetwork
+from networks.quantization.operations import (
+    Bytes,
+    Int32Array,
+    Int64Array,
+    IntegerMatrixLayer,
+    Quantization,
+)
+
+VALUES = 256
+LEVELS_4_BIT = 15
+
+
+def pairs_along_k(layer: IntegerMatrixLayer, x: Bytes) -> Bytes:
+    """The pairs (P, 2) that ``layer`` makes of its input ``x``.
+
+    Each pair of channels counts once; where pairs run across pixels or kernel elements (a group has
+    an odd number of channels), each pair of each lowered row does, its odd tail paired with zero.
+    """
+    operand = layer.operand(x)
+    if operand.shape[-1] // layer.groups % 2:
+        rows = layer.lowering.lower(operand, layer.fill).reshape(-1, layer.depth)
+        operand = np.pad(rows, ((0, 0), (0, layer.depth % 2)))
+    return np.ascontiguousarray(operand).reshape(-1, 2)
+
+
+@dataclass(frozen=True)
+class PairStatistics:
+    """How often each pair occurs: int64 (256, 256), by second and first activation."""
+
+    counts: Int64Array
+
+    @property
+    def values(self) -> Int64Array:
+        """How often each of the 256 activations occurs."""
+        counts: Int64Array = self.counts.sum(axis=0) + self.counts.sum(axis=1)
+        return counts
+
+    @property
+    def zeros(self) -> float:
+        """Fraction of activations that are zero."""
+        return float(self.values[0] / self.values.sum())
+
+    @property
+    def zero_pairs(self) -> float:
+        """Fraction of pairs with at least one zero."""
+        return 1 - float(self.counts[1:, 1:].sum() / self.counts.sum())
+
+    def placements(self, fmt: golden.SparqFormat) -> dict[str, float]:
+        """Fraction of the non-zero activations whose window stands at each shift.
+
+        Windows of one lane are called by their shift; double windows, of activations with a zero
+        partner, ``wide`` and their shift.
+        """
+        both = self.counts[1:, 1:]
+        paired, alone = both.sum(axis=0) + both.sum(axis=1), self.counts[0, 1:] + self.counts[1:, 0]
+        if not fmt.vsparq:
+            paired, alone = paired + alone, np.zeros_like(alone)
+        total = max(1, int(paired.sum() + alone.sum()))
+        used = {}
+        for prefix, counts, bits, placements in (
+            ("", paired, fmt.window_bits, fmt.placements),
+            ("wide ", alone, 2 * fmt.window_bits, fmt.wide_placements if fmt.vsparq else ()),
+        ):
+            below = 1
+            for shift in placements:
+                limit = min(1 << (bits + shift), VALUES)
+                used[f"{prefix}{shift}"] = float(counts[below - 1 : limit - 1].sum() / total)
+                below = limit
+        return used
+
+    def best_4_bit_step(self) -> float:
+        """The step of 4-bit codes, in bytes, with the least mean squared error (best clipping)."""
+        value = np.arange(VALUES)
+        steps = np.arange(LEVELS_4_BIT, VALUES) / LEVELS_4_BIT
+        codes = np.clip(np.rint(value / steps[:, np.newaxis]), 0, LEVELS_4_BIT)
+        errors = ((codes * steps[:, np.newaxis] - value) ** 2 * self.values).sum(axis=1)
+        return float(steps[errors.argmin()])
+
+
+def pair_statistics(network: QuantizedNetwork, images: Bytes) -> Mapping[str, Int64Array]:
+    """For each layer the counts that :class:`PairStatistics` takes; they add over images."""
+    counts = {}
+
+    def arithmetic(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
+        words = pairs_along_k(layer, x).astype(np.uint16) @ np.array([1, VALUES], np.uint16)
+        found = np.bincount(words, minlength=VALUES * VALUES)
+        counts[layer.name] = found.reshape(VALUES, VALUES)
+        return exact(layer, x)
+
+    network.forward(images, arithmetic)
+    return counts
+
+
+def noise(
+    reference: npt.NDArray[np.float64], value: Array, quantization: Quantization
+) -> tuple[float, float]:
+    """Energy of ``reference``, and of its difference from the integers ``value``."""
+    real: Any = (value.astype(np.float64) - quantization.zero_point) * quantization.step
+    return float((reference**2).sum()), float(((real - reference) ** 2).sum())
