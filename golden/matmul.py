@@ -1,8 +1,9 @@
 """Exact integer matrix products at the speed of the floating-point library.
 
 A float32 product is exact while every partial sum stays within 2**24, in whatever order the library
-adds. Activations minus 128 and 8-bit weights have products of at most 2**14, so blocks of 1024 in
-K are exact; the 128 that was taken away is given back per column, in integers.
+adds. Products of bytes and 8-bit weights are below 2**15, so a K of 514 is exact. For a larger one,
+activations minus 128 have products of at most 2**14, so blocks of 1024 in K are exact; the 128 that
+was taken away is given back per column, in integers.
 """
 
 import threading
@@ -20,6 +21,8 @@ from golden.quantize import as_pairs, lane_table, pair_table, wide_table
 OFFSET = 128
 BLOCK = (1 << 24) // (OFFSET * 128)
 """Longest K whose centred products (at most 128 * 128 each) sum exactly in float32."""
+PLAIN_BLOCK = (1 << 24) // (ACTIVATION_MAX * 128)
+"""Longest K whose products (at most 255 * 128 each) do."""
 
 INT32 = np.iinfo(np.int32)
 _BLOCK_ELEMENTS = 1 << 18
@@ -41,7 +44,7 @@ def exact_matmul(x: npt.ArrayLike, w: npt.ArrayLike, weight_bits: int = 8) -> In
     Shapes, dtypes and errors as in :func:`sparq_matmul`.
     """
     activations, weights = checks.matmul_operands(x, w, weight_bits)
-    return _blocked(activations, weights, _centre)
+    return _blocked(activations, weights, _copy)
 
 
 def sparq_matmul(
@@ -72,13 +75,13 @@ def sparq_matmul(
     """
     checks.sparq_format(fmt)
     activations, weights = checks.matmul_operands(x, w, weight_bits)
-    table = _centred_pair_table(fmt)
+    table = _float_pair_table(fmt)
 
-    def centred(x: npt.NDArray[np.uint8], out: FloatArray) -> None:
+    def effective(x: npt.NDArray[np.uint8], out: FloatArray) -> None:
         words = as_pairs(x).view(np.uint16)[..., 0]
         np.take(table, words, out=out.view(np.complex64), mode="clip")
 
-    return _blocked(activations, weights, centred)
+    return _blocked(activations, weights, effective)
 
 
 def sparq_matmul_2_4(
@@ -133,25 +136,26 @@ def sparq_matmul_2_4(
     long_x, long_w = np.concatenate(expanded_x, axis=1), np.concatenate(expanded_w, axis=0)
     if long_w.shape[0] == 0:
         return np.zeros((*activations.shape[:-1], columns), np.int32)
-    return _blocked(long_x, long_w, _centre, depth).reshape(*activations.shape[:-1], columns)
+    return _blocked(long_x, long_w, _copy, depth).reshape(*activations.shape[:-1], columns)
 
 
 def _blocked(
     x: npt.NDArray[np.uint8],
     w: npt.NDArray[np.int8],
-    centred: Callable[[npt.NDArray[np.uint8], FloatArray], None],
+    effective: Callable[[npt.NDArray[np.uint8], FloatArray], None],
     reported_depth: int | None = None,
 ) -> Int32Array:
     """The exact product of effective activations and ``w``.
 
-    ``centred`` writes the effective activations of some rows, minus 128, into its second argument,
-    whose rows are of even length. ``reported_depth`` is the caller's K, where it is not that of
+    ``effective`` writes the effective activations of some rows into its second argument, whose rows
+    are of even length. ``reported_depth`` is the caller's K, where it is not that of
     ``w``.
     """
     depth, columns = w.shape
     rows = x.reshape(-1, depth)
     fits_int32 = depth * ACTIVATION_MAX * OFFSET <= INT32.max
     total = np.empty((len(rows), columns), np.int32 if fits_int32 else np.int64)
+    centred = depth > PLAIN_BLOCK
     for start in range(0, depth, BLOCK):
         width = min(BLOCK, depth - start)
         weights = _scratch("weights", (width, columns))
@@ -165,7 +169,9 @@ def _blocked(
             block = rows[block_rows, start : start + width]
             values = _scratch("values", (len(block), width + width % 2))
             for part in _row_slices(len(block), width, _CACHED_ELEMENTS):
-                centred(block[part], values[part])
+                effective(block[part], values[part])
+                if centred:
+                    values[part] -= OFFSET
             product = _scratch("product", (len(block), columns))
             np.matmul(values[:, :width], weights, out=product)
             for part in _row_slices(len(block), columns, _CACHED_ELEMENTS):
@@ -174,7 +180,8 @@ def _blocked(
                     np.copyto(sums, product[part], casting="unsafe")
                 else:
                     sums += product[part].astype(total.dtype)
-                sums += corrections[: len(sums)]
+                if centred:
+                    sums += corrections[: len(sums)]
     if not fits_int32 and total.size and (total.min() < INT32.min or total.max() > INT32.max):
         outside = (total < INT32.min) | (total > INT32.max)
         row, column = np.unravel_index(int(outside.argmax()), total.shape)
@@ -201,12 +208,11 @@ def _row_slices(rows: int, columns: int, elements: int) -> list[slice]:
     return [slice(top, min(top + step, rows)) for top in range(0, rows, step)]
 
 
-def _centre(x: npt.NDArray[np.uint8], out: FloatArray) -> None:
-    np.subtract(x, np.float32(OFFSET), out=out[:, : x.shape[1]], dtype=np.float32)
+def _copy(x: npt.NDArray[np.uint8], out: FloatArray) -> None:
+    np.copyto(out[:, : x.shape[1]], x)
 
 
 @lru_cache(maxsize=32)
-def _centred_pair_table(fmt: SparqFormat) -> npt.NDArray[np.complex64]:
-    """Both effective values of each pair minus 128, as the two halves of one 64-bit entry."""
-    values = pair_table(fmt).astype(np.float32) - OFFSET
-    return values.view(np.complex64)[:, 0]
+def _float_pair_table(fmt: SparqFormat) -> npt.NDArray[np.complex64]:
+    """Both effective values of each pair, as the two halves of one 64-bit entry."""
+    return pair_table(fmt).astype(np.float32).view(np.complex64)[:, 0]

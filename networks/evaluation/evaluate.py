@@ -42,7 +42,7 @@ from networks.quantization.statistics import (
 
 BATCH_ELEMENTS = 1 << 22
 """Input elements of the images in one task, of at most ``MAX_BATCH`` images."""
-MAX_BATCH = 256
+MAX_BATCH = 96
 FLOAT_BATCH_ELEMENTS = 1 << 20
 NOISE_IMAGES = 64
 TOP5_CLASSES = 10

@@ -16,8 +16,8 @@ Matmul = Callable[[Bytes, Weights], Int32Array]
 Arithmetic = Callable[[IntegerMatrixLayer, Bytes], Int32Array]
 """The products (..., N) of a layer for its input, in a new array, to which the bias is added."""
 
-LOWERED_BYTES = 1 << 22
-"""Rows that are lowered in one go, in bytes: few enough for the last-level cache."""
+LOWERED_BYTES = 1 << 24
+"""Rows that are lowered in one go, in bytes: few enough for a last-level cache."""
 SHALLOW = 64
 """Groups with a K up to this are not worth a matrix product each."""
 
@@ -75,12 +75,11 @@ def _by_rows(
     *rows, _ = layer.lowering.output_shape(operand.shape[1:], layer.width)
     per_image = int(np.prod(rows)) * layer.groups * layer.depth
     count = max(1, LOWERED_BYTES // per_image)
-    result = np.empty((len(operand), *rows, layer.width), np.int32)
-    for top in range(0, len(operand), count):
+    parts = []
+    for top in range(0, max(1, len(operand)), count):
         lowered = layer.lowering.lower(operand[top : top + count], layer.fill)
-        part = products(lowered, layer.weights)
-        result[top : top + count] = part.reshape(-1, *rows, layer.width)
-    return result
+        parts.append(products(lowered, layer.weights).reshape(len(lowered), *rows, layer.width))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _group_by_group(matmul: Matmul, lowered: Bytes, weights: Weights) -> Int32Array:

@@ -19,6 +19,10 @@ Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 
 
+CACHED_ELEMENTS = 1 << 16
+"""Elements per step of an element-wise operation."""
+
+
 class Quantization(NamedTuple):
     """What an integer of a tensor stands for: ``(integer - zero_point) * step``."""
 
@@ -131,10 +135,15 @@ class Combine:
     requantization: Requantization
 
     def __call__(self, *values: Bytes) -> Bytes:
-        total = self.bias + self.multipliers[0] * values[0]
-        for multiplier, value in zip(self.multipliers[1:], values[1:], strict=True):
-            total += multiplier * value
-        return self.requantization(total)
+        result = np.empty_like(values[0])
+        # Few images at a time, whose sums stay in the cache.
+        count = max(1, CACHED_ELEMENTS // max(1, values[0][:1].size))
+        for top in range(0, len(result), count):
+            total = np.broadcast_to(self.bias, result[top : top + count].shape).copy()
+            for multiplier, value in zip(self.multipliers, values, strict=True):
+                total += multiplier * value[top : top + count]
+            result[top : top + count] = self.requantization(total)
+        return result
 
 
 @dataclass(frozen=True)
