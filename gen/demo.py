@@ -1,5 +1,6 @@
 """Real images through the Verilog of both arrays."""
 
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -9,7 +10,9 @@ from rich.progress import Progress
 from gen.check import expected_product, require_equal
 from gen.compiled_array import CompiledArray
 from gen.configuration import Configuration, ConfigurationError
+from gen.inputs import Inputs
 from networks import MNIST_MODEL, load_mnist
+from networks.evaluation.evaluate import calibrated_network, channels_last
 from networks.importer import import_onnx
 from networks.quantization.arithmetic import exact, matrices, windowed
 from networks.quantization.calibration import calibrate
@@ -30,28 +33,46 @@ class LayerRun(NamedTuple):
     cycles: int
 
 
-def run_demo(images: object, format_name: str, progress: Progress) -> dict[str, Any]:
+def run_demo(
+    images: object,
+    format_name: str,
+    progress: Progress,
+    inputs: Inputs | None = None,
+    layer_names: Sequence[str] = (),
+) -> dict[str, Any]:
     """Take ``images`` test images through the 8x8 and the SPARQ array, layer by layer.
 
-    Every product is computed by the emitted Verilog under Verilator and must equal golden; between
-    layers golden requantizes. Returns layers (shapes, tiles, cycles), the accuracy in per cent on
-    the whole test split (of golden, whose sums the arrays' are), and the number of images. Raises
-    ``ConfigurationError`` before any work, ``MismatchError`` at the first differing element.
+    Every product of a windowed layer (or of those called ``layer_names``) is computed by the
+    emitted Verilog under Verilator and must equal golden; the rest is golden's. The network is that
+    of ``inputs``, as ``sparq evaluate`` quantizes it, on evenly spread images; or else that for
+    MNIST, with all layers windowed. Returns layers (shapes, tiles, cycles), the number of images
+    and, for MNIST, the accuracy in per cent on the whole test split (of golden, whose sums the
+    arrays' are). Raises ``ConfigurationError`` before any work, ``MismatchError`` at the first
+    differing element.
     """
     configurations = [
         Configuration(rows=SIDE, cols=SIDE, pe="8x8"),
         Configuration(rows=SIDE, cols=SIDE, pe="sparq", format=format_name),
     ]
     mnist = load_mnist()
-    available = len(mnist.test.labels)
+    available = len(mnist.test.labels if inputs is None else inputs.images)
     if isinstance(images, bool) or not isinstance(images, int) or not 1 <= images <= available:
         raise ConfigurationError(f"images must be an integer from 1 to {available}, not {images}")
-    graph = import_onnx(MNIST_MODEL)
-    ranges = calibrate(graph, [mnist.calibration.inputs], method="max")
-    network = quantize(graph, ranges, first_layer_windowed=True, last_layer_windowed=True)
-    test = network.quantize_images(mnist.test.inputs)
-    # Evenly spread, since the images are in the order of their labels.
-    chosen = test[np.arange(images) * available // images]
+    # Evenly spread, since the images may be in the order of their labels.
+    indices = np.arange(images) * available // images
+    if inputs is None:
+        graph = import_onnx(MNIST_MODEL)
+        ranges = calibrate(graph, [mnist.calibration.inputs], method="max")
+        network = quantize(graph, ranges, first_layer_windowed=True, last_layer_windowed=True)
+        chosen = network.quantize_images(mnist.test.inputs[indices])
+    else:
+        network = calibrated_network(inputs.model, inputs.calibration)
+        chosen = network.quantize_images(channels_last(inputs.images.select(indices).batch()))
+    windowed_layers = [layer.name for layer in network.layers if layer.windowed]
+    for name in layer_names:
+        if name not in windowed_layers:
+            allowed = ", ".join(windowed_layers) or "none that are windowed"
+            raise ConfigurationError(f"layers must be some of {allowed}, not {name!r}")
 
     with progress:
         building = progress.add_task("building the simulations", total=None)
@@ -59,7 +80,10 @@ def run_demo(images: object, format_name: str, progress: Progress) -> dict[str, 
             arrays = list(pool.map(CompiledArray, configurations))
         progress.update(building, total=1, completed=1)
         baseline, sparq = (
-            through_array(network, chosen, configuration, array, progress)
+            through_array(
+                *(network, chosen, configuration, array, progress),
+                layer_names or windowed_layers,
+            )
             for configuration, array in zip(configurations, arrays, strict=True)
         )
     layers = [
@@ -72,13 +96,18 @@ def run_demo(images: object, format_name: str, progress: Progress) -> dict[str, 
         }
         for name, run in sparq.items()
     ]
-    logits = {
-        "fp32": graph.forward(mnist.test.inputs),
-        "a8w8": network.forward(test, exact),
-        "sparq": network.forward(test, windowed(configurations[1].sparq_format)),
-    }
-    accuracy = {name: round(100 * mnist.test.accuracy(value), 2) for name, value in logits.items()}
-    return {"layers": layers, "accuracy": accuracy, "images": images}
+    result: dict[str, Any] = {"layers": layers, "images": images}
+    if inputs is None:
+        test = network.quantize_images(mnist.test.inputs)
+        logits = {
+            "fp32": graph.forward(mnist.test.inputs),
+            "a8w8": network.forward(test, exact),
+            "sparq": network.forward(test, windowed(configurations[1].sparq_format)),
+        }
+        result["accuracy"] = {
+            name: round(100 * mnist.test.accuracy(value), 2) for name, value in logits.items()
+        }
+    return result
 
 
 def through_array(
@@ -87,17 +116,20 @@ def through_array(
     configuration: Configuration,
     array: CompiledArray,
     progress: Progress,
+    layer_names: Collection[str],
 ) -> dict[str, LayerRun]:
-    """Take ``images`` through ``network``, every windowed layer on ``array``, the others exact.
+    """Take ``images`` through ``network``, the layers called ``layer_names`` on ``array``.
 
-    ``configuration`` is the array's. A layer is one product, or one for each of its groups. Raises
-    ``MismatchError`` at the first sum that differs from golden's.
+    ``configuration`` is the array's; other layers run in the same arithmetic, by golden. A layer is
+    one product, or one for each of its groups. Raises ``MismatchError`` at the first sum that
+    differs from golden's.
     """
     runs = {}
+    elsewhere = windowed(configuration.sparq_format) if configuration.pe == "sparq" else exact
 
     def arithmetic(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
-        if not layer.windowed:
-            return exact(layer, x)
+        if layer.name not in layer_names:
+            return elsewhere(layer, x)
         what = f"{layer.name} on the {configuration.pe} array"
         operands = matrices(layer, x)
         total = sum(array.tiles(len(rows), weights.shape[1]) for rows, weights in operands)

@@ -1,7 +1,6 @@
 """``sparq evaluate``: the options, and the tables that it prints."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from rich.table import Table
 
 from gen.files import make_folder, write_if_changed
+from gen.inputs import data_options, load_inputs
 from gen.terminal import (
     Integer,
     Listed,
@@ -21,15 +21,11 @@ from gen.terminal import (
     write_json,
 )
 from golden import NAMED_FORMATS
-from networks.evaluation.data import DataError, Images, load_data, split
-from networks.evaluation.evaluate import CHANNEL_ORDERS, Model, Options, evaluate_model, load_model
-from networks.evaluation.preprocessing import COLOR_ORDERS, Preprocessing, load_preprocessing
+from networks.evaluation.evaluate import CHANNEL_ORDERS, Options, evaluate_model
 from networks.evaluation.report import report_files
 from networks.evaluation.settings import SPARSITIES, settings_of
 from networks.quantization.calibration import METHODS, PERCENTILE
 
-DEFAULT_CALIBRATION = 500
-"""Images set aside for calibration, but no more than a tenth of the data."""
 SHOWN_NOISES = 8
 LAYER_CHOICES = ("8bit", "windowed")
 
@@ -54,104 +50,10 @@ SqueezeNet on ImageNet:
 """
 
 
-NUMBERS = Listed(float, "numbers separated by commas")
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """A model with the images to evaluate it on and those to calibrate it with."""
-
-    model: Model
-    images: Images
-    calibration: Images
-
-
-def data_options(command: Any) -> Any:
-    """Add the options that :func:`load_inputs` takes."""
-    path = click.Path(path_type=Path)
-    options = [
-        click.option("--data", type=path, metavar="FILE", help="Labelled images."),
-        click.option(
-            "--calibration", type=path, metavar="FILE", help="Images to calibrate with, likewise."
-        ),
-        click.option(
-            "--class-map", type=path, metavar="FILE", help="Lines `name,label` for image files."
-        ),
-        click.option("--resize", type=Integer(), metavar="N", help="Shorter side, in pixels."),
-        click.option("--crop", type=Integer(), metavar="N", help="Side of the centre square."),
-        click.option("--color-order", metavar="NAME", help=f"{' or '.join(COLOR_ORDERS)}."),
-        click.option("--mean", type=NUMBERS, metavar="X,...", help="One, or per channel."),
-        click.option("--scale", type=NUMBERS, metavar="X,...", help="Likewise."),
-        click.option(
-            "--images", type=Integer(), metavar="N", help="Evaluate so many of the images."
-        ),
-        click.option(
-            "--calibration-images", type=Integer(), metavar="N", help="Calibrate with so many."
-        ),
-        click.option(
-            "--seed",
-            type=Integer(),
-            default=1,
-            show_default=True,
-            help="Of the choice of images.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def load_inputs(
-    model_path: Path,
-    data: Path | None,
-    calibration: Path | None,
-    class_map: Path | None,
-    images: object,
-    calibration_images: object,
-    seed: object,
-    **preprocessing_options: Any,
-) -> Inputs:
-    """The model and its images; an error of one line before anything is computed."""
-    if data is None:
-        raise click.UsageError("data must be given: --data FILE")
-    seed = integer_from("seed", seed, 0)
-    model = load_model(model_path)
-    preprocessing = _preprocessing(model_path, preprocessing_options)
-    evaluated = load_data(data, model.input_shape, preprocessing, class_map)
-    if calibration is None:
-        aside = calibration_images
-        if aside is None:
-            aside = min(DEFAULT_CALIBRATION, max(1, len(evaluated) // 10))
-        most = max(1, len(evaluated) - 1)
-        aside = integer_from("calibration_images", aside, 1, most)
-        calibrating, evaluated = split(evaluated, aside, seed)
-    else:
-        calibrating = load_data(calibration, model.input_shape, preprocessing, class_map)
-        calibrating = _some(calibrating, "calibration_images", calibration_images, np.arange)
-    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(evaluated))
-    evaluated = _some(evaluated, "images", images, lambda count: np.sort(order[:count]))
-    return Inputs(model, evaluated, calibrating)
-
-
-def _preprocessing(model_path: Path, options: dict[str, Any]) -> Preprocessing:
-    beside = model_path.with_suffix(".toml")
-    merged = load_preprocessing(beside) if beside.is_file() else {}
-    merged |= {name: value for name, value in options.items() if value is not None}
-    try:
-        return Preprocessing(**merged)
-    except (TypeError, ValueError) as error:
-        raise DataError(str(error)) from None
-
-
-def _some(images: Images, name: str, count: object, chosen: Callable[[int], Any]) -> Images:
-    if count is None:
-        return images
-    return images.select(chosen(integer_from(name, count, 1, len(images))))
-
-
 @click.command(epilog=EPILOG)
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")
 @data_options
+@click.option("--images", type=Integer(), metavar="N", help="Evaluate so many, chosen by the seed.")
 @click.option(
     "--formats",
     type=Listed.of(*NAMED_FORMATS),
@@ -205,6 +107,7 @@ def _some(images: Images, name: str, count: object, chosen: Callable[[int], Any]
 @json_option
 def evaluate(
     model: Path,
+    images: object,
     formats: Sequence[str],
     rounding: bool,
     vsparq: bool,
@@ -228,10 +131,15 @@ def evaluate(
         raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
     make_folder(output)
     loaded = load_inputs(model, **inputs)
+    chosen = loaded.images
+    if images is not None:
+        count = integer_from("images", images, 1, len(chosen))
+        order = np.random.Generator(np.random.PCG64(inputs["seed"])).permutation(len(chosen))
+        chosen = chosen.select(np.sort(order[:count]))
     choices = (True, False)
     result = evaluate_model(
         loaded.model,
-        loaded.images,
+        chosen,
         loaded.calibration,
         settings_of(
             formats,

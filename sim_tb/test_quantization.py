@@ -536,14 +536,14 @@ class StandIn:
 
 
 def test_windowed_layers_run_on_the_array(rng: np.random.Generator) -> None:
-    """A grouped one as a product for each group; the others do not."""
+    """A grouped one as a product for each group; those that are not named do not."""
     graph = every_operation(rng)
     images = signed_images(graph, rng, 2)
     network = quantized(graph, images)
     array: Any = StandIn()
-    runs = through_array(
-        network, network.quantize_images(images), Configuration(pe="8x8"), array, Progress()
-    )
+    layers = ["grouped", "depthwise", "features"]
+    x = network.quantize_images(images)
+    runs = through_array(network, x, Configuration(pe="8x8"), array, Progress(), layers)
     assert runs == {
         "grouped": LayerRun(2 * 4 * 3, 18, 4, 2, 36),
         "depthwise": LayerRun(2 * 4 * 5, 9, 6, 6, 54),

@@ -157,7 +157,8 @@ def evaluate_model(
     }
 
 
-def _channels_last(images: Array) -> Array:
+def channels_last(images: Array) -> Array:
+    """Images in ONNX order (N, C, H, W) as (N, H, W, C); other values as they are."""
     return np.moveaxis(images, 1, -1) if images.ndim == 4 else images
 
 
@@ -170,6 +171,14 @@ def _batches(images: Images, elements: int) -> list[Images]:
     ]
 
 
+def calibrated_network(
+    model: Model, calibration: Images, options: Options | None = None
+) -> QuantizedNetwork:
+    """The dense integer network of ``model`` with which :func:`evaluate_model` counts 8 bits."""
+    options = options or Options()
+    return _calibrated(model.graph, calibration, options, False, lambda count: None).network
+
+
 def _calibrated(
     graph: Graph,
     calibration: Images,
@@ -177,7 +186,7 @@ def _calibrated(
     sparse: bool,
     advance: Callable[[int], None],
 ) -> Quantized:
-    batches = [_channels_last(part.batch()) for part in _batches(calibration, FLOAT_BATCH_ELEMENTS)]
+    batches = [channels_last(part.batch()) for part in _batches(calibration, FLOAT_BATCH_ELEMENTS)]
     lowest = min(float(batch.min()) for batch in batches)
     if sparse:
         reasons = windowing_exceptions(
@@ -263,7 +272,7 @@ def _float_ranks(content: bytes, name: str, images: Images) -> Int64Array:
 
 
 def _integer_ranks(network: QuantizedNetwork, arithmetic: Arithmetic, images: Images) -> Int64Array:
-    x = network.quantize_images(_channels_last(images.batch()))
+    x = network.quantize_images(channels_last(images.batch()))
     return ranks_of(network.forward(x, arithmetic), images.labels)
 
 
@@ -313,7 +322,7 @@ def _noises(graph: Graph, runs: Runs, images: Images) -> Noises:
         if name in outputs:
             reference[name] = value
 
-    batch = _channels_last(images.batch())
+    batch = channels_last(images.batch())
     graph.forward(batch, keep)
     found = {}
     for setting, (network, arithmetic) in runs.of.items():

@@ -82,7 +82,10 @@ class Window:
             *(row * self.dilation[0], column * self.dilation[1], channel),
         )
         windows = np.lib.stride_tricks.as_strided(padded, shape, strides, writeable=False)
-        grouped = windows.reshape(count, rows, columns, -1, self.groups, channels // self.groups)
+        grouped = windows.reshape(
+            *(count, rows, columns, self.kernel[0] * self.kernel[1]),
+            *(self.groups, channels // self.groups),
+        )
         return grouped.swapaxes(3, 4).reshape(
             count, rows, columns, self.groups, self.depth(channels)
         )

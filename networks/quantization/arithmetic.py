@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -72,13 +73,13 @@ def _by_rows(
     layer: IntegerMatrixLayer, operand: Bytes, products: Callable[[Bytes, Weights], Int32Array]
 ) -> Int32Array:
     """The ``products`` of lowered rows (..., groups, K) and all weights, some images at a time."""
-    *rows, _ = layer.lowering.output_shape(operand.shape[1:], layer.width)
-    per_image = int(np.prod(rows)) * layer.groups * layer.depth
+    shape = layer.lowering.output_shape(operand.shape[1:], layer.width)
+    per_image = prod(shape[:-1]) * layer.groups * layer.depth
     count = max(1, LOWERED_BYTES // per_image)
     parts = []
     for top in range(0, max(1, len(operand)), count):
         lowered = layer.lowering.lower(operand[top : top + count], layer.fill)
-        parts.append(products(lowered, layer.weights).reshape(len(lowered), *rows, layer.width))
+        parts.append(products(lowered, layer.weights).reshape(len(lowered), *shape))
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
