@@ -12,13 +12,18 @@ CONFIGURATION = $(call option,PRESET,preset) $(call option,CONFIG,config) $(call
 	$(call option,ROWS,rows) $(call option,COLS,cols) $(call option,PE,pe) \
 	$(call option,FORMAT,format) $(call flag,ROUNDING,rounding) $(call flag,VSPARQ,vsparq) \
 	$(call option,WEIGHT_BITS,weight-bits) $(call option,ACC_BITS,acc-bits)
+SHARED ?= ../shared/data
+RESNET20 = build/shared/resnet20_cifar10_bn.onnx --data build/shared/cifar10_test.npz \
+	--calibration build/shared/cifar10_calibration.npz
+SQUEEZENET = build/shared/squeezenet_dc_imagenet.onnx --data build/shared/imagenet_evaluation.zip \
+	--calibration build/shared/imagenet_calibration.zip --class-map build/shared/imagenet_classes.txt
 JSON_FILE = $(call option,JSON,json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verilog simulate test test-full demo bench figures train lint format lock clean
+.PHONY: help setup verilog simulate test test-full demo bench figures evaluate evaluate-shared evaluate-large train lint format lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Options of verilog and simulate, with their defaults (sparq verilog --help explains each):"
 	@echo "  TOP=array ROWS=16 COLS=16 PE=sparq FORMAT=5opt ROUNDING=1 VSPARQ=1 WEIGHT_BITS=8 ACC_BITS=32"
@@ -52,8 +57,25 @@ test-full: $(SETUP) ## Run all tests, the long sweep among them
 demo: $(SETUP) ## Take real images through the RTL of both arrays, bit for bit
 	@$(RUN) demo $(call option,IMAGES,images) $(call option,FORMAT,format) $(JSON_FILE)
 
-bench: $(SETUP) ## Time the golden products and the emission of large arrays
-	@$(RUN) bench $(JSON_FILE)
+evaluate: $(SETUP) ## Accuracy of the network for MNIST in every format (MODEL=x.onnx DATA=x.npz: of yours)
+	@.venv/bin/python -m networks.mnist.files build/mnist
+	@$(RUN) evaluate $(or $(MODEL),build/mnist/mnist.onnx) --data "$(or $(DATA),build/mnist/test.npz)" \
+		$(if $(MODEL)$(DATA),$(call option,CALIBRATION,calibration),--calibration build/mnist/calibration.npz) \
+		$(OPTIONS) $(JSON_FILE)
+
+evaluate-shared: $(SETUP) ## ResNet-20 on CIFAR-10 and SqueezeNet on ImageNet pictures, from SHARED=folder
+	@test -d "$(SHARED)" || { echo "no folder $(SHARED): the README says which files it must hold; set SHARED" >&2; exit 1; }
+	@.venv/bin/python -m gen.shared_networks "$(SHARED)" build/shared
+	@$(RUN) evaluate $(RESNET20) --all-variants --json build/evaluate/resnet20.json $(OPTIONS)
+	@$(RUN) evaluate $(SQUEEZENET) --all-variants --json build/evaluate/squeezenet.json $(OPTIONS)
+	@$(RUN) demo $(RESNET20) --json build/evaluate/resnet20_arrays.json
+	@$(RUN) demo $(SQUEEZENET) --layers /fire9/expand3x3/Conv --json build/evaluate/squeezenet_arrays.json
+
+evaluate-large: $(SETUP) ## Time and memory of a ResNet-18 at 224x224 with random weights
+	@.venv/bin/python -m sim_tb.resnet18 build/resnet18
+
+bench: $(SETUP) ## Time golden products, integer networks (MODEL=x.onnx: yours too) and emission
+	@$(RUN) bench $(call option,MODEL,model) $(JSON_FILE)
 
 figures: $(SETUP) ## Draw the pictures of the README
 	@.venv/bin/python -m gen.figures

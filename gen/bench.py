@@ -1,20 +1,36 @@
-"""Timings: the golden products, and the emission of large arrays."""
+"""Timings: the golden products, integer networks, and the emission of large arrays."""
 
 import json
+import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.progress import Progress
 
 import golden
+from networks import MNIST_MODEL
+from networks.evaluation.data import ArrayImages
+from networks.evaluation.evaluate import (
+    BATCH_ELEMENTS,
+    MAX_BATCH,
+    calibrated_network,
+    channels_last,
+    load_model,
+)
+from networks.evaluation.floating_point import logits
+from networks.evaluation.preprocessing import Preprocessing
+from networks.quantization.arithmetic import exact, windowed
 
 SIDE = 1024
 ROUNDS = 21
+NETWORK_ROUNDS = 7
 ARRAYS = (*((side, side) for side in (8, 16, 32, 64, 128, 256)), (97, 193))
 
 EMIT = """
@@ -30,10 +46,80 @@ print(json.dumps({
 """
 
 
-def run_bench(progress: Progress) -> dict[str, Any]:
-    """Median times of the products, taken in turn so that all meet the same machine; emission."""
+INFER = """
+import json, sys
+from pathlib import Path
+from gen.bench import network_speed
+print(json.dumps(network_speed(Path(sys.argv[1]))))
+"""
+
+
+def run_bench(models: Sequence[Path], progress: Progress) -> dict[str, Any]:
+    """Median times, each taken in turn with its reference so that both meet the same machine.
+
+    Products beside NumPy's float32; images per second of the network for MNIST and of ``models``
+    (ONNX files) on one core, as an evaluation runs them on each, beside onnxruntime's float32; and
+    the emission of arrays.
+    """
+    for model in models:
+        load_model(model)
     with progress:
-        return {"products": _products(progress), "emission": _emission(progress)}
+        return {
+            "products": _products(progress),
+            "networks": _networks([MNIST_MODEL, *models], progress),
+            "emission": _emission(progress),
+        }
+
+
+def network_speed(path: Path) -> dict[str, Any]:
+    """Images per second of the ONNX model at ``path``, on random images, in this process."""
+    model = load_model(path)
+    count = min(MAX_BATCH, max(1, BATCH_ELEMENTS // prod(model.input_shape)))
+    shape = (count, *model.input_shape)
+    images = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    labels = np.zeros(count, np.int64)
+    calibration = ArrayImages(labels, model.input_shape, Preprocessing(), images)
+    network = calibrated_network(model, calibration.select(np.arange(min(count, 8))))
+    x = network.quantize_images(channels_last(images))
+    sparq = windowed(golden.named_format("5opt"))
+    runs: dict[str, Callable[[], Any]] = {
+        "fp32": lambda: logits(model.content, model.name, images),
+        "a8w8": lambda: network.forward(x, exact),
+        "5opt": lambda: network.forward(x, sparq),
+    }
+    times = _in_turn(runs, NETWORK_ROUNDS, lambda: None)
+    return {
+        "model": model.name,
+        **{f"{name}_images_per_second": count / seconds for name, seconds in times.items()},
+    }
+
+
+def _in_turn(
+    calls: Mapping[str, Callable[[], Any]], rounds: int, on_round: Callable[[], None]
+) -> dict[str, float]:
+    """Median seconds of each call, the first round left out."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - start)
+        on_round()
+    return {name: statistics.median(values[1:]) for name, values in times.items()}
+
+
+def _networks(models: Sequence[Path], progress: Progress) -> list[dict[str, Any]]:
+    rows = []
+    for model in progress.track(models, description="networks"):
+        result = subprocess.run(
+            [sys.executable, "-c", INFER, str(model)],
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        rows.append(json.loads(result.stdout))
+    return rows
 
 
 def _products(progress: Progress) -> list[dict[str, Any]]:
@@ -51,13 +137,8 @@ def _products(progress: Progress) -> list[dict[str, Any]]:
         "sparq_matmul 5opt": lambda: golden.sparq_matmul(x, w, fmt),
         "sparq_matmul_2_4 5opt": lambda: golden.sparq_matmul_2_4(x, sparse, fmt),
     }
-    times: dict[str, list[float]] = {name: [] for name in products}
-    for _ in progress.track(range(ROUNDS), description="products"):
-        for name, product in products.items():
-            start = time.perf_counter()
-            product()
-            times[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(values[1:]) for name, values in times.items()}
+    task = progress.add_task("products", total=ROUNDS)
+    medians = _in_turn(products, ROUNDS, lambda: progress.advance(task))
     reference = medians["NumPy float32"]
     return [
         {"name": name, "ms": 1e3 * median, "relative_speed": reference / median}

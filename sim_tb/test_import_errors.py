@@ -120,12 +120,12 @@ def test_inputs(tmp_path: Path) -> None:
 def test_outputs(tmp_path: Path) -> None:
     b = Builder(*IMAGE)
     assert error(b.model(b.relu("x"), kind=TensorProto.INT64), tmp_path) == (
-        "no output is a tensor of floats; for scikit-learn, convert with options={'zipmap': False}"
+        "no output is a tensor of floats"
     )
     model = b.model("y")
     scores = helper.make_map_type_proto(TensorProto.INT64, model.graph.output[0].type)
     model.graph.output[0].type.CopyFrom(helper.make_sequence_type_proto(scores))
-    assert error(model, tmp_path).startswith("no output is a tensor of floats; ")
+    assert error(model, tmp_path) == "no output is a tensor of floats"
     assert error(b.model("y"), tmp_path) == "the output 'y' does not depend on the input"
     assert error(b.model(b.constant([1.0], np.float32)), tmp_path) == (
         "the output '/Constant_1_output_0' does not depend on the input"

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
+from networks.evaluation.floating_point import logits
 from networks.graph.operations import Affine, MatrixLayer, Rearrange, Sum
+from networks.importer import import_onnx, reference_model
 from sim_tb.onnx_models import FAMILIES, compare
 
 MATRIX_LAYERS = {
@@ -47,3 +51,36 @@ def test_an_addition_takes_the_limits_of_the_relu_behind_it(tmp_path: Path) -> N
     sums = [node for node in graph.nodes if isinstance(node.operation, Sum)]
     assert [node.clip for node in sums] == [(0.0, np.inf)] * 3
     assert all(len(node.inputs) == 2 for node in sums)
+
+
+def test_one_file_for_other_tools(tmp_path: Path) -> None:
+    """Data beside the file come into it; of the outputs, the probabilities alone are left."""
+    model = FAMILIES["resnet"]()
+    expected = model.SerializeToString()
+    onnx.save_model(model, tmp_path / "model.onnx", save_as_external_data=True, size_threshold=0)
+    assert len(list(tmp_path.iterdir())) > 1
+    images = np.random.default_rng(1).normal(size=(2, 3, 16, 16)).astype(np.float32)
+    together = logits(reference_model(tmp_path / "model.onnx"), "model.onnx", images)
+    assert (together == logits(expected, "model.onnx", images)).all()
+
+
+def test_scores_behind_a_list_of_dictionaries(tmp_path: Path) -> None:
+    """As scikit-learn's converter writes them: labels, and a ZipMap of the scores."""
+    model = FAMILIES["mlp"]()
+    plain, zipped = tmp_path / "plain.onnx", tmp_path / "zipped.onnx"
+    plain.write_bytes(model.SerializeToString())
+    scores = model.graph.output[1]
+    node = helper.make_node(
+        "ZipMap", [scores.name], ["zipped"], domain="ai.onnx.ml", classlabels_int64s=range(10)
+    )
+    model.graph.node.append(node)
+    kind = helper.make_map_type_proto(TensorProto.INT64, scores.type)
+    scores.type.CopyFrom(helper.make_sequence_type_proto(kind))
+    scores.name = "zipped"
+    zipped.write_bytes(model.SerializeToString())
+    graphs = [import_onnx(path) for path in (plain, zipped)]
+    images = np.random.default_rng(1).normal(size=(3, *graphs[0].input_shape)).astype(np.float32)
+    assert (graphs[0].forward(images) == graphs[1].forward(images)).all()
+    first, second = (logits(reference_model(path), path.name, images) for path in (plain, zipped))
+    assert first.shape == (3, 10)
+    assert (first == second).all()

@@ -24,7 +24,7 @@ from networks.evaluation.settings import (
 )
 from networks.graph.graph import Graph
 from networks.graph.lowering import Array
-from networks.importer import import_onnx
+from networks.importer import import_onnx, reference_model
 from networks.quantization.arithmetic import Arithmetic, exact
 from networks.quantization.batch_norm import recalibrate
 from networks.quantization.calibration import PERCENTILE, Range, calibrate
@@ -55,7 +55,7 @@ Float32Array = npt.NDArray[np.float32]
 
 
 class Model(NamedTuple):
-    """A trained network: its graph, and its ONNX file as bytes."""
+    """A trained network: its graph, and an ONNX file of it as bytes."""
 
     name: str
     graph: Graph
@@ -75,8 +75,7 @@ class Model(NamedTuple):
 
 def load_model(path: Path) -> Model:
     """The model in an ONNX file; raises ``ModelError`` for one that cannot be used."""
-    graph = import_onnx(path)
-    return Model(path.name, graph, path.read_bytes())
+    return Model(path.name, import_onnx(path), reference_model(path))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ import onnxruntime
 
 from networks.importer import ModelError
 
+DTYPES = {"tensor(double)": np.float64, "tensor(float16)": np.float16}
+"""What a model may take other than float32."""
+
 
 @lru_cache(maxsize=2)
 def _session(model: bytes, name: str) -> Any:
@@ -23,14 +26,14 @@ def _session(model: bytes, name: str) -> Any:
 
 
 def logits(model: bytes, name: str, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The first float output of the ONNX file ``model`` for ``images``, as (N, classes).
+    """The output of the ONNX file ``model`` for ``images``, as (N, classes).
 
     Computed by onnxruntime in one thread; a model with a fixed batch gets its images in such
     batches. ``name`` is the file's, for errors. Raises ``ModelError`` if onnxruntime fails.
     """
     session = _session(model, name)
     source = session.get_inputs()[0]
-    output = next(value.name for value in session.get_outputs() if value.type == "tensor(float)")
+    images = images.astype(DTYPES.get(source.type, np.float32), copy=False)
     batch = source.shape[0] if isinstance(source.shape[0], int) else len(images)
     results = []
     for top in range(0, len(images), batch):
@@ -39,7 +42,7 @@ def logits(model: bytes, name: str, images: npt.NDArray[np.float32]) -> npt.NDAr
         if missing:
             part = np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)])
         try:
-            (value,) = session.run([output], {source.name: part})
+            (value,) = session.run(None, {source.name: part})
         except Exception as error:
             raise ModelError(f"{name}: onnxruntime failed: {_first_line(error)}") from None
         results.append(value.reshape(batch, -1)[: batch - missing])

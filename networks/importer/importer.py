@@ -1,11 +1,14 @@
 """From an ONNX file to a graph."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper
+from onnx.external_data_helper import load_external_data_for_model
 
 from networks.graph.graph import Graph, Node
 from networks.graph.lowering import Array
@@ -35,13 +38,38 @@ def import_onnx(path: Path) -> Graph:
     softmax that makes it is left out, since it does not change the ranking.
     """
     importer = _Importer(path)
+    with _one_line(path, importer), np.errstate(all="ignore"):
+        return importer.run()
+
+
+def reference_model(path: Path) -> bytes:
+    """The ONNX file ``path`` as one file for other tools, with only the output that is imported.
+
+    Data that lie beside the file are part of it. Raises ``ModelError`` as :func:`import_onnx`.
+    """
+    with _one_line(path, None):
+        model = read_model(path)
+        output = model_output(model.graph)
+        known = [value for value in model.graph.output if value.name == output]
+        nodes = nodes_behind(model.graph, output)
+        del model.graph.node[:], model.graph.output[:]
+        model.graph.node.extend(nodes)
+        float_tensor = helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None)
+        model.graph.output.extend(known or [float_tensor])
+        load_external_data_for_model(model, str(path.parent))
+        return bytes(model.SerializeToString())
+
+
+@contextmanager
+def _one_line(path: Path, importer: "_Importer | None") -> Iterator[None]:
+    """Whatever goes wrong, as one line that names file and node."""
     try:
-        with np.errstate(all="ignore"):
-            return importer.run()
+        yield
     except Exception as error:
         # A damaged file can break any assumption, in here as in the libraries that read it.
         reason = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
-        line = " ".join(f"{path.name}: {importer.place}{reason}".split())
+        place = "" if importer is None else importer.place
+        line = " ".join(f"{path.name}: {place}{reason}".split())
         raise ModelError(line) from error
 
 

@@ -105,13 +105,18 @@ def model_input(graph: onnx.GraphProto) -> Input:
 
 
 def model_output(graph: onnx.GraphProto) -> str:
-    """The first output of ``graph`` that is a tensor of floats."""
+    """The first output of ``graph`` that is a tensor of floats.
+
+    Or else the tensor that becomes a list of dictionaries, as scikit-learn's converter writes it.
+    """
     for value in graph.output:
         if value.type.tensor_type.elem_type in FLOATS:
             return str(value.name)
-    raise ValueError(
-        "no output is a tensor of floats; for scikit-learn, convert with options={'zipmap': False}"
-    )
+    outputs = {value.name for value in graph.output}
+    for node in graph.node:
+        if node.op_type == "ZipMap" and node.input and outputs.intersection(node.output):
+            return str(node.input[0])
+    raise ValueError("no output is a tensor of floats")
 
 
 def nodes_behind(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
