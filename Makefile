@@ -64,7 +64,6 @@ evaluate: $(SETUP) ## Accuracy of the network for MNIST in every format (MODEL=x
 		$(OPTIONS) $(JSON_FILE)
 
 evaluate-shared: $(SETUP) ## ResNet-20 on CIFAR-10 and SqueezeNet on ImageNet pictures, from SHARED=folder
-	@test -d "$(SHARED)" || { echo "no folder $(SHARED): the README says which files it must hold; set SHARED" >&2; exit 1; }
 	@.venv/bin/python -m gen.shared_networks "$(SHARED)" build/shared
 	@$(RUN) evaluate $(RESNET20) --all-variants --json build/evaluate/resnet20.json $(OPTIONS)
 	@$(RUN) evaluate $(SQUEEZENET) --all-variants --json build/evaluate/squeezenet.json $(OPTIONS)

