@@ -17,15 +17,11 @@ from rich.progress import Progress
 import golden
 from networks import MNIST_MODEL
 from networks.evaluation.data import ArrayImages
-from networks.evaluation.evaluate import (
-    BATCH_ELEMENTS,
-    MAX_BATCH,
-    calibrated_network,
-    channels_last,
-    load_model,
-)
 from networks.evaluation.floating_point import logits
+from networks.evaluation.model import MAX_BATCH, channels_last, load_model
+from networks.evaluation.preparation import calibrated_network
 from networks.evaluation.preprocessing import Preprocessing
+from networks.evaluation.tasks import BATCH_ELEMENTS
 from networks.quantization.arithmetic import exact, windowed
 
 SIDE = 1024

@@ -12,7 +12,8 @@ from gen.compiled_array import CompiledArray
 from gen.configuration import Configuration, ConfigurationError
 from gen.inputs import Inputs
 from networks import MNIST_MODEL, load_mnist
-from networks.evaluation.evaluate import calibrated_network, channels_last
+from networks.evaluation.model import channels_last
+from networks.evaluation.preparation import calibrated_network
 from networks.importer import import_onnx
 from networks.quantization.arithmetic import exact, matrices, windowed
 from networks.quantization.calibration import calibrate

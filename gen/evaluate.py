@@ -21,7 +21,8 @@ from gen.terminal import (
     write_json,
 )
 from golden import NAMED_FORMATS
-from networks.evaluation.evaluate import CHANNEL_ORDERS, Options, evaluate_model
+from networks.evaluation.evaluate import evaluate_model
+from networks.evaluation.preparation import CHANNEL_ORDERS, Options
 from networks.evaluation.report import report_files
 from networks.evaluation.settings import SPARSITIES, settings_of
 from networks.quantization.calibration import METHODS, PERCENTILE

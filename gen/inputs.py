@@ -10,7 +10,7 @@ import numpy as np
 from gen.terminal import Integer, Listed, integer_from
 from networks.evaluation.data import Images, load_data, split
 from networks.evaluation.errors import DataError
-from networks.evaluation.evaluate import Model, load_model
+from networks.evaluation.model import Model, load_model
 from networks.evaluation.preprocessing import COLOR_ORDERS, Preprocessing, load_preprocessing
 
 DEFAULT_CALIBRATION = 500

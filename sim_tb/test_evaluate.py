@@ -18,18 +18,15 @@ from gen.compiled_array import CompiledArray
 from gen.configuration import Configuration
 from gen.demo import through_array
 from networks.evaluation.data import ArrayImages, Images
-from networks.evaluation.evaluate import (
-    Model,
-    Options,
-    evaluate_model,
-    load_model,
-    ranks_of,
-)
+from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.floating_point import logits
+from networks.evaluation.model import Model, load_model
 from networks.evaluation.parallel import SchedulerError, WorkerError, run_tasks
+from networks.evaluation.preparation import Options
 from networks.evaluation.preprocessing import Preprocessing
 from networks.evaluation.report import report_files
 from networks.evaluation.settings import Setting, settings_of
+from networks.evaluation.tasks import ranks_of
 from networks.importer import ModelError
 from networks.mnist.files import write_files
 from networks.quantization.arithmetic import exact

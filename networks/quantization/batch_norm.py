@@ -19,6 +19,8 @@ from networks.quantization.operations import (
 )
 from networks.quantization.quantize import with_scales
 
+ROWS = 1 << 16
+
 
 def recalibrate(
     network: QuantizedNetwork, graph: Graph, arithmetic: Arithmetic, images: Bytes
@@ -63,10 +65,15 @@ def _normalized(
     products: Int32Array,
     output: Quantization,
 ) -> IntegerMatrixLayer:
-    sums = products.reshape(-1, layer.width).astype(np.float64)
-    sums -= layer.fill * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
-    mean = sums.mean(axis=0) * layer.steps
-    variance = sums.var(axis=0) * layer.steps**2
+    rows = products.reshape(-1, layer.width)
+    zero = layer.fill * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
+    center = rows.sum(axis=0, dtype=np.int64) / len(rows)
+    # Some rows at a time: in floating point they take twice the memory.
+    squares = sum(
+        ((rows[top : top + ROWS] - center) ** 2).sum(axis=0) for top in range(0, len(rows), ROWS)
+    )
+    mean = (center - zero) * layer.steps
+    variance = squares / len(rows) * layer.steps**2
     # A normalization that scales by 0 leaves nothing to measure; its constant stays.
     scaled = norm.scale != 0
     gain = np.where(scaled, norm.scale, 1) / norm.deviation

@@ -27,7 +27,7 @@ def calibrate(
     ``method`` says what becomes of the images' ranges: their ``mean``, as in the paper (section 5);
     their extremes (``max``); or the mean of each image's ``percentile`` (per cent of its elements
     that are within). The source of the images keeps its extremes always. Raises ``ValueError`` for
-    another method or no images.
+    another method, no images, or a value that is not finite.
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
@@ -52,6 +52,8 @@ def calibrate(
     ranges = {}
     for name in graph.shapes:
         lows, highs = np.concatenate(low[name]), np.concatenate(high[name])
+        if not (np.isfinite(lows).all() and np.isfinite(highs).all()):
+            raise ValueError(f"the value {name!r} is not finite on the calibration images")
         if method == "max" or name == graph.source:
             ranges[name] = (float(lows.min()), float(highs.max()))
         else:

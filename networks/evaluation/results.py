@@ -1,0 +1,121 @@
+"""An evaluation's rows and layers."""
+
+from collections.abc import Mapping, Sequence
+from math import log10, prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from networks.evaluation.preparation import Quantized
+from networks.evaluation.settings import EXACT_8_BIT, FP32, UNIFORM_4_BIT, Setting
+from networks.evaluation.tasks import Noises
+from networks.quantization.operations import Int64Array
+from networks.quantization.statistics import PairStatistics
+
+TOP5_CLASSES = 10
+
+
+def accuracy_rows(
+    settings: Sequence[Setting], ranks: Mapping[Setting, Int64Array], classes: int
+) -> list[dict[str, Any]]:
+    """One row per setting: accuracies, and the paired difference from the exact 8-bit one."""
+    reference = next((s for s in settings if s.format == EXACT_8_BIT), None)
+    rows = []
+    for setting in settings:
+        correct = (ranks[setting] == 0).astype(np.float64)
+        row: dict[str, Any] = {
+            "label": setting.label,
+            "format": setting.format,
+            "rounding": setting.rounding,
+            "vsparq": setting.vsparq,
+            "group": setting.group,
+            "weight_bits": setting.weight_bits,
+            "sparsity": setting.sparsity,
+            "clipping": setting.clipping,
+            "top1": 100 * float(correct.mean()),
+            "top5": None,
+            "standard_error": _standard_error(correct),
+            "bits_per_activation": _stored_bits(setting),
+            "difference": None,
+            "difference_error": None,
+            "within_error": None,
+        }
+        if classes >= TOP5_CLASSES:
+            row["top5"] = 100 * float((ranks[setting] < 5).mean())
+        if reference is not None and setting != reference:
+            change = correct - (ranks[reference] == 0)
+            row["difference"] = 100 * float(change.mean())
+            row["difference_error"] = _standard_error(change)
+            row["within_error"] = abs(row["difference"]) < row["difference_error"] or not any(
+                change
+            )
+        rows.append(row)
+    return rows
+
+
+def _standard_error(values: npt.NDArray[np.float64]) -> float:
+    """Of the mean of ``values``, in per cent."""
+    return 100 * float(values.std() / np.sqrt(len(values)))
+
+
+def _stored_bits(setting: Setting) -> float:
+    if setting.sparq_format is not None:
+        return setting.sparq_format.pair_bits / 2
+    return {FP32: 32.0, UNIFORM_4_BIT: 4.0}.get(setting.format, 8.0)
+
+
+def layer_rows(
+    base: Quantized, settings: Sequence[Setting], noises: Noises
+) -> list[dict[str, Any]]:
+    """One row per layer with weights: its shape, its activations, its noise in each setting."""
+    shapes = base.graph.shapes
+    layers = []
+    for node, layer in zip(base.graph.matrix_nodes, base.network.layers, strict=True):
+        statistics = PairStatistics(base.pairs[layer.name]) if layer.fill == 0 else None
+        formats = {s.label: s.sparq_format for s in settings if s.sparq_format}
+        sqnr = {
+            setting.label: _decibels(*noises[setting, layer.name])
+            for setting in settings
+            if (setting, layer.name) in noises
+        }
+        layers.append(
+            {
+                "name": layer.name,
+                "m": prod(shapes[node.output][:-1]),
+                "k": layer.depth,
+                "n": layer.width,
+                "groups": layer.groups,
+                "windowed": layer.windowed,
+                "reason": layer.reason,
+                "zeros": statistics and 100 * statistics.zeros,
+                "zero_pairs": statistics and 100 * statistics.zero_pairs,
+                "placements": {
+                    label: {
+                        shift: 100 * share for shift, share in statistics.placements(fmt).items()
+                    }
+                    for label, fmt in formats.items()
+                    if statistics and fmt and layer.windowed
+                },
+                "sqnr_db": sqnr,
+            }
+        )
+    return layers
+
+
+def totals(base: Quantized, layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Share of multiplications that are windowed, and zeros among their operands; per cent."""
+    work = {layer["name"]: layer["m"] * layer["k"] * layer["n"] for layer in layers}
+    windowed = [layer["name"] for layer in layers if layer["windowed"]]
+    pairs = [base.pairs[name] for name in windowed]
+    statistics = PairStatistics(np.sum(pairs, axis=0)) if windowed else None
+    return {
+        "windowed_share": 100 * sum(work[name] for name in windowed) / max(1, sum(work.values())),
+        "zeros": statistics and 100 * statistics.zeros,
+        "zero_pairs": statistics and 100 * statistics.zero_pairs,
+    }
+
+
+def _decibels(signal: float, error: float) -> float | None:
+    """Signal to noise; None if either is zero."""
+    return 10 * log10(signal / error) if signal > 0 and error > 0 else None

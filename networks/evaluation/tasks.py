@@ -1,0 +1,130 @@
+"""What the workers of an evaluation do: ranks of labels, and noise of layers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import Progress
+
+from networks.evaluation.data import Images
+from networks.evaluation.floating_point import logits
+from networks.evaluation.model import Model, batches_of, channels_last
+from networks.evaluation.parallel import run_tasks
+from networks.evaluation.settings import FP32, Setting
+from networks.graph.graph import Graph
+from networks.graph.lowering import Array
+from networks.quantization.arithmetic import Arithmetic
+from networks.quantization.network import IntegerNode, QuantizedNetwork
+from networks.quantization.operations import Int64Array
+from networks.quantization.statistics import noise
+
+BATCH_ELEMENTS = 1 << 22
+"""Input elements of the images in one task."""
+NOISE_IMAGES = 64
+NOISE_ELEMENTS = 1 << 20
+
+
+def ranks_of(logits: Array, labels: npt.NDArray[np.int64]) -> Int64Array:
+    """How many logits come before that of the label; of equal ones the first counts."""
+    own = np.take_along_axis(logits, labels[:, np.newaxis], axis=1)
+    before = np.arange(logits.shape[1]) < labels[:, np.newaxis]
+    ranks: Int64Array = ((logits > own) | ((logits == own) & before)).sum(axis=1)
+    return ranks
+
+
+def _float_ranks(content: bytes, name: str, images: Images) -> Int64Array:
+    return ranks_of(logits(content, name, images.batch()), images.labels)
+
+
+def _integer_ranks(network: QuantizedNetwork, arithmetic: Arithmetic, images: Images) -> Int64Array:
+    x = network.quantize_images(channels_last(images.batch()))
+    return ranks_of(network.forward(x, arithmetic), images.labels)
+
+
+def _ranks(compute: Callable[..., Int64Array], *arguments: Any) -> Int64Array:
+    return compute(*arguments)
+
+
+def all_ranks(
+    model: Model,
+    images: Images,
+    settings: Sequence[Setting],
+    runs: Mapping[Setting, tuple[QuantizedNetwork, Arithmetic]],
+    scheduler: str | None,
+    progress: Progress,
+) -> dict[Setting, Int64Array]:
+    """The rank of each image's label, by setting, as :func:`ranks_of` counts it."""
+    batches = batches_of(images, BATCH_ELEMENTS)
+    float_run: tuple[Any, ...] = (_float_ranks, model.content, model.name)
+    tasks = [
+        (*(float_run if setting.format == FP32 else (_integer_ranks, *runs[setting])), batch)
+        for setting in settings
+        for batch in batches
+    ]
+    task = progress.add_task("evaluating", total=len(tasks))
+    results = run_tasks(_ranks, tasks, scheduler, lambda: progress.advance(task))
+    return {
+        setting: np.concatenate(results[index * len(batches) : (index + 1) * len(batches)])
+        for index, setting in enumerate(settings)
+    }
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The integer networks of an evaluation; an object of its own, to be sent to a worker once."""
+
+    of: Mapping[Setting, tuple[QuantizedNetwork, Arithmetic]]
+
+
+Noises = Mapping[tuple[Setting, str], tuple[float, float]]
+"""Energies of a layer's output and of its noise."""
+
+
+def _noises(graph: Graph, runs: Runs, images: Images) -> Noises:
+    outputs = {node.output: node.name for node in graph.matrix_nodes}
+    reference = {}
+
+    def keep(name: str, value: Any) -> None:
+        if name in outputs:
+            reference[name] = value
+
+    batch = channels_last(images.batch())
+    graph.forward(batch, keep)
+    found = {}
+    for setting, (network, arithmetic) in runs.of.items():
+
+        def compare(
+            node: IntegerNode,
+            value: Array,
+            setting: Setting = setting,
+            network: QuantizedNetwork = network,
+        ) -> None:
+            if node.output in outputs:
+                quantization = network.quantizations[node.output]
+                energies = noise(reference[node.output], value, quantization)
+                found[setting, outputs[node.output]] = energies
+
+        network.forward(network.quantize_images(batch), arithmetic, compare)
+    return found
+
+
+def all_noises(
+    graph: Graph,
+    calibration: Images,
+    runs: Mapping[Setting, tuple[QuantizedNetwork, Arithmetic]],
+    scheduler: str | None,
+    progress: Progress,
+) -> Noises:
+    """The noise of each layer, by setting and layer, over some of the images ``calibration``."""
+    images = calibration.select(np.arange(min(NOISE_IMAGES, len(calibration))))
+    sent = Runs(runs)
+    tasks = [(graph, sent, batch) for batch in batches_of(images, NOISE_ELEMENTS)]
+    task = progress.add_task("measuring noise", total=len(tasks))
+    total: dict[tuple[Setting, str], tuple[float, float]] = {}
+    for part in run_tasks(_noises, tasks, scheduler, lambda: progress.advance(task)):
+        for key, (signal, error) in part.items():
+            before = total.get(key, (0.0, 0.0))
+            total[key] = (before[0] + signal, before[1] + error)
+    return total
