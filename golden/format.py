@@ -9,6 +9,9 @@ ACTIVATION_BITS = 8
 
 ACTIVATION_MAX = 2**ACTIVATION_BITS - 1
 
+GROUPS = (1, 2, 4, 8, 16)
+"""How many consecutive activations may share one window placement."""
+
 
 def _integer(name: str, value: object, allowed: str) -> int:
     if isinstance(value, bool):
@@ -33,6 +36,10 @@ class SparqFormat:
     smallest allowed right-shift ``s`` with ``a < 2**(window_bits + s)``. With vSPARQ, an activation
     whose partner is zero uses both lanes of its pair: the same rule, twice the window bits.
 
+    With shared windows (``group`` above 1), so many consecutive activations along K share one
+    shift, the smallest that the largest of them allows; one that uses both lanes does not count,
+    and has a shift of its own. A last group that is not full is filled with zeros.
+
     Parameters
     ----------
     window_bits : int
@@ -44,6 +51,8 @@ class SparqFormat:
         Round half to even and saturate within the window (True), or trim (False).
     vsparq : bool
         Whether a zero lends its lane to its partner.
+    group : int
+        How many activations share a window placement: 1, 2, 4, 8 or 16.
 
     Raises
     ------
@@ -55,6 +64,7 @@ class SparqFormat:
     shifts: tuple[int, ...]
     rounding: bool = True
     vsparq: bool = True
+    group: int = 1
 
     def __post_init__(self) -> None:
         allowed = f"an integer from 1 to {ACTIVATION_BITS}"
@@ -79,6 +89,11 @@ class SparqFormat:
                 f"shifts of a {window_bits}-bit window must reach {ACTIVATION_BITS - window_bits} "
                 f"or more to cover every 8-bit value, not {shifts}"
             )
+        allowed = f"one of {', '.join(map(str, GROUPS))}"
+        group = _integer("group", self.group, allowed)
+        if group not in GROUPS:
+            raise ValueError(f"group must be {allowed}, not {group}")
+        object.__setattr__(self, "group", group)
         object.__setattr__(self, "window_bits", window_bits)
         object.__setattr__(self, "shifts", shifts)
         _flag("rounding", self.rounding)
@@ -120,16 +135,23 @@ class SparqFormat:
         """Bits of one ShiftCtrl."""
         return (len(self.lane_shifts) - 1).bit_length()
 
+    @property
+    def shared_shift(self) -> bool:
+        """Whether both lanes of a pair always have one shift."""
+        return self.group > 1 and not self.vsparq
+
     @cached_property
     def pair_layout(self) -> tuple[tuple[str, int], ...]:
         """Fields of a packed pair and their widths in bits, from bit 0 upwards.
 
         ``x0``/``x1`` are the lanes (unsigned), ``shift0``/``shift1`` their ShiftCtrl and
         ``mux0``/``mux1`` their MuxCtrl (1 selects the weight of the second activation). Without
-        vSPARQ lane 0 always meets weight 0 and lane 1 weight 1, and there is no MuxCtrl.
+        vSPARQ lane 0 always meets weight 0 and lane 1 weight 1, and there is no MuxCtrl; if windows
+        are shared as well, both lanes have one ShiftCtrl, ``shift``.
         """
         lanes = [("x0", self.window_bits), ("x1", self.window_bits)]
-        shifts = [("shift0", self.shift_ctrl_bits), ("shift1", self.shift_ctrl_bits)]
+        names = ["shift"] if self.shared_shift else ["shift0", "shift1"]
+        shifts = [(name, self.shift_ctrl_bits) for name in names]
         muxes = [("mux0", 1), ("mux1", 1)] if self.vsparq else []
         return tuple(lanes + shifts + muxes)
 
@@ -149,9 +171,11 @@ NAMED_FORMATS: dict[str, tuple[int, tuple[int, ...]]] = {
 """The formats of the paper (table 2 and section 5.2): name -> (window bits, shifts)."""
 
 
-def named_format(name: str, rounding: bool = True, vsparq: bool = True) -> SparqFormat:
+def named_format(
+    name: str, rounding: bool = True, vsparq: bool = True, group: int = 1
+) -> SparqFormat:
     """The format of that name in :data:`NAMED_FORMATS`; ``ValueError`` if there is none."""
     if not isinstance(name, str) or name not in NAMED_FORMATS:
         raise ValueError(f"format must be one of {', '.join(NAMED_FORMATS)}, not {name!r}")
     window_bits, shifts = NAMED_FORMATS[name]
-    return SparqFormat(window_bits, shifts, rounding=rounding, vsparq=vsparq)
+    return SparqFormat(window_bits, shifts, rounding=rounding, vsparq=vsparq, group=group)

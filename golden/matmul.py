@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from golden import checks
 from golden.format import ACTIVATION_MAX, SparqFormat
-from golden.quantize import as_pairs, lane_table, pair_table, wide_table
+from golden.quantize import as_pairs, pair_table, sparq
 
 OFFSET = 128
 BLOCK = (1 << 24) // (OFFSET * 128)
@@ -75,6 +75,8 @@ def sparq_matmul(
     """
     checks.sparq_format(fmt)
     activations, weights = checks.matmul_operands(x, w, weight_bits)
+    if fmt.group > 2:
+        return _blocked(sparq(activations, fmt), weights, _copy)
     table = _float_pair_table(fmt)
 
     def effective(x: npt.NDArray[np.uint8], out: FloatArray) -> None:
@@ -91,8 +93,9 @@ def sparq_matmul_2_4(
 
     Of each column's four consecutive weights along K at most two are non-zero; the two activations
     that meet them are a pair, for this column. With fewer than two, the missing partner counts as
-    zero. Arguments, result and errors as in :func:`sparq_matmul`; a group of four with over two
-    non-zero weights is a ``ValueError`` with its position.
+    zero. Windows are shared by the selected activations. Arguments, result and errors as in
+    :func:`sparq_matmul`; a group of four with over two non-zero weights is a ``ValueError`` with
+    its position.
     """
     checks.sparq_format(fmt)
     activations, weights = checks.matmul_operands(x, w, weight_bits)
@@ -109,27 +112,30 @@ def sparq_matmul_2_4(
             f"w must have at most 2 non-zero weights in each group of 4 along K, not "
             f"{int(used[group, :, column].sum())} in rows {first} to {last} of column {column}"
         )
-    if not fmt.vsparq:
+    if not fmt.vsparq and fmt.group == 1:
         return sparq_matmul(activations, weights, fmt, weight_bits)
+    if fmt.group > 2:
+        return _selected_matmul(activations, grouped, fmt)
 
-    # An activation's value depends on its partner only through "the partner is zero". So each one
-    # appears up to four times in a longer, dense product: with each partner in its group, and with
-    # none; a column's weight stands in the row of the partner that this column gives it.
+    # An activation's value depends on its partner alone. So each one appears up to four times in a
+    # longer, dense product: with each partner in its group, and with none; a column's weight stands
+    # in the row of the partner that this column gives it.
     padded = np.zeros((*activations.shape[:-1], groups * 4), np.uint8)
     padded[..., :depth] = activations
     members = padded.reshape(-1, groups, 4)
-    own, wide = lane_table(fmt).value, wide_table(fmt).value
+    # By activation and partner, which are read as one word.
+    values_of = np.ascontiguousarray(pair_table(fmt)[:, 0])
     expanded_x, expanded_w = [], []
     for position in range(4):
-        wide_values, own_values = wide[members[:, :, position]], own[members[:, :, position]]
+        own = members[:, :, position].astype(np.uint16)
         for partner in range(4):
             if partner == position:
                 others = [p for p in range(4) if p != position]
                 selected = used[:, position] & ~used[:, others].any(axis=1)
-                values = wide_values
+                values = values_of[own]
             else:
                 selected = used[:, position] & used[:, partner]
-                values = np.where(members[:, :, partner] == 0, wide_values, own_values)
+                values = values_of[own | members[:, :, partner].astype(np.uint16) << 8]
             rows = selected.any(axis=1)
             expanded_x.append(values[:, rows])
             expanded_w.append(np.where(selected, grouped[:, position], 0)[rows])
@@ -137,6 +143,28 @@ def sparq_matmul_2_4(
     if long_w.shape[0] == 0:
         return np.zeros((*activations.shape[:-1], columns), np.int32)
     return _blocked(long_x, long_w, _copy, depth).reshape(*activations.shape[:-1], columns)
+
+
+def _selected_matmul(
+    activations: npt.NDArray[np.uint8], grouped: npt.NDArray[np.int8], fmt: SparqFormat
+) -> Int32Array:
+    """The 2:4 product column by column, for windows that are shared beyond a pair.
+
+    ``grouped``: weights (groups of four, 4, N).
+    """
+    groups, _, columns = grouped.shape
+    result = np.empty((*activations.shape[:-1], columns), np.int32)
+    for column in range(columns):
+        weights = grouped[:, :, column]
+        # The non-zero weights come first; a missing one meets an activation of zero.
+        selected = np.argsort(weights == 0, axis=1, kind="stable")[:, :2]
+        chosen = np.take_along_axis(weights, selected, axis=1).reshape(-1)
+        index = (selected + 4 * np.arange(groups)[:, np.newaxis]).reshape(-1)
+        used = chosen != 0
+        pairs = np.zeros((*activations.shape[:-1], 2 * groups), np.uint8)
+        pairs[..., used] = activations[..., index[used]]
+        result[..., column] = sparq_matmul(pairs, chosen[:, np.newaxis], fmt)[..., 0]
+    return result
 
 
 def _blocked(

@@ -6,8 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from golden import checks
-from golden.format import SparqFormat
-from golden.quantize import as_pairs, lane_table, wide_table
+from golden.format import ACTIVATION_BITS, SparqFormat
+from golden.quantize import (
+    VALUES,
+    as_pairs,
+    lane_table,
+    placed_table,
+    shared_windows,
+    wide_table,
+)
 
 
 class EncodedPairs(NamedTuple):
@@ -28,6 +35,7 @@ def encode_pairs(x: npt.ArrayLike, fmt: SparqFormat) -> EncodedPairs:
     Both non-zero (or vSPARQ off): lane 0 carries the first, lane 1 the second, each in its own
     window. One is zero: lane 0 carries the high and lane 1 the low bits of the other's double
     window, and both lanes select the other's weight. Both zero: as if the first were the other.
+    With shared windows, "its own window" stands at the shift of its group.
     """
     checks.sparq_format(fmt)
     activations = checks.activations(x)
@@ -36,8 +44,15 @@ def encode_pairs(x: npt.ArrayLike, fmt: SparqFormat) -> EncodedPairs:
             f"x must have the shape (..., K) with K at least 1, not {activations.shape}"
         )
     pairs = as_pairs(activations)
-    own = lane_table(fmt)
-    lanes, shifts = own.window[pairs], own.shift[pairs]
+    if fmt.group > 1:
+        shifts = shared_windows(pairs, fmt).shift
+        windows = np.zeros((ACTIVATION_BITS, VALUES), np.uint8)
+        for placement in fmt.placements:
+            windows[placement] = placed_table(fmt, placement).window
+        lanes = windows[shifts, pairs]
+    else:
+        own = lane_table(fmt)
+        lanes, shifts = own.window[pairs], own.shift[pairs]
     mux_ctrl = np.broadcast_to(np.array([0, 1], np.uint8), pairs.shape).copy()
     if fmt.vsparq:
         is_zero = pairs == 0
@@ -79,7 +94,8 @@ def pack_pairs(encoded: EncodedPairs, fmt: SparqFormat) -> npt.NDArray[np.uint32
     words = np.zeros(x.shape[:-1], np.uint32)
     offset = 0
     for name, width in fmt.pair_layout:
-        words |= arrays[name[:-1]][..., int(name[-1])].astype(np.uint32) << np.uint32(offset)
+        field, lanes = _lanes(name)
+        words |= arrays[field][..., lanes[0]].astype(np.uint32) << np.uint32(offset)
         offset += width
     return words
 
@@ -94,11 +110,17 @@ def unpack_pairs(words: npt.ArrayLike, fmt: SparqFormat) -> EncodedPairs:
     arrays["mux"][..., 1] = 1
     offset = 0
     for name, width in fmt.pair_layout:
-        field = (array >> np.uint32(offset)) & np.uint32((1 << width) - 1)
-        arrays[name[:-1]][..., int(name[-1])] = field
+        field, lanes = _lanes(name)
+        value = (array >> np.uint32(offset)) & np.uint32((1 << width) - 1)
+        arrays[field][..., lanes] = value[..., np.newaxis]
         offset += width
     encoded = EncodedPairs(arrays["x"], arrays["shift"], arrays["mux"])
     return EncodedPairs(*_fields(encoded, fmt))
+
+
+def _lanes(name: str) -> tuple[str, list[int]]:
+    """What a field of the layout is of, and which lanes it is for: both if it has no number."""
+    return (name[:-1], [int(name[-1])]) if name[-1].isdigit() else (name, [0, 1])
 
 
 def _fields(
@@ -114,4 +136,6 @@ def _fields(
         )
     if not fmt.vsparq and (mux_ctrl != [0, 1]).any():
         raise ValueError("mux_ctrl must be 0 in lane 0 and 1 in lane 1 in a format without vSPARQ")
+    if fmt.shared_shift and (shift_ctrl[..., 0] != shift_ctrl[..., 1]).any():
+        raise ValueError("shift_ctrl must be the same in both lanes of a pair that share a window")
     return x.astype(np.uint8), shift_ctrl.astype(np.uint8), mux_ctrl.astype(np.uint8)

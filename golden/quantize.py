@@ -30,6 +30,12 @@ def _window_table(bits: int, placements: tuple[int, ...], rounding: bool) -> Win
     value = np.arange(VALUES, dtype=np.int64)
     thresholds = [1 << (bits + shift) for shift in placements[:-1]]
     shift = np.array(placements)[np.searchsorted(thresholds, value, side="right")]
+    return _placed(bits, shift, rounding)
+
+
+def _placed(bits: int, shift: npt.NDArray[np.int64], rounding: bool) -> WindowTable:
+    """The windows of ``bits`` bits of all activations, each at its ``shift``."""
+    value = np.arange(VALUES, dtype=np.int64)
     window = value >> shift
     if rounding:
         remainder = value - (window << shift)
@@ -52,10 +58,54 @@ def wide_table(fmt: SparqFormat) -> WindowTable:
     return _window_table(2 * fmt.window_bits, fmt.wide_placements, fmt.rounding)
 
 
+@lru_cache(maxsize=64)
+def placed_table(fmt: SparqFormat, shift: int) -> WindowTable:
+    """The window of one lane at ``shift``, for each activation (those that fit into it)."""
+    return _placed(fmt.window_bits, np.full(VALUES, shift, np.int64), fmt.rounding)
+
+
+class SharedWindows(NamedTuple):
+    """How the activations of some pairs share windows; all of the pairs' shape (..., P, 2)."""
+
+    alone: npt.NDArray[np.bool_]
+    """Whether an activation uses both lanes, its partner being zero."""
+    shift: npt.NDArray[np.uint8]
+    """The shift of its group, for one that does not."""
+
+
+def shared_windows(pairs: npt.NDArray[np.uint8], fmt: SparqFormat) -> SharedWindows:
+    """The windows of ``pairs`` (..., P, 2), uint8, in groups that are filled with zeros."""
+    alone = (pairs[..., ::-1] == 0) & fmt.vsparq
+    length = 2 * pairs.shape[-2]
+    counted = np.where(alone, 0, pairs).reshape(*pairs.shape[:-2], length)
+    groups = -(-length // fmt.group)
+    missing = [(0, 0)] * (counted.ndim - 1) + [(0, groups * fmt.group - length)]
+    largest = np.pad(counted, missing).reshape(*counted.shape[:-1], groups, fmt.group).max(axis=-1)
+    shift = np.repeat(lane_table(fmt).shift[largest], fmt.group, axis=-1)[..., :length]
+    return SharedWindows(alone, shift.reshape(pairs.shape))
+
+
+def _shared_values(pairs: npt.NDArray[np.uint8], fmt: SparqFormat) -> npt.NDArray[np.uint8]:
+    """Effective values of ``pairs`` (..., P, 2) in a format with shared windows."""
+    alone, shift = shared_windows(pairs, fmt)
+    tables = np.zeros((ACTIVATION_BITS, VALUES), np.uint8)
+    for placement in fmt.placements:
+        tables[placement] = placed_table(fmt, placement).value
+    table = np.concatenate([tables, wide_table(fmt).value[np.newaxis]]).reshape(-1)
+    row = np.where(alone, np.uint16(ACTIVATION_BITS), shift)
+    values: npt.NDArray[np.uint8] = table[row * np.uint16(VALUES) + pairs]
+    return values
+
+
 @lru_cache(maxsize=32)
 def pair_table(fmt: SparqFormat) -> npt.NDArray[np.uint8]:
-    """Effective values of each pair, shape (65536, 2): a pair's two bytes read as one uint16."""
+    """Effective values of each pair, shape (65536, 2): a pair's two bytes read as one uint16.
+
+    ``fmt.group`` must be at most 2: larger groups look beyond the pair.
+    """
     pairs = np.arange(VALUES * VALUES, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
+    if fmt.group > 1:
+        return _shared_values(pairs[:, np.newaxis], fmt)[:, 0]
     values = lane_table(fmt).value[pairs]
     if fmt.vsparq:
         partner_is_zero = pairs[:, ::-1] == 0
@@ -96,11 +146,16 @@ def sparq(x: npt.ArrayLike, fmt: SparqFormat, axis: int = -1) -> npt.NDArray[np.
     length = moved.shape[-1]
     if length == 0:
         raise ValueError(f"K must be at least 1, not 0 (axis {axis} of shape {activations.shape})")
-    words = as_pairs(moved).view(np.uint16).reshape(-1)
+    pairs = as_pairs(moved)
+    padded = length + length % 2
+    if fmt.group > 2:
+        shared = _shared_values(pairs, fmt).reshape(*moved.shape[:-1], padded)[..., :length]
+        return np.ascontiguousarray(np.moveaxis(shared, -1, axis))
+    words = pairs.view(np.uint16).reshape(-1)
     effective = np.empty_like(words)
     table = pair_table(fmt).view(np.uint16)[:, 0]
     for start in range(0, len(words), _CACHED_WORDS):
         part = slice(start, start + _CACHED_WORDS)
         np.take(table, words[part], out=effective[part], mode="clip")
-    values = effective.view(np.uint8).reshape(*moved.shape[:-1], length + length % 2)
+    values = effective.view(np.uint8).reshape(*moved.shape[:-1], padded)
     return np.ascontiguousarray(np.moveaxis(values[..., :length], -1, axis))

@@ -24,11 +24,14 @@ class Rule(NamedTuple):
     shifts: tuple[int, ...]
     rounding: bool = True
     vsparq: bool = True
+    group: int = 1
 
     def __str__(self) -> str:
         shifts = "_".join(map(str, self.shifts))
         mode = "round" if self.rounding else "trim"
-        return f"{self.window_bits}b-s{shifts}-{mode}-{'vsparq' if self.vsparq else 'bsparq'}"
+        shared = f"-group{self.group}" if self.group > 1 else ""
+        pairs = "vsparq" if self.vsparq else "bsparq"
+        return f"{self.window_bits}b-s{shifts}-{mode}-{pairs}{shared}"
 
 
 NAMED = {
@@ -59,10 +62,10 @@ CUSTOM = [
 """Formats of every window width, among them sparse, unsorted and unreachable shifts."""
 
 
-def every_mode(formats: Iterable[tuple[int, tuple[int, ...]]]) -> list[Rule]:
+def every_mode(formats: Iterable[tuple[int, tuple[int, ...]]], group: int = 1) -> list[Rule]:
     """Each of the formats with rounding on and off, with vSPARQ on and off."""
     return [
-        Rule(window_bits, shifts, rounding, vsparq)
+        Rule(window_bits, shifts, rounding, vsparq, group)
         for window_bits, shifts in formats
         for rounding in (True, False)
         for vsparq in (True, False)
@@ -100,23 +103,53 @@ def dot(row: Vector, column: Vector) -> int:
 
 
 def effective_row(row: Vector, rule: Rule) -> list[int]:
-    """A row of activations after pairing neighbours; an odd tail is paired with zero."""
-    padded = [*row, 0] if len(row) % 2 else [*row]
+    """A row of activations after pairing neighbours; a tail is filled with zeros."""
+    size = max(2, rule.group)
+    padded = [*row, *[0] * (-len(row) % size)]
     values: list[int] = []
-    for a, b in zip(padded[::2], padded[1::2], strict=True):
-        values += effective_pair(a, b, rule)
+    for start in range(0, len(padded), size):
+        values += effective_group(padded[start : start + size], rule)
     return values[: len(row)]
 
 
 def effective_pair(a: int, b: int, rule: Rule) -> tuple[int, int]:
-    """What a pair becomes."""
-    return effective(a, rule, b), effective(b, rule, a)
+    """What a pair becomes that is alone in its group."""
+    first, second = effective_group([a, b], rule)
+    return first, second
 
 
-def encode_pair(a: int, b: int, rule: Rule) -> tuple[int, int, int, int, int, int]:
+def effective_group(values: Vector, rule: Rule) -> list[int]:
+    """What some pairs become that are all there is to their group."""
+    partners = [value for a, b in zip(values[::2], values[1::2], strict=True) for value in (b, a)]
+    if rule.group == 1:
+        return [effective(a, rule, b) for a, b in zip(values, partners, strict=True)]
+    shift = shared_shift(values, rule)
+    limit = min(2**rule.window_bits - 1, BYTE_MAX >> shift)
+    result = []
+    for a, partner in zip(values, partners, strict=True):
+        if rule.vsparq and partner == 0:
+            result.append(effective(a, rule, partner))
+        elif rule.rounding:
+            result.append(min(divide_half_even(a, shift), limit) << shift)
+        else:
+            result.append(a >> shift << shift)
+    return result
+
+
+def shared_shift(values: Vector, rule: Rule) -> int:
+    """The smallest shift that fits the largest value that counts."""
+    pairs = zip(values[::2], values[1::2], strict=True)
+    counted = [max(pair) for pair in pairs if not rule.vsparq or 0 not in pair]
+    return min(s for s in rule.shifts if max(counted, default=0) < 2 ** (rule.window_bits + s))
+
+
+def encode_pair(
+    a: int, b: int, rule: Rule, shared: int | None = None
+) -> tuple[int, int, int, int, int, int]:
     """The two lanes of a pair: ``(x0, x1, shift0, shift1, mux0, mux1)``.
 
-    Contents, left-shift and the index of the weight that the lane meets.
+    Contents, left-shift and the index of the weight that the lane meets. ``shared`` is the shift of
+    a group of more than this pair.
     """
     n = rule.window_bits
     if rule.vsparq and 0 in (a, b):
@@ -125,6 +158,10 @@ def encode_pair(a: int, b: int, rule: Rule) -> tuple[int, int, int, int, int, in
         high_shift = shift + n if shift + n < 8 else 0
         owner = 1 if a == 0 and b != 0 else 0
         return high, low, high_shift, shift, owner, owner
+    if rule.group > 1:
+        shift = shared_shift([a, b], rule) if shared is None else shared
+        x0, x1 = (window(value, n, (shift,), rule.rounding)[0] for value in (a, b))
+        return x0, x1, shift, shift, 0, 1
     x0, shift0 = window(a, n, rule.shifts, rule.rounding)
     x1, shift1 = window(b, n, rule.shifts, rule.rounding)
     return x0, x1, shift0, shift1, 0, 1
@@ -143,14 +180,13 @@ def sparq_matmul(x: Matrix, w: Matrix, rule: Rule) -> list[list[int]]:
 
 def dot_2_4(row: Vector, column: Vector, rule: Rule) -> int:
     """A dot product with 2:4 sparse weights: the pair of a group is what its weights select."""
-    total = 0
+    selected: list[tuple[int, int]] = []
     for start in range(0, len(row), 4):
         group = range(start, min(start + 4, len(row)))
-        selected = [(row[k], column[k]) for k in group if column[k] != 0]
-        selected += [(0, 0)] * (2 - len(selected))
-        (a, weight_a), (b, weight_b) = selected
-        total += dot(effective_pair(a, b, rule), (weight_a, weight_b))
-    return total
+        pair = [(row[k], column[k]) for k in group if column[k] != 0]
+        selected += pair + [(0, 0)] * (2 - len(pair))
+    activations, weights = zip(*selected, strict=True)
+    return dot(effective_row(activations, rule), weights)
 
 
 def sparq_matmul_2_4(x: Matrix, w: Matrix, rule: Rule) -> list[list[int]]:

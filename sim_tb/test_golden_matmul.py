@@ -18,6 +18,9 @@ SEED = 20211206
 Array = npt.NDArray[Any]
 
 RULES = every_mode(NAMED.values()) + [Rule(*fmt) for fmt in CUSTOM]
+RULES += [
+    rule for group in (2, 4, 16) for rule in every_mode([NAMED["5opt"], NAMED["7opt"]], group)
+]
 every_rule = pytest.mark.parametrize("rule", RULES, ids=str)
 FMT = golden.named_format("5opt")
 RULE = Rule(*NAMED["5opt"])

@@ -16,7 +16,7 @@ from sim_tb.reference import CUSTOM, NAMED, Rule, assert_same, every_mode
 
 SEED = 20211206
 
-RULES = every_mode([*NAMED.values(), *CUSTOM])
+RULES = every_mode([*NAMED.values(), *CUSTOM]) + every_mode([*NAMED.values(), *CUSTOM], group=2)
 every_rule = pytest.mark.parametrize("rule", RULES, ids=str)
 
 VALUES = list(range(256))
@@ -95,8 +95,8 @@ def test_shifts_are_sorted_plain_integers(shifts: Any) -> None:
     fmt = SparqFormat(np.int64(4), shifts)  # type: ignore[arg-type]
     assert fmt == SparqFormat(4, (0, 2, 4))
     assert hash(fmt) == hash(SparqFormat(4, (0, 2, 4)))
-    expected = "SparqFormat(window_bits=4, shifts=(0, 2, 4), rounding=True, vsparq=True)"
-    assert repr(fmt) == expected
+    fields = "window_bits=4, shifts=(0, 2, 4), rounding=True, vsparq=True, group=1"
+    assert repr(fmt) == f"SparqFormat({fields})"
 
 
 def test_formats_are_immutable() -> None:
@@ -296,19 +296,24 @@ def test_lane_contract(rule: Rule) -> None:
 
 @every_rule
 def test_pack_and_unpack_every_pair(rule: Rule) -> None:
-    """Fields from bit 0 up: x0 x1 shift0 shift1, then mux0 mux1 with vSPARQ; and back again."""
+    """Fields from bit 0 up: x0 x1 shift0 shift1, then mux0 mux1 with vSPARQ; and back again.
+
+    A pair that shares a window has one shift.
+    """
     fmt = SparqFormat(*rule)
     encoded = encoded_pairs(rule)
     words = golden.pack_pairs(encoded, fmt)
     assert words.dtype == np.uint32
     assert words.shape == (len(PAIRS), 1)
 
-    fields = [(encoded.x, fmt.window_bits), (encoded.shift_ctrl, fmt.shift_ctrl_bits)]
+    shared = rule.group > 1 and not rule.vsparq
+    shift = encoded.shift_ctrl[..., :1] if shared else encoded.shift_ctrl
+    fields = [(encoded.x, fmt.window_bits), (shift, fmt.shift_ctrl_bits)]
     fields += [(encoded.mux_ctrl, 1)] if rule.vsparq else []
     expected = np.zeros(len(PAIRS), np.int64)
     offset = 0
     for field, width in fields:
-        for lane in range(2):
+        for lane in range(field.shape[-1]):
             expected += field[:, 0, lane].astype(np.int64) * 2**offset
             offset += width
     assert offset == fmt.pair_bits
@@ -349,6 +354,77 @@ NO_VSPARQ = SparqFormat(4, (0, 4), vsparq=False)
 def test_packed_words_by_hand(fmt: SparqFormat, pair: tuple[int, int], word: int) -> None:
     (got,) = golden.pack_pairs(golden.encode_pairs(pair, fmt), fmt).tolist()
     assert got == word, f"{pair}: expected {word:#b}, got {got:#b}"
+
+
+@pytest.mark.parametrize("group", [2, 4, 8, 16])
+@pytest.mark.parametrize("name", NAMED)
+def test_groups_along_a_row(name: str, group: int) -> None:
+    """Values, encoding, decoding and packing of rows of every length up to three groups."""
+    rng = np.random.default_rng(SEED)
+    for rule in every_mode([NAMED[name]], group):
+        fmt = SparqFormat(*rule)
+        for length in range(1, 3 * group + 2):
+            x = rng.integers(0, 256, (8, length)) >> rng.integers(0, 8, (8, 1))
+            x[rng.random(x.shape) < 0.4] = 0
+            rows = x.tolist()
+            expected = [reference.effective_row(row, rule) for row in rows]
+            where = f"{rule}, length {length}, seed {SEED}"
+            assert_same(where, rows, expected, golden.sparq(x, fmt))
+            encoded = golden.encode_pairs(x, fmt)
+            assert_same(where, rows, expected, golden.decode_pairs(encoded, fmt)[:, :length])
+            again = golden.unpack_pairs(golden.pack_pairs(encoded, fmt), fmt)
+            for first, second in zip(encoded, again, strict=True):
+                assert np.array_equal(first, second), where
+            padded = [[*row, *[0] * (-length % group)] for row in rows]
+            lanes = [
+                [
+                    reference.encode_pair(
+                        row[k], row[k + 1], rule, reference.shared_shift(part, rule)
+                    )
+                    for start in range(0, len(row), group)
+                    for part in [row[start : start + group]]
+                    for k in range(start, min(start + group, length + length % 2), 2)
+                ]
+                for row in padded
+            ]
+            shifts = np.array(fmt.lane_shifts)[encoded.shift_ctrl]
+            got = np.concatenate([encoded.x, shifts, encoded.mux_ctrl], axis=-1)
+            assert_same(where, rows, lanes, got)
+
+
+def test_a_larger_group_is_coarser_by_hand() -> None:
+    """The largest of a group sets the shift of all; one with a zero partner does not count."""
+    x = [200, 9, 3, 5, 15, 15, 0, 77]
+    trim = {"rounding": False}
+    assert golden.sparq(x, golden.named_format("5opt", **trim, vsparq=False)).tolist() == [
+        *(192, 9, 3, 5, 15, 15, 0, 72)
+    ]
+    assert golden.sparq(x, golden.named_format("5opt", **trim, vsparq=False, group=2)).tolist() == [
+        *(192, 0, 3, 5, 15, 15, 0, 72)
+    ]
+    assert golden.sparq(x, golden.named_format("5opt", **trim, vsparq=False, group=4)).tolist() == [
+        *(192, 0, 0, 0, 8, 8, 0, 72)
+    ]
+    assert golden.sparq(x, golden.named_format("5opt", **trim, group=4)).tolist() == [
+        *(192, 0, 0, 0, 15, 15, 0, 77)
+    ]
+
+
+@pytest.mark.parametrize("group", [0, 3, 32, -1])
+def test_group_that_is_not_allowed(group: int) -> None:
+    with pytest.raises(ValueError, match=rf"^group must be one of 1, 2, 4, 8, 16, not {group}$"):
+        golden.named_format("5opt", group=group)
+
+
+def test_lanes_that_share_a_window_have_one_shift() -> None:
+    fmt = golden.named_format("3opt", vsparq=False, group=2)
+    pairs = np.array([[[1, 1]]], np.uint8)
+    with pytest.raises(ValueError, match=r"^shift_ctrl must be the same in both lanes"):
+        golden.decode_pairs(
+            EncodedPairs(pairs, np.array([[[0, 1]]], np.uint8), np.array([[[0, 1]]])), fmt
+        )
+    assert [name for name, _ in fmt.pair_layout] == ["x0", "x1", "shift"]
+    assert fmt.pair_bits == 10
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "u4", "i8", "u8", ">u4"])
