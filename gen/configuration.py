@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from golden.format import ACTIVATION_MAX, NAMED_FORMATS, SparqFormat, named_format
+from golden.format import ACTIVATION_MAX, GROUPS, NAMED_FORMATS, SparqFormat, named_format
 from hdl.pe import PROCESSING_ELEMENTS
 
 TOPS = ("array", "pe", "encoder")
@@ -40,6 +40,7 @@ class Configuration:
     format: str = _option("5opt", f"Window format of sparq: {', '.join(NAMED_FORMATS)}.")
     rounding: bool = _option(True, "Round activations half to even, or trim them.")
     vsparq: bool = _option(True, "Let a zero lend its lane to its partner, or not.")
+    group: int = _option(1, f"Activations that share a window: {', '.join(map(str, GROUPS))}.")
     weight_bits: int = _option(8, "Width of the signed weights, 2 to 8.")
     acc_bits: int = _option(32, f"Width of the accumulators, weight bits + 9 to {MAX_ACC_BITS}.")
 
@@ -51,6 +52,9 @@ class Configuration:
         _check_choice("format", self.format, NAMED_FORMATS)
         _check_flag("rounding", self.rounding)
         _check_flag("vsparq", self.vsparq)
+        if isinstance(self.group, bool) or self.group not in GROUPS:
+            allowed = ", ".join(map(str, GROUPS))
+            raise ConfigurationError(f"group must be one of {allowed}, not {self.group!r}")
         _check_integer("weight_bits", self.weight_bits, WEIGHT_BITS[0], WEIGHT_BITS[-1])
         # One slice of two full-scale products must fit.
         _check_integer("acc_bits", self.acc_bits, self.weight_bits + PAIR_BITS, MAX_ACC_BITS)
@@ -73,8 +77,8 @@ class Configuration:
 
     @property
     def sparq_format(self) -> SparqFormat:
-        """The window format that ``format``, ``rounding`` and ``vsparq`` name."""
-        return named_format(self.format, self.rounding, self.vsparq)
+        """The window format that ``format``, ``rounding``, ``vsparq`` and ``group`` name."""
+        return named_format(self.format, self.rounding, self.vsparq, self.group)
 
     @property
     def name(self) -> str:
@@ -84,6 +88,7 @@ class Configuration:
             parts.append(f"sparq_{self.format}")
             parts.extend([] if self.rounding else ["trim"])
             parts.extend([] if self.vsparq else ["novsparq"])
+            parts.extend([] if self.group == 1 else [f"group{self.group}"])
         else:
             parts.append(f"mac_{self.pe}")
         if self.top != "encoder":
@@ -99,7 +104,7 @@ class Configuration:
         if self.top == "encoder":
             ignored += ["weight_bits", "acc_bits"]
         if self.pe != "sparq":
-            ignored += ["format", "rounding", "vsparq"]
+            ignored += ["format", "rounding", "vsparq", "group"]
         return asdict(self) | dict.fromkeys(ignored)
 
     @property

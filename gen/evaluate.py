@@ -21,6 +21,7 @@ from gen.terminal import (
     write_json,
 )
 from golden import NAMED_FORMATS
+from golden.format import GROUPS
 from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.preparation import CHANNEL_ORDERS, Options
 from networks.evaluation.report import report_files
@@ -65,6 +66,15 @@ SqueezeNet on ImageNet:
 )
 @click.option("--rounding/--no-rounding", default=True, help="Round or trim. [default: round]")
 @click.option("--vsparq/--no-vsparq", default=True, help="Pair zeros. [default: on]")
+@click.option(
+    "--group",
+    "groups",
+    type=Listed.of(*map(str, GROUPS)),
+    default="1",
+    show_default=True,
+    metavar="N,...",
+    help=f"Activations that share a window: some of {', '.join(map(str, GROUPS))}.",
+)
 @click.option("--all-variants", is_flag=True, help="With and without rounding, and vSPARQ.")
 @click.option("--weight-bits", type=Integer(), default=8, show_default=True, help="4 to 8.")
 @click.option(
@@ -112,6 +122,7 @@ def evaluate(
     formats: Sequence[str],
     rounding: bool,
     vsparq: bool,
+    groups: Sequence[str],
     all_variants: bool,
     weight_bits: object,
     sparsity: Sequence[str],
@@ -146,6 +157,7 @@ def evaluate(
             formats,
             choices if all_variants else (rounding,),
             choices if all_variants else (vsparq,),
+            [int(group) for group in groups],
             bits,
             sparsity,
         ),

@@ -48,8 +48,9 @@ class Listed(click.ParamType[Any]):
             try:
                 items.append(self._convert_item(item.strip()))
             except ValueError:
+                name = param.opts[0].removeprefix("--")
                 raise click.UsageError(
-                    f"{param.name} must be {self._expected}, not {item.strip()!r}"
+                    f"{name} must be {self._expected}, not {item.strip()!r}"
                 ) from None
         return tuple(items)
 

@@ -82,7 +82,7 @@ def _sidecar(configuration: Configuration, component: Any) -> dict[str, Any]:
         "k_per_cycle": 2 if configuration.top == "encoder" else component.k_per_cycle,
         **{
             name: configuration.canonical[name]
-            for name in ("weight_bits", "acc_bits", "format", "rounding", "vsparq", "pe")
+            for name in ("weight_bits", "acc_bits", "format", "rounding", "vsparq", "group", "pe")
         },
         "latency": latency,
         "drain_cycles": component.drain_cycles if is_array else None,

@@ -25,6 +25,9 @@ ARRAYS = [
     array(1, 5, format="3opt"),
     array(4, 1, "8x8"),
     array(3, 5, format="2opt", vsparq=False),
+    array(2, 3, format="3opt", vsparq=False, group=2),
+    array(3, 2, group=4),
+    array(2, 2, format="7opt", vsparq=False, group=8),
     array(5, 3, "2x8x8"),
     array(4, 4, "2x4x8"),
     array(3, 2, format="6opt"),
@@ -38,6 +41,12 @@ SWEEP = [
     array(16, 16),
     array(16, 16, "8x8"),
     *(array(2, 2, weight_bits=bits) for bits in (2, 3, 5, 6, 7)),
+    *(
+        array(3, 2, format=name, rounding=vsparq, vsparq=vsparq, group=group)
+        for group in (2, 4, 8, 16)
+        for name in NAMED_FORMATS
+        for vsparq in (True, False)
+    ),
     *(
         array(3, 4, format=name, rounding=rounding, vsparq=vsparq)
         for name in NAMED_FORMATS

@@ -32,7 +32,8 @@ class ActivationLane(EdgeLane):
 
     Members
     -------
-    data_in : ``k_per_cycle`` unsigned bytes, the lower k low
+    data_in : ``k_per_cycle`` unsigned bytes, the lower k low; above them, where several slices
+        share windows, the 8 bits of their group
     data_out : the activation code of the processing element
     """
 
@@ -40,12 +41,16 @@ class ActivationLane(EdgeLane):
     latency = 1
 
     def __init__(self, pe: ProcessingElement):
-        super().__init__(pe, pe.k_per_cycle * ACTIVATION_BITS, len(pe.activation_in))
+        shared_bits = ACTIVATION_BITS if pe.slices_per_group > 1 else 0
+        bits = pe.k_per_cycle * ACTIVATION_BITS + shared_bits
+        super().__init__(pe, bits, len(pe.activation_in))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         register = Signal(self.data_out.shape(), reset_less=True)
-        m.d.sync += register.eq(self._pe.encode(m, platform, self.data_in))
+        bits = self._pe.k_per_cycle * ACTIVATION_BITS
+        activations, shared = self.data_in[:bits], self.data_in[bits:]
+        m.d.sync += register.eq(self._pe.encode(m, platform, activations, shared))
         m.d.comb += self.data_out.eq(register)
         return m
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
 from hdl.array.edge_lane import ActivationLane, ResultLane, WeightLane
+from hdl.array.group_buffer import GroupBuffer
 from hdl.array.pe_grid import make_grid
 from hdl.array.skewed_lanes import SkewedLanes
 from hdl.array.tile_sequencer import TileSequencer
@@ -26,7 +27,8 @@ class SystolicArray(wiring.Component):
     Results leave one row per cycle, row ``rows - 1`` first, while the next tile computes; nothing
     can hold them back. A tile occupies the result registers for :attr:`drain_cycles`: after a tile
     of fewer slices than that, ``in_ready`` stays low until they are free, so no result is lost and
-    ``in_ready`` never falls inside a tile.
+    ``in_ready`` never falls inside a tile. Where windows are shared by several slices, a tile whose
+    slices do not fill the last group also keeps ``in_ready`` low for those that are missing.
 
     Latency: the first result row is valid :attr:`latency` cycles after the tile's last slice was
     taken, the last one ``rows - 1`` cycles later; more, by as long as ``in_ready`` was low, after
@@ -81,7 +83,14 @@ class SystolicArray(wiring.Component):
     def latency(self) -> int:
         """Cycles from a tile's last slice to its first row of results."""
         skew = (self.rows - 1) + (self.cols - 1)
-        return ActivationLane.latency + skew + self._pe.latency + ResultLane.latency
+        edges = self._group_delay + ActivationLane.latency + ResultLane.latency
+        return edges + skew + self._pe.latency
+
+    @property
+    def _group_delay(self) -> int:
+        """Cycles that a slice waits for its group."""
+        slices = self._pe.slices_per_group
+        return slices if slices > 1 else 0
 
     @property
     def drain_cycles(self) -> int:
@@ -93,7 +102,7 @@ class SystolicArray(wiring.Component):
         pe = self._pe
 
         # Control.
-        sequencer = TileSequencer(self.rows)
+        sequencer = TileSequencer(self.rows, self._group_delay)
         place(m, platform, "sequencer", sequencer)
         m.d.comb += [
             sequencer.in_valid.eq(self.in_valid),
@@ -102,12 +111,24 @@ class SystolicArray(wiring.Component):
         ]
 
         # Left and top edge. A bubble is a zero.
+        activations, weights = Signal.like(self.in_a), Signal.like(self.in_w)
+        shared: list[Value] = [Const(0, 0)] * self.rows
+        if pe.slices_per_group == 1:
+            m.d.comb += activations.eq(Mux(sequencer.taken, self.in_a, 0))
+            m.d.comb += weights.eq(self.in_w)
+            m.d.comb += sequencer.arrives.eq(sequencer.starts)
+        else:
+            shared = self._group(m, platform, sequencer, activations, weights)
         activation_edge = SkewedLanes(self.rows, ActivationLane(pe))
         weight_edge = SkewedLanes(self.cols, WeightLane(pe))
         place(m, platform, "activation_edge", activation_edge)
         place(m, platform, "weight_edge", weight_edge)
-        m.d.comb += activation_edge.data_in.eq(Mux(sequencer.taken, self.in_a, 0))
-        m.d.comb += weight_edge.data_in.eq(self.in_w)
+        row_bits = pe.k_per_cycle * ACTIVATION_BITS
+        lanes = [activations.word_select(row, row_bits) for row in range(self.rows)]
+        m.d.comb += activation_edge.data_in.eq(
+            Cat(part for lane in zip(lanes, shared, strict=True) for part in lane)
+        )
+        m.d.comb += weight_edge.data_in.eq(weights)
 
         # Processing elements.
         grid = make_grid(self.rows, self.cols, pe)
@@ -138,3 +159,28 @@ class SystolicArray(wiring.Component):
         is_row_0 = bottom_row if self.rows == 1 else rows_above == 1
         m.d.comb += self.out_last.eq(is_row_0)
         return m
+
+    def _group(
+        self,
+        m: Module,
+        platform: Any,
+        sequencer: TileSequencer,
+        activations: Signal,
+        weights: Signal,
+    ) -> list[Value]:
+        """Hold slices until their group is complete; what each row's group shares."""
+        pe = self._pe
+        slice_in = Cat(sequencer.starts, self.in_a, self.in_w)
+        buffer = GroupBuffer(pe.slices_per_group, len(slice_in), self.rows * ACTIVATION_BITS)
+        place(m, platform, "group_buffer", buffer)
+        row_bits = pe.k_per_cycle * ACTIVATION_BITS
+        rows = [self.in_a.word_select(row, row_bits) for row in range(self.rows)]
+        m.d.comb += [
+            buffer.taken.eq(sequencer.taken),
+            buffer.last.eq(self.in_last),
+            sequencer.hold.eq(buffer.filling),
+            buffer.data_in.eq(slice_in),
+            buffer.largest_in.eq(Cat(pe.shares(row) for row in rows)),
+            Cat(sequencer.arrives, activations, weights).eq(buffer.data_out),
+        ]
+        return [buffer.largest_out.word_select(row, ACTIVATION_BITS) for row in range(self.rows)]

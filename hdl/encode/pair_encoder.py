@@ -20,7 +20,8 @@ from hdl.hierarchy import place
 class PairEncoder(wiring.Component):
     """Encodes a pair of activations: bSPARQ of each, or vSPARQ of the one that is not zero.
 
-    Combinational; equals ``golden.pack_pairs(golden.encode_pairs(x, fmt), fmt)``.
+    Combinational; equals ``golden.pack_pairs(golden.encode_pairs(x, fmt), fmt)``. With shared
+    windows both activations stand at the lowest placement that fits all activations of the group.
 
     Parameters
     ----------
@@ -32,13 +33,26 @@ class PairEncoder(wiring.Component):
         Two unsigned bytes, the first (lower k) in bits 0 to 7.
     pair : Out(fmt.pair_bits)
         Packed as ``fmt.pair_layout`` says.
+    shared : In(8)
+        The OR of the group's activations, of which those with a zero partner do not count if
+        ``fmt.vsparq``; see :meth:`shares`. Only where ``fmt.group`` is above 2.
     """
 
     module_name = "pair_encoder"
 
     def __init__(self, fmt: SparqFormat):
         self.fmt = fmt
-        super().__init__({"activations": In(2 * ACTIVATION_BITS), "pair": Out(fmt.pair_bits)})
+        members = {"activations": In(2 * ACTIVATION_BITS), "pair": Out(fmt.pair_bits)}
+        if fmt.group > 2:
+            members["shared"] = In(ACTIVATION_BITS)
+        super().__init__(members)
+
+    @staticmethod
+    def shares(fmt: SparqFormat, activations: Value) -> Value:
+        """What a pair of ``activations`` (16 bits) contributes to ``shared``."""
+        first, second = activations[:ACTIVATION_BITS], activations[ACTIVATION_BITS:]
+        counts = first.any() & second.any() if fmt.vsparq else 1
+        return Mux(counts, first | second, 0)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -47,11 +61,13 @@ class PairEncoder(wiring.Component):
         first = self.activations[:ACTIVATION_BITS]
         second = self.activations[ACTIVATION_BITS:]
 
-        # Each activation in its own window.
+        # Each activation in its own window, or in one that fits the largest of the group.
+        both = first | second
+        sized = [both if fmt.group == 2 else self.shared] * 2 if fmt.group > 1 else [first, second]
         lanes = []
-        for lane, value in enumerate((first, second)):
+        for lane, (value, size) in enumerate(zip((first, second), sized, strict=True)):
             window, placement = self._window(
-                m, platform, f"lane{lane}", value, fmt.window_bits, fmt.placements
+                m, platform, f"lane{lane}", value, size, fmt.window_bits, fmt.placements
             )
             lanes.append((window, self._code(placement, fmt.placements)))
 
@@ -62,7 +78,7 @@ class PairEncoder(wiring.Component):
             m.d.comb += [zero_detector.first.eq(first), zero_detector.second.eq(second)]
             m.d.comb += [pair.mux0.eq(zero_detector.mux0), pair.mux1.eq(zero_detector.mux1)]
             window, placement = self._window(
-                m, platform, "both", first | second, 2 * fmt.window_bits, fmt.wide_placements
+                m, platform, "both", both, both, 2 * fmt.window_bits, fmt.wide_placements
             )
             high_shifts = [fmt.high_lane_shift(shift) for shift in fmt.wide_placements]
             halves = [
@@ -70,14 +86,16 @@ class PairEncoder(wiring.Component):
                 (window[: fmt.window_bits], self._code(placement, fmt.wide_placements)),
             ]
             lanes = [
-                tuple(Mux(zero_detector.alone, wide, own) for wide, own in zip(*both, strict=True))
-                for both in zip(halves, lanes, strict=True)
+                tuple(Mux(zero_detector.alone, wide, own) for wide, own in zip(*lane, strict=True))
+                for lane in zip(halves, lanes, strict=True)
             ]
 
         for lane, (window, shift_ctrl) in enumerate(lanes):
             m.d.comb += pair[f"x{lane}"].eq(window)
             if fmt.shift_ctrl_bits:
-                m.d.comb += pair[f"shift{lane}"].eq(shift_ctrl)
+                field = "shift" if fmt.shared_shift else f"shift{lane}"
+                if lane == 0 or not fmt.shared_shift:
+                    m.d.comb += pair[field].eq(shift_ctrl)
         return m
 
     def _window(
@@ -86,16 +104,17 @@ class PairEncoder(wiring.Component):
         platform: Any,
         name: str,
         value: Value,
+        size: Value,
         window_bits: int,
         placements: Sequence[int],
     ) -> tuple[Value, Value]:
-        """Detector and shifter for ``value``: its window and the one-hot placement of it."""
+        """The window of ``value`` and its one-hot placement, which fits ``size`` as well."""
         detector = LeadingOneDetector(window_bits, placements)
         shifter = WindowShifter(window_bits, placements, self.fmt.rounding)
         place(m, platform, f"{name}_detector", detector)
         place(m, platform, f"{name}_shifter", shifter)
         m.d.comb += [
-            detector.value.eq(value),
+            detector.value.eq(size),
             shifter.value.eq(value),
             shifter.placement.eq(detector.placement),
         ]

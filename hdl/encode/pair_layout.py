@@ -6,7 +6,7 @@ from golden.format import SparqFormat
 
 
 def pair_layout(fmt: SparqFormat) -> data.StructLayout:
-    """``fmt.pair_layout`` as an Amaranth layout: x0, x1, shift0, shift1, mux0, mux1 from bit 0.
+    """``fmt.pair_layout`` as an Amaranth layout: x0, x1, shift0, ... from bit 0.
 
     Fields that take no bits in this format are left out.
     """

@@ -5,7 +5,7 @@
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -48,6 +48,9 @@ class ProcessingElement(wiring.Component):
 
     latency: ClassVar[int] = 1
 
+    slices_per_group = 1
+    """Slices whose activations share a window, and are encoded together."""
+
     module_name = "pe"
 
     def __init__(self, *, activation_bits: int, weight_bits: int, acc_bits: int):
@@ -67,9 +70,16 @@ class ProcessingElement(wiring.Component):
         """A new element with the same parameters."""
         return type(self)(weight_bits=self.weight_bits, acc_bits=self.acc_bits)  # type: ignore[call-arg]  # subclasses know their activation bits
 
-    def encode(self, m: Module, platform: Any, activations: Value) -> Value:
-        """The activation code of ``k_per_cycle`` bytes, made at the row's edge."""
+    def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
+        """The activation code of ``k_per_cycle`` bytes, made at the row's edge.
+
+        ``shared`` (8 bits) is the OR of :meth:`shares` over the slices of the group.
+        """
         return activations
+
+    def shares(self, activations: Value) -> Value:
+        """What ``k_per_cycle`` bytes contribute to the OR of their group, 8 bits."""
+        return Const(0, ACTIVATION_BITS)
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
         """The weight code of ``k_per_cycle`` weights, made at the column's edge."""

@@ -42,7 +42,7 @@ class Setting:
         """The window format, if it is one."""
         if self.rounding is None or self.vsparq is None:
             return None
-        return golden.named_format(self.format, self.rounding, self.vsparq)
+        return golden.named_format(self.format, self.rounding, self.vsparq, self.group or 1)
 
     @property
     def arithmetic(self) -> Arithmetic:
@@ -58,6 +58,7 @@ class Setting:
         parts = [self.format, self.clipping or ""]
         parts += ["trim" if self.rounding is False else ""]
         parts += ["no vSPARQ" if self.vsparq is False else ""]
+        parts += [f"group {self.group}" if self.group and self.group > 1 else ""]
         parts += [SPARSE_2_4 if self.sparsity == SPARSE_2_4 else ""]
         return " ".join(part for part in parts if part)
 
@@ -66,6 +67,7 @@ def settings_of(
     formats: Sequence[str],
     rounding: Sequence[bool],
     vsparq: Sequence[bool],
+    groups: Sequence[int],
     weight_bits: int,
     sparsities: Sequence[str],
 ) -> list[Setting]:
@@ -78,7 +80,7 @@ def settings_of(
             for clipping in (SAME, BEST)
         ]
         rows += [
-            Setting(name, rounded, lent, 1, weight_bits, sparsity)
-            for rounded, lent, name in product(rounding, vsparq, formats)
+            Setting(name, rounded, lent, group, weight_bits, sparsity)
+            for group, rounded, lent, name in product(groups, rounding, vsparq, formats)
         ]
     return rows

@@ -1,14 +1,19 @@
-"""Which channels are paired: an order of the input channels of a layer."""
+"""Which channels are neighbours: an order of the input channels of a layer."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 import golden
+from golden.format import ACTIVATION_MAX
 from networks.quantization.operations import Bytes, Int64Array, IntegerMatrixLayer
 
 MAX_CHANNELS = 4096
-MAX_ROWS = 1 << 15
-"""Pixels that an order is chosen on; more tell nothing new."""
+MAX_ELEMENTS = 1 << 20
+"""Activations that an order is chosen on; more tell nothing new."""
+
+FloatArray = npt.NDArray[np.float64]
 
 
 def calibrated_order(
@@ -16,40 +21,96 @@ def calibrated_order(
 ) -> Int64Array | None:
     """The channel order of ``layer`` with small squared error of its products on the input ``x``.
 
-    An activation with a zero partner keeps both lanes, so channels are paired that are seldom
-    non-zero together, weighted by what their windows lose and by their weights. From the natural
-    order on, two pairs exchange partners as long as that is a gain: the result is never worse on
-    ``x``. None (the natural order) where partners make no difference (no vSPARQ), pairs are not
-    channels of one pixel, or there are more than ``MAX_CHANNELS``.
+    With vSPARQ an activation whose partner is zero keeps both lanes, and activations that share a
+    window lose what the largest of them costs the others. So channels are paired, pairs joined and
+    so on, that lose little together, weighted by their weights. From the natural order on, any two
+    pairs exchange partners as long as that is a gain: pairs are never worse on ``x`` than natural
+    ones. None (the natural order) where neighbours make no difference, pairs are not channels of
+    one pixel, or there are more than ``MAX_CHANNELS``.
     """
     channels = x.shape[-1]
-    if not fmt.vsparq or layer.groups > 1 or channels % 2 or not 4 <= channels <= MAX_CHANNELS:
+    size = max(2, fmt.group)
+    if layer.groups > 1 or channels % size or not 2 * size <= channels <= MAX_CHANNELS:
+        return None
+    if not fmt.vsparq and fmt.group == 1:
         return None
     rows = x.reshape(-1, channels)
-    rows = rows[:: -(-len(rows) // MAX_ROWS)]
+    rows = rows[:: -(-rows.size // MAX_ELEMENTS)]
     gains = (layer.weights.astype(np.float64) ** 2).reshape(-1, channels, layer.width)
-    cost = pairing_cost(rows, gains.sum(axis=(0, 2)), fmt)
-    first, second = exchange_partners(cost)
-    return np.stack([first, second], axis=1).reshape(-1)
+    units = Units.channels(rows, gains.sum(axis=(0, 2)), fmt)
+    order = np.arange(channels)[:, np.newaxis]
+    while order.shape[1] < size:
+        first, second = exchange_partners(units.joining_cost())
+        order = np.concatenate([order[first], order[second]], axis=1)
+        units = units.joined(first, second)
+    return order.reshape(-1)
 
 
-def pairing_cost(
-    rows: Bytes, gains: npt.NDArray[np.float64], fmt: golden.SparqFormat
-) -> npt.NDArray[np.float64]:
-    """Squared error that each pair of channels would make, float64 (C, C), symmetric."""
-    value = np.arange(256, dtype=np.uint8)
-    pairs = np.stack([np.repeat(value, 2), np.tile(np.array([0, 255], np.uint8), 256)], axis=1)
-    effective = golden.sparq(pairs, fmt).reshape(256, 2, 2)[:, :, 0].astype(np.float32)
-    alone, paired = ((effective - value[:, np.newaxis].astype(np.float32)) ** 2).T
-    partner = (rows != 0).astype(np.float32)
-    more = (paired - alone)[rows].T @ partner
-    one_sided = gains[:, np.newaxis] * (more + alone[rows].sum(axis=0)[:, np.newaxis])
-    cost: npt.NDArray[np.float64] = one_sided + one_sided.T
-    return cost
+@dataclass(frozen=True)
+class Units:
+    """Channels, or groups of them that belong together, over some pixels.
+
+    ``kind`` int64 (pixels, units) is what a unit demands of a window it shares: 0 nothing, or the
+    number of the placement, from 1. ``loss`` (kinds, pixels, units) is its squared error where the
+    rest of its group demands that kind. ``lends`` says that units are channels of vSPARQ, of which
+    a zero lends its partner its lane.
+    """
+
+    kind: Int64Array
+    loss: FloatArray
+    lends: bool
+
+    @classmethod
+    def channels(cls, rows: Bytes, gains: FloatArray, fmt: golden.SparqFormat) -> "Units":
+        """The channels of pixels ``rows`` (pixels, C), each error weighted by its gain (C,)."""
+        value = np.arange(ACTIVATION_MAX + 1)
+        limits = [1 << (fmt.window_bits + shift) for shift in fmt.placements[:-1]]
+        kinds = 1 + np.searchsorted(limits, value, side="right")
+        if fmt.vsparq:
+            kinds[0] = 0
+        # A partner of each kind shows what becomes of every value beside it.
+        partners = [0, *(limit - 1 for limit in limits), ACTIVATION_MAX]
+        pair = golden.SparqFormat(
+            fmt.window_bits, fmt.shifts, fmt.rounding, fmt.vsparq, min(fmt.group, 2)
+        )
+        losses = []
+        for partner in partners:
+            pairs = np.stack([value, np.full_like(value, partner)], axis=1)
+            effective = golden.sparq(pairs, pair)[:, 0].astype(np.float64)
+            losses.append((effective - value) ** 2)
+        return cls(kinds[rows], np.array(losses)[:, rows] * gains, fmt.vsparq)
+
+    def joining_cost(self) -> FloatArray:
+        """The squared error that any two units make together, (units, units), symmetric."""
+        one_sided = sum(
+            loss.T @ (self.kind == kind).astype(np.float64) for kind, loss in enumerate(self.loss)
+        )
+        cost: FloatArray = one_sided + one_sided.T
+        return cost
+
+    def joined(self, first: Int64Array, second: Int64Array) -> "Units":
+        """The units ``first[i]`` with ``second[i]``."""
+        kinds = self.kind[:, first], self.kind[:, second]
+        pixel = np.arange(len(self.kind))[:, np.newaxis]
+        kind = np.maximum(*kinds)
+        alone = (np.minimum(*kinds) == 0) & self.lends
+        loss = np.stack(
+            [
+                sum(
+                    self.loss[np.where(alone, other, np.maximum(other, outside)), pixel, unit]
+                    for unit, other in ((first, kinds[1]), (second, kinds[0]))
+                )
+                for outside in range(len(self.loss))
+            ]
+        )
+        return Units(np.where(alone, 0, kind), loss, False)
 
 
-def exchange_partners(cost: npt.NDArray[np.float64]) -> tuple[Int64Array, Int64Array]:
-    """Pairs of channels with a small sum of ``cost``: their first and their second members."""
+def exchange_partners(cost: FloatArray) -> tuple[Int64Array, Int64Array]:
+    """Pairs of units with a small sum of ``cost``: their first and their second members.
+
+    Neighbours to begin with; ``cost`` is of an even number of units.
+    """
     first, second = np.arange(0, len(cost), 2), np.arange(1, len(cost), 2)
     while True:
         now = cost[first, second]
