@@ -11,7 +11,7 @@ option = $(if $($1),--$2 "$($1)")
 CONFIGURATION = $(call option,PRESET,preset) $(call option,CONFIG,config) $(call option,TOP,top) \
 	$(call option,ROWS,rows) $(call option,COLS,cols) $(call option,PE,pe) \
 	$(call option,FORMAT,format) $(call flag,ROUNDING,rounding) $(call flag,VSPARQ,vsparq) \
-	$(call option,WEIGHT_BITS,weight-bits) $(call option,ACC_BITS,acc-bits)
+	$(call option,GROUP,group) $(call option,WEIGHT_BITS,weight-bits) $(call option,ACC_BITS,acc-bits)
 SHARED ?= ../shared/data
 RESNET20 = build/shared/resnet20_cifar10_bn.onnx --data build/shared/cifar10_test.npz \
 	--calibration build/shared/cifar10_calibration.npz
@@ -26,7 +26,8 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Options of verilog and simulate, with their defaults (sparq verilog --help explains each):"
-	@echo "  TOP=array ROWS=16 COLS=16 PE=sparq FORMAT=5opt ROUNDING=1 VSPARQ=1 WEIGHT_BITS=8 ACC_BITS=32"
+	@echo "  TOP=array ROWS=16 COLS=16 PE=sparq FORMAT=5opt ROUNDING=1 VSPARQ=1 GROUP=1"
+	@echo "  WEIGHT_BITS=8 ACC_BITS=32"
 	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file"
 
 setup: $(SETUP) ## Create .venv from the lock (every other target does it by itself)

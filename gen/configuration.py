@@ -52,7 +52,7 @@ class Configuration:
         _check_choice("format", self.format, NAMED_FORMATS)
         _check_flag("rounding", self.rounding)
         _check_flag("vsparq", self.vsparq)
-        if isinstance(self.group, bool) or self.group not in GROUPS:
+        if type(self.group) is not int or self.group not in GROUPS:
             allowed = ", ".join(map(str, GROUPS))
             raise ConfigurationError(f"group must be one of {allowed}, not {self.group!r}")
         _check_integer("weight_bits", self.weight_bits, WEIGHT_BITS[0], WEIGHT_BITS[-1])

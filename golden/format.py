@@ -160,6 +160,13 @@ class SparqFormat:
         """Width of a packed pair in bits."""
         return sum(width for _, width in self.pair_layout)
 
+    @property
+    def bits_per_activation(self) -> float:
+        """Bits that an encoded activation takes in memory, a shared shift once a group."""
+        if self.shared_shift:
+            return self.window_bits + self.shift_ctrl_bits / self.group
+        return self.pair_bits / 2
+
 
 NAMED_FORMATS: dict[str, tuple[int, tuple[int, ...]]] = {
     "5opt": (4, (0, 1, 2, 3, 4)),

@@ -75,26 +75,41 @@ class SharedWindows(NamedTuple):
 
 def shared_windows(pairs: npt.NDArray[np.uint8], fmt: SparqFormat) -> SharedWindows:
     """The windows of ``pairs`` (..., P, 2), uint8, in groups that are filled with zeros."""
-    alone = (pairs[..., ::-1] == 0) & fmt.vsparq
     length = 2 * pairs.shape[-2]
-    counted = np.where(alone, 0, pairs).reshape(*pairs.shape[:-2], length)
+    counted = pairs.reshape(*pairs.shape[:-2], length)
+    alone = np.zeros(pairs.shape, bool)
+    if fmt.vsparq:
+        np.equal(pairs[..., ::-1], 0, out=alone)
+        counted = np.where(alone.reshape(counted.shape), np.uint8(0), counted)
     groups = -(-length // fmt.group)
-    missing = [(0, 0)] * (counted.ndim - 1) + [(0, groups * fmt.group - length)]
-    largest = np.pad(counted, missing).reshape(*counted.shape[:-1], groups, fmt.group).max(axis=-1)
-    shift = np.repeat(lane_table(fmt).shift[largest], fmt.group, axis=-1)[..., :length]
+    if length % fmt.group:
+        missing = [(0, 0)] * (counted.ndim - 1) + [(0, groups * fmt.group - length)]
+        counted = np.pad(counted, missing)
+    # The OR of values needs the window that the largest of them needs.
+    together = counted
+    while together.shape[-1] > groups:
+        together = together[..., ::2] | together[..., 1::2]
+    shift = np.repeat(lane_table(fmt).shift[together], fmt.group, axis=-1)[..., :length]
     return SharedWindows(alone, shift.reshape(pairs.shape))
 
 
 def _shared_values(pairs: npt.NDArray[np.uint8], fmt: SparqFormat) -> npt.NDArray[np.uint8]:
     """Effective values of ``pairs`` (..., P, 2) in a format with shared windows."""
-    alone, shift = shared_windows(pairs, fmt)
-    tables = np.zeros((ACTIVATION_BITS, VALUES), np.uint8)
+    tables = np.zeros((ACTIVATION_BITS + 1, VALUES), np.uint8)
     for placement in fmt.placements:
         tables[placement] = placed_table(fmt, placement).value
-    table = np.concatenate([tables, wide_table(fmt).value[np.newaxis]]).reshape(-1)
-    row = np.where(alone, np.uint16(ACTIVATION_BITS), shift)
-    values: npt.NDArray[np.uint8] = table[row * np.uint16(VALUES) + pairs]
-    return values
+    tables[ACTIVATION_BITS] = wide_table(fmt).value
+    rows = pairs.reshape(-1, *pairs.shape[-2:])
+    values = np.empty_like(rows)
+    count = max(1, _CACHED_WORDS // max(1, pairs.shape[-2]))
+    for top in range(0, len(rows), count):
+        part = rows[top : top + count]
+        alone, shift = shared_windows(part, fmt)
+        index = np.where(alone, ACTIVATION_BITS, shift).astype(np.uint16)
+        index <<= ACTIVATION_BITS
+        index |= part
+        np.take(tables.reshape(-1), index, out=values[top : top + count], mode="clip")
+    return values.reshape(pairs.shape)
 
 
 @lru_cache(maxsize=32)

@@ -1,32 +1,63 @@
-"""Emitted multipliers in a simulator: every product in every format."""
+"""Emitted multipliers in a simulator: every product of a lane in every format."""
 
 from collections.abc import Callable
+from typing import Any
+
+from amaranth.hdl import Shape
+from amaranth.lib.wiring import In
 
 from gen.emission import Emission
 from golden import NAMED_FORMATS, named_format
+from hdl.pe.shared_shift_multiplier import SharedShiftMultiplier
 from hdl.pe.shift_add_multiplier import ShiftAddMultiplier
 from sim_tb.runner import Module, run_bench
 
+SEED = 3
+NAMES = list(NAMED_FORMATS)
 
-def multiplier(name: str) -> Module:
-    component = ShiftAddMultiplier(named_format(name))
-    module = f"multiplier_{name}"
-    verilog = Emission(module).verilog(component)
+
+def multiplier(module: str, component: Any) -> Module:
     ports = [
-        {"name": port, "direction": "input", "width": width}
-        for port, width in (
-            ("x", len(component.x)),
-            ("weight", len(component.weight)),
-            ("shift_ctrl", len(component.shift_ctrl)),
-        )
+        {
+            "name": name,
+            "direction": "input" if member.flow == In else "output",
+            "width": Shape.cast(member.shape).width,
+        }
+        for (name,), member, _ in component.signature.flatten(component)
     ]
-    ports.append({"name": "product", "direction": "output", "width": len(component.product)})
-    return Module(module, verilog, ports)
+    return Module(module, Emission(module).verilog(component), ports)
 
 
 def test_multiplier(checks: Callable[[int], None]) -> None:
-    names = list(NAMED_FORMATS)
-    modules = [multiplier(name) for name in names]
     checks(
-        run_bench(modules, "multiplier", seed=0, name="multipliers", parameters={"formats": names})
+        run_bench(
+            [
+                multiplier(f"multiplier_{name}", ShiftAddMultiplier(named_format(name)))
+                for name in NAMES
+            ],
+            "multiplier",
+            seed=SEED,
+            name="multipliers",
+            parameters={"formats": NAMES},
+            testcase="every_product",
+        )
+    )
+
+
+def test_shared_shift_multiplier(checks: Callable[[int], None]) -> None:
+    checks(
+        run_bench(
+            [
+                multiplier(
+                    f"shared_shift_multiplier_{name}",
+                    SharedShiftMultiplier(named_format(name, vsparq=False, group=2)),
+                )
+                for name in NAMES
+            ],
+            "multiplier",
+            seed=SEED,
+            name="shared_shift_multipliers",
+            parameters={"formats": NAMES},
+            testcase="every_product_and_another",
+        )
     )

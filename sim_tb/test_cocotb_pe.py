@@ -10,7 +10,14 @@ from sim_tb.runner import module_of, run_bench
 SEED = 5
 ELEMENTS: list[dict[str, Any]] = [
     *({"pe": pe} for pe in ("8x8", "2x8x8", "2x4x8")),
-    *({"format": name, "vsparq": vsparq} for name in NAMED_FORMATS for vsparq in (True, False)),
+    *(
+        {"format": name, "vsparq": vsparq, "group": group}
+        for name in NAMED_FORMATS
+        for vsparq in (True, False)
+        for group in (1, 2)
+    ),
+    {"group": 8},
+    {"vsparq": False, "group": 4},
 ]
 OPTIONS = [
     {"top": "pe", "acc_bits": acc_bits, **options} for acc_bits in (20, 32) for options in ELEMENTS

@@ -28,6 +28,8 @@ REFUSED = [
     (["--rows", "1.5"], f"rows {SIDE} 1.5"),
     (["--cols", "many"], f"cols {SIDE} 'many'"),
     (["--format", "9opt"], "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, not '9opt'"),
+    (["--group", "3"], "group must be one of 1, 2, 4, 8, 16, not 3"),
+    (["--group", "two"], "group must be one of 1, 2, 4, 8, 16, not 'two'"),
     (["--pe", "4x4"], "pe must be one of sparq, 8x8, 2x8x8, 2x4x8, not '4x4'"),
     (["--top", "core"], "top must be one of array, pe, encoder, not 'core'"),
     (["--weight-bits", "9"], "weight_bits must be an integer from 2 to 8, not 9"),
@@ -99,6 +101,14 @@ def test_default_folder(tmp_path: Path) -> None:
     assert (tmp_path / "build" / "verilog" / "encoder_sparq_3opt_trim.v").is_file()
 
 
+def test_group(tmp_path: Path) -> None:
+    arguments = ("--top", "encoder", "--group", "4", "--json", "r.json", "--output", ".")
+    result = sparq(tmp_path, "verilog", *arguments)
+    assert result.returncode == 0, result.stderr
+    sidecar = json.loads((tmp_path / "r.json").read_text())
+    assert (sidecar["top"], sidecar["group"]) == ("encoder_sparq_5opt_group4", 4)
+
+
 def test_json_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = sparq(tmp_path, "verilog", "--top", "encoder", "--json", "file/result.json")
@@ -152,7 +162,7 @@ def test_make_refuses_a_flag(name: str, tmp_path: Path) -> None:
 
 
 def test_make_passes_options_on(tmp_path: Path) -> None:
-    result = make("verilog", "TOP=pe", "ROUNDING=0", "VSPARQ=1", f"OUTPUT={tmp_path}")
+    result = make("verilog", "TOP=pe", "ROUNDING=0", "VSPARQ=1", "GROUP=4", f"OUTPUT={tmp_path}")
     assert result.returncode == 0, result.stderr
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == [f"pe_sparq_5opt_trim_w8_acc32.{suffix}" for suffix in ("json", "v")]
+    assert names == [f"pe_sparq_5opt_trim_group4_w8_acc32.{suffix}" for suffix in ("json", "v")]

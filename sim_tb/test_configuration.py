@@ -18,6 +18,7 @@ from golden import NAMED_FORMATS, exact_matmul
 from hdl import PROCESSING_ELEMENTS
 
 FORMATS = "5opt, 3opt, 2opt, 6opt, 7opt"
+GROUP = "group must be one of 1, 2, 4, 8, 16, not"
 SIDE = "must be an integer from 1 to 256, not"
 FLAG = "must be true or false, not"
 
@@ -38,6 +39,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"rounding": "yes"}, f"rounding {FLAG} 'yes'"),
     ({"vsparq": 0}, f"vsparq {FLAG} 0"),
     ({"vsparq": None}, f"vsparq {FLAG} None"),
+    *(({"group": group}, f"{GROUP} {group!r}") for group in (3, 0, 32, -2, True, 2.0, "4", None)),
     ({"weight_bits": 1}, "weight_bits must be an integer from 2 to 8, not 1"),
     ({"weight_bits": 9}, "weight_bits must be an integer from 2 to 8, not 9"),
     ({"weight_bits": 8.0}, "weight_bits must be an integer from 2 to 8, not 8.0"),
@@ -53,8 +55,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"row": 4},
-        "unknown key 'row'; allowed are acc_bits, cols, format, pe, rounding, rows, top, vsparq, "
-        "weight_bits",
+        "unknown key 'row'; allowed are acc_bits, cols, format, group, pe, rounding, rows, top, "
+        "vsparq, weight_bits",
     ),
 ]
 
@@ -75,6 +77,8 @@ def test_refused_value(options: dict[str, Any], message: str) -> None:
         {"weight_bits": 2, "acc_bits": 11},
         {"weight_bits": 8, "acc_bits": 17},
         {"acc_bits": 64},
+        {"group": 1},
+        {"group": 16},
     ],
 )
 def test_limits_are_allowed(options: dict[str, Any]) -> None:
@@ -109,6 +113,7 @@ def test_toml(tmp_path: Path) -> None:
         (b"[rows]\nrows = 4", "rows must be an integer from 1 to 256, not {{'rows': 4}}"),
         (b'rows = "many"', "rows must be an integer from 1 to 256, not 'many'"),
         (b"rounding = 1", "rounding must be true or false, not 1"),
+        (b"group = 2.0", f"{GROUP} 2.0"),
         (b"format = 5", f"format must be one of {FORMATS}, not 5"),
     ],
 )
@@ -130,16 +135,27 @@ SWEEP: list[dict[str, Any]] = [
         "format": fmt,
         "rounding": rounding,
         "vsparq": vsparq,
+        "group": group,
         "weight_bits": weight_bits,
         "acc_bits": acc_bits,
     }
-    for top, (rows, cols), pe, fmt, rounding, vsparq, (weight_bits, acc_bits) in itertools.product(
+    for (
+        top,
+        (rows, cols),
+        pe,
+        fmt,
+        rounding,
+        vsparq,
+        group,
+        (weight_bits, acc_bits),
+    ) in itertools.product(
         ("array", "pe", "encoder"),
         ((1, 11), (11, 1), (16, 16)),
         PROCESSING_ELEMENTS,
         NAMED_FORMATS,
         (True, False),
         (True, False),
+        (1, 4, 16),
         ((8, 32), (4, 32), (8, 24)),
     )
     if top != "encoder" or pe == "sparq"
@@ -156,9 +172,10 @@ def test_names_and_hashes_tell_hardware_apart() -> None:
     assert len(keys) == len({key[0] for key in keys})
     assert len(keys) == len({key[1] for key in keys})
     assert len(keys) == len({key[2] for key in keys})
-    arrays = 3 * 3 * (20 + 3)
-    elements = 3 * (20 + 3)
-    encoders = 20
+    formats = 5 * 2 * 2 * 3
+    arrays = 3 * 3 * (formats + 3)
+    elements = 3 * (formats + 3)
+    encoders = formats
     assert len(keys) == arrays + elements + encoders
 
 
@@ -167,7 +184,7 @@ def test_names_and_hashes_tell_hardware_apart() -> None:
     [
         ({"top": "pe"}, {"rows": 3, "cols": 5}),
         ({"top": "encoder"}, {"rows": 3, "weight_bits": 4, "acc_bits": 20}),
-        ({"pe": "8x8"}, {"format": "3opt", "rounding": False, "vsparq": False}),
+        ({"pe": "8x8"}, {"format": "3opt", "rounding": False, "vsparq": False, "group": 4}),
     ],
 )
 def test_what_does_not_matter(base: dict[str, Any], change: dict[str, Any]) -> None:
@@ -186,6 +203,7 @@ def test_what_does_not_matter(base: dict[str, Any], change: dict[str, Any]) -> N
         {"format": "3opt"},
         {"rounding": False},
         {"vsparq": False},
+        {"group": 2},
         {"weight_bits": 7},
         {"acc_bits": 31},
         {"top": "pe"},
@@ -195,6 +213,22 @@ def test_what_does_not_matter(base: dict[str, Any], change: dict[str, Any]) -> N
 def test_what_matters(change: dict[str, Any]) -> None:
     assert Configuration(**change).hash != Configuration().hash
     assert Configuration(**change).name != Configuration().name
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"rows": 2}, "array_2x16_sparq_5opt_w8_acc32"),
+        ({"group": 4}, "array_16x16_sparq_5opt_group4_w8_acc32"),
+        ({"top": "pe", "vsparq": False, "group": 2}, "pe_sparq_5opt_novsparq_group2_w8_acc32"),
+        ({"top": "encoder", "rounding": False, "group": 16}, "encoder_sparq_5opt_trim_group16"),
+        ({"top": "pe", "pe": "2x8x8", "group": 8}, "pe_mac_2x8x8_w8_acc32"),
+    ],
+)
+def test_name(options: dict[str, Any], name: str) -> None:
+    configuration = Configuration(**options)
+    assert configuration.name == name
+    assert configuration.sparq_format.group == options.get("group", 1)
 
 
 @pytest.mark.parametrize(("weight_bits", "acc_bits"), [(8, 32), (8, 17), (2, 11), (4, 20), (8, 64)])

@@ -16,7 +16,8 @@ from sim_tb.reference import CUSTOM, NAMED, Rule, assert_same, every_mode
 
 SEED = 20211206
 
-RULES = every_mode([*NAMED.values(), *CUSTOM]) + every_mode([*NAMED.values(), *CUSTOM], group=2)
+RULES = every_mode([*NAMED.values(), *CUSTOM]) + every_mode(NAMED.values(), group=2)
+RULES += [Rule(*fmt, vsparq=False, group=2) for fmt in CUSTOM]
 every_rule = pytest.mark.parametrize("rule", RULES, ids=str)
 
 VALUES = list(range(256))
@@ -359,11 +360,11 @@ def test_packed_words_by_hand(fmt: SparqFormat, pair: tuple[int, int], word: int
 @pytest.mark.parametrize("group", [2, 4, 8, 16])
 @pytest.mark.parametrize("name", NAMED)
 def test_groups_along_a_row(name: str, group: int) -> None:
-    """Values, encoding, decoding and packing of rows of every length up to three groups."""
+    """Values, encoding, decoding and packing of rows that end anywhere in a group."""
     rng = np.random.default_rng(SEED)
     for rule in every_mode([NAMED[name]], group):
         fmt = SparqFormat(*rule)
-        for length in range(1, 3 * group + 2):
+        for length in {*range(1, 4), *range(group - 1, group + 2), 2 * group + 3, 3 * group}:
             x = rng.integers(0, 256, (8, length)) >> rng.integers(0, 8, (8, 1))
             x[rng.random(x.shape) < 0.4] = 0
             rows = x.tolist()
@@ -425,6 +426,13 @@ def test_lanes_that_share_a_window_have_one_shift() -> None:
         )
     assert [name for name, _ in fmt.pair_layout] == ["x0", "x1", "shift"]
     assert fmt.pair_bits == 10
+    stored = {group: named_bits("5opt", False, group) for group in (1, 2, 4, 8)}
+    assert stored == {1: 7.0, 2: 5.5, 4: 4.75, 8: 4.375}
+    assert named_bits("5opt", True, 1) == named_bits("5opt", True, 4) == 8.0
+
+
+def named_bits(name: str, vsparq: bool, group: int) -> float:
+    return golden.named_format(name, vsparq=vsparq, group=group).bits_per_activation
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "u4", "i8", "u8", ">u4"])

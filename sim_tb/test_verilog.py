@@ -21,7 +21,7 @@ from hdl import PROCESSING_ELEMENTS, PairEncoder, SystolicArray, processing_elem
 ROOT = Path(__file__).resolve().parent.parent
 SIDECAR = {
     *("top", "rows", "cols", "k_per_cycle", "weight_bits", "acc_bits", "format", "rounding"),
-    *("vsparq", "pe", "latency", "drain_cycles", "max_reduction", "files", "ports"),
+    *("vsparq", "group", "pe", "latency", "drain_cycles", "max_reduction", "files", "ports"),
     *("configuration", "hash", "tools"),
 }
 CONFIGURATIONS = [
@@ -34,6 +34,11 @@ CONFIGURATIONS = [
     Configuration(rows=2, cols=2, format="2opt", rounding=False, vsparq=False, acc_bits=64),
     Configuration(top="pe", format="7opt", rounding=False, weight_bits=5, acc_bits=20),
     Configuration(top="encoder", rounding=False, vsparq=False),
+    Configuration(rows=2, cols=2, format="3opt", vsparq=False, group=2),
+    Configuration(rows=2, cols=3, group=4),
+    Configuration(rows=1, cols=1, format="7opt", vsparq=False, group=16),
+    Configuration(top="pe", format="3opt", vsparq=False, group=8),
+    *(Configuration(top="encoder", format="2opt", group=group) for group in (2, 8)),
 ]
 every_configuration = pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda c: c.name)
 
@@ -177,9 +182,10 @@ def test_sidecar_tells_of_the_text(configuration: Configuration) -> None:
     side = (configuration.rows, configuration.cols) if configuration.top == "array" else (1, 1)
     assert (sidecar["rows"], sidecar["cols"]) == side
     assert sidecar["k_per_cycle"] == (1 if configuration.pe == "8x8" else 2)
-    latency = {"array": sum(side), "pe": 1, "encoder": 0}[configuration.top]
+    waiting = configuration.group // 2 if configuration.group > 2 else 0
+    latency = {"array": sum(side) + waiting, "pe": 1, "encoder": 0}[configuration.top]
     assert sidecar["latency"] == latency
-    for name in ("weight_bits", "acc_bits", "format", "rounding", "vsparq", "pe"):
+    for name in ("weight_bits", "acc_bits", "format", "rounding", "vsparq", "group", "pe"):
         assert sidecar[name] == configuration.canonical[name]
 
 

@@ -23,7 +23,7 @@ class Pe2x4x8(ProcessingElement):
     def __init__(self, weight_bits: int = 8, acc_bits: int = 32):
         super().__init__(activation_bits=2 * LANE_BITS, weight_bits=weight_bits, acc_bits=acc_bits)
 
-    def encode(self, m: Module, platform: Any, activations: Value) -> Value:
+    def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
         first, second = activations[:ACTIVATION_BITS], activations[ACTIVATION_BITS:]
         return Cat(first[:LANE_BITS], second[:LANE_BITS])
 

@@ -61,7 +61,7 @@ def _standard_error(values: npt.NDArray[np.float64]) -> float:
 
 def _stored_bits(setting: Setting) -> float:
     if setting.sparq_format is not None:
-        return setting.sparq_format.pair_bits / 2
+        return setting.sparq_format.bits_per_activation
     return {FP32: 32.0, UNIFORM_4_BIT: 4.0}.get(setting.format, 8.0)
 
 

@@ -25,11 +25,11 @@ class Element:
         self.weight_bits = next(p["width"] for p in ports if p["name"] == "weight_in")
 
     def codes(self, x: Any) -> list[int]:
-        """The activation codes of pairs ``x``, (cycles, 2)."""
+        """The activation codes of pairs ``x``, (cycles, 2); cycles follow each other along K."""
         pe = self.configuration.pe
         if pe == "sparq":
             fmt = self.configuration.sparq_format
-            return pack_pairs(encode_pairs(x, fmt), fmt)[:, 0].astype(int).tolist()
+            return pack_pairs(encode_pairs(x.ravel(), fmt), fmt).astype(int).tolist()
         first, second = x.astype(int).T
         code = {"8x8": first, "2x8x8": first | second << 8}
         return code.get(pe, (first & 15) | (second & 15) << 4).tolist()
@@ -37,7 +37,9 @@ class Element:
     def dot_products(self, x: Any, w: Any) -> list[int]:
         """What each cycle adds."""
         pe = self.configuration.pe
-        values = sparq(x, self.configuration.sparq_format) if pe == "sparq" else x
+        values = x
+        if pe == "sparq":
+            values = sparq(x.ravel(), self.configuration.sparq_format).reshape(x.shape)
         products = (values & 15 if pe == "2x4x8" else values).astype(int) * w
         return (products[:, 0] if pe == "8x8" else products.sum(axis=1)).tolist()
 
