@@ -17,6 +17,15 @@ RESNET20 = build/shared/resnet20_cifar10_bn.onnx --data build/shared/cifar10_tes
 	--calibration build/shared/cifar10_calibration.npz
 SQUEEZENET = build/shared/squeezenet_dc_imagenet.onnx --data build/shared/imagenet_evaluation.zip \
 	--calibration build/shared/imagenet_calibration.zip --class-map build/shared/imagenet_classes.txt
+# All variants; the same with channels paired by calibration; shared windows, either way.
+SHARED_WINDOWS = --group 2,4,8 --no-vsparq --formats 5opt,3opt,2opt
+CALIBRATED = --channel-order calibrated
+evaluate_shared = set -e; \
+	$(RUN) evaluate $($1) --all-variants --output build/evaluate/natural --json build/evaluate/$1_natural.json; \
+	$(RUN) evaluate $($1) $(CALIBRATED) --output build/evaluate/calibrated --json build/evaluate/$1_calibrated.json; \
+	$(RUN) evaluate $($1) $(CALIBRATED) --no-rounding --output build/evaluate/calibrated_trim --json build/evaluate/$1_calibrated_trim.json; \
+	$(RUN) evaluate $($1) $(SHARED_WINDOWS) --output build/evaluate/shared --json build/evaluate/$1_shared.json; \
+	$(RUN) evaluate $($1) $(SHARED_WINDOWS) $(CALIBRATED) --output build/evaluate/shared_calibrated --json build/evaluate/$1_shared_calibrated.json
 JSON_FILE = $(call option,JSON,json)
 
 .DEFAULT_GOAL := help
@@ -66,8 +75,8 @@ evaluate: $(SETUP) ## Accuracy of the network for MNIST in every format (MODEL=x
 
 evaluate-shared: $(SETUP) ## ResNet-20 on CIFAR-10 and SqueezeNet on ImageNet pictures, from SHARED=folder
 	@.venv/bin/python -m gen.shared_networks "$(SHARED)" build/shared
-	@$(RUN) evaluate $(RESNET20) --all-variants --json build/evaluate/resnet20.json $(OPTIONS)
-	@$(RUN) evaluate $(SQUEEZENET) --all-variants --json build/evaluate/squeezenet.json $(OPTIONS)
+	@$(call evaluate_shared,RESNET20)
+	@$(call evaluate_shared,SQUEEZENET)
 	@$(RUN) demo $(RESNET20) --json build/evaluate/resnet20_arrays.json
 	@$(RUN) demo $(SQUEEZENET) --layers /fire9/expand3x3/Conv --json build/evaluate/squeezenet_arrays.json
 

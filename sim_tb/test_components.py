@@ -578,6 +578,7 @@ def make_tiles(
     tiles = []
     for k in lengths:
         x = rng.integers(0, 256, (rows, k), dtype=np.uint8)
+        x >>= rng.integers(0, 8, x.shape, dtype=np.uint8)
         x[rng.random(x.shape) < 0.4] = 0
         tiles.append((x, rng.integers(-half, half, (k, cols), dtype=np.int8)))
     return tiles
