@@ -14,6 +14,7 @@ from hdl.pe.contract import ProcessingElement
 from hdl.pe.pe_2x4x8 import Pe2x4x8
 from hdl.pe.pe_2x8x8 import Pe2x8x8
 from hdl.pe.pe_8x8 import Pe8x8
+from hdl.pe.shared_shift_multiplier import SharedShiftMultiplier
 from hdl.pe.shift_add_multiplier import ShiftAddMultiplier
 from hdl.pe.sparq_pe import SparqPe
 
@@ -26,6 +27,7 @@ __all__ = [
     "Pe2x8x8",
     "Pe8x8",
     "ProcessingElement",
+    "SharedShiftMultiplier",
     "ShiftAddMultiplier",
     "SparqPe",
     "SystolicArray",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -216,16 +217,12 @@ async def back_to_back(dut: Any) -> None:
         depths = limited([depth_of(count, driver.rng) for count in counts])
         tiles = [Tile.random(depth, driver.rng) for depth in depths]
         await driver.run(tiles, 0, f"slices {counts}")
-        # A tile takes as many cycles as it has slices, whole groups of them, or the array rows.
-        filled = [-(-len(tile.slices) // SLICES_PER_GROUP) * SLICES_PER_GROUP for tile in tiles]
-        spans = [
-            max(rows, missing + len(tile.slices))
-            for tile, missing in zip(
-                tiles[1:], np.subtract(filled, [len(tile.slices) for tile in tiles]), strict=False
-            )
-        ]
+        # The next tile starts when the last is sent, and its group complete.
+        taken = expected = 0
+        for before, tile in pairwise(tiles):
+            taken = max(expected, taken + -len(before.slices) % SLICES_PER_GROUP) + len(tile.slices)
+            expected = max(taken, expected + rows)
         spent = driver.sent[-1] - driver.sent[0]
-        expected = sum(spans)
         assert spent == expected, where(f"slices {counts}: expected {expected} cycles, got {spent}")
         await driver.reset()
     record(driver.checks)
