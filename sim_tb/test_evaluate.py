@@ -21,7 +21,7 @@ from networks.evaluation.data import ArrayImages, Images
 from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.floating_point import logits
 from networks.evaluation.model import Model, load_model
-from networks.evaluation.parallel import SchedulerError, WorkerError, run_tasks
+from networks.evaluation.parallel import WorkerError, run_tasks
 from networks.evaluation.preparation import Options
 from networks.evaluation.preprocessing import Preprocessing
 from networks.evaluation.report import report_files
@@ -316,11 +316,6 @@ def test_a_task_of_a_dead_dask_worker_is_run_again(tmp_path: Path) -> None:
 def test_workers_that_always_die() -> None:
     with pytest.raises(WorkerError, match=r"^workers died in each of 3 attempts"):
         run_tasks(fatal, [(1,)])
-
-
-def test_no_scheduler() -> None:
-    with pytest.raises(SchedulerError, match=r"^cannot reach the scheduler at tcp://127.0.0.1:9: "):
-        run_tasks(square, [(1, Path())], "tcp://127.0.0.1:9")
 
 
 # --- report and command line
