@@ -24,7 +24,6 @@ from golden import NAMED_FORMATS
 from golden.format import GROUPS
 from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.preparation import CHANNEL_ORDERS, Options
-from networks.evaluation.report import report_files
 from networks.evaluation.settings import SPARSITIES, settings_of
 from networks.quantization.calibration import METHODS, PERCENTILE
 
@@ -141,6 +140,9 @@ def evaluate(
     bits = integer_from("weight_bits", weight_bits, 4, 8)
     if not 50 < percentile <= 100:
         raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
+    # Plots take a quarter of a second to import, which the other commands need not wait for.
+    from networks.evaluation.report import report_files
+
     make_folder(output)
     loaded = load_inputs(model, **inputs)
     chosen = loaded.images

@@ -114,15 +114,18 @@ def effective_row(row: Vector, rule: Rule) -> list[int]:
 
 def effective_pair(a: int, b: int, rule: Rule) -> tuple[int, int]:
     """What a pair becomes that is alone in its group."""
+    if rule.group == 1:
+        return effective(a, rule, b), effective(b, rule, a)
     first, second = effective_group([a, b], rule)
     return first, second
 
 
 def effective_group(values: Vector, rule: Rule) -> list[int]:
     """What some pairs become that are all there is to their group."""
-    partners = [value for a, b in zip(values[::2], values[1::2], strict=True) for value in (b, a)]
     if rule.group == 1:
-        return [effective(a, rule, b) for a, b in zip(values, partners, strict=True)]
+        pairs = zip(values[::2], values[1::2], strict=True)
+        return [value for a, b in pairs for value in effective_pair(a, b, rule)]
+    partners = [value for a, b in zip(values[::2], values[1::2], strict=True) for value in (b, a)]
     shift = shared_shift(values, rule)
     limit = min(2**rule.window_bits - 1, BYTE_MAX >> shift)
     result = []

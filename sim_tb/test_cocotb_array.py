@@ -27,7 +27,6 @@ ARRAYS = [
     array(3, 5, format="2opt", vsparq=False),
     array(2, 3, format="3opt", vsparq=False, group=2),
     array(3, 2, group=4),
-    array(2, 2, format="7opt", vsparq=False, group=8),
     array(5, 3, "2x8x8"),
     array(4, 4, "2x4x8"),
     array(3, 2, format="6opt"),
