@@ -22,20 +22,19 @@ def array(rows: int, cols: int, pe: str = "sparq", **options: Any) -> Configurat
 
 ARRAYS = [
     array(1, 1),
-    array(1, 5, format="3opt"),
     array(4, 1, "8x8"),
     array(3, 5, format="2opt", vsparq=False),
     array(2, 3, format="3opt", vsparq=False, group=2),
     array(3, 2, group=4),
     array(5, 3, "2x8x8"),
     array(4, 4, "2x4x8"),
-    array(3, 2, format="6opt"),
     array(2, 3, format="7opt", rounding=False),
     array(3, 3, weight_bits=4, acc_bits=24),
     array(8, 8),
 ]
 SWEEP = [
     *(array(8, 8, pe) for pe in PROCESSING_ELEMENTS if pe != "sparq"),
+    array(1, 5, format="3opt"),
     array(13, 7),
     array(16, 16),
     array(16, 16, "8x8"),
