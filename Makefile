@@ -18,12 +18,11 @@ RESNET20 = build/shared/resnet20_cifar10_bn.onnx --data build/shared/cifar10_tes
 SQUEEZENET = build/shared/squeezenet_dc_imagenet.onnx --data build/shared/imagenet_evaluation.zip \
 	--calibration build/shared/imagenet_calibration.zip --class-map build/shared/imagenet_classes.txt
 # All variants; the same with channels paired by calibration; shared windows, either way.
-SHARED_WINDOWS = --group 2,4,8 --no-vsparq --formats 5opt,3opt,2opt
+SHARED_WINDOWS = --group 2,4,8 --no-vsparq --formats 5opt
 CALIBRATED = --channel-order calibrated
 evaluate_shared = set -e; \
 	$(RUN) evaluate $($1) --all-variants --output build/evaluate/natural --json build/evaluate/$1_natural.json; \
 	$(RUN) evaluate $($1) $(CALIBRATED) --output build/evaluate/calibrated --json build/evaluate/$1_calibrated.json; \
-	$(RUN) evaluate $($1) $(CALIBRATED) --no-rounding --output build/evaluate/calibrated_trim --json build/evaluate/$1_calibrated_trim.json; \
 	$(RUN) evaluate $($1) $(SHARED_WINDOWS) --output build/evaluate/shared --json build/evaluate/$1_shared.json; \
 	$(RUN) evaluate $($1) $(SHARED_WINDOWS) $(CALIBRATED) --output build/evaluate/shared_calibrated --json build/evaluate/$1_shared_calibrated.json
 JSON_FILE = $(call option,JSON,json)
