@@ -101,20 +101,16 @@ def quantize(
             integer = replace(operation, value=min(max(value, 0), ACTIVATION_MAX))
         else:
             integer = operation
-        names = node.inputs
-        if isinstance(operation, Concat):
-            names = tuple(f"{node.name}: {name}" for name in node.inputs)
-            nodes += [
-                IntegerNode(new, _sum([quantization], output), (name,), new)
-                for name, new, quantization in zip(node.inputs, names, inputs, strict=True)
-                if quantization != output
-            ]
-            names = tuple(
-                name if quantization == output else new
-                for name, new, quantization in zip(node.inputs, names, inputs, strict=True)
-            )
+        names = list(node.inputs)
+        for index, source in enumerate(inputs):
+            if isinstance(operation, Concat) and source != output:
+                # Joined values must have one scale; this one comes in another.
+                rescaled = f"{node.name}: {names[index]}"
+                combine = _sum([source], output)
+                nodes.append(IntegerNode(rescaled, combine, (names[index],), rescaled))
+                names[index] = rescaled
         limits = None if node.clip is None else _byte_limits(node.clip, output)
-        nodes.append(IntegerNode(node.name, integer, names, node.output, limits))
+        nodes.append(IntegerNode(node.name, integer, tuple(names), node.output, limits))
     for name in raw:
         producer = next(node for node in nodes if node.output == raw[-1])
         quantizations[name] = Quantization(_logit_step(producer, quantizations), 0)
