@@ -143,13 +143,13 @@ def evaluate(
     # Plots take a quarter of a second to import, which the other commands need not wait for.
     from networks.evaluation.report import report_files
 
-    make_folder(output)
     loaded = load_inputs(model, **inputs)
     chosen = loaded.images
     if images is not None:
         count = integer_from("images", images, 1, len(chosen))
         order = np.random.Generator(np.random.PCG64(inputs["seed"])).permutation(len(chosen))
         chosen = chosen.select(np.sort(order[:count]))
+    make_folder(output)
     choices = (True, False)
     result = evaluate_model(
         loaded.model,
