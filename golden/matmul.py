@@ -31,6 +31,8 @@ _BLOCK_ROWS = 1024
 second-level cache, but enough rows to be worth its preparation of the weights."""
 _CACHED_ELEMENTS = 1 << 16
 """Elements per element-wise step, few enough to stay in the second-level cache."""
+_SHORT_ROW = 256
+"""Rows below this make inner loops that are too short, where one row is added to many."""
 
 _workspace = threading.local()
 
@@ -189,10 +191,10 @@ def _blocked(
         weights = _scratch("weights", (width, columns))
         np.copyto(weights, w[start : start + width])
         correction = (np.full(width, OFFSET, np.float32) @ weights).astype(total.dtype)
-        # One row of it for each row of a step: narrow rows would make short inner loops.
-        corrections = np.tile(
-            correction, (min(len(rows), _CACHED_ELEMENTS // max(1, columns) + 1), 1)
-        )
+        step = min(len(rows), _CACHED_ELEMENTS // max(1, columns) + 1)
+        corrections = np.broadcast_to(correction, (step, columns))
+        if columns < _SHORT_ROW:
+            corrections = np.ascontiguousarray(corrections)
         for block_rows in _row_slices(len(rows), width, max(_BLOCK_ELEMENTS, _BLOCK_ROWS * width)):
             block = rows[block_rows, start : start + width]
             values = _scratch("values", (len(block), width + width % 2))
