@@ -90,6 +90,24 @@ def test_family(name: str, tmp_path: Path) -> None:
     assert json.loads(json.dumps(result)) == result
 
 
+def test_options_reach_every_network(tmp_path: Path) -> None:
+    """Each option changes the rows that it is about, and no others."""
+    model = model_of("resnet", tmp_path)
+    images, calibration = images_of(model, 8), images_of(model, 12, SEED + 1)
+    settings = settings_of(["7opt"], [False], [True], [1], 8, ["dense"])
+
+    def noise(options: Options) -> dict[str, Any]:
+        result = evaluate_model(model, images, calibration, settings, options, quiet())
+        return dict(result["layers"][-1]["sqnr_db"])
+
+    default = noise(Options())
+    order = noise(Options(channel_order="calibrated"))
+    assert {label for label in default if order[label] != default[label]} == {"7opt trim"}
+    for options in (Options(recalibrate_batch_norm=True), Options(method="max")):
+        changed = noise(options)
+        assert all(changed[label] != default[label] for label in default)
+
+
 @pytest.mark.parametrize("name", ["squeezenet", "mobilenet"])
 def test_layers_through_the_array(name: str, tmp_path: Path, checks: Any) -> None:
     """A network's windowed layers on the emitted Verilog, grouped convolutions among them."""
