@@ -201,6 +201,8 @@ def test_statistics_of_pairs() -> None:
 def test_ranks() -> None:
     values = np.array([[3, 1, 3], [0, 0, 0], [1, 2, 3]])
     assert ranks_of(values, np.array([2, 1, 0])).tolist() == [1, 1, 2]
+    unknown = np.array([[np.nan, 1, np.inf], [np.nan, np.nan, -np.inf]])
+    assert ranks_of(unknown, np.array([0, 2])).tolist() == [2, 2]
 
 
 # --- channel order

@@ -27,7 +27,9 @@ NOISE_ELEMENTS = 1 << 20
 
 
 def ranks_of(logits: Array, labels: npt.NDArray[np.int64]) -> Int64Array:
-    """How many logits come before that of the label; of equal ones the first counts."""
+    """How many logits come before that of the label; of equal ones the first counts, NaN last."""
+    if logits.dtype.kind == "f":
+        logits = np.nan_to_num(logits, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
     own = np.take_along_axis(logits, labels[:, np.newaxis], axis=1)
     before = np.arange(logits.shape[1]) < labels[:, np.newaxis]
     ranks: Int64Array = ((logits > own) | ((logits == own) & before)).sum(axis=1)
