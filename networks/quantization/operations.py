@@ -106,7 +106,8 @@ class IntegerMatrixLayer:
         """``x`` as the multipliers take it: recoded, its channels in order; not yet lowered."""
         if self.codes is not None:
             x = self.codes[x]
-        return x if self.channel_order is None else x[..., self.channel_order]
+        # Many times as fast as indexing.
+        return x if self.channel_order is None else np.take(x, self.channel_order, axis=-1)
 
     def biased(self, products: Int32Array) -> Int32Array:
         """``products`` (..., N) with the bias added, in their place."""
