@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import SparqFormat
+from hdl.pe.shift_add_multiplier import shifted
 
 
 class SharedShiftMultiplier(wiring.Component):
@@ -50,10 +51,5 @@ class SharedShiftMultiplier(wiring.Component):
         m = Module()
         total = Signal(signed(self.sum_bits))
         m.d.comb += total.eq(self.x0 * self.weight0 + self.x1 * self.weight1)
-
-        shifts = self.fmt.lane_shifts
-        shifted = total << shifts[-1]
-        for code, shift in reversed(list(enumerate(shifts[:-1]))):
-            shifted = Mux(self.shift_ctrl == code, total << shift, shifted)
-        m.d.comb += self.product.eq(shifted)
+        m.d.comb += self.product.eq(shifted(total, self))
         return m

@@ -2,11 +2,20 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import SparqFormat
+
+
+def shifted(value: Value, multiplier: Any) -> Value:
+    """``value`` at the place that the ShiftCtrl of ``multiplier``, in its format, selects."""
+    shifts = multiplier.fmt.lane_shifts
+    result = value << shifts[-1]
+    for code, shift in reversed(list(enumerate(shifts[:-1]))):
+        result = Mux(multiplier.shift_ctrl == code, value << shift, result)
+    return result
 
 
 class ShiftAddMultiplier(wiring.Component):
@@ -48,9 +57,5 @@ class ShiftAddMultiplier(wiring.Component):
         product = Signal(signed(len(self.x) + len(self.weight)))
         m.d.comb += product.eq(self.x * self.weight)
 
-        shifts = self.fmt.lane_shifts
-        shifted = product << shifts[-1]
-        for code, shift in reversed(list(enumerate(shifts[:-1]))):
-            shifted = Mux(self.shift_ctrl == code, product << shift, shifted)
-        m.d.comb += self.product.eq(shifted)
+        m.d.comb += self.product.eq(shifted(product, self))
         return m

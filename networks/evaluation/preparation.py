@@ -17,10 +17,16 @@ from networks.quantization.batch_norm import recalibrate
 from networks.quantization.calibration import PERCENTILE, Range, calibrate
 from networks.quantization.channel_order import calibrated_order
 from networks.quantization.network import QuantizedNetwork
-from networks.quantization.operations import Bytes, Int32Array, Int64Array, IntegerMatrixLayer
+from networks.quantization.operations import (
+    LEVELS_4_BIT,
+    Bytes,
+    Int32Array,
+    Int64Array,
+    IntegerMatrixLayer,
+)
 from networks.quantization.pruning import prune_2_4
 from networks.quantization.quantize import quantize, windowing_exceptions
-from networks.quantization.statistics import LEVELS_4_BIT, PairStatistics, pair_statistics
+from networks.quantization.statistics import PairStatistics, pair_statistics
 
 CALIBRATION_ELEMENTS = 1 << 20
 """Input elements of the images that are calibrated with in one go."""

@@ -19,6 +19,9 @@ Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 
 
+LEVELS_4_BIT = 15
+"""The largest of the uniform 4-bit activation codes."""
+
 CACHED_ELEMENTS = 1 << 16
 """Elements per step of an element-wise operation."""
 

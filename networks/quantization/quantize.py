@@ -22,6 +22,7 @@ from networks.graph.operations import (
 from networks.quantization.calibration import Range
 from networks.quantization.network import IntegerNode, QuantizedNetwork
 from networks.quantization.operations import (
+    LEVELS_4_BIT,
     Alignment,
     Bytes,
     Combine,
@@ -281,9 +282,9 @@ def with_scales(layer: IntegerMatrixLayer, output: Quantization | None) -> Integ
 
     ``output`` is the scale of its output; None for logits, whose unit is the largest step.
     """
-    zero = layer.input_zero_point if layer.codes is None else int(layer.codes[0])
-    bias = np.rint(layer.offset / layer.steps)
-    bias -= zero * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
+    # Within bounds already, unless a normalization was recalibrated on sums that hardly vary.
+    bias = np.clip(np.rint(layer.offset / layer.steps), -MAX_BIAS, MAX_BIAS)
+    bias -= layer.fill * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
     finish: Requantization | Alignment
     if output is None:
         finish = Alignment(*_fixed_point(layer.steps / layer.steps.max()))
@@ -294,7 +295,7 @@ def with_scales(layer: IntegerMatrixLayer, output: Quantization | None) -> Integ
 
 def four_bit_codes(step: float) -> Bytes:
     """The nearest of 0 to 15 for each byte, of which each code stands for ``step``."""
-    codes: Bytes = np.clip(np.rint(np.arange(256) / step), 0, 15).astype(np.uint8)
+    codes: Bytes = np.clip(np.rint(np.arange(256) / step), 0, LEVELS_4_BIT).astype(np.uint8)
     return codes
 
 

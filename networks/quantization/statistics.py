@@ -12,6 +12,7 @@ from networks.graph.lowering import Array
 from networks.quantization.arithmetic import exact
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import (
+    LEVELS_4_BIT,
     Bytes,
     Int32Array,
     Int64Array,
@@ -20,7 +21,6 @@ from networks.quantization.operations import (
 )
 
 VALUES = 256
-LEVELS_4_BIT = 15
 
 
 def pairs_along_k(layer: IntegerMatrixLayer, x: Bytes) -> Bytes:
