@@ -46,8 +46,8 @@ class Configuration:
 
     def __post_init__(self) -> None:
         _check_choice("top", self.top, TOPS)
-        _check_integer("rows", self.rows, 1, MAX_SIDE)
-        _check_integer("cols", self.cols, 1, MAX_SIDE)
+        check_integer("rows", self.rows, 1, MAX_SIDE)
+        check_integer("cols", self.cols, 1, MAX_SIDE)
         _check_choice("pe", self.pe, PROCESSING_ELEMENTS)
         _check_choice("format", self.format, NAMED_FORMATS)
         _check_flag("rounding", self.rounding)
@@ -55,9 +55,9 @@ class Configuration:
         if type(self.group) is not int or self.group not in GROUPS:
             allowed = ", ".join(map(str, GROUPS))
             raise ConfigurationError(f"group must be one of {allowed}, not {self.group!r}")
-        _check_integer("weight_bits", self.weight_bits, WEIGHT_BITS[0], WEIGHT_BITS[-1])
+        check_integer("weight_bits", self.weight_bits, WEIGHT_BITS[0], WEIGHT_BITS[-1])
         # One slice of two full-scale products must fit.
-        _check_integer("acc_bits", self.acc_bits, self.weight_bits + PAIR_BITS, MAX_ACC_BITS)
+        check_integer("acc_bits", self.acc_bits, self.weight_bits + PAIR_BITS, MAX_ACC_BITS)
         if self.top == "encoder" and self.pe != "sparq":
             raise ConfigurationError(f"pe must be sparq where top is encoder, not {self.pe!r}")
 
@@ -143,9 +143,17 @@ def load_toml(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path} is not a TOML file: {error}") from None
 
 
-def _check_integer(name: str, value: object, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigurationError(f"{name} must be an integer from {low} to {high}, not {value!r}")
+def check_integer(name: str, value: object, low: int, high: int | None = None) -> int:
+    """``value``, checked to be an integer from ``low`` to ``high``, or of at least ``low``."""
+    allowed = f"of at least {low}" if high is None else f"from {low} to {high}"
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or value < low
+        or (high is not None and value > high)
+    ):
+        raise ConfigurationError(f"{name} must be an integer {allowed}, not {value!r}")
+    return value
 
 
 def _check_choice(name: str, value: object, allowed: Any) -> None:

@@ -8,12 +8,12 @@ import click
 import numpy as np
 from rich.table import Table
 
+from gen.configuration import check_integer
 from gen.files import make_folder, write_if_changed
 from gen.inputs import data_options, load_inputs
 from gen.terminal import (
     Integer,
     Listed,
-    integer_from,
     json_option,
     print_tables,
     progress_bar,
@@ -137,7 +137,7 @@ def evaluate(
     **inputs: Any,
 ) -> None:
     """Measure a trained network's accuracy in the integer arithmetic of the hardware."""
-    bits = integer_from("weight_bits", weight_bits, 4, 8)
+    bits = check_integer("weight_bits", weight_bits, 4, 8)
     if not 50 < percentile <= 100:
         raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
     # Plots take a quarter of a second to import, which the other commands need not wait for.
@@ -146,7 +146,7 @@ def evaluate(
     loaded = load_inputs(model, **inputs)
     chosen = loaded.images
     if images is not None:
-        count = integer_from("images", images, 1, len(chosen))
+        count = check_integer("images", images, 1, len(chosen))
         order = np.random.Generator(np.random.PCG64(inputs["seed"])).permutation(len(chosen))
         chosen = chosen.select(np.sort(order[:count]))
     make_folder(output)

@@ -7,7 +7,8 @@ from typing import Any
 import click
 import numpy as np
 
-from gen.terminal import Integer, Listed, integer_from
+from gen.configuration import check_integer
+from gen.terminal import Integer, Listed
 from networks.evaluation.data import Images, load_data, split
 from networks.evaluation.errors import DataError
 from networks.evaluation.model import Model, load_model
@@ -71,7 +72,7 @@ def load_inputs(
     """The model and its images; an error of one line before anything is computed."""
     if data is None:
         raise click.UsageError("data must be given: --data FILE")
-    seed = integer_from("seed", seed, 0)
+    seed = check_integer("seed", seed, 0)
     model = load_model(model_path)
     preprocessing = _preprocessing(model_path, preprocessing_options)
     evaluated = load_data(data, model.input_shape, preprocessing, class_map)
@@ -80,13 +81,13 @@ def load_inputs(
         if aside is None:
             aside = min(DEFAULT_CALIBRATION, max(1, len(evaluated) // 10))
         most = max(1, len(evaluated) - 1)
-        aside = integer_from("calibration_images", aside, 1, most)
+        aside = check_integer("calibration_images", aside, 1, most)
         calibrating, evaluated = split(evaluated, aside, seed)
     else:
         calibrating = load_data(calibration, model.input_shape, preprocessing, class_map)
         if calibration_images is not None:
             most = len(calibrating)
-            count = integer_from("calibration_images", calibration_images, 1, most)
+            count = check_integer("calibration_images", calibration_images, 1, most)
             calibrating = calibrating.select(np.arange(count))
     return Inputs(model, evaluated, calibrating)
 

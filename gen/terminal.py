@@ -66,18 +66,6 @@ class Listed(click.ParamType[Any]):
         return cls(convert_item, f"some of {', '.join(allowed)}")
 
 
-def integer_from(name: str, value: object, low: int, high: int | None = None) -> int:
-    """``value``, checked to be an integer from ``low`` to ``high``; a usage error that says so."""
-    allowed = (
-        f"an integer of at least {low}" if high is None else f"an integer from {low} to {high}"
-    )
-    fits = isinstance(value, int) and low <= value and (high is None or value <= high)
-    if not fits:
-        raise click.UsageError(f"{name} must be {allowed}, not {value!r}")
-    assert isinstance(value, int)
-    return value
-
-
 def _writable(ctx: Any, param: Any, path: Path | None) -> Path | None:
     """Refuse an output file that cannot be written, before any work starts."""
     if path is not None:
