@@ -9,9 +9,10 @@ PYTEST := .venv/bin/pytest -n auto --dist worksteal
 flag = $(if $(filter-out 0 1,$($1)),$(error $1 must be 0 or 1, not $($1)),$(if $($1),$(if $(filter 1,$($1)),--$2,--no-$2)))
 option = $(if $($1),--$2 "$($1)")
 CONFIGURATION = $(call option,PRESET,preset) $(call option,CONFIG,config) $(call option,TOP,top) \
-	$(call option,ROWS,rows) $(call option,COLS,cols) $(call option,PE,pe) \
+	$(call option,ROWS,rows) $(call option,COLS,cols) $(call option,PAIRS,pairs) $(call option,PE,pe) \
 	$(call option,FORMAT,format) $(call flag,ROUNDING,rounding) $(call flag,VSPARQ,vsparq) \
-	$(call option,GROUP,group) $(call option,WEIGHT_BITS,weight-bits) $(call option,ACC_BITS,acc-bits)
+	$(call option,GROUP,group) $(call option,WEIGHT_BITS,weight-bits) $(call option,ACC_BITS,acc-bits) \
+	$(call option,PIPELINE,pipeline)
 SHARED ?= ../shared/data
 RESNET20 = build/shared/resnet20_cifar10_bn.onnx --data build/shared/cifar10_test.npz \
 	--calibration build/shared/cifar10_calibration.npz
@@ -28,14 +29,14 @@ evaluate_shared = set -e; \
 JSON_FILE = $(call option,JSON,json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verilog simulate test test-full demo bench figures evaluate evaluate-shared evaluate-large train lint format lock clean
+.PHONY: help setup verilog simulate test test-full demo area bench figures evaluate evaluate-shared evaluate-large train lint format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Options of verilog and simulate, with their defaults (sparq verilog --help explains each):"
 	@echo "  TOP=array ROWS=16 COLS=16 PE=sparq FORMAT=5opt ROUNDING=1 VSPARQ=1 GROUP=1"
-	@echo "  WEIGHT_BITS=8 ACC_BITS=32"
+	@echo "  WEIGHT_BITS=8 ACC_BITS=32 PIPELINE=0 PAIRS=4 (of tensor cores)"
 	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file"
 
 setup: $(SETUP) ## Create .venv from the lock (every other target does it by itself)
@@ -81,6 +82,10 @@ evaluate-shared: $(SETUP) ## ResNet-20 on CIFAR-10 and SqueezeNet on ImageNet pi
 
 evaluate-large: $(SETUP) ## Time and memory of a ResNet-18 at 224x224 with random weights
 	@.venv/bin/python -m sim_tb.resnet18 build/resnet18
+
+area: $(SETUP) ## Area, delay and energy of every unit (LIBRARY=osu018, LIBERTY=FILE, OPTIONS="--unit pe")
+	@$(RUN) area $(foreach name,$(LIBRARY),--library "$(name)") $(foreach file,$(LIBERTY),--liberty "$(file)") \
+		$(OPTIONS) $(JSON_FILE)
 
 bench: $(SETUP) ## Time golden products, integer networks (MODEL=x.onnx: yours too) and emission
 	@$(RUN) bench $(call option,MODEL,model) $(JSON_FILE)

@@ -16,12 +16,33 @@ class MismatchError(Exception):
 def expected_product(
     configuration: Configuration, x: npt.NDArray[Any], w: npt.NDArray[Any]
 ) -> npt.NDArray[np.int32]:
-    """What an array of ``configuration`` must compute for ``x`` (M, K) times ``w`` (K, N)."""
+    """What a machine of ``configuration`` must compute for ``x`` (M, K) times ``w`` (K, N)."""
     if configuration.pe == "sparq":
-        return golden.sparq_matmul(x, w, configuration.sparq_format, configuration.weight_bits)
+        product = golden.sparq_matmul_2_4 if configuration.is_sparse else golden.sparq_matmul
+        return product(x, w, configuration.sparq_format, configuration.weight_bits)
     if configuration.pe == "2x4x8":
         x = x & 15
     return golden.exact_matmul(x, w, configuration.weight_bits)
+
+
+def random_operands(
+    configuration: Configuration, depth: int, generator: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]:
+    """One tile for a machine of ``configuration``, ``depth`` steps of K long.
+
+    Activations are zero with a probability of the tile's own, so that pairs of all kinds occur.
+    Where weights must be 2:4 sparse, groups with two, one and none occur.
+    """
+    half = 1 << (configuration.weight_bits - 1)
+    x = generator.integers(0, 256, (configuration.rows, depth), dtype=np.uint8)
+    x[generator.random(x.shape) < generator.random()] = 0
+    w = generator.integers(-half, half, (depth, configuration.cols), dtype=np.int8)
+    if configuration.is_sparse:
+        groups = -(-depth // 4)
+        rank = generator.random((groups, 4, configuration.cols)).argsort(axis=1)
+        kept = rank < generator.choice((2, 2, 2, 1, 0), (groups, 1, configuration.cols))
+        w[~kept.reshape(-1, configuration.cols)[:depth]] = 0
+    return x, w
 
 
 def require_equal(what: str, got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from gen.area import area
 from gen.bench import run_bench
 from gen.check import MismatchError
 from gen.configuration import (
@@ -22,6 +23,7 @@ from gen.evaluate import evaluate
 from gen.files import OutputError
 from gen.inputs import data_options, load_inputs
 from gen.simulate import run_simulation
+from gen.synthesis.library import LibraryError
 from gen.terminal import Integer, json_option, print_tables, progress_bar, table, write_json
 from gen.verilator import ToolError
 from gen.verilog import write_verilog
@@ -91,7 +93,7 @@ def verilog(
     json_file: Path | None,
     **options: Any,
 ) -> None:
-    """Emit plain Verilog of an array, a processing element or an encoder, and its JSON sidecar."""
+    """Emit plain Verilog of an array, a tensor core or a part of one, and its JSON sidecar."""
     configuration = _configuration(preset, config, options)
     paths = write_verilog(configuration, output)
     for path in paths:
@@ -228,6 +230,7 @@ def bench(models: tuple[Path, ...], json_file: Path | None) -> None:
     write_json(json_file, result)
 
 
+cli.add_command(area)
 cli.add_command(evaluate)
 
 
@@ -243,6 +246,7 @@ def main() -> None:
     except (
         ConfigurationError,
         DataError,
+        LibraryError,
         ModelError,
         OutputError,
         SchedulerError,

@@ -1,4 +1,4 @@
-// Drives a Verilated array: slices in, result rows out. Called from gen/compiled_array.py.
+// Drives a Verilated array or tensor core: slices in, result rows out. Called from gen/compiled_array.py.
 
 #include <cstdint>
 #include <cstring>
@@ -15,11 +15,20 @@ static void tick(Vtop& top) {
     top.clk = 0;
 }
 
+// The third operand, of sparse tensor cores alone.
+template <typename Top>
+static auto set_index(Top& top, const uint8_t* word, int) -> decltype(void(top.in_index)) {
+    std::memcpy(&top.in_index, word, sizeof top.in_index);
+}
+template <typename Top>
+static void set_index(Top&, const uint8_t*, long) {}
+
 // Take all slices, back to back, and collect all rows. Returns the cycles from the first slice to
 // the last row, both included, or -1 if the array gave fewer rows within `limit` cycles.
-extern "C" int64_t run(const uint8_t* a, int64_t a_stride, const uint8_t* w, int64_t w_stride,
-                       const uint8_t* last, int64_t slices, uint8_t* rows, int64_t row_stride,
-                       int64_t row_count, int64_t limit) {
+// `operands` are words of in_a, in_w and in_index, each so many bytes of `strides` after the other.
+extern "C" int64_t run(const uint8_t* const* operands, const int64_t* strides, const uint8_t* last,
+                       int64_t slices, uint8_t* rows, int64_t row_stride, int64_t row_count,
+                       int64_t limit) {
     VerilatedContext context;
     Vtop top(&context);
     top.clk = 0;
@@ -34,8 +43,9 @@ extern "C" int64_t run(const uint8_t* a, int64_t a_stride, const uint8_t* w, int
         top.in_valid = taken < slices;
         if (taken < slices) {
             top.in_last = last[taken];
-            std::memcpy(&top.in_a, a + taken * a_stride, sizeof top.in_a);
-            std::memcpy(&top.in_w, w + taken * w_stride, sizeof top.in_w);
+            std::memcpy(&top.in_a, operands[0] + taken * strides[0], sizeof top.in_a);
+            std::memcpy(&top.in_w, operands[1] + taken * strides[1], sizeof top.in_w);
+            set_index(top, operands[2] + taken * strides[2], 0);
         }
         top.eval();
         if (top.out_valid) {

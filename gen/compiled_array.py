@@ -1,4 +1,4 @@
-"""An array's Verilog, compiled by Verilator, multiplying matrices."""
+"""The Verilog of an array or tensor core, compiled by Verilator, multiplying matrices."""
 
 import ctypes
 import shutil
@@ -30,7 +30,7 @@ class Product(NamedTuple):
 
 
 class CompiledArray:
-    """The array of ``configuration`` (its ``top`` must be ``array``), built in ``folder``.
+    """The machine of ``configuration`` (its ``top`` is in ``MACHINES``), built in ``folder``.
 
     Building takes seconds to a minute, once: the library is kept as long as Verilog and harness
     stay the same. Raises ``ToolError`` if there is no compiler or it fails.
@@ -39,6 +39,7 @@ class CompiledArray:
     def __init__(self, configuration: Configuration, folder: Path = Path("build/simulation")):
         generated = generate(configuration)
         self.sidecar = generated.sidecar
+        self._group = configuration.group
         self._shape = ArrayShape.of(generated.sidecar)
         library = _library(generated.name, generated.verilog, folder)
         self._run = ctypes.CDLL(str(library.resolve())).run
@@ -56,6 +57,7 @@ class CompiledArray:
     ) -> Product:
         """``x`` (M, K) uint8 times ``w`` (K, N) int8, tile after tile without a gap.
 
+        ``w`` must be 2:4 sparse where the machine needs that, otherwise it is a ``ValueError``.
         ``on_tiles`` is called now and then with the number of tiles done since.
         """
         shape = self._shape
@@ -66,9 +68,9 @@ class CompiledArray:
         for start in range(0, len(tiles), STRIPE_TILES):
             stripe = tiles[start : start + STRIPE_TILES]
             words = [shape.slices(x[rows], w[:, cols]) for rows, cols in stripe]
-            last = np.concatenate([np.arange(len(a)) == len(a) - 1 for a, _ in words])
-            a, b = (np.concatenate(parts) for parts in zip(*words, strict=True))
-            received, used = self._stream(a, b, last.astype(np.uint8), len(stripe))
+            last = np.concatenate([np.arange(len(a)) == len(a) - 1 for a, *_ in words])
+            operands = [np.concatenate(parts) for parts in zip(*words, strict=True)]
+            received, used = self._stream(operands, last.astype(np.uint8), len(stripe))
             cycles += used
             for index, (rows, cols) in enumerate(stripe):
                 block = received[index * shape.rows : (index + 1) * shape.rows]
@@ -77,16 +79,22 @@ class CompiledArray:
             on_tiles(len(stripe))
         return Product(sums, len(tiles), cycles)
 
-    def _stream(self, a: Bytes, w: Bytes, last: Bytes, tiles: int) -> tuple[Bytes, int]:
-        """Rows of ``out_acc`` in order of arrival, and the cycles it took."""
+    def _stream(self, operands: list[Bytes], last: Bytes, tiles: int) -> tuple[Bytes, int]:
+        """Rows of ``out_acc`` in order of arrival, and the cycles it took.
+
+        ``operands``: words of each of the shape's operands.
+        """
         shape = self._shape
         row_bytes = -(-shape.cols * shape.acc_bits // (8 * WORD_BYTES)) * WORD_BYTES
         rows = np.zeros((tiles * shape.rows, row_bytes), np.uint8)
-        limit = len(a) + tiles * shape.rows + self.sidecar["latency"] + 2 * shape.rows
+        # A tile may wait for its registers, or until its last group is filled up.
+        wait = shape.rows + self._group
+        limit = len(last) + tiles * wait + self.sidecar["latency"] + 2 * shape.rows
+        inputs = (ctypes.c_void_p * 3)(*(words.ctypes.data for words in operands))
+        strides = (ctypes.c_int64 * 3)(*(words.shape[1] for words in operands))
         cycles = self._run(
-            *(a.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(a.shape[1])),
-            *(w.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(w.shape[1])),
-            *(last.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(len(a))),
+            *(inputs, strides),
+            *(last.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(len(last))),
             *(rows.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(row_bytes)),
             *(ctypes.c_int64(len(rows)), ctypes.c_int64(limit)),
         )

@@ -7,15 +7,26 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from golden.format import ACTIVATION_MAX, GROUPS, NAMED_FORMATS, SparqFormat, named_format
+from golden.format import (
+    ACTIVATION_BITS,
+    ACTIVATION_MAX,
+    GROUPS,
+    NAMED_FORMATS,
+    SparqFormat,
+    named_format,
+)
 from hdl.pe import PROCESSING_ELEMENTS
+from hdl.pe.contract import MAX_PIPELINE
+from hdl.tensor.units import dot_product
 
-TOPS = ("array", "pe", "encoder")
+TENSOR_CORES = ("tensor_core", "sparse_tensor_core")
+MACHINES = ("array", *TENSOR_CORES)
+"""Tops that multiply tiles of matrices."""
+TOPS = (*MACHINES, "pe", "encoder")
 MAX_SIDE = 256
 WEIGHT_BITS = range(2, 9)
 MAX_ACC_BITS = 64
-PAIR_BITS = 9
-"""Bits that two full-scale activations add to a weight's: their sum is below 2**9."""
+MAX_PAIRS = 16
 
 
 class ConfigurationError(ValueError):
@@ -34,15 +45,25 @@ class Configuration:
     """
 
     top: str = _option("array", f"What to emit: {', '.join(TOPS)}.")
-    rows: int = _option(16, f"Rows of the array, 1 to {MAX_SIDE}.")
-    cols: int = _option(16, f"Columns of the array, 1 to {MAX_SIDE}.")
+    rows: int = _option(16, f"Rows of the array or tensor core, 1 to {MAX_SIDE}.")
+    cols: int = _option(16, f"Columns of the array or tensor core, 1 to {MAX_SIDE}.")
+    pairs: int = _option(
+        4, f"Pairs of activations per cycle of a tensor core's unit, 1 to {MAX_PAIRS}."
+    )
     pe: str = _option("sparq", f"Processing element: {', '.join(PROCESSING_ELEMENTS)}.")
     format: str = _option("5opt", f"Window format of sparq: {', '.join(NAMED_FORMATS)}.")
     rounding: bool = _option(True, "Round activations half to even, or trim them.")
     vsparq: bool = _option(True, "Let a zero lend its lane to its partner, or not.")
     group: int = _option(1, f"Activations that share a window: {', '.join(map(str, GROUPS))}.")
     weight_bits: int = _option(8, "Width of the signed weights, 2 to 8.")
-    acc_bits: int = _option(32, f"Width of the accumulators, weight bits + 9 to {MAX_ACC_BITS}.")
+    acc_bits: int = _option(
+        32,
+        f"Width of the accumulators, to {MAX_ACC_BITS}, from weight bits + 9, or of tensor cores + "
+        "8 + log2(2 * pairs).",
+    )
+    pipeline: int = _option(
+        0, f"Registers between operands and accumulator of a PE or unit, 0 to {MAX_PIPELINE}."
+    )
 
     def __post_init__(self) -> None:
         _check_choice("top", self.top, TOPS)
@@ -56,10 +77,22 @@ class Configuration:
             allowed = ", ".join(map(str, GROUPS))
             raise ConfigurationError(f"group must be one of {allowed}, not {self.group!r}")
         check_integer("weight_bits", self.weight_bits, WEIGHT_BITS[0], WEIGHT_BITS[-1])
-        # One slice of two full-scale products must fit.
-        check_integer("acc_bits", self.acc_bits, self.weight_bits + PAIR_BITS, MAX_ACC_BITS)
+        check_integer("pairs", self.pairs, 1, MAX_PAIRS)
+        # One slice of full-scale products must fit: of a pair, or of all pairs of a unit.
+        products = 2 * (self.pairs if self.top in TENSOR_CORES else 1)
+        product_bits = self.weight_bits + ACTIVATION_BITS
+        least = product_bits + (products - 1).bit_length()
+        check_integer("acc_bits", self.acc_bits, least, MAX_ACC_BITS)
+        check_integer("pipeline", self.pipeline, 0, MAX_PIPELINE)
         if self.top == "encoder" and self.pe != "sparq":
             raise ConfigurationError(f"pe must be sparq where top is encoder, not {self.pe!r}")
+        if self.top in TENSOR_CORES:
+            try:
+                dot_product(
+                    self.pe, self.pairs, self.sparq_format, self.weight_bits, self.is_sparse
+                )
+            except ValueError as error:
+                raise ConfigurationError(str(error)) from None
 
     @classmethod
     def from_options(cls, **options: Any) -> "Configuration":
@@ -81,9 +114,16 @@ class Configuration:
         return named_format(self.format, self.rounding, self.vsparq, self.group)
 
     @property
+    def is_sparse(self) -> bool:
+        """Whether weights must be 2:4 sparse along the reduction."""
+        return self.top == "sparse_tensor_core"
+
+    @property
     def name(self) -> str:
         """Name of the top module and of the files, different for different hardware."""
-        parts = [f"{self.top}_{self.rows}x{self.cols}" if self.top == "array" else self.top]
+        parts = [self.top]
+        parts.extend([f"{self.rows}x{self.cols}"] if self.top in MACHINES else [])
+        parts.extend([f"{self.pairs}pairs"] if self.top in TENSOR_CORES else [])
         if self.pe == "sparq":
             parts.append(f"sparq_{self.format}")
             parts.extend([] if self.rounding else ["trim"])
@@ -93,16 +133,19 @@ class Configuration:
             parts.append(f"mac_{self.pe}")
         if self.top != "encoder":
             parts.append(f"w{self.weight_bits}_acc{self.acc_bits}")
+            parts.extend([f"p{self.pipeline}"] if self.pipeline else [])
         return "_".join(parts)
 
     @property
     def canonical(self) -> dict[str, Any]:
         """The fields as plain data, ``None`` for those that do not matter to the hardware."""
         ignored: list[str] = []
-        if self.top != "array":
+        if self.top not in MACHINES:
             ignored += ["rows", "cols"]
+        if self.top not in TENSOR_CORES:
+            ignored.append("pairs")
         if self.top == "encoder":
-            ignored += ["weight_bits", "acc_bits"]
+            ignored += ["weight_bits", "acc_bits", "pipeline"]
         if self.pe != "sparq":
             ignored += ["format", "rounding", "vsparq", "group"]
         return asdict(self) | dict.fromkeys(ignored)
@@ -123,6 +166,7 @@ class Configuration:
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"rows": 2, "cols": 3},
     **{f"{side}x{side}": {"rows": side, "cols": side} for side in (8, 16, 32, 64, 128, 256)},
+    **{top: {"top": top, "rows": 4, "cols": 4, "pairs": 4} for top in TENSOR_CORES},
 }
 """Named starting points: what they set, the rest being the defaults."""
 

@@ -92,7 +92,7 @@ def _to_verilog(modules: str) -> str:
         source, target = Path(folder, "design.il"), Path(folder, "design.v")
         source.write_text(modules)
         design = libyosys.Design()
-        with _silent_standard_output():
+        with silent_standard_output():
             for command in (
                 f"read_rtlil {source}",
                 "proc",
@@ -125,7 +125,7 @@ def _rare_garbage_collection() -> Iterator[None]:
 
 
 @contextmanager
-def _silent_standard_output() -> Iterator[None]:
+def silent_standard_output() -> Iterator[None]:
     """Yosys logs to file descriptor 1 and offers its Python module no switch for it."""
     sys.stdout.flush()
     saved = os.dup(1)

@@ -66,7 +66,7 @@ def pe_figure() -> str:
     d = _BlockDiagram()
 
     # Weights, on two lines that both lanes share.
-    d.text((4.55, 10.9), "weight_in")
+    d.text((4.55, 10.9), "weight_in (offset binary)")
     d.box((4.1, 10.2), 0.9, 0.8, "w0")
     d.box((5.0, 10.2), 0.9, 0.8, "w1")
     d.wire((4.1, 9.8), (4.1, 1.6), (5.9, 1.6))
@@ -74,7 +74,7 @@ def pe_figure() -> str:
 
     # Lanes.
     d.text((1.1, 9.7), "activation_in")
-    d.text((1.1, 9.2), "(packed pair)")
+    d.text((1.1, 9.2), "(pair, decoded)")
     for lane, y in enumerate((0.0, -5.0)):
         for name, height in (("x", 8.4), ("ShiftCtrl ", 7.6), ("MuxCtrl ", 6.8)):
             d.box((1.1, y + height), 2.2, 0.8, f"{name}{lane}")
@@ -95,39 +95,36 @@ def pe_figure() -> str:
     d.wire((12.4, 2.3), (13.6, 2.3), (13.6, 4.4))
     d.adder((13.6, 4.8))
     d.wire((14.0, 4.8), (16.4, 4.8))
-    d.text((15.2, 5.15), "dot product")
+    d.text((15.2, 5.15), "products")
     d.adder((16.8, 4.8))
-    d.wire((17.2, 4.8), (21.3, 4.8))
-    d.text((18.4, 5.15), "total")
-    d.dot((19.4, 4.8))
-    d.wire((19.4, 4.8), (19.4, 3.5))
-    d.box((19.4, 3.0), 2.4, 1.0, "accumulator")
-    d.wire((18.2, 3.0), (17.5, 3.0))
+    d.wire((17.2, 4.8), (18.2, 4.8))
+    d.box((19.4, 4.8), 2.4, 1.0, "accumulator")
+    d.wire((20.6, 4.8), (21.7, 4.8))
+    d.dot((21.1, 4.8))
+    d.wire((21.1, 4.8), (21.1, 3.0), (17.5, 3.0))
     d.box((16.8, 3.0), 1.4, 1.0, "mux")
     d.text((15.05, 3.0), "0")
     d.wire((15.3, 3.0), (16.1, 3.0))
     d.wire((16.8, 3.5), (16.8, 4.4))
     d.wire((16.8, 1.7), (16.8, 2.5))
-    d.text((16.8, 1.3), "first_in: 0")
+    d.text((16.8, 1.3), "last_out: 0")
 
     # Result register.
     d.text((20.5, 7.7), "result_in (from above)")
-    d.wire((20.5, 7.3), (20.5, 5.7), (21.3, 5.7))
-    d.box((22.0, 5.25), 1.4, 1.8, "mux")
-    d.wire((22.7, 5.25), (23.6, 5.25))
-    d.box((24.6, 5.25), 2.0, 1.0, "result")
-    d.wire((25.6, 5.25), (26.5, 5.25))
-    d.text((26.6, 5.25), "result_out", "left")
-    d.wire((22.0, 2.3), (22.0, 4.35))
-    d.text((21.6, 1.9), "last_in: total", "left")
-    d.text((21.6, 1.4), "else shift_in: result_in", "left")
-    d.text((21.6, 0.9), "else the register holds", "left")
+    d.wire((20.5, 7.3), (20.5, 5.7), (21.7, 5.7))
+    d.box((22.4, 5.25), 1.4, 1.8, "mux")
+    d.wire((23.1, 5.25), (23.9, 5.25))
+    d.box((24.9, 5.25), 2.0, 1.0, "result")
+    d.wire((25.9, 5.25), (26.7, 5.25))
+    d.text((26.8, 5.25), "result_out", "left")
+    d.wire((22.4, 2.3), (22.4, 4.35))
+    d.text((22.0, 1.9), "last_out: accumulator", "left")
+    d.text((22.0, 1.4), "else shift_out: result_in", "left")
+    d.text((22.0, 0.9), "else the register holds", "left")
 
     # To the neighbours.
-    for x, name in ((0.0, "activation"), (9.7, "weight"), (18.6, "first, last, shift")):
-        inputs, outputs = (f"{part.strip()}" for part in (f"{name}_in", f"{name}_out"))
-        if "," in name:
-            inputs = outputs = name
+    for x, names in ((0.0, ("activation",)), (9.7, ("weight",)), (18.3, ("last", "shift"))):
+        inputs, outputs = (", ".join(f"{name}_{way}" for name in names) for way in ("in", "out"))
         d.text((x, -1.6), inputs, "left")
         d.wire((x + 2.9, -1.6), (x + 3.6, -1.6))
         d.box((x + 4.5, -1.6), 1.8, 0.8, "register")

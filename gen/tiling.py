@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from golden import pack_2_4
 from golden.format import ACTIVATION_BITS
 
 Bytes = npt.NDArray[np.uint8]
 WORD_BYTES = 8
+INDEX_BITS = 2
+"""Of the place of a weight in its group of four."""
 
 
 def pack_fields(values: npt.NDArray[Any], width: int) -> Bytes:
@@ -42,16 +45,23 @@ class ArrayShape:
     k_per_cycle: int
     weight_bits: int
     acc_bits: int
+    sparse: bool
 
     @classmethod
     def of(cls, sidecar: dict[str, Any]) -> "ArrayShape":
         """The shape that a sidecar tells of."""
         return cls(**{name: sidecar[name] for name in cls.__annotations__})
 
-    def slices(self, x: npt.NDArray[Any], w: npt.NDArray[Any]) -> tuple[Bytes, Bytes]:
-        """The slices of one tile: words of ``in_a`` and of ``in_w``, uint8 (slices, bytes).
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The ports that take what :meth:`slices` gives."""
+        return ("in_a", "in_w", "in_index") if self.sparse else ("in_a", "in_w")
 
-        ``x``: (up to rows, K) uint8, ``w``: (K, up to cols) int8; filled up with zeros.
+    def slices(self, x: npt.NDArray[Any], w: npt.NDArray[Any]) -> tuple[Bytes, ...]:
+        """The slices of one tile: words of each of :attr:`operands`, uint8 (slices, bytes).
+
+        ``x``: (up to rows, K) uint8, ``w``: (K, up to cols) int8, 2:4 sparse if the machine is;
+        filled up with zeros.
         """
         count = -(-x.shape[1] // self.k_per_cycle)
         depth = count * self.k_per_cycle
@@ -61,8 +71,19 @@ class ArrayShape:
         weights[: w.shape[0], : w.shape[1]] = w
         by_slice = activations.reshape(self.rows, count, self.k_per_cycle).transpose(1, 0, 2)
         a = pack_fields(by_slice.reshape(count, -1), ACTIVATION_BITS)
-        by_slice = weights.reshape(count, self.k_per_cycle, self.cols).transpose(0, 2, 1)
-        return a, pack_fields(by_slice.reshape(count, -1), self.weight_bits)
+        if not self.sparse:
+            return a, self._by_column(weights, count, self.weight_bits)
+        values, places = pack_2_4(weights)
+        return (
+            a,
+            self._by_column(values, count, self.weight_bits),
+            self._by_column(places, count, INDEX_BITS),
+        )
+
+    def _by_column(self, values: npt.NDArray[Any], count: int, width: int) -> Bytes:
+        """Words of ``count`` slices, column 0 low, from values (steps of all slices, cols)."""
+        by_slice = values.reshape(count, -1, self.cols).transpose(0, 2, 1)
+        return pack_fields(by_slice.reshape(count, -1), width)
 
     def tiles(self, m: int, n: int) -> Iterator[tuple[slice, slice]]:
         """The tiles of an (m, n) product, column by column within each stripe of rows."""

@@ -9,10 +9,22 @@ from typing import Any
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
-from gen.configuration import Configuration
+from gen.configuration import MACHINES, Configuration
 from gen.emission import CLOCK_AND_RESET, Emission
 from gen.files import make_folder, write_if_changed
-from hdl import PairEncoder, SystolicArray, processing_element
+from hdl import (
+    PairEncoder,
+    SparseTensorCore,
+    SystolicArray,
+    TensorCore,
+    dot_product_unit,
+    processing_element,
+)
+
+NAMES = "pairs weight_bits acc_bits pipeline format rounding vsparq group pe"
+"""Fields of the configuration that a sidecar repeats."""
+CODES = ("activation_code_bits", "weight_code_bits", "row_scale", "column_scale")
+"""What a sidecar says of the multiplier of a processing element that is placed by itself."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +45,17 @@ def build(configuration: Configuration) -> wiring.Component:
     """The Amaranth component that the configuration describes."""
     if configuration.top == "encoder":
         return PairEncoder(configuration.sparq_format)
-    pe = processing_element(
-        configuration.pe,
-        configuration.sparq_format if configuration.pe == "sparq" else None,
-        configuration.weight_bits,
-        configuration.acc_bits,
-    )
-    if configuration.top == "pe":
-        return pe
-    return SystolicArray(configuration.rows, configuration.cols, pe)
+    fmt = configuration.sparq_format if configuration.pe == "sparq" else None
+    widths = (configuration.weight_bits, configuration.acc_bits, configuration.pipeline)
+    if configuration.top in ("array", "pe"):
+        pe = processing_element(configuration.pe, fmt, *widths)
+        if configuration.top == "pe":
+            return pe
+        return SystolicArray(configuration.rows, configuration.cols, pe)
+    sparse = configuration.is_sparse
+    unit = dot_product_unit(configuration.pe, configuration.pairs, fmt, *widths, sparse)
+    core = SparseTensorCore if sparse else TensorCore
+    return core(configuration.rows, configuration.cols, unit)
 
 
 def generate(configuration: Configuration) -> Generated:
@@ -73,19 +87,21 @@ def write_verilog(configuration: Configuration, folder: Path) -> list[Path]:
 
 
 def _sidecar(configuration: Configuration, component: Any) -> dict[str, Any]:
-    is_array = configuration.top == "array"
+    is_machine = configuration.top in MACHINES
     latency = 0 if configuration.top == "encoder" else component.latency
     return {
         "top": configuration.name,
-        "rows": configuration.rows if is_array else 1,
-        "cols": configuration.cols if is_array else 1,
+        "rows": configuration.rows if is_machine else 1,
+        "cols": configuration.cols if is_machine else 1,
         "k_per_cycle": 2 if configuration.top == "encoder" else component.k_per_cycle,
+        "sparse": configuration.is_sparse,
+        **{name: configuration.canonical[name] for name in NAMES.split()},
         **{
-            name: configuration.canonical[name]
-            for name in ("weight_bits", "acc_bits", "format", "rounding", "vsparq", "group", "pe")
+            name: getattr(component.multiplier, name) if configuration.top == "pe" else None
+            for name in CODES
         },
         "latency": latency,
-        "drain_cycles": component.drain_cycles if is_array else None,
+        "drain_cycles": component.drain_cycles if is_machine else None,
         "max_reduction": None if configuration.top == "encoder" else configuration.max_reduction,
         "files": [f"{configuration.name}.v"],
         "ports": _ports(component),

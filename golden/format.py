@@ -3,6 +3,7 @@
 import operator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 ACTIVATION_BITS = 8
 """Width of an unquantized activation; activations are unsigned."""
@@ -26,6 +27,19 @@ def _flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return value
+
+
+class ControlState(NamedTuple):
+    """How the lanes of a pair are used: their ShiftCtrl, and their MuxCtrl.
+
+    ShiftCtrl is an index into ``SparqFormat.lane_shifts``; MuxCtrl is the weight that the lane
+    meets, 0 or 1.
+    """
+
+    shift0: int
+    shift1: int
+    mux0: int
+    mux1: int
 
 
 @dataclass(frozen=True)
@@ -141,19 +155,96 @@ class SparqFormat:
         return self.group > 1 and not self.vsparq
 
     @cached_property
+    def own_states(self) -> tuple[tuple[ControlState, ...], ...]:
+        """The states of pairs in which each activation has its own lane.
+
+        By the index of lane 0's placement, then by that of lane 1's; where windows are shared, the
+        lanes of a pair have one placement, which is the only index.
+        """
+        codes = [self.lane_shifts.index(placement) for placement in self.placements]
+        if self.group > 1:
+            return (tuple(ControlState(code, code, 0, 1) for code in codes),)
+        return tuple(tuple(ControlState(high, low, 0, 1) for low in codes) for high in codes)
+
+    @cached_property
+    def wide_states(self) -> tuple[tuple[ControlState, ...], ...]:
+        """The states of pairs in which one activation has both lanes, the high bits in lane 0.
+
+        By the index of its placement, then by which of the two it is; none without vSPARQ.
+        """
+        if not self.vsparq:
+            return ()
+        code = self.lane_shifts.index
+        return tuple(
+            tuple(
+                ControlState(code(self.high_lane_shift(placement)), code(placement), owner, owner)
+                for owner in (0, 1)
+            )
+            for placement in self.wide_placements
+        )
+
+    @cached_property
+    def control_states(self) -> tuple[ControlState, ...]:
+        """Every state that a pair can be in, each once: own lanes first, then both of one."""
+        return tuple(state for states in self.own_states + self.wide_states for state in states)
+
+    @property
+    def control_bits(self) -> int:
+        """Bits of a control code: as few as the number of states allows."""
+        return (len(self.control_states) - 1).bit_length()
+
+    @cached_property
+    def control_codes(self) -> dict[ControlState, int]:
+        """The code of each state; not every number of ``control_bits`` bits need be one.
+
+        The one place that chooses the encoding. Codes are made to be decoded cheaply, in every
+        processing element:
+
+        - Where there is room, a pair with its own lanes has the index of lane 1's placement in the
+          low bits and that of lane 0's above it (one index, where windows are shared). The others
+          take the numbers that this leaves free, from the highest down, so that the low bit of most
+          says whose the lanes are.
+        - Where there is not, but the last placement is the only one beyond a power of two (the five
+          of 5opt), two smaller fields are followed by a bit that says one of the lanes is at the
+          last placement; a field then says which, or that both are.
+        - Otherwise the states are numbered as ``control_states`` lists them.
+        """
+        last = len(self.placements) - 1
+        field_bits = last.bit_length()
+        if field_bits * (1 if self.group > 1 else 2) > self.control_bits:
+            if last & (last - 1) or self.control_bits != 2 * field_bits - 1:
+                return {state: code for code, state in enumerate(self.control_states)}
+            field_bits -= 1
+        escape = 1 << 2 * field_bits
+
+        def code_of(high: int, low: int) -> int:
+            if high < 1 << field_bits > low:
+                return high << field_bits | low
+            if low < 1 << field_bits:
+                return escape | low
+            return escape | (high | escape >> 1 if high < 1 << field_bits else escape >> field_bits)
+
+        codes = {
+            state: code_of(high, low)
+            for high, states in enumerate(self.own_states)
+            for low, state in enumerate(states)
+        }
+        taken = set(codes.values())
+        free = (code for code in reversed(range(1 << self.control_bits)) if code not in taken)
+        for first, second in self.wide_states:
+            codes[second] = next(free)
+            codes[first] = next(free)
+        return codes
+
+    @cached_property
     def pair_layout(self) -> tuple[tuple[str, int], ...]:
         """Fields of a packed pair and their widths in bits, from bit 0 upwards.
 
-        ``x0``/``x1`` are the lanes (unsigned), ``shift0``/``shift1`` their ShiftCtrl and
-        ``mux0``/``mux1`` their MuxCtrl (1 selects the weight of the second activation). Without
-        vSPARQ lane 0 always meets weight 0 and lane 1 weight 1, and there is no MuxCtrl; if windows
-        are shared as well, both lanes have one ShiftCtrl, ``shift``.
+        ``x0``/``x1`` are the lanes (unsigned), ``control`` is the code of their state in
+        ``control_codes``.
         """
-        lanes = [("x0", self.window_bits), ("x1", self.window_bits)]
-        names = ["shift"] if self.shared_shift else ["shift0", "shift1"]
-        shifts = [(name, self.shift_ctrl_bits) for name in names]
-        muxes = [("mux0", 1), ("mux1", 1)] if self.vsparq else []
-        return tuple(lanes + shifts + muxes)
+        lanes = self.window_bits
+        return (("x0", lanes), ("x1", lanes), ("control", self.control_bits))
 
     @property
     def pair_bits(self) -> int:
@@ -164,7 +255,7 @@ class SparqFormat:
     def bits_per_activation(self) -> float:
         """Bits that an encoded activation takes in memory, a shared shift once a group."""
         if self.shared_shift:
-            return self.window_bits + self.shift_ctrl_bits / self.group
+            return self.window_bits + self.control_bits / self.group
         return self.pair_bits / 2
 
 

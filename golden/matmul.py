@@ -17,6 +17,7 @@ import numpy.typing as npt
 from golden import checks
 from golden.format import ACTIVATION_MAX, SparqFormat
 from golden.quantize import as_pairs, pair_table, sparq
+from golden.structured import groups_of_four
 
 OFFSET = 128
 BLOCK = (1 << 24) // (OFFSET * 128)
@@ -102,18 +103,9 @@ def sparq_matmul_2_4(
     checks.sparq_format(fmt)
     activations, weights = checks.matmul_operands(x, w, weight_bits)
     depth, columns = weights.shape
-    groups = -(-depth // 4)
-    grouped = np.zeros((groups, 4, columns), np.int8)
-    grouped.reshape(groups * 4, columns)[:depth] = weights
+    grouped = groups_of_four(weights)
+    groups = len(grouped)
     used = grouped != 0
-    crowded = used.sum(axis=1) > 2
-    if crowded.any():
-        group, column = (int(index[0]) for index in np.nonzero(crowded))
-        first, last = 4 * group, min(4 * group + 4, depth) - 1
-        raise ValueError(
-            f"w must have at most 2 non-zero weights in each group of 4 along K, not "
-            f"{int(used[group, :, column].sum())} in rows {first} to {last} of column {column}"
-        )
     if not fmt.vsparq and fmt.group == 1:
         return sparq_matmul(activations, weights, fmt, weight_bits)
     if fmt.group > 2:

@@ -1,12 +1,13 @@
 """The pair encoding that travels through the hardware: lanes, ShiftCtrl and MuxCtrl."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from golden import checks
-from golden.format import ACTIVATION_BITS, SparqFormat
+from golden.format import ACTIVATION_BITS, ControlState, SparqFormat
 from golden.quantize import (
     VALUES,
     as_pairs,
@@ -75,10 +76,11 @@ def decode_pairs(encoded: EncodedPairs, fmt: SparqFormat) -> npt.NDArray[np.uint
 
     The inverse of :func:`encode_pairs` up to quantization:
     ``decode_pairs(encode_pairs(x, fmt), fmt)`` equals ``sparq(x, fmt)`` (with the odd tail's zero).
-    Raises ``ValueError`` for arrays that are not (..., P, 2) or fields that ``fmt`` does not have.
+    Raises ``ValueError`` for arrays that are not (..., P, 2), for fields that ``fmt`` does not have
+    and for states that are not among ``fmt.control_states``.
     """
     checks.sparq_format(fmt)
-    x, shift_ctrl, mux_ctrl = _fields(encoded, fmt)
+    (x, shift_ctrl, mux_ctrl), _ = _checked(encoded, fmt)
     lane_values = x.astype(np.uint16) << np.array(fmt.lane_shifts, np.uint16)[shift_ctrl]
     first = np.where(mux_ctrl == 0, lane_values, 0).sum(axis=-1)
     second = np.where(mux_ctrl == 1, lane_values, 0).sum(axis=-1)
@@ -87,45 +89,84 @@ def decode_pairs(encoded: EncodedPairs, fmt: SparqFormat) -> npt.NDArray[np.uint
 
 
 def pack_pairs(encoded: EncodedPairs, fmt: SparqFormat) -> npt.NDArray[np.uint32]:
-    """Encoded pairs as the words the hardware uses (``fmt.pair_layout``), uint32 (..., P)."""
+    """Encoded pairs as the words the hardware uses (``fmt.pair_layout``), uint32 (..., P).
+
+    Raises ``ValueError`` for what :func:`decode_pairs` does not take either.
+    """
     checks.sparq_format(fmt)
-    x, shift_ctrl, mux_ctrl = _fields(encoded, fmt)
-    arrays = dict(zip(("x", "shift", "mux"), (x, shift_ctrl, mux_ctrl), strict=True))
-    words = np.zeros(x.shape[:-1], np.uint32)
-    offset = 0
-    for name, width in fmt.pair_layout:
-        field, lanes = _lanes(name)
-        words |= arrays[field][..., lanes[0]].astype(np.uint32) << np.uint32(offset)
-        offset += width
+    pairs, words = _checked(encoded, fmt)
+    for lane in (1, 0):
+        words <<= np.uint32(fmt.window_bits)
+        words |= pairs.x[..., lane]
     return words
 
 
 def unpack_pairs(words: npt.ArrayLike, fmt: SparqFormat) -> EncodedPairs:
-    """The inverse of :func:`pack_pairs`: words (..., P) of ``fmt.pair_bits`` bits, integers."""
+    """The inverse of :func:`pack_pairs`: words (..., P) of ``fmt.pair_bits`` bits, integers.
+
+    Raises ``ValueError`` for words whose control code is not one of ``fmt.control_codes``.
+    """
     checks.sparq_format(fmt)
     array = checks.integers("words", words, 0, (1 << fmt.pair_bits) - 1).astype(np.uint32)
     if array.ndim < 1:
         raise ValueError(f"words must have the shape (..., P), not {array.shape}")
-    arrays = {name: np.zeros((*array.shape, 2), np.uint8) for name in ("x", "shift", "mux")}
-    arrays["mux"][..., 1] = 1
-    offset = 0
-    for name, width in fmt.pair_layout:
-        field, lanes = _lanes(name)
-        value = (array >> np.uint32(offset)) & np.uint32((1 << width) - 1)
-        arrays[field][..., lanes] = value[..., np.newaxis]
-        offset += width
-    encoded = EncodedPairs(arrays["x"], arrays["shift"], arrays["mux"])
-    return EncodedPairs(*_fields(encoded, fmt))
+    shift_ctrl, mux_ctrl = _states_of_codes(fmt)
+    control = array >> np.uint32(2 * fmt.window_bits)
+    muxes = np.take(mux_ctrl, control)
+    illegal = muxes == _NO_STATE
+    if illegal.any():
+        where = _first(illegal)
+        raise ValueError(
+            "the control code of words must be one of fmt.control_codes, "
+            f"not {control[where]} (word {array[where]} at index {_shown(where)})"
+        )
+    x = np.empty((*array.shape, 2), np.uint8)
+    lane_mask = np.uint32((1 << fmt.window_bits) - 1)
+    x[..., 0] = array & lane_mask
+    x[..., 1] = (array >> np.uint32(fmt.window_bits)) & lane_mask
+    shifts = np.take(shift_ctrl, control)
+    fields = (field.view(np.uint8).reshape(x.shape) for field in (shifts, muxes))
+    return EncodedPairs(x, *fields)
 
 
-def _lanes(name: str) -> tuple[str, list[int]]:
-    """What a field of the layout is of, and which lanes it is for: both if it has no number."""
-    return (name[:-1], [int(name[-1])]) if name[-1].isdigit() else (name, [0, 1])
+_NO_STATE = np.uint16(0xFFFF)
 
 
-def _fields(
+@lru_cache(maxsize=64)
+def _states_of_codes(fmt: SparqFormat) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
+    """ShiftCtrl and MuxCtrl for each number, those of both lanes as the two halves of one entry."""
+    shift_ctrl, mux_ctrl = (np.full(1 << fmt.control_bits, _NO_STATE) for _ in range(2))
+    for state, code in fmt.control_codes.items():
+        shift_ctrl.view(np.uint8).reshape(-1, 2)[code] = state.shift0, state.shift1
+        mux_ctrl.view(np.uint8).reshape(-1, 2)[code] = state.mux0, state.mux1
+    return shift_ctrl, mux_ctrl
+
+
+_NO_CODE = np.uint32(0xFFFF_FFFF)
+
+
+@lru_cache(maxsize=64)
+def _codes_of_states(fmt: SparqFormat) -> npt.NDArray[np.uint32]:
+    """The code of each state, which is read as a number (:func:`_numbers`)."""
+    codes = np.full(1 << 8, _NO_CODE)
+    for state, code in fmt.control_codes.items():
+        shifts, muxes = np.array([state[:2]], np.uint8), np.array([state[2:]], np.uint8)
+        codes[_numbers(shifts, muxes)] = code
+    return codes
+
+
+def _numbers(
+    shift_ctrl: npt.NDArray[np.uint8], mux_ctrl: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
+    """States (..., 2) as numbers; there are no more than 8 shifts, so that 8 bits hold them."""
+    lanes = shift_ctrl << np.uint8(1) | mux_ctrl
+    return lanes[..., 0] << np.uint8(4) | lanes[..., 1]
+
+
+def _checked(
     encoded: EncodedPairs, fmt: SparqFormat
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+) -> tuple[EncodedPairs, npt.NDArray[np.uint32]]:
+    """The pairs as uint8 arrays, and their control codes (..., P)."""
     x = checks.integers("x", encoded.x, 0, (1 << fmt.window_bits) - 1)
     shift_ctrl = checks.integers("shift_ctrl", encoded.shift_ctrl, 0, len(fmt.lane_shifts) - 1)
     mux_ctrl = checks.integers("mux_ctrl", encoded.mux_ctrl, 0, 1)
@@ -134,8 +175,23 @@ def _fields(
             "x, shift_ctrl and mux_ctrl must have one shape (..., P, 2), "
             f"not {x.shape}, {shift_ctrl.shape} and {mux_ctrl.shape}"
         )
-    if not fmt.vsparq and (mux_ctrl != [0, 1]).any():
-        raise ValueError("mux_ctrl must be 0 in lane 0 and 1 in lane 1 in a format without vSPARQ")
-    if fmt.shared_shift and (shift_ctrl[..., 0] != shift_ctrl[..., 1]).any():
-        raise ValueError("shift_ctrl must be the same in both lanes of a pair that share a window")
-    return x.astype(np.uint8), shift_ctrl.astype(np.uint8), mux_ctrl.astype(np.uint8)
+    pairs = EncodedPairs(x.astype(np.uint8), shift_ctrl.astype(np.uint8), mux_ctrl.astype(np.uint8))
+    codes = _codes_of_states(fmt)[_numbers(pairs.shift_ctrl, pairs.mux_ctrl)]
+    illegal = codes == _NO_CODE
+    if illegal.any():
+        where = _first(illegal)
+        state = ControlState(*pairs.shift_ctrl[where].tolist(), *pairs.mux_ctrl[where].tolist())
+        raise ValueError(
+            "shift_ctrl and mux_ctrl must be one of fmt.control_states, "
+            f"not {state} (at index {_shown(where)})"
+        )
+    return pairs, codes
+
+
+def _first(wrong: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+    """Where the first of them is."""
+    return tuple(int(index) for index in np.unravel_index(int(wrong.argmax()), wrong.shape))
+
+
+def _shown(position: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, position))}]"

@@ -1,7 +1,8 @@
 """Amaranth components of SPARQ accelerators; each one is usable by itself from another design.
 
 ``encode`` turns bytes into encoded pairs, ``pe`` multiplies and accumulates, ``array`` places
-processing elements between their edges. Nothing here knows of tools or files.
+processing elements between their edges, ``tensor`` grids of dot-product units. Nothing here knows
+of tools or files.
 """
 
 from hdl.array.systolic_array import SystolicArray
@@ -9,17 +10,21 @@ from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.pair_zero_detector import PairZeroDetector
 from hdl.encode.window_shifter import WindowShifter
+from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier
 from hdl.pe import PROCESSING_ELEMENTS, processing_element
 from hdl.pe.contract import ProcessingElement
 from hdl.pe.pe_2x4x8 import Pe2x4x8
 from hdl.pe.pe_2x8x8 import Pe2x8x8
 from hdl.pe.pe_8x8 import Pe8x8
-from hdl.pe.shared_shift_multiplier import SharedShiftMultiplier
-from hdl.pe.shift_add_multiplier import ShiftAddMultiplier
 from hdl.pe.sparq_pe import SparqPe
+from hdl.tensor.dot_product_unit import DotProductUnit
+from hdl.tensor.sparse_tensor_core import SparseTensorCore
+from hdl.tensor.tensor_core import TensorCore
+from hdl.tensor.units import dot_product_unit
 
 __all__ = [
     "PROCESSING_ELEMENTS",
+    "DotProductUnit",
     "LeadingOneDetector",
     "PairEncoder",
     "PairZeroDetector",
@@ -27,10 +32,12 @@ __all__ = [
     "Pe2x8x8",
     "Pe8x8",
     "ProcessingElement",
-    "SharedShiftMultiplier",
     "ShiftAddMultiplier",
     "SparqPe",
+    "SparseTensorCore",
     "SystolicArray",
+    "TensorCore",
     "WindowShifter",
+    "dot_product_unit",
     "processing_element",
 ]

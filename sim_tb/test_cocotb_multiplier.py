@@ -8,8 +8,7 @@ from amaranth.lib.wiring import In
 
 from gen.emission import Emission
 from golden import NAMED_FORMATS, named_format
-from hdl.pe.shared_shift_multiplier import SharedShiftMultiplier
-from hdl.pe.shift_add_multiplier import ShiftAddMultiplier
+from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier
 from sim_tb.runner import Module, run_bench
 
 SEED = 3
@@ -39,25 +38,5 @@ def test_multiplier(checks: Callable[[int], None]) -> None:
             seed=SEED,
             name="multipliers",
             parameters={"formats": NAMES},
-            testcase="every_product",
-        )
-    )
-
-
-def test_shared_shift_multiplier(checks: Callable[[int], None]) -> None:
-    checks(
-        run_bench(
-            [
-                multiplier(
-                    f"shared_shift_multiplier_{name}",
-                    SharedShiftMultiplier(named_format(name, vsparq=False, group=2)),
-                )
-                for name in NAMES
-            ],
-            "multiplier",
-            seed=SEED,
-            name="shared_shift_multipliers",
-            parameters={"formats": NAMES},
-            testcase="every_product_and_another",
         )
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from gen.configuration import Configuration
 from golden import NAMED_FORMATS
+from sim_tb.benches.pe import OWN
 from sim_tb.runner import module_of, run_bench
 
 SEED = 5
@@ -20,14 +21,25 @@ ELEMENTS: list[dict[str, Any]] = [
     {"vsparq": False, "group": 4},
 ]
 OPTIONS = [
-    {"top": "pe", "acc_bits": acc_bits, **options} for acc_bits in (20, 32) for options in ELEMENTS
+    {"top": "pe", "acc_bits": acc_bits, "pipeline": pipeline, **options}
+    for acc_bits, pipeline in ((20, 0), (32, 0), (20, 1), (20, 2))
+    for options in ELEMENTS
 ]
 
 
+def multiplier_of(configuration: Configuration) -> str:
+    """What the element multiplies by, as ``sim_tb.operands`` names it."""
+    if configuration.pe != "sparq":
+        return "distributed" if configuration.pe == "2x4x8" else "radix4"
+    return "distributed" if configuration.sparq_format.shared_shift else "and"
+
+
 def test_pe(checks: Callable[[int], None]) -> None:
-    modules = [module_of(Configuration(**options)) for options in OPTIONS]
+    configurations = [Configuration(**options) for options in OPTIONS]
+    modules = [module_of(configuration) for configuration in configurations]
     elements = [
-        (options, list(module.ports)) for options, module in zip(OPTIONS, modules, strict=True)
+        (options, multiplier_of(configuration), list(module.ports))
+        for options, configuration, module in zip(OPTIONS, configurations, modules, strict=True)
     ]
     checks(
         run_bench(
@@ -35,7 +47,7 @@ def test_pe(checks: Callable[[int], None]) -> None:
             "pe",
             seed=SEED,
             name="processing_elements",
-            own=["activation_in"],
+            own=OWN,
             parameters={"elements": elements},
         )
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gen.configuration import PRESETS
+from gen.configuration import PRESETS, TOPS
 
 SPARQ = Path(sys.executable).parent / "sparq"
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -31,9 +31,16 @@ REFUSED = [
     (["--group", "3"], "group must be one of 1, 2, 4, 8, 16, not 3"),
     (["--group", "two"], "group must be one of 1, 2, 4, 8, 16, not 'two'"),
     (["--pe", "4x4"], "pe must be one of sparq, 8x8, 2x8x8, 2x4x8, not '4x4'"),
-    (["--top", "core"], "top must be one of array, pe, encoder, not 'core'"),
+    (["--top", "core"], f"top must be one of {', '.join(TOPS)}, not 'core'"),
+    (["--pairs", "0"], "pairs must be an integer from 1 to 16, not 0"),
+    (
+        ["--preset", "sparse_tensor_core", "--group", "16", "--no-vsparq"],
+        "a window must be shared within one slice of 8 selected activations, not by 16",
+    ),
     (["--weight-bits", "9"], "weight_bits must be an integer from 2 to 8, not 9"),
     (["--acc-bits", "16"], "acc_bits must be an integer from 17 to 64, not 16"),
+    (["--pipeline", "3"], "pipeline must be an integer from 0 to 2, not 3"),
+    (["--pipeline", "deep"], "pipeline must be an integer from 0 to 2, not 'deep'"),
     (["--preset", "huge"], f"preset must be one of {', '.join(PRESETS)}, not 'huge'"),
     (["--config", "missing.toml"], "cannot read missing.toml: No such file or directory"),
     (["--config", "key.toml"], "unknown key 'lines'; allowed are acc_bits, cols, format"),
@@ -162,7 +169,9 @@ def test_make_refuses_a_flag(name: str, tmp_path: Path) -> None:
 
 
 def test_make_passes_options_on(tmp_path: Path) -> None:
-    result = make("verilog", "TOP=pe", "ROUNDING=0", "VSPARQ=1", "GROUP=4", f"OUTPUT={tmp_path}")
+    result = make(
+        "verilog", "TOP=pe", "ROUNDING=0", "VSPARQ=1", "GROUP=4", "PIPELINE=1", f"OUTPUT={tmp_path}"
+    )
     assert result.returncode == 0, result.stderr
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == [f"pe_sparq_5opt_trim_group4_w8_acc32.{suffix}" for suffix in ("json", "v")]
+    assert names == [f"pe_sparq_5opt_trim_group4_w8_acc32_p1.{suffix}" for suffix in ("json", "v")]

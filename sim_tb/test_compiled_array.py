@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from rich.progress import Progress
 
-from gen.check import MismatchError, expected_product, require_equal
+from gen.check import MismatchError, expected_product, random_operands, require_equal
 from gen.compiled_array import CompiledArray
-from gen.configuration import Configuration, ConfigurationError
+from gen.configuration import TENSOR_CORES, Configuration, ConfigurationError
 from gen.demo import run_demo
 from gen.simulate import run_simulation
 from gen.tiling import pack_fields, unpack_fields
@@ -29,7 +29,9 @@ def test_fields_are_packed_from_the_low_end() -> None:
 
 def test_product_larger_than_the_array() -> None:
     """Tiles in both directions, an odd K, narrow weights and accumulators."""
-    configuration = Configuration(rows=3, cols=2, format="3opt", weight_bits=5, acc_bits=24)
+    configuration = Configuration(
+        rows=3, cols=2, format="3opt", weight_bits=5, acc_bits=24, pipeline=1
+    )
     array = CompiledArray(configuration)
     generator = np.random.default_rng(SEED)
     x = generator.integers(0, 256, (11, 37), dtype=np.uint8)
@@ -47,6 +49,34 @@ def test_product_larger_than_the_array() -> None:
     require_equal("again", again.sums, expected_product(configuration, x[:3], w[:, :2]))
 
 
+@pytest.mark.parametrize("top", TENSOR_CORES)
+def test_product_on_a_tensor_core(top: str) -> None:
+    """Tiles of a column of a core, a K that fills no slice; and random tiles."""
+    configuration = Configuration(top=top, rows=2, cols=2, pairs=2, weight_bits=4)
+    core = CompiledArray(configuration)
+    generator = np.random.default_rng(SEED)
+    x, w = random_operands(configuration, 27, generator)
+    product = core.matmul(x, w)
+    require_equal(f"seed {SEED}", product.sums, expected_product(configuration, x, w))
+    slices = -(-27 // core.sidecar["k_per_cycle"])
+    assert product.cycles == slices + core.sidecar["latency"] - 1 + configuration.rows
+    result = run_simulation(configuration, 5, SEED, Progress())
+    assert result["sums_compared"] == 5 * 2 * 2
+    if configuration.is_sparse:
+        with pytest.raises(ValueError, match="at most 2 non-zero weights in each group of 4"):
+            core.matmul(x, np.ones_like(w))
+
+
+def test_short_tiles_whose_groups_are_filled_up() -> None:
+    """Tiles of one slice on one row, each of which waits until its group is complete."""
+    configuration = Configuration(rows=1, cols=1, group=16)
+    generator = np.random.default_rng(SEED)
+    x = generator.integers(0, 256, (40, 2), dtype=np.uint8)
+    w = generator.integers(-128, 128, (2, 1), dtype=np.int8)
+    product = CompiledArray(configuration).matmul(x, w)
+    require_equal(f"seed {SEED}", product.sums, expected_product(configuration, x, w))
+
+
 def test_first_differing_element_is_named() -> None:
     expected = np.array([[1, 2], [3, 4]])
     with pytest.raises(
@@ -59,7 +89,12 @@ def test_first_differing_element_is_named() -> None:
 @pytest.mark.parametrize(
     ("top", "tiles", "seed", "message"),
     [
-        ("pe", 1, 1, "top must be array to simulate, not 'pe'"),
+        (
+            "pe",
+            1,
+            1,
+            "top must be one of array, tensor_core, sparse_tensor_core to simulate, not 'pe'",
+        ),
         ("array", 0, 1, "tiles must be an integer from 1 to 1000000, not 0"),
         ("array", 1, "x", "seed must be an integer of at least 0, not x"),
     ],

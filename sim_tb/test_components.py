@@ -4,27 +4,27 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.hdl import Cat, ClockDomain, Module, Signal, Value
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from golden import (
     NAMED_FORMATS,
+    ControlState,
     SparqFormat,
     encode_pairs,
     exact_matmul,
     named_format,
     pack_pairs,
-    sparq,
     sparq_matmul,
+    unpack_pairs,
 )
 from golden.quantize import lane_table, wide_table
 from hdl import (
@@ -33,7 +33,6 @@ from hdl import (
     PairEncoder,
     PairZeroDetector,
     Pe8x8,
-    ShiftAddMultiplier,
     SystolicArray,
     WindowShifter,
     processing_element,
@@ -43,105 +42,26 @@ from hdl.array.edge_lane import ActivationLane, ResultLane, WeightLane
 from hdl.array.group_buffer import GroupBuffer
 from hdl.array.skewed_lanes import SkewedLanes
 from hdl.array.tile_sequencer import TileSequencer
+from hdl.encode.control_decoder import ControlDecoder
 from hdl.pe.contract import ProcessingElement
-from hdl.pe.shared_shift_multiplier import SharedShiftMultiplier
+from sim_tb.operands import effective
+from sim_tb.pysim import (
+    CUSTOM,
+    SEED,
+    Bench,
+    Word,
+    clock,
+    describe,
+    grouped,
+    pack,
+    respond,
+    signed,
+)
 from sim_tb.reference import assert_same
 
-SEED = 20
 CORNERS = (0, 1, 2, 15, 16, 17, 127, 128, 240, 247, 248, 254, 255)
-CUSTOM = (SparqFormat(4, (0, 5)), SparqFormat(8, (0,)), SparqFormat(3, (0, 3, 5)))
+ODD = (SparqFormat(1, (0, 7)), SparqFormat(1, tuple(range(8))), SparqFormat(5, (0, 1, 2, 7)))
 MODES = [(rounding, vsparq) for rounding in (True, False) for vsparq in (True, False)]
-Word = dict[str, int]
-
-
-def describe(fmt: SparqFormat) -> str:
-    shifts = "_".join(map(str, fmt.shifts))
-    mode = ("round" if fmt.rounding else "trim") + ("" if fmt.vsparq else "-novsparq")
-    shared = "" if fmt.group == 1 else f"-group{fmt.group}"
-    return f"{fmt.window_bits}b-s{shifts}-{mode}{shared}"
-
-
-def grouped(fmt: SparqFormat, group: int, vsparq: bool = True) -> SparqFormat:
-    """``fmt`` with shared windows."""
-    return replace(fmt, group=group, vsparq=vsparq)
-
-
-class Bench:
-    """A component between one packed input and one packed output: few signals keep pysim fast."""
-
-    def __init__(self, component: wiring.Component):
-        self.ports: dict[bool, list[tuple[str, int]]] = {True: [], False: []}
-        signals: dict[bool, list[Any]] = {True: [], False: []}
-        for (name,), member, signal in component.signature.flatten(component):
-            is_input = member.flow == wiring.In
-            self.ports[is_input].append((name, len(Value.cast(signal))))
-            signals[is_input].append(Value.cast(signal))
-        self.stimulus = Signal(sum(width for _, width in self.ports[True]))
-        self.response = Signal(sum(width for _, width in self.ports[False]))
-        self.module = Module()
-        self.module.domains.sync = self.domain = ClockDomain("sync")
-        self.module.submodules.dut = component
-        self.module.d.comb += Cat(*signals[True]).eq(self.stimulus)
-        self.module.d.comb += self.response.eq(Cat(*signals[False]))
-
-    def pack(self, values: Word) -> int:
-        word, offset = 0, 0
-        for name, width in self.ports[True]:
-            word |= (values.get(name, 0) & ((1 << width) - 1)) << offset
-            offset += width
-        return word
-
-    def unpack(self, word: int) -> Word:
-        values = {}
-        for name, width in self.ports[False]:
-            values[name] = word & ((1 << width) - 1)
-            word >>= width
-        return values
-
-    def run(self, inputs: Sequence[Word], clocked: bool) -> list[Word]:
-        """The outputs that stand beside each of the inputs, one per cycle where clocked.
-
-        Clocked components are reset where an input has ``rst``.
-        """
-        words = [self.pack(values) for values in inputs]
-        outputs: list[int] = []
-
-        async def testbench(ctx: Any) -> None:
-            for word, values in zip(words, inputs, strict=True):
-                ctx.set(self.stimulus, word)
-                if clocked:
-                    ctx.set(self.domain.rst, values.get("rst", 0))
-                outputs.append(ctx.get(self.response))
-                if clocked:
-                    await ctx.tick()
-
-        simulator = Simulator(self.module)
-        if clocked:
-            simulator.add_clock(1e-6)
-        simulator.add_testbench(testbench)
-        simulator.run()
-        return [self.unpack(word) for word in outputs]
-
-
-def respond(component: wiring.Component, inputs: Sequence[Word]) -> list[Word]:
-    """Outputs of a combinational component."""
-    return Bench(component).run(inputs, clocked=False)
-
-
-def clock(component: wiring.Component, inputs: Sequence[Word]) -> list[Word]:
-    """Outputs of a clocked component in the cycle of each input."""
-    return Bench(component).run(inputs, clocked=True)
-
-
-def pack(values: Any, width: int) -> int:
-    """Integers as one word, the first low."""
-    mask = (1 << width) - 1
-    return sum((int(value) & mask) << (width * i) for i, value in enumerate(np.ravel(values)))
-
-
-def signed(value: int, width: int) -> int:
-    value &= (1 << width) - 1
-    return value - (1 << width) if value >> (width - 1) else value
 
 
 WINDOWS = [
@@ -174,9 +94,12 @@ def test_window_of_every_value(name: str, double: bool, rounding: bool, checks: 
 def test_pair_zero_detector(checks: Any) -> None:
     pairs = [(a, b) for a in CORNERS for b in CORNERS]
     got = respond(PairZeroDetector(), [{"first": a, "second": b} for a, b in pairs])
-    expected = [(a == 0 or b == 0, a == 0 and b != 0, b != 0) for a, b in pairs]
-    assert_same("pair", pairs, expected, [[w["alone"], w["mux0"], w["mux1"]] for w in got])
-    checks(len(pairs))
+    alone = [0 in pair for pair in pairs]
+    assert_same("alone", pairs, alone, [word["alone"] for word in got])
+    owned = [(pair, word) for pair, word in zip(pairs, got, strict=True) if 0 in pair]
+    owner = [a == 0 and b != 0 for (a, b), _ in owned]
+    assert_same("owner", owned, owner, [word["owner"] for _, word in owned])
+    checks(len(pairs) + len(owned))
 
 
 ENCODER_FORMATS = [
@@ -193,6 +116,14 @@ ENCODER_FORMATS = [
 ]
 
 
+DECODER_FORMATS = [
+    grouped(fmt, group, vsparq)
+    for fmt in (*(named_format(name) for name in NAMED_FORMATS), *CUSTOM, *ODD)
+    for group in (1, 2)
+    for vsparq in (True, False)
+]
+
+
 @pytest.mark.parametrize("fmt", ENCODER_FORMATS, ids=describe)
 def test_pair_encoder(fmt: SparqFormat, checks: Any) -> None:
     generator = np.random.default_rng(SEED)
@@ -205,6 +136,19 @@ def test_pair_encoder(fmt: SparqFormat, checks: Any) -> None:
     expected = pack_pairs(encode_pairs(pairs, fmt), fmt)[:, 0]
     assert_same(describe(fmt), pairs.tolist(), expected, [word["pair"] for word in got])
     checks(len(pairs))
+
+
+@pytest.mark.parametrize("fmt", DECODER_FORMATS, ids=describe)
+def test_control_decoder(fmt: SparqFormat, checks: Any) -> None:
+    """Every code; any word with it stands for the same state."""
+    states, codes = zip(*fmt.control_codes.items(), strict=True)
+    got = respond(ControlDecoder(fmt), [{"control": code} for code in codes])
+    fields = [[word[name] for name in ControlState._fields] for word in got]
+    unpacked = unpack_pairs(np.array(codes) << 2 * fmt.window_bits, fmt)
+    expected = np.concatenate([unpacked.shift_ctrl, unpacked.mux_ctrl], axis=-1)
+    assert_same(describe(fmt), codes, expected, fields)
+    assert_same(describe(fmt), codes, states, fields)
+    checks(4 * len(codes))
 
 
 def share_of(a: int, b: int, vsparq: bool) -> int:
@@ -268,141 +212,6 @@ def test_share_of_a_pair(vsparq: bool, checks: Any) -> None:
     checks(len(pairs))
 
 
-@pytest.mark.parametrize("weight_bits", [2, 8])
-@pytest.mark.parametrize("fmt", [named_format("5opt"), named_format("7opt"), *CUSTOM], ids=describe)
-def test_shift_add_multiplier(fmt: SparqFormat, weight_bits: int, checks: Any) -> None:
-    """All codes with the corners of x and of the weight, and random operands."""
-    rng = random.Random(SEED)
-    half, top = 1 << (weight_bits - 1), (1 << fmt.window_bits) - 1
-    codes = range(len(fmt.lane_shifts))
-    operands = [
-        (x, weight, code)
-        for x in (0, 1, top)
-        for weight in (-half, -1, 0, 1, half - 1)
-        for code in codes
-    ]
-    operands += [
-        (rng.randint(0, top), rng.randrange(-half, half), rng.choice(codes)) for _ in range(500)
-    ]
-    multiplier = ShiftAddMultiplier(fmt, weight_bits)
-    got = respond(
-        multiplier,
-        [{"x": x, "weight": w} | ({"shift_ctrl": c} if codes[1:] else {}) for x, w, c in operands],
-    )
-    expected = [(x * weight) << fmt.lane_shifts[code] for x, weight, code in operands]
-    products = [signed(word["product"], multiplier.product_bits) for word in got]
-    assert_same(describe(fmt), operands, expected, products)
-    checks(len(operands))
-
-
-@pytest.mark.parametrize("weight_bits", [2, 5, 8])
-@pytest.mark.parametrize(
-    "fmt",
-    [
-        grouped(fmt, group, vsparq=False)
-        for fmt, group in (
-            *((named_format(name), 2) for name in ("5opt", "3opt", "7opt")),
-            *((fmt, 4) for fmt in CUSTOM),
-        )
-    ],
-    ids=describe,
-)
-def test_shared_shift_multiplier(fmt: SparqFormat, weight_bits: int, checks: Any) -> None:
-    """All codes with the corners of both operands, and random ones; codes too high are the last."""
-    rng = random.Random(SEED)
-    half, top = 1 << (weight_bits - 1), (1 << fmt.window_bits) - 1
-    shifts = list(fmt.lane_shifts)
-    shifts += shifts[-1:] * ((1 << fmt.shift_ctrl_bits) - len(shifts))
-    windows, weights = (0, 1, top), (-half, -1, 0, half - 1)
-    corners = [(x, weight) for x in windows for weight in weights]
-    operands = [
-        (lane0, lane1, code)
-        for lane0 in corners
-        for lane1 in corners
-        for code in range(len(shifts))
-    ]
-    for _ in range(500):
-        lane0, lane1 = ((rng.randint(0, top), rng.randrange(-half, half)) for _ in range(2))
-        operands.append((lane0, lane1, rng.randrange(len(shifts))))
-    multiplier = SharedShiftMultiplier(fmt, weight_bits)
-    got = respond(
-        multiplier,
-        [
-            {"x0": x0, "weight0": w0, "x1": x1, "weight1": w1, "shift_ctrl": code}
-            for (x0, w0), (x1, w1), code in operands
-        ],
-    )
-    expected = [(x0 * w0 + x1 * w1) << shifts[code] for (x0, w0), (x1, w1), code in operands]
-    products = [signed(word["product"], len(multiplier.product)) for word in got]
-    assert_same(describe(fmt), operands, expected, products)
-    checks(len(operands))
-
-
-def effective(pe: str, fmt: SparqFormat, x: Any) -> Any:
-    """The activations that the element multiplies by."""
-    if pe == "sparq":
-        return sparq(x, fmt)
-    return x & 15 if pe == "2x4x8" else x
-
-
-def code(pe: str, fmt: SparqFormat, x: Any) -> int:
-    """The activation code of the element."""
-    if pe == "sparq":
-        return int(pack_pairs(encode_pairs(x, fmt), fmt)[0])
-    return pack(x & 15, 4) if pe == "2x4x8" else pack(x, 8)
-
-
-PE_CASES = [
-    *((pe, named_format("5opt"), 8, 32) for pe in PROCESSING_ELEMENTS),
-    *((pe, named_format("5opt"), 8, 17) for pe in PROCESSING_ELEMENTS),
-    ("sparq", named_format("3opt", True, False), 3, 12),
-    ("sparq", named_format("7opt", False, True), 2, 64),
-    *(("sparq", fmt, 8, 20) for fmt in CUSTOM),
-    ("sparq", named_format("5opt", group=2), 8, 32),
-    ("sparq", named_format("5opt", True, False, 2), 8, 17),
-    ("sparq", named_format("7opt", False, False, 4), 2, 64),
-    *(("sparq", grouped(fmt, 2, vsparq=False), 8, 20) for fmt in CUSTOM),
-]
-
-
-@pytest.mark.parametrize(("pe", "fmt", "weight_bits", "acc_bits"), PE_CASES)
-def test_processing_element(
-    pe: str, fmt: SparqFormat, weight_bits: int, acc_bits: int, checks: Any
-) -> None:
-    """Random control: sums (wrapping), the result register, and what is passed on."""
-    rng = random.Random(SEED)
-    element = processing_element(pe, fmt, weight_bits, acc_bits)
-    half = 1 << (weight_bits - 1)
-    inputs: list[Word] = []
-    expected = [0]
-    accumulator, result = 0, 0
-    for cycle in range(500):
-        x = np.array([rng.choice((0, 255, rng.randrange(256))) for _ in range(element.k_per_cycle)])
-        w = [rng.choice((-half, rng.randrange(-half, half))) for _ in range(element.k_per_cycle)]
-        first, last = cycle == 0 or rng.random() < 0.1, rng.random() < 0.2
-        shift, above = rng.random() < 0.3, rng.getrandbits(acc_bits)
-        inputs.append(
-            {
-                "first_in": first,
-                "last_in": last,
-                "shift_in": shift,
-                "activation_in": code(pe, fmt, x),
-                "weight_in": pack(w, weight_bits),
-                "result_in": above,
-            }
-        )
-        accumulator = (0 if first else accumulator) + int(effective(pe, fmt, x) @ np.array(w))
-        result = accumulator if last else above if shift else result
-        expected.append(signed(result, acc_bits))
-    got = clock(element, inputs)
-    results = [signed(word["result_out"], acc_bits) for word in got]
-    assert_same(f"result of {pe}", range(500), expected[:-1], results)
-    for name in ("first", "last", "shift", "activation", "weight"):
-        passed = [int(word[f"{name}_in"]) for word in inputs[:-1]]
-        assert_same(name, range(499), passed, [word[f"{name}_out"] for word in got[1:]])
-    checks(500 + 5 * 499)
-
-
 @pytest.mark.parametrize(
     ("lanes", "width", "cycles"), [(1, 3, 1), (1, 8, 5), (4, 2, 1), (3, 5, 3), (5, 4, 2), (2, 1, 7)]
 )
@@ -424,7 +233,7 @@ def test_delay(lanes: int, width: int, cycles: int, checks: Any) -> None:
     ],
 )
 def test_skewed_lanes(kind: Any, lanes: int, reverse: bool, checks: Any) -> None:
-    """Lane i is i cycles later than lane 0, or earlier; the exact element leaves data as it is."""
+    """Lane i is i cycles later than lane 0, or earlier; weights are put in offset form."""
     rng = random.Random(SEED)
     lane = kind(Pe8x8())
     width = len(lane.data_in)
@@ -434,7 +243,8 @@ def test_skewed_lanes(kind: Any, lanes: int, reverse: bool, checks: Any) -> None
     for i in range(lanes):
         latency = lane.latency + (lanes - 1 - i if reverse else i)
         outputs = [(word["data_out"] >> (i * width)) & ((1 << width) - 1) for word in got]
-        sent = [values[i] for values in inputs[: 40 - latency]]
+        offset = 1 << (width - 1) if kind is WeightLane else 0
+        sent = [values[i] ^ offset for values in inputs[: 40 - latency]]
         assert_same(f"lane {i}", range(40 - latency), sent, outputs[latency:])
     checks(40 * lanes)
 
@@ -501,7 +311,6 @@ def test_tile_sequencer(rows: int, long_tiles: bool, delay: int, checks: Any) ->
     valid: list[bool] = []
     holds: list[bool] = []
     words: list[Word] = []
-    starts = [0] * delay
 
     async def testbench(ctx: Any) -> None:
         position = 0
@@ -516,8 +325,6 @@ def test_tile_sequencer(rows: int, long_tiles: bool, delay: int, checks: Any) ->
             to_hold = max(0, to_hold - 1)
             values: Word = {"in_valid": valid[-1], "in_last": is_last, "hold": holds[-1]}
             ctx.set(bench.stimulus, bench.pack(values))
-            starts.append(bench.unpack(ctx.get(bench.response))["starts"])
-            ctx.set(bench.stimulus, bench.pack(values | {"arrives": starts[-1 - delay]}))
             words.append(bench.unpack(ctx.get(bench.response)))
             if words[-1]["taken"]:
                 to_hold = rng.randint(0, delay) if is_last else 0
@@ -531,14 +338,12 @@ def test_tile_sequencer(rows: int, long_tiles: bool, delay: int, checks: Any) ->
 
     # Independent model: when the last of a tile is sent, and what follows from it.
     free_at, position, held = 0, 0, False
-    first = [0] * len(words)
     last = [0] * len(words)
     for cycle, word in enumerate(words):
         ready = not held and not holds[cycle]
         taken = valid[cycle] and ready
         assert (word["in_ready"], word["taken"]) == (ready, taken), f"cycle {cycle}"
         if taken:
-            first[cycle] = int(position == 0 or slices[position - 1])
             due = slices[position]
             if not due:
                 assert words[cycle + 1]["in_ready"], f"stall inside a tile, cycle {cycle + 1}"
@@ -548,7 +353,6 @@ def test_tile_sequencer(rows: int, long_tiles: bool, delay: int, checks: Any) ->
         if due and cycle >= free_at:
             last[cycle], free_at, due = 1, cycle + rows, False
         held = due
-        assert word["starts"] == first[cycle], f"cycle {cycle}"
     assert position == len(slices)
     assert sum(last) == len(tiles)
     if long_tiles:
@@ -558,17 +362,16 @@ def test_tile_sequencer(rows: int, long_tiles: bool, delay: int, checks: Any) ->
         return int(events[cycle]) if cycle >= 0 else 0
 
     for cycle, word in enumerate(words):
-        for row in range(rows):
+        for row in range(rows + 1):
             sent = cycle - delay
-            bottom = range(sent - rows - 1 - row, sent - rows)
-            expected = {
-                "first": at(first, sent - 1 - row),
-                "last": at(last, sent - 1 - row),
-                "shift": int(any(at(last, c) for c in bottom)),
-            }
+            # One more last comes before all others, as if sent in the cycle before the first.
+            expected = {"last": int(at(last, sent - 1 - row) or sent == row)}
+            if row < rows:
+                bottom = range(sent - rows - 1 - row, sent - rows)
+                expected["shift"] = int(any(at(last, c) for c in bottom))
             got = {name: word[name] >> row & 1 for name in expected}
             assert got == expected, f"cycle {cycle}, row {row}"
-    checks(len(words) * (3 + 3 * rows))
+    checks(len(words) * (3 + 2 * rows))
 
 
 def make_tiles(
@@ -589,21 +392,27 @@ def product(pe: str, fmt: SparqFormat, x: Any, w: Any) -> Any:
 
 
 ARRAY_CASES = [
-    *((pe, named_format("5opt"), 3, 2, 8, 32) for pe in PROCESSING_ELEMENTS),
-    ("8x8", named_format("5opt"), 1, 1, 8, 32),
-    ("sparq", named_format("2opt"), 1, 3, 4, 24),
-    ("sparq", named_format("7opt", False), 4, 1, 8, 32),
-    ("sparq", named_format("6opt", True, False), 2, 2, 8, 32),
-    *(("sparq", fmt, 2, 3, 8, 32) for fmt in CUSTOM),
-    ("sparq", named_format("3opt", group=2), 2, 3, 8, 32),
-    ("sparq", named_format("5opt", True, False, 4), 3, 2, 8, 32),
-    ("sparq", named_format("5opt", group=8), 2, 2, 8, 32),
-    ("sparq", named_format("7opt", False, False, 16), 1, 2, 4, 24),
+    *((pe, named_format("5opt"), 3, 2, 8, 32, 0) for pe in PROCESSING_ELEMENTS),
+    ("8x8", named_format("5opt"), 1, 1, 8, 32, 0),
+    ("sparq", named_format("2opt"), 1, 3, 4, 24, 0),
+    ("sparq", named_format("7opt", False), 4, 1, 8, 32, 0),
+    ("sparq", named_format("6opt", True, False), 2, 2, 8, 32, 0),
+    *(("sparq", fmt, 2, 3, 8, 32, 0) for fmt in CUSTOM),
+    ("sparq", named_format("3opt", group=2), 2, 3, 8, 32, 0),
+    ("sparq", named_format("5opt", True, False, 4), 3, 2, 8, 32, 0),
+    ("sparq", named_format("5opt", group=8), 2, 2, 8, 32, 0),
+    ("sparq", named_format("7opt", False, False, 16), 1, 2, 4, 24, 0),
+    *((pe, named_format("3opt"), 3, 2, 8, 32, p) for pe in PROCESSING_ELEMENTS for p in (1, 2)),
+    *((pe, named_format("5opt"), 2, 3, bits, 20, 0) for pe in ("8x8", "2x8x8") for bits in (3, 5)),
+    ("2x8x8", named_format("5opt"), 2, 3, 5, 20, 2),
+    ("sparq", named_format("5opt", True, False, 4), 3, 2, 8, 32, 1),
 ]
 
 
 @pytest.mark.parametrize("bubbles", [0.0, 0.4])
-@pytest.mark.parametrize(("pe", "fmt", "rows", "cols", "weight_bits", "acc_bits"), ARRAY_CASES)
+@pytest.mark.parametrize(
+    ("pe", "fmt", "rows", "cols", "weight_bits", "acc_bits", "pipeline"), ARRAY_CASES
+)
 def test_systolic_array(
     pe: str,
     fmt: SparqFormat,
@@ -611,12 +420,13 @@ def test_systolic_array(
     cols: int,
     weight_bits: int,
     acc_bits: int,
+    pipeline: int,
     bubbles: float,
     checks: Any,
 ) -> None:
     """Tiles of many lengths, back to back or with bubbles of garbage between slices."""
     rng = np.random.default_rng(SEED)
-    element: ProcessingElement = processing_element(pe, fmt, weight_bits, acc_bits)
+    element: ProcessingElement = processing_element(pe, fmt, weight_bits, acc_bits, pipeline)
     array = SystolicArray(rows, cols, element)
     step, latency = array.k_per_cycle, array.latency
     lengths = [1, *(int(k) for k in rng.integers(1, step * (rows + 3), 8)), 1, 1, step * rows]

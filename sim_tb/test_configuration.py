@@ -9,6 +9,7 @@ import pytest
 
 from gen.configuration import (
     PRESETS,
+    TENSOR_CORES,
     Configuration,
     ConfigurationError,
     load_preset,
@@ -17,14 +18,15 @@ from gen.configuration import (
 from golden import NAMED_FORMATS, exact_matmul
 from hdl import PROCESSING_ELEMENTS
 
+TOPS = "array, tensor_core, sparse_tensor_core, pe, encoder"
 FORMATS = "5opt, 3opt, 2opt, 6opt, 7opt"
 GROUP = "group must be one of 1, 2, 4, 8, 16, not"
 SIDE = "must be an integer from 1 to 256, not"
 FLAG = "must be true or false, not"
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"top": "core"}, "top must be one of array, pe, encoder, not 'core'"),
-    ({"top": 1}, "top must be one of array, pe, encoder, not 1"),
+    ({"top": "core"}, f"top must be one of {TOPS}, not 'core'"),
+    ({"top": 1}, f"top must be one of {TOPS}, not 1"),
     *(({side: 0}, f"{side} {SIDE} 0") for side in ("rows", "cols")),
     *(({side: 257}, f"{side} {SIDE} 257") for side in ("rows", "cols")),
     *(({side: -4}, f"{side} {SIDE} -4") for side in ("rows", "cols")),
@@ -49,14 +51,42 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"acc_bits": 12, "weight_bits": 4},
         "acc_bits must be an integer from 13 to 64, not 12",
     ),
+    *(
+        ({"pipeline": value}, f"pipeline must be an integer from 0 to 2, not {value!r}")
+        for value in (3, -1, 1.0, True, "1", None)
+    ),
+    *(
+        ({"pairs": value}, f"pairs must be an integer from 1 to 16, not {value!r}")
+        for value in (0, 17, -1, 4.0, True, "4", None)
+    ),
+    *(
+        (
+            {"top": top, "pairs": pairs, "acc_bits": least - 1},
+            f"acc_bits must be an integer from {least} to 64, not {least - 1}",
+        )
+        for top in TENSOR_CORES
+        for pairs, least in ((1, 17), (2, 18), (3, 19), (4, 19), (5, 20), (16, 21))
+    ),
+    (
+        {"top": "tensor_core", "pairs": 3, "group": 8, "vsparq": False},
+        "6 activations per slice must be a divisor or a multiple of the 8 that share a window",
+    ),
+    (
+        {"top": "sparse_tensor_core", "pairs": 2, "group": 8, "vsparq": False},
+        "a window must be shared within one slice of 4 selected activations, not by 8",
+    ),
+    (
+        {"top": "sparse_tensor_core", "pairs": 1, "pe": "8x8"},
+        "2:4 sparse weights come in pairs: a slice must have an even number of them, not 1",
+    ),
     (
         {"top": "encoder", "pe": "8x8"},
         "pe must be sparq where top is encoder, not '8x8'",
     ),
     (
         {"row": 4},
-        "unknown key 'row'; allowed are acc_bits, cols, format, group, pe, rounding, rows, top, "
-        "vsparq, weight_bits",
+        "unknown key 'row'; allowed are acc_bits, cols, format, group, pairs, pe, pipeline, "
+        "rounding, rows, top, vsparq, weight_bits",
     ),
 ]
 
@@ -79,6 +109,14 @@ def test_refused_value(options: dict[str, Any], message: str) -> None:
         {"acc_bits": 64},
         {"group": 1},
         {"group": 16},
+        {"pipeline": 0},
+        {"pipeline": 2},
+        {"pairs": 1},
+        {"pairs": 16},
+        *({"top": top, "pairs": 1, "acc_bits": 17} for top in TENSOR_CORES),
+        {"top": "tensor_core", "pairs": 16, "acc_bits": 21},
+        {"top": "tensor_core", "pairs": 4, "weight_bits": 2, "acc_bits": 13},
+        {"top": "sparse_tensor_core", "pairs": 1, "pe": "2x8x8"},
     ],
 )
 def test_limits_are_allowed(options: dict[str, Any]) -> None:
@@ -90,7 +128,10 @@ def test_presets() -> None:
     sizes = {name: Configuration(**load_preset(name)) for name in PRESETS}
     got = {name: (configuration.rows, configuration.cols) for name, configuration in sizes.items()}
     squares = {f"{side}x{side}": (side, side) for side in (8, 16, 32, 64, 128, 256)}
-    assert got == {"tiny": (2, 3), **squares}
+    assert got == {"tiny": (2, 3), **squares, **dict.fromkeys(TENSOR_CORES, (4, 4))}
+    tops = {name: configuration.top for name, configuration in sizes.items()}
+    assert tops == {name: name if name in TENSOR_CORES else "array" for name in PRESETS}
+    assert all(sizes[name].pairs == 4 for name in TENSOR_CORES)
     with pytest.raises(ConfigurationError) as error:
         load_preset("huge")
     assert str(error.value) == f"preset must be one of {', '.join(PRESETS)}, not 'huge'"
@@ -138,6 +179,7 @@ SWEEP: list[dict[str, Any]] = [
         "group": group,
         "weight_bits": weight_bits,
         "acc_bits": acc_bits,
+        "pipeline": pipeline,
     }
     for (
         top,
@@ -147,7 +189,7 @@ SWEEP: list[dict[str, Any]] = [
         rounding,
         vsparq,
         group,
-        (weight_bits, acc_bits),
+        (weight_bits, acc_bits, pipeline),
     ) in itertools.product(
         ("array", "pe", "encoder"),
         ((1, 11), (11, 1), (16, 16)),
@@ -156,7 +198,7 @@ SWEEP: list[dict[str, Any]] = [
         (True, False),
         (True, False),
         (1, 4, 16),
-        ((8, 32), (4, 32), (8, 24)),
+        ((8, 32, 0), (4, 32, 0), (8, 24, 0), (8, 32, 1), (8, 32, 2)),
     )
     if top != "encoder" or pe == "sparq"
 ]
@@ -173,8 +215,8 @@ def test_names_and_hashes_tell_hardware_apart() -> None:
     assert len(keys) == len({key[1] for key in keys})
     assert len(keys) == len({key[2] for key in keys})
     formats = 5 * 2 * 2 * 3
-    arrays = 3 * 3 * (formats + 3)
-    elements = 3 * (formats + 3)
+    arrays = 3 * 5 * (formats + 3)
+    elements = 5 * (formats + 3)
     encoders = formats
     assert len(keys) == arrays + elements + encoders
 
@@ -183,7 +225,9 @@ def test_names_and_hashes_tell_hardware_apart() -> None:
     ("base", "change"),
     [
         ({"top": "pe"}, {"rows": 3, "cols": 5}),
-        ({"top": "encoder"}, {"rows": 3, "weight_bits": 4, "acc_bits": 20}),
+        *(({"top": top}, {"pairs": 3}) for top in ("array", "pe", "encoder")),
+        ({"top": "tensor_core", "pe": "8x8"}, {"format": "3opt", "vsparq": False}),
+        ({"top": "encoder"}, {"rows": 3, "weight_bits": 4, "acc_bits": 20, "pipeline": 1}),
         ({"pe": "8x8"}, {"format": "3opt", "rounding": False, "vsparq": False, "group": 4}),
     ],
 )
@@ -206,13 +250,38 @@ def test_what_does_not_matter(base: dict[str, Any], change: dict[str, Any]) -> N
         {"group": 2},
         {"weight_bits": 7},
         {"acc_bits": 31},
+        {"pipeline": 1},
+        {"pipeline": 2},
         {"top": "pe"},
         {"top": "encoder"},
+        {"top": "tensor_core"},
+        {"top": "sparse_tensor_core"},
     ],
 )
 def test_what_matters(change: dict[str, Any]) -> None:
     assert Configuration(**change).hash != Configuration().hash
     assert Configuration(**change).name != Configuration().name
+
+
+@pytest.mark.parametrize("top", TENSOR_CORES)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rows": 8},
+        {"cols": 8},
+        {"pairs": 2},
+        {"pe": "8x8"},
+        {"format": "3opt"},
+        {"group": 2},
+        {"acc_bits": 31},
+        {"pipeline": 1},
+        {"top": "array"},
+    ],
+)
+def test_what_matters_to_a_tensor_core(top: str, change: dict[str, Any]) -> None:
+    core, changed = Configuration(top=top), Configuration(**{"top": top} | change)
+    assert core.hash != changed.hash
+    assert core.name != changed.name
 
 
 @pytest.mark.parametrize(
@@ -223,6 +292,14 @@ def test_what_matters(change: dict[str, Any]) -> None:
         ({"top": "pe", "vsparq": False, "group": 2}, "pe_sparq_5opt_novsparq_group2_w8_acc32"),
         ({"top": "encoder", "rounding": False, "group": 16}, "encoder_sparq_5opt_trim_group16"),
         ({"top": "pe", "pe": "2x8x8", "group": 8}, "pe_mac_2x8x8_w8_acc32"),
+        ({"pe": "8x8", "pipeline": 1}, "array_16x16_mac_8x8_w8_acc32_p1"),
+        ({"top": "pe", "pipeline": 2}, "pe_sparq_5opt_w8_acc32_p2"),
+        ({"top": "encoder", "pipeline": 2}, "encoder_sparq_5opt"),
+        (PRESETS["tensor_core"], "tensor_core_4x4_4pairs_sparq_5opt_w8_acc32"),
+        (
+            {"top": "sparse_tensor_core", "rows": 2, "pairs": 2, "pe": "2x8x8", "pipeline": 1},
+            "sparse_tensor_core_2x16_2pairs_mac_2x8x8_w8_acc32_p1",
+        ),
     ],
 )
 def test_name(options: dict[str, Any], name: str) -> None:

@@ -11,6 +11,7 @@ from golden import EncodedPairs, FixedPointScale, SparqFormat, requantize
 
 FMT = golden.named_format("5opt")
 NO_VSPARQ = golden.named_format("2opt", vsparq=False)
+SHARED = golden.named_format("3opt", vsparq=False, group=2)
 NAN, INF = float("nan"), float("inf")
 
 X = np.ones((2, 3), np.uint8)
@@ -151,6 +152,7 @@ TAKES_VALUES: dict[str, tuple[str, Callable[[Any], object]]] = {
     "exact_matmul w": (W_RULE, lambda v: golden.exact_matmul(X, v)),
     "sparq_matmul w": (W_RULE, lambda v: golden.sparq_matmul(X, v, FMT)),
     "sparq_matmul_2_4 w": (W_RULE, lambda v: golden.sparq_matmul_2_4(X, v, FMT)),
+    "pack_2_4 w": (W_RULE, lambda v: golden.pack_2_4(v)),
 }
 
 
@@ -250,12 +252,21 @@ def test_nothing_to_encode(shape: tuple[int, ...]) -> None:
 
 
 OK = [[0, 0]]
+APART = [[0, 1]]
+
+
+def no_state(shift0: int, shift1: int, mux0: int, mux1: int, where: str = "[0]") -> str:
+    given = f"ControlState(shift0={shift0}, shift1={shift1}, mux0={mux0}, mux1={mux1})"
+    rule = "shift_ctrl and mux_ctrl must be one of fmt.control_states"
+    return f"{rule}, not {given} (at index {where})"
+
+
 LANE = "x must be integers from 0 to 15"
 SHIFT_CTRL = "shift_ctrl must be integers from 0 to 4"
 MUX_CTRL = "mux_ctrl must be integers from 0 to 1"
-WORDS = "words must be integers from 0 to 65535"
+WORDS = "words must be integers from 0 to 8191"
 ONE_SHAPE = "x, shift_ctrl and mux_ctrl must have one shape (..., P, 2)"
-NO_MUX = "mux_ctrl must be 0 in lane 0 and 1 in lane 1 in a format without vSPARQ"
+CONTROL = "the control code of words must be one of fmt.control_codes"
 
 
 @pytest.mark.parametrize(
@@ -271,11 +282,17 @@ NO_MUX = "mux_ctrl must be 0 in lane 0 and 1 in lane 1 in a format without vSPAR
         (FMT, ([[0]], [[0]], [[0]]), ValueError, f"{ONE_SHAPE}, not (1, 1), (1, 1) and (1, 1)"),
         (FMT, (OK, OK * 2, OK), ValueError, f"{ONE_SHAPE}, not (1, 2), (2, 2) and (1, 2)"),
         (FMT, (OK, OK, 0), ValueError, f"{ONE_SHAPE}, not (1, 2), (1, 2) and ()"),
-        (NO_VSPARQ, (OK, OK, OK), ValueError, NO_MUX),
-        (NO_VSPARQ, (OK, OK, [[1, 0]]), ValueError, NO_MUX),
+        (FMT, (OK, OK, OK), ValueError, no_state(0, 0, 0, 0)),
+        (FMT, (OK, APART, [[1, 0]]), ValueError, no_state(0, 1, 1, 0)),
+        (NO_VSPARQ, (OK, OK, OK), ValueError, no_state(0, 0, 0, 0)),
+        (
+            NO_VSPARQ, ([OK, OK], [OK, OK], [APART, [[1, 0]]]), ValueError,
+            no_state(0, 0, 1, 0, "[1, 0]"),
+        ),
+        (SHARED, (OK, APART, APART), ValueError, no_state(0, 1, 0, 1)),
     ],
     ids=short,
-)
+)  # fmt: skip
 @pytest.mark.parametrize("call", [golden.decode_pairs, golden.pack_pairs])
 def test_encoded_fields(
     call: Callable[..., object], fmt: SparqFormat, fields: Any, error: type[Exception], message: str
@@ -284,20 +301,20 @@ def test_encoded_fields(
 
 
 def test_fields_that_stand_for_more_than_a_byte() -> None:
-    fields = EncodedPairs(*(np.array([[lane, lane]], np.uint8) for lane in (15, 4, 0)))
-    message = "decoded activations must be integers from 0 to 255, not 480 (at index [0, 0])"
-    expect(lambda: golden.decode_pairs(fields, FMT), ValueError, message)
+    fields = EncodedPairs(*(np.array([[lane, lane]], np.uint8) for lane in (255, 0, 0)))
+    message = "decoded activations must be integers from 0 to 255, not 510 (at index [0, 0])"
+    expect(lambda: golden.decode_pairs(fields, SparqFormat(8, (0,))), ValueError, message)
 
 
 @pytest.mark.parametrize(
     ("words", "error", "message"),
     [
-        ([0, 2**16], ValueError, f"{WORDS}, not {2**16} (at index [1])"),
+        ([0, 2**13], ValueError, f"{WORDS}, not {2**13} (at index [1])"),
         ([-1], ValueError, f"{WORDS}, not -1 (at index [0])"),
         ([0.0], TypeError, f"{WORDS}, not float64 (first value 0.0)"),
         (5 << 8, ValueError, "words must have the shape (..., P), not ()"),
-        ([0, 5 << 8], ValueError, f"{SHIFT_CTRL}, not 5 (at index [1, 0])"),
-        ([7 << 11], ValueError, f"{SHIFT_CTRL}, not 7 (at index [0, 1])"),
+        ([0, 28 << 8], ValueError, f"{CONTROL}, not 28 (word 7168 at index [1])"),
+        ([[6143, 7936]], ValueError, f"{CONTROL}, not 23 (word 6143 at index [0, 0])"),
     ],
     ids=short,
 )

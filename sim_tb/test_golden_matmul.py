@@ -394,6 +394,19 @@ def test_2_4_refuses_other_weights(
     )
 
 
+@pytest.mark.parametrize("k", [4, 7, 12])
+def test_packing_refuses_other_weights(k: int) -> None:
+    """As the product does; of several matrices, the one is named."""
+    w = np.zeros((2, 3, k, 2), np.int8)
+    w[1, 2, k - 3 :, 1] = 5
+    text = "w must have at most 2 non-zero weights in each group of 4 along K, not 3 in rows "
+    text += f"{(k - 1) // 4 * 4} to {k - 1} of column 1"
+    for weights, message in ((w, f"{text} of w[1, 2]"), (w[1, 2], text)):
+        with pytest.raises(ValueError, match="w must") as info:
+            golden.pack_2_4(weights)
+        assert str(info.value) == message
+
+
 def test_2_4_groups_are_aligned() -> None:
     """Three non-zero weights in a row are fine across two groups."""
     w = [[0], [0], [3], [-5], [7], [0], [0], [0]]

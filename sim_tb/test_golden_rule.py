@@ -1,5 +1,6 @@
 """The quantization rule and the pair encoding, for every value and every pair."""
 
+import math
 from dataclasses import FrozenInstanceError
 from functools import cache
 from itertools import product
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 import golden
-from golden import EncodedPairs, SparqFormat
+from golden import ControlState, EncodedPairs, SparqFormat
 from sim_tb import reference
 from sim_tb.reference import CUSTOM, NAMED, Rule, assert_same, every_mode
 
@@ -56,19 +57,23 @@ def test_there_are_five_named_formats() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "placements", "wide_placements", "lane_shifts", "shift_ctrl_bits", "pair_bits"),
+    ("rule", "placements", "wide_placements", "lane_shifts", "states", "pair_bits"),
     [
-        (Rule(4, (0, 1, 2, 3, 4)), (0, 1, 2, 3, 4), (0,), (0, 1, 2, 3, 4), 3, 16),
-        (Rule(4, (0, 2, 4)), (0, 2, 4), (0,), (0, 2, 4), 2, 14),
-        (Rule(4, (0, 4)), (0, 4), (0,), (0, 4), 1, 12),
-        (Rule(3, (0, 1, 2, 3, 4, 5)), (0, 1, 2, 3, 4, 5), (0, 1, 2), (0, 1, 2, 3, 4, 5), 3, 14),
-        (Rule(2, tuple(range(7))), tuple(range(7)), (0, 1, 2, 3, 4), tuple(range(7)), 3, 12),
-        (Rule(4, (0, 4), vsparq=False), (0, 4), (0,), (0, 4), 1, 10),
-        (Rule(3, (0, 3, 5)), (0, 3, 5), (0, 3), (0, 3, 5, 6), 2, 12),
-        (Rule(3, (0, 3, 5), vsparq=False), (0, 3, 5), (0, 3), (0, 3, 5), 2, 10),
-        (Rule(5, (0, 1, 2, 7)), (0, 1, 2, 7), (0,), (0, 1, 2, 5, 7), 3, 18),
-        (Rule(1, (0, 7)), (0, 7), (0, 7), (0, 1, 7), 2, 8),
-        (Rule(8, (0, 3)), (0,), (0,), (0,), 0, 18),
+        (Rule(4, (0, 1, 2, 3, 4)), (0, 1, 2, 3, 4), (0,), (0, 1, 2, 3, 4), 27, 13),
+        (Rule(4, (0, 2, 4)), (0, 2, 4), (0,), (0, 2, 4), 11, 12),
+        (Rule(4, (0, 4)), (0, 4), (0,), (0, 4), 6, 11),
+        (Rule(3, (0, 1, 2, 3, 4, 5)), (0, 1, 2, 3, 4, 5), (0, 1, 2), (0, 1, 2, 3, 4, 5), 42, 12),
+        (Rule(2, tuple(range(7))), tuple(range(7)), (0, 1, 2, 3, 4), tuple(range(7)), 59, 10),
+        (Rule(4, (0, 1, 2, 3, 4), vsparq=False), (0, 1, 2, 3, 4), (0,), (0, 1, 2, 3, 4), 25, 13),
+        (Rule(4, (0, 1, 2, 3, 4), group=2), (0, 1, 2, 3, 4), (0,), (0, 1, 2, 3, 4), 7, 11),
+        (Rule(4, (0, 4), vsparq=False), (0, 4), (0,), (0, 4), 4, 10),
+        (Rule(4, (0, 4), vsparq=False, group=8), (0, 4), (0,), (0, 4), 2, 9),
+        (Rule(3, (0, 3, 5)), (0, 3, 5), (0, 3), (0, 3, 5, 6), 13, 10),
+        (Rule(3, (0, 3, 5), vsparq=False), (0, 3, 5), (0, 3), (0, 3, 5), 9, 10),
+        (Rule(5, (0, 1, 2, 7)), (0, 1, 2, 7), (0,), (0, 1, 2, 5, 7), 18, 15),
+        (Rule(1, (0, 7)), (0, 7), (0, 7), (0, 1, 7), 8, 5),
+        (Rule(8, (0, 3)), (0,), (0,), (0,), 3, 18),
+        (Rule(8, (0, 3), vsparq=False), (0,), (0,), (0,), 1, 16),
     ],
     ids=str,
 )
@@ -77,15 +82,16 @@ def test_derived_properties(
     placements: tuple[int, ...],
     wide_placements: tuple[int, ...],
     lane_shifts: tuple[int, ...],
-    shift_ctrl_bits: int,
+    states: int,
     pair_bits: int,
 ) -> None:
-    """Worked out by hand: the shifts in use, and the widths that follow from them."""
+    """Worked out by hand: the shifts in use, and what follows from them."""
     fmt = SparqFormat(*rule)
     assert fmt.placements == placements
     assert fmt.wide_placements == wide_placements
     assert fmt.lane_shifts == lane_shifts
-    assert fmt.shift_ctrl_bits == shift_ctrl_bits
+    assert fmt.shift_ctrl_bits == (len(lane_shifts) - 1).bit_length()
+    assert len(fmt.control_states) == states
     assert fmt.pair_bits == pair_bits
 
 
@@ -295,34 +301,116 @@ def test_lane_contract(rule: Rule) -> None:
         assert_same(f"weights {weights}, {rule}", PAIRS, expected, got)
 
 
+@pytest.mark.parametrize("group", [1, 2, 4])
+@pytest.mark.parametrize("vsparq", [True, False])
+@pytest.mark.parametrize("bits_and_shifts", [*NAMED.values(), *CUSTOM], ids=str)
+def test_control_states_are_those_that_occur(
+    bits_and_shifts: tuple[int, tuple[int, ...]], vsparq: bool, group: int
+) -> None:
+    """Each state occurs, and no other, in all pairs, next to pairs of every size if these count."""
+    fmt = SparqFormat(*bits_and_shifts, vsparq=vsparq, group=group)
+    others = [(1 << bits) - 1 for bits in range(9)] if group > 2 else [0]
+    occurring = set()
+    for other in others:
+        x = np.pad(PAIR_ARRAY, ((0, 0), (0, 2)), constant_values=other)
+        _, shift_ctrl, mux_ctrl = golden.encode_pairs(x if group > 2 else PAIR_ARRAY, fmt)
+        states = np.concatenate([shift_ctrl, mux_ctrl], axis=-1).reshape(-1, 4)
+        occurring |= {ControlState(*state) for state in np.unique(states, axis=0).tolist()}
+    assert sorted(fmt.control_states) == sorted(occurring)
+
+    assert fmt.control_bits == math.ceil(math.log2(len(occurring)))
+    codes = fmt.control_codes.values()
+    assert set(fmt.control_codes) == occurring
+    assert len(set(codes)) == len(occurring)
+    assert set(codes) <= set(range(2**fmt.control_bits))
+
+
+def lanes_apart(shift0: int, shift1: int) -> ControlState:
+    return ControlState(shift0, shift1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "codes"),
+    [
+        (
+            # No room for a field per lane: numbered
+            golden.named_format("5opt"),
+            {lanes_apart(high, low): 4 * high + low for high in range(4) for low in range(4)}
+            | {lanes_apart(4, low): 16 + low for low in range(4)}
+            | {lanes_apart(high, 4): 24 + high for high in range(4)}
+            | {lanes_apart(4, 4): 20, ControlState(4, 0, 0, 0): 30, ControlState(4, 0, 1, 1): 31},
+        ),
+        (
+            golden.named_format("3opt"),
+            {lanes_apart(high, low): 4 * high + low for high in range(3) for low in range(3)}
+            | {ControlState(2, 0, 0, 0): 14, ControlState(2, 0, 1, 1): 15},
+        ),
+        (
+            golden.named_format("2opt"),
+            {lanes_apart(high, low): 2 * high + low for high in range(2) for low in range(2)}
+            | {ControlState(1, 0, 0, 0): 6, ControlState(1, 0, 1, 1): 7},
+        ),
+        (
+            golden.named_format("6opt"),
+            {lanes_apart(high, low): 8 * high + low for high in range(6) for low in range(6)}
+            | {ControlState(3 + low, low, 0, 0): 62 - 2 * low for low in range(3)}
+            | {ControlState(3 + low, low, 1, 1): 63 - 2 * low for low in range(3)},
+        ),
+        (
+            # The last two find the numbers above 55 taken
+            golden.named_format("7opt"),
+            {lanes_apart(high, low): 8 * high + low for high in range(7) for low in range(7)}
+            | {ControlState(2 + low, low, 0, 0): 62 - 2 * low for low in range(4)}
+            | {ControlState(2 + low, low, 1, 1): 63 - 2 * low for low in range(4)}
+            | {ControlState(6, 4, 0, 0): 47, ControlState(6, 4, 1, 1): 55},
+        ),
+        (
+            golden.named_format("5opt", group=2),
+            {lanes_apart(shift, shift): shift for shift in range(5)}
+            | {ControlState(4, 0, 0, 0): 6, ControlState(4, 0, 1, 1): 7},
+        ),
+        (
+            golden.named_format("5opt", vsparq=False, group=4),
+            {lanes_apart(shift, shift): shift for shift in range(5)},
+        ),
+        (
+            SparqFormat(8, (0,)),
+            {
+                ControlState(0, 0, 0, 1): 0,
+                ControlState(0, 0, 0, 0): 2,
+                ControlState(0, 0, 1, 1): 3,
+            },
+        ),
+    ],
+    ids=str,
+)
+def test_control_codes_by_hand(fmt: SparqFormat, codes: dict[ControlState, int]) -> None:
+    assert fmt.control_codes == codes
+
+
 @every_rule
 def test_pack_and_unpack_every_pair(rule: Rule) -> None:
-    """Fields from bit 0 up: x0 x1 shift0 shift1, then mux0 mux1 with vSPARQ; and back again.
-
-    A pair that shares a window has one shift.
-    """
+    """Fields from bit 0 up: x0, x1, the code of shifts and muxes; and back again."""
     fmt = SparqFormat(*rule)
     encoded = encoded_pairs(rule)
     words = golden.pack_pairs(encoded, fmt)
     assert words.dtype == np.uint32
     assert words.shape == (len(PAIRS), 1)
 
-    shared = rule.group > 1 and not rule.vsparq
-    shift = encoded.shift_ctrl[..., :1] if shared else encoded.shift_ctrl
-    fields = [(encoded.x, fmt.window_bits), (shift, fmt.shift_ctrl_bits)]
-    fields += [(encoded.mux_ctrl, 1)] if rule.vsparq else []
-    expected = np.zeros(len(PAIRS), np.int64)
-    offset = 0
-    for field, width in fields:
-        for lane in range(field.shape[-1]):
-            expected += field[:, 0, lane].astype(np.int64) * 2**offset
-            offset += width
-    assert offset == fmt.pair_bits
+    n = rule.window_bits
+    assert fmt.pair_layout == (("x0", n), ("x1", n), ("control", fmt.control_bits))
+    assert fmt.pair_bits == 2 * n + fmt.control_bits
+    fields = np.concatenate(encoded, axis=-1)[:, 0].tolist()
+    expected = [
+        x0 + (x1 << n) + (fmt.control_codes[ControlState(*state)] << 2 * n)
+        for x0, x1, *state in fields
+    ]
     assert_same(f"pack_pairs, {rule}", PAIRS, expected, words[:, 0])
 
     for name, before, after in zip(
         EncodedPairs._fields, encoded, golden.unpack_pairs(words, fmt), strict=True
     ):
+        assert after.dtype == np.uint8
         assert_same(f"unpack(pack) {name}, {rule}", PAIRS, before, after)
 
 
@@ -332,23 +420,29 @@ NO_VSPARQ = SparqFormat(4, (0, 4), vsparq=False)
 @pytest.mark.parametrize(
     ("fmt", "pair", "word"),
     [
-        # 5opt: x0 [3:0], x1 [7:4], shift0 [10:8], shift1 [13:11], mux0 [14], mux1 [15]
-        (golden.named_format("5opt"), (27, 26), 0b1_0_001_001_1101_1110),
-        (golden.named_format("5opt"), (173, 0), 0b0_0_000_100_1101_1010),
-        (golden.named_format("5opt"), (0, 173), 0b1_1_000_100_1101_1010),
-        (golden.named_format("5opt"), (0, 0), 0b0_0_000_100_0000_0000),
-        (golden.named_format("5opt"), (255, 1), 0b1_0_000_100_0001_1111),
-        # 2opt: x0 [3:0], x1 [7:4], shift0 [8], shift1 [9], mux0 [10], mux1 [11]
-        (golden.named_format("2opt"), (200, 7), 0b1_0_0_1_0111_1100),
-        (NO_VSPARQ, (200, 7), 0b0_1_0111_1100),
-        (NO_VSPARQ, (0, 200), 0b1_0_1100_0000),
-        # 6opt: x0 [2:0], x1 [5:3], shift0 [8:6], shift1 [11:9], mux0 [12], mux1 [13]
-        (golden.named_format("6opt"), (255, 0), 0b0_0_010_101_111_111),
-        # 7opt: x0 [1:0], x1 [3:2], shift0 [6:4], shift1 [9:7], mux0 [10], mux1 [11]
-        (golden.named_format("7opt"), (0, 173), 0b1_1_100_110_11_10),
-        # A lane of 8 bits: no ShiftCtrl at all
-        (SparqFormat(8, (0,)), (255, 1), 0b1_0_00000001_11111111),
-        (SparqFormat(8, (0,)), (0, 171), 0b1_1_10101011_00000000),
+        # 5opt: x0 [3:0], x1 [7:4], control [12:8] = 4 * shift0 + shift1 below 4; 16 + shift1
+        # where shift0 is 4; 30 or 31 if one is zero
+        (golden.named_format("5opt"), (27, 26), 5 << 8 | 0b1101_1110),
+        (golden.named_format("5opt"), (173, 0), 30 << 8 | 0b1101_1010),
+        (golden.named_format("5opt"), (0, 173), 31 << 8 | 0b1101_1010),
+        (golden.named_format("5opt"), (0, 0), 30 << 8),
+        (golden.named_format("5opt"), (255, 1), 16 << 8 | 0b0001_1111),
+        # 3opt: x0 [3:0], x1 [7:4], control [11:8]: shift0 and shift1, 14 or 15 if one is zero
+        (golden.named_format("3opt"), (200, 3), 0b10_00_0011_1100),
+        (golden.named_format("3opt"), (0, 200), 0b11_11_1000_1100),
+        # 2opt: x0 [3:0], x1 [7:4], control [10:8]
+        (golden.named_format("2opt"), (200, 7), 0b0_1_0_0111_1100),
+        (golden.named_format("2opt"), (200, 0), 0b1_1_0_1000_1100),
+        (NO_VSPARQ, (200, 7), 0b1_0_0111_1100),
+        (NO_VSPARQ, (0, 200), 0b0_1_1100_0000),
+        # 6opt: x0 [2:0], x1 [5:3], control [11:6]: two fields; 62 - 2 * placement, owner
+        (golden.named_format("6opt"), (9, 255), 0b001_101_111_100),
+        (golden.named_format("6opt"), (255, 0), 58 << 6 | 0b111_111),
+        # 7opt: x0 [1:0], x1 [3:2], control [9:4]
+        (golden.named_format("7opt"), (0, 173), 55 << 4 | 0b11_10),
+        # A lane of 8 bits: only whose lanes they are
+        (SparqFormat(8, (0,)), (255, 1), 0b00_00000001_11111111),
+        (SparqFormat(8, (0,)), (0, 171), 0b11_10101011_00000000),
     ],
     ids=str,
 )
@@ -417,18 +511,12 @@ def test_group_that_is_not_allowed(group: int) -> None:
         golden.named_format("5opt", group=group)
 
 
-def test_lanes_that_share_a_window_have_one_shift() -> None:
-    fmt = golden.named_format("3opt", vsparq=False, group=2)
-    pairs = np.array([[[1, 1]]], np.uint8)
-    with pytest.raises(ValueError, match=r"^shift_ctrl must be the same in both lanes"):
-        golden.decode_pairs(
-            EncodedPairs(pairs, np.array([[[0, 1]]], np.uint8), np.array([[[0, 1]]])), fmt
-        )
-    assert [name for name, _ in fmt.pair_layout] == ["x0", "x1", "shift"]
-    assert fmt.pair_bits == 10
+def test_stored_bits() -> None:
+    """A shift that is shared is stored once a group; a pair with vSPARQ has its own control."""
     stored = {group: named_bits("5opt", False, group) for group in (1, 2, 4, 8)}
-    assert stored == {1: 7.0, 2: 5.5, 4: 4.75, 8: 4.375}
-    assert named_bits("5opt", True, 1) == named_bits("5opt", True, 4) == 8.0
+    assert stored == {1: 6.5, 2: 5.5, 4: 4.75, 8: 4.375}
+    assert [named_bits(name, True, 1) for name in NAMED] == [6.5, 6, 5.5, 6, 5]
+    assert named_bits("5opt", True, 2) == named_bits("5opt", True, 16) == 5.5
 
 
 def named_bits(name: str, vsparq: bool, group: int) -> float:
@@ -450,9 +538,6 @@ def test_unpack_takes_words_of_any_shape_and_dtype(dtype: str, shape: tuple[int,
 def test_every_legal_word_survives_unpack_and_pack(name: str, vsparq: bool) -> None:
     fmt = golden.named_format(name, vsparq=vsparq)
     words: npt.NDArray[np.int64] = np.arange(2**fmt.pair_bits)
-    mask = 2**fmt.shift_ctrl_bits - 1
-    for lane in range(2):
-        shift_ctrl = words >> (2 * fmt.window_bits + lane * fmt.shift_ctrl_bits) & mask
-        words = words[shift_ctrl < len(fmt.lane_shifts)]
+    words = words[np.isin(words >> 2 * fmt.window_bits, list(fmt.control_codes.values()))]
     got = golden.pack_pairs(golden.unpack_pairs(words, fmt), fmt)
     assert_same("pack(unpack)", words.tolist(), words, got)

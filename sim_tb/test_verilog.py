@@ -13,15 +13,27 @@ from typing import Any
 
 import pytest
 
-from gen.configuration import Configuration
+from gen.configuration import MACHINES, TENSOR_CORES, Configuration
 from gen.verilator import LINT_WAIVERS, environment
 from gen.verilog import Generated, generate, write_verilog
 from hdl import PROCESSING_ELEMENTS, PairEncoder, SystolicArray, processing_element
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDECAR = {
-    *("top", "rows", "cols", "k_per_cycle", "weight_bits", "acc_bits", "format", "rounding"),
-    *("vsparq", "group", "pe", "latency", "drain_cycles", "max_reduction", "files", "ports"),
+    *(
+        "sparse",
+        "pairs",
+        "top",
+        "rows",
+        "cols",
+        "k_per_cycle",
+        "weight_bits",
+        "acc_bits",
+        "pipeline",
+        "format",
+    ),
+    *("rounding", "vsparq", "group", "pe", "latency", "drain_cycles", "max_reduction", "files"),
+    *("ports", "activation_code_bits", "weight_code_bits", "row_scale", "column_scale"),
     *("configuration", "hash", "tools"),
 }
 CONFIGURATIONS = [
@@ -39,6 +51,29 @@ CONFIGURATIONS = [
     Configuration(rows=1, cols=1, format="7opt", vsparq=False, group=16),
     Configuration(top="pe", format="3opt", vsparq=False, group=8),
     *(Configuration(top="encoder", format="2opt", group=group) for group in (2, 8)),
+    *(Configuration(rows=2, cols=2, pe=pe, pipeline=1) for pe in PROCESSING_ELEMENTS),
+    *(Configuration(top="pe", pe=pe, pipeline=2) for pe in PROCESSING_ELEMENTS),
+    Configuration(rows=2, cols=3, group=4, vsparq=False, pipeline=2),
+    Configuration(top="pe", pe="8x8", weight_bits=5),
+    Configuration(rows=2, cols=1, pe="2x8x8", weight_bits=3, acc_bits=12),
+    *(
+        Configuration(top=top, rows=3, cols=2, pairs=2, pe=pe, pipeline=pipeline)
+        for top in TENSOR_CORES
+        for pe in PROCESSING_ELEMENTS
+        for pipeline in (0, 2)
+    ),
+    *(Configuration(top=top, rows=1, cols=1, pairs=3, format="7opt") for top in TENSOR_CORES),
+    *(
+        Configuration(top=top, rows=1, cols=2, group=4, pairs=2, vsparq=vsparq, weight_bits=5)
+        for top in TENSOR_CORES
+        for vsparq in (True, False)
+    ),
+    *(
+        Configuration(top="tensor_core", rows=2, cols=1, group=8, pairs=2, vsparq=vsparq)
+        for vsparq in (True, False)
+    ),
+    Configuration(top="tensor_core", rows=2, cols=2, pairs=1, pe="8x8", acc_bits=17),
+    Configuration(top="sparse_tensor_core", rows=2, cols=2, pairs=2, pe="2x8x8", weight_bits=3),
 ]
 every_configuration = pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda c: c.name)
 
@@ -89,7 +124,7 @@ def test_same_bytes_in_every_process(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from gen.configuration import Configuration; "
         "from gen.verilog import write_verilog; "
         "[write_verilog(Configuration(rows=5, cols=3, top=top), Path(sys.argv[1])) "
-        "for top in ('array', 'pe', 'encoder')]"
+        "for top in ('array', 'tensor_core', 'sparse_tensor_core', 'pe', 'encoder')]"
     )
     contents = []
     for seed in ("0", "1"):
@@ -98,7 +133,7 @@ def test_same_bytes_in_every_process(tmp_path: Path) -> None:
         env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
         run([sys.executable, "-c", program, f"out_{seed}"], folder, env)
         contents.append({p.name: p.read_bytes() for p in (folder / f"out_{seed}").iterdir()})
-    assert len(contents[0]) == 6
+    assert len(contents[0]) == 10
     assert contents[0] == contents[1]
     assert not any(str(tmp_path).encode() in content for content in contents[0].values())
 
@@ -121,7 +156,9 @@ def test_text_grows_with_the_logarithm_of_the_array() -> None:
     counts = [len(modules(text)) for text in texts]
     assert counts[2] - counts[1] == counts[1] - counts[0]
     assert 0 < counts[1] - counts[0] < 20
-    assert len(texts[2].encode()) < 120_000
+    sizes = [len(text.encode()) for text in texts]
+    assert sizes[2] - sizes[1] < 1.1 * (sizes[1] - sizes[0])
+    assert sizes[2] < 130_000
 
 
 @every_configuration
@@ -179,23 +216,98 @@ def test_sidecar_tells_of_the_text(configuration: Configuration) -> None:
     assert sidecar["hash"] == configuration.hash
     assert sidecar["configuration"] == configuration.canonical
     assert set(sidecar["tools"]) == {"sparq", "amaranth", "pyosys"}
-    side = (configuration.rows, configuration.cols) if configuration.top == "array" else (1, 1)
+    side = (configuration.rows, configuration.cols) if configuration.top in MACHINES else (1, 1)
     assert (sidecar["rows"], sidecar["cols"]) == side
-    assert sidecar["k_per_cycle"] == (1 if configuration.pe == "8x8" else 2)
-    waiting = configuration.group // 2 if configuration.group > 2 else 0
-    latency = {"array": sum(side) + waiting, "pe": 1, "encoder": 0}[configuration.top]
-    assert sidecar["latency"] == latency
-    for name in ("weight_bits", "acc_bits", "format", "rounding", "vsparq", "group", "pe"):
+    is_core = configuration.top in TENSOR_CORES
+    pairs = configuration.pairs if is_core else 1
+    k_per_cycle = (1 if configuration.pe == "8x8" else 2) * pairs
+    if configuration.top == "sparse_tensor_core":
+        k_per_cycle *= 2
+    assert sidecar["k_per_cycle"] == k_per_cycle
+    assert sidecar["pairs"] == (pairs if is_core else None)
+    assert sidecar["sparse"] == ("in_index" in ports) == (configuration.top == "sparse_tensor_core")
+    waiting = configuration.group // k_per_cycle if configuration.group > k_per_cycle else 0
+    multiplying = configuration.pipeline + 2
+    latency = {"array": sum(side) + waiting + multiplying, "pe": multiplying, "encoder": 0}
+    latency |= dict.fromkeys(TENSOR_CORES, 2 + waiting + multiplying)
+    assert sidecar["latency"] == latency[configuration.top]
+    drain = configuration.rows if configuration.top in MACHINES else None
+    assert sidecar["drain_cycles"] == drain
+    for name in ("weight_bits", "acc_bits", "pipeline", "format", "rounding", "vsparq"):
         assert sidecar[name] == configuration.canonical[name]
+    assert (sidecar["group"], sidecar["pe"]) == (
+        configuration.canonical["group"],
+        configuration.pe,
+    )
+
+
+@pytest.mark.parametrize("top", TENSOR_CORES)
+@pytest.mark.parametrize("pe", PROCESSING_ELEMENTS)
+def test_ports_of_the_tensor_core(top: str, pe: str) -> None:
+    """Operands of all pairs at once; with 2:4 weights, half as many weights and their places."""
+    options: dict[str, Any] = {"rows": 3, "cols": 2, "pairs": 4, "weight_bits": 5, "acc_bits": 20}
+    weights = 4 if pe == "8x8" else 8
+    steps = 2 * weights if top == "sparse_tensor_core" else weights
+    expected = {
+        "clk": ("input", 1, False),
+        "rst": ("input", 1, False),
+        "in_valid": ("input", 1, False),
+        "in_ready": ("output", 1, False),
+        "in_last": ("input", 1, False),
+        "in_a": ("input", 8 * steps * 3, False),
+        "in_w": ("input", 5 * weights * 2, False),
+        "in_index": ("input", 2 * weights * 2, False),
+        "out_valid": ("output", 1, False),
+        "out_last": ("output", 1, False),
+        "out_acc": ("output", 20 * 2, False),
+    }
+    if top == "tensor_core":
+        del expected["in_index"]
+    design = generated(Configuration(top=top, pe=pe, **options))
+    assert top_ports(design.verilog, design.name) == expected
+    assert [port["name"] for port in design.sidecar["ports"]] == list(expected)
+
+
+CODES: list[tuple[dict[str, Any], tuple[int, int, int, int]]] = [
+    ({"pe": "8x8"}, (8, 8, 43, 255)),
+    ({"pe": "8x8", "weight_bits": 5}, (8, 5, -5, 255)),
+    ({"pe": "2x8x8", "weight_bits": 4}, (16, 8, 3, 255)),
+    ({"pe": "2x4x8"}, (8, 25, 128, 0)),
+    ({"pe": "2x4x8", "weight_bits": 3}, (8, 10, 4, 0)),
+    ({"format": "2opt", "vsparq": False, "weight_bits": 6}, (10, 12, 32, 0)),
+    ({"format": "2opt", "vsparq": False, "group": 2}, (9, 25, 128, 0)),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), CODES)
+def test_ports_of_the_processing_element(
+    options: dict[str, Any], expected: tuple[int, int, int, int]
+) -> None:
+    """Ports, and what the sidecar says of codes and biases, which only a lone element needs."""
+    design = generated(Configuration(top="pe", acc_bits=20, **options))
+    activation, weight, *_ = expected
+    ports: dict[str, tuple[str, int, bool]] = {
+        "clk": ("input", 1, False),
+        "rst": ("input", 1, False),
+    }
+    widths = {"last": 1, "shift": 1, "activation": activation, "weight": weight, "result": 20}
+    ports |= {f"{name}_in": ("input", width, False) for name, width in widths.items()}
+    ports |= {f"{name}_out": ("output", width, False) for name, width in widths.items()}
+    assert top_ports(design.verilog, design.name) == ports
+    names = ("activation_code_bits", "weight_code_bits", "row_scale", "column_scale")
+    assert tuple(design.sidecar[name] for name in names) == expected
+    array = generated(Configuration(rows=2, cols=2)).sidecar
+    assert all(array[name] is None for name in names)
 
 
 @every_configuration
 def test_plain_text(configuration: Configuration) -> None:
-    """No combinational processes, no unknown values."""
+    """No combinational processes, no unknown values, no signal without a name of its own."""
     text = generated(configuration).verilog
     assert not re.search(r"always\s*@\s*(\*|\(\s*\*)", text)
     assert not re.search(r"'s?[bodh][0-9a-f_]*[xz]", text, re.IGNORECASE)
     assert text.isascii()
+    assert not re.search(r"\\\S*\$", text)
     assert text.endswith("endmodule\n")
 
 

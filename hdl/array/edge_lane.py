@@ -41,7 +41,7 @@ class ActivationLane(EdgeLane):
     latency = 1
 
     def __init__(self, pe: ProcessingElement):
-        shared_bits = ACTIVATION_BITS if pe.slices_per_group > 1 else 0
+        shared_bits = ACTIVATION_BITS if pe.multiplier.slices_per_group > 1 else 0
         bits = pe.k_per_cycle * ACTIVATION_BITS + shared_bits
         super().__init__(pe, bits, len(pe.activation_in))
 
@@ -50,7 +50,7 @@ class ActivationLane(EdgeLane):
         register = Signal(self.data_out.shape(), reset_less=True)
         bits = self._pe.k_per_cycle * ACTIVATION_BITS
         activations, shared = self.data_in[:bits], self.data_in[bits:]
-        m.d.sync += register.eq(self._pe.encode(m, platform, activations, shared))
+        m.d.sync += register.eq(self._pe.multiplier.encode(m, platform, activations, shared))
         m.d.comb += self.data_out.eq(register)
         return m
 
@@ -68,23 +68,22 @@ class WeightLane(EdgeLane):
     latency = 1
 
     def __init__(self, pe: ProcessingElement):
-        super().__init__(pe, pe.k_per_cycle * pe.weight_bits, len(pe.weight_in))
+        super().__init__(pe, pe.k_per_cycle * pe.multiplier.weight_bits, len(pe.weight_in))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         register = Signal(self.data_out.shape(), reset_less=True)
-        m.d.sync += register.eq(self._pe.recode(m, platform, self.data_in))
+        m.d.sync += register.eq(self._pe.multiplier.recode(m, platform, self.data_in))
         m.d.comb += self.data_out.eq(register)
         return m
 
 
 class ResultLane(EdgeLane):
-    """Corrects the results of one column where they leave the array. Combinational.
+    """One column's results, as they are. Combinational.
 
     Members
     -------
-    data_in : what the processing element accumulated
-    data_out : the exact sum, signed, as many bits as the accumulator
+    data_in, data_out : the accumulator's bits
     """
 
     module_name = "result_lane"
@@ -95,5 +94,5 @@ class ResultLane(EdgeLane):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.d.comb += self.data_out.eq(self._pe.correct(m, platform, self.data_in))
+        m.d.comb += self.data_out.eq(self.data_in)
         return m

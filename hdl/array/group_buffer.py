@@ -62,7 +62,8 @@ class GroupBuffer(wiring.Component):
         # Count slices, and the empty ones that complete a group.
         position = Signal(range(self.slices))
         filling = Signal()
-        step, complete = Signal(), Signal()
+        step = Signal()
+        complete = Signal()
         m.d.comb += self.filling.eq(filling)
         m.d.comb += step.eq(self.taken | filling)
         m.d.comb += complete.eq(step & (position == self.slices - 1))

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hdl.hierarchy import place
 from hdl.pe.contract import ProcessingElement
 
-RIGHTWARDS: tuple[str, ...] = ("first", "last", "shift", "activation")
+RIGHTWARDS: tuple[str, ...] = ("last", "shift", "activation")
 DOWNWARDS: tuple[str, ...] = ("weight", "result")
 
 

@@ -7,13 +7,19 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
+from hdl.array.chain import make_chain
+from hdl.array.column_correction import ColumnCorrection
 from hdl.array.edge_lane import ActivationLane, ResultLane, WeightLane
 from hdl.array.group_buffer import GroupBuffer
 from hdl.array.pe_grid import make_grid
+from hdl.array.row_bias import RowBias
 from hdl.array.skewed_lanes import SkewedLanes
 from hdl.array.tile_sequencer import TileSequencer
 from hdl.hierarchy import place
 from hdl.pe.contract import ProcessingElement
+
+CORRECTION_LATENCY = 1
+"""Cycles of a :class:`ColumnCorrection`."""
 
 
 class SystolicArray(wiring.Component):
@@ -21,8 +27,8 @@ class SystolicArray(wiring.Component):
 
     One slice of ``k_per_cycle`` steps of K enters per cycle, for all rows and columns together; the
     skew is inside. Activations are encoded at the left edge, weights recoded at the top, results
-    corrected at the bottom, as the processing element says. A cycle without a slice is a bubble and
-    harmless anywhere. A new tile may start in the cycle after ``in_last``.
+    corrected at the bottom, as the multiplier of the processing elements says. A cycle without a
+    slice is a bubble and harmless anywhere. A new tile may start in the cycle after ``in_last``.
 
     Results leave one row per cycle, row ``rows - 1`` first, while the next tile computes; nothing
     can hold them back. A tile occupies the result registers for :attr:`drain_cycles`: after a tile
@@ -67,7 +73,7 @@ class SystolicArray(wiring.Component):
                 "in_ready": Out(1),
                 "in_last": In(1),
                 "in_a": In(rows * pe.k_per_cycle * ACTIVATION_BITS),
-                "in_w": In(cols * pe.k_per_cycle * pe.weight_bits),
+                "in_w": In(cols * pe.k_per_cycle * pe.multiplier.weight_bits),
                 "out_valid": Out(1),
                 "out_last": Out(1),
                 "out_acc": Out(cols * pe.acc_bits),
@@ -83,13 +89,13 @@ class SystolicArray(wiring.Component):
     def latency(self) -> int:
         """Cycles from a tile's last slice to its first row of results."""
         skew = (self.rows - 1) + (self.cols - 1)
-        edges = self._group_delay + ActivationLane.latency + ResultLane.latency
+        edges = self._group_delay + ActivationLane.latency + CORRECTION_LATENCY
         return edges + skew + self._pe.latency
 
     @property
     def _group_delay(self) -> int:
         """Cycles that a slice waits for its group."""
-        slices = self._pe.slices_per_group
+        slices = self._pe.multiplier.slices_per_group
         return slices if slices > 1 else 0
 
     @property
@@ -102,7 +108,7 @@ class SystolicArray(wiring.Component):
         pe = self._pe
 
         # Control.
-        sequencer = TileSequencer(self.rows, self._group_delay)
+        sequencer = TileSequencer(self.rows, self._group_delay + pe.pipeline)
         place(m, platform, "sequencer", sequencer)
         m.d.comb += [
             sequencer.in_valid.eq(self.in_valid),
@@ -111,12 +117,12 @@ class SystolicArray(wiring.Component):
         ]
 
         # Left and top edge. A bubble is a zero.
-        activations, weights = Signal.like(self.in_a), Signal.like(self.in_w)
+        activations = Signal.like(self.in_a)
+        weights = Signal.like(self.in_w)
         shared: list[Value] = [Const(0, 0)] * self.rows
-        if pe.slices_per_group == 1:
+        if pe.multiplier.slices_per_group == 1:
             m.d.comb += activations.eq(Mux(sequencer.taken, self.in_a, 0))
             m.d.comb += weights.eq(self.in_w)
-            m.d.comb += sequencer.arrives.eq(sequencer.starts)
         else:
             shared = self._group(m, platform, sequencer, activations, weights)
         activation_edge = SkewedLanes(self.rows, ActivationLane(pe))
@@ -134,23 +140,32 @@ class SystolicArray(wiring.Component):
         grid = make_grid(self.rows, self.cols, pe)
         place(m, platform, "grid", grid)
         m.d.comb += [
-            grid.first_in.eq(sequencer.first),
-            grid.last_in.eq(sequencer.last),
+            grid.last_in.eq(sequencer.last[: self.rows]),
             grid.shift_in.eq(sequencer.shift),
             grid.activation_in.eq(activation_edge.data_out),
             grid.weight_in.eq(weight_edge.data_out),
         ]
 
-        # Bottom edge: columns are put back in step, and rows counted from the bottom one, whose
-        # last leaves the grid together with the last column's result.
+        # Bottom edge: results are corrected, columns put back in step, and rows counted from the
+        # bottom one, whose last leaves the grid with the last column's.
         result_edge = SkewedLanes(self.cols, ResultLane(pe), reverse=True)
         place(m, platform, "result_edge", result_edge)
-        m.d.comb += result_edge.data_in.eq(grid.result_out)
+        row_bias = self._row_bias(m, platform, sequencer, activation_edge.data_out)
+        m.d.comb += result_edge.data_in.eq(
+            self._corrected(m, platform, grid, sequencer.last[-1], row_bias)
+        )
         m.d.comb += self.out_acc.eq(result_edge.data_out)
 
+        bottom_last = grid.last_out[-1]
+        for cycle in range(pe.latency - pe.pipeline - 1 + CORRECTION_LATENCY):
+            earlier, bottom_last = bottom_last, Signal(name=f"bottom_last_{cycle}")
+            m.d.sync += bottom_last.eq(earlier)
+        cleared = Signal()
         bottom_row = Signal()
         rows_above = Signal(range(self.rows))
-        m.d.comb += bottom_row.eq(grid.last_out[-1])
+        m.d.comb += bottom_row.eq(bottom_last & cleared)
+        with m.If(bottom_last):
+            m.d.sync += cleared.eq(1)  # the first one after reset ends no tile
         with m.If(bottom_row):
             m.d.sync += rows_above.eq(self.rows - 1)
         with m.Elif(rows_above != 0):
@@ -159,6 +174,39 @@ class SystolicArray(wiring.Component):
         is_row_0 = bottom_row if self.rows == 1 else rows_above == 1
         m.d.comb += self.out_last.eq(is_row_0)
         return m
+
+    def _row_bias(
+        self, m: Module, platform: Any, sequencer: TileSequencer, activations: Value
+    ) -> Value:
+        """The bias of the row whose result leaves column 0, scaled."""
+        pe = self._pe
+        scaled = Signal(pe.acc_bits, name="row_bias", reset_less=True)
+        scale = pe.multiplier.row_scale
+        if not scale:
+            return scaled
+        biases = make_chain(RowBias, pe, self.rows)
+        place(m, platform, "row_biases", biases)
+        m.d.comb += [
+            biases.activation.eq(activations),
+            biases.last.eq(sequencer.last[: self.rows]),
+            biases.shift.eq(sequencer.shift),
+            scaled.eq(biases.bias_out * scale),
+        ]
+        return scaled
+
+    def _corrected(
+        self, m: Module, platform: Any, grid: Any, last: Value, row_bias: Value
+    ) -> Value:
+        """The exact results of all columns."""
+        corrections = make_chain(ColumnCorrection, self._pe, self.cols)
+        place(m, platform, "corrections", corrections)
+        m.d.comb += [
+            corrections.result_in.eq(grid.result_out),
+            corrections.row_bias_in.eq(row_bias),
+        ]
+        if self._pe.multiplier.column_scale:
+            m.d.comb += [corrections.weight.eq(grid.weight_out), corrections.last_in.eq(last)]
+        return corrections.result_out
 
     def _group(
         self,
@@ -170,8 +218,10 @@ class SystolicArray(wiring.Component):
     ) -> list[Value]:
         """Hold slices until their group is complete; what each row's group shares."""
         pe = self._pe
-        slice_in = Cat(sequencer.starts, self.in_a, self.in_w)
-        buffer = GroupBuffer(pe.slices_per_group, len(slice_in), self.rows * ACTIVATION_BITS)
+        slice_in = Cat(self.in_a, self.in_w)
+        buffer = GroupBuffer(
+            pe.multiplier.slices_per_group, len(slice_in), self.rows * ACTIVATION_BITS
+        )
         place(m, platform, "group_buffer", buffer)
         row_bits = pe.k_per_cycle * ACTIVATION_BITS
         rows = [self.in_a.word_select(row, row_bits) for row in range(self.rows)]
@@ -180,7 +230,7 @@ class SystolicArray(wiring.Component):
             buffer.last.eq(self.in_last),
             sequencer.hold.eq(buffer.filling),
             buffer.data_in.eq(slice_in),
-            buffer.largest_in.eq(Cat(pe.shares(row) for row in rows)),
-            Cat(sequencer.arrives, activations, weights).eq(buffer.data_out),
+            buffer.largest_in.eq(Cat(pe.multiplier.shares(row) for row in rows)),
+            Cat(activations, weights).eq(buffer.data_out),
         ]
         return [buffer.largest_out.word_select(row, ACTIVATION_BITS) for row in range(self.rows)]

@@ -15,11 +15,10 @@ class TileSequencer(wiring.Component):
     therefore follows alone, as soon as that is so, and until then ``in_ready`` is low: never inside
     a tile, and never at all if tiles have at least ``rows`` slices.
 
-    Slices may be delayed on their way to the array, ``delay`` cycles where no bubble comes between
-    them, the last of a tile exactly so; ``starts`` goes with them, and comes back as ``arrives``.
-
-    ``first`` and ``last`` run down the rows, one per cycle. When ``last`` reaches the bottom, all
-    rows start to ``shift``, and row ``r`` stops after ``r + 1`` cycles, before its next result.
+    ``last`` runs down the rows, one per cycle, ``delay`` cycles late as what it ends may be. When
+    it reaches the bottom row, all rows start to ``shift``, and row ``r`` stops after ``r + 1``
+    cycles, before its next result. One more runs down after reset, one cycle ahead of the first
+    slice and as late as it, so that all sums start from zero; it is followed by no shift.
 
     Parameters
     ----------
@@ -35,12 +34,9 @@ class TileSequencer(wiring.Component):
     taken : Out(1)
         A slice is taken; combinational. Otherwise the cycle is a bubble, and its activations must
         be made zero.
-    starts : Out(1)
-        The slice taken is the first of its tile; combinational.
-    arrives : In(1)
-        ``starts``, with the delay of its slice.
-    first, last, shift : Out(rows)
-        Control of row r at bit r, 1 + r cycles after the arrival of the slice it belongs to.
+    last : Out(rows + 1), shift : Out(rows)
+        Control of row r at bit r, 1 + delay + r cycles after a slice was taken; bit ``rows`` of
+        last is for what is below the last row.
     """
 
     module_name = "tile_sequencer"
@@ -56,10 +52,7 @@ class TileSequencer(wiring.Component):
                 "in_ready": Out(1),
                 "hold": In(1),
                 "taken": Out(1),
-                "starts": Out(1),
-                "arrives": In(1),
-                "first": Out(rows),
-                "last": Out(rows),
+                "last": Out(rows + 1),
                 "shift": Out(rows),
             }
         )
@@ -68,13 +61,9 @@ class TileSequencer(wiring.Component):
         m = Module()
 
         # Take slices, except while a tile's last is held back.
-        between_tiles = Signal(init=1)
         last_held = Signal()
         m.d.comb += self.in_ready.eq(~last_held & ~self.hold)
         m.d.comb += self.taken.eq(self.in_valid & self.in_ready)
-        with m.If(self.taken):
-            m.d.sync += between_tiles.eq(self.in_last)
-        m.d.comb += self.starts.eq(self.taken & between_tiles)
 
         # Send last when the result registers are free: at most once in `rows` cycles.
         cycles_to_wait = Signal(range(self.rows))
@@ -88,17 +77,22 @@ class TileSequencer(wiring.Component):
         with m.Elif(cycles_to_wait != 0):
             m.d.sync += cycles_to_wait.eq(cycles_to_wait - 1)
 
-        # As late as the slices.
+        # As late as the slices; after reset, as if one had been sent in the cycle before.
         last_arrives = last_sent
         for cycle in range(self.delay):
-            earlier, last_arrives = last_arrives, Signal(name=f"last_delayed_{cycle}")
-            m.d.sync += last_arrives.eq(earlier)
+            delayed = Signal(name=f"last_delayed_{cycle}", init=int(cycle == 0))
+            m.d.sync += delayed.eq(last_arrives)
+            last_arrives = delayed
 
         # Down the rows.
-        bottom = self.last[-1]
+        last = Signal(self.rows + 1, init=int(self.delay == 0))
+        cleared = Signal()
+        bottom = last[self.rows - 1]
+        with m.If(bottom):
+            m.d.sync += cleared.eq(1)
+        m.d.comb += self.last.eq(last)
         m.d.sync += [
-            self.first.eq(Cat(self.arrives, self.first)),
-            self.last.eq(Cat(last_arrives, self.last)),
-            self.shift.eq(Cat(0, self.shift) | Mux(bottom, -1, 0)),
+            last.eq(Cat(last_arrives, last)),
+            self.shift.eq(Cat(0, self.shift) | Mux(bottom & cleared, -1, 0)),
         ]
         return m

@@ -5,11 +5,11 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.format import ACTIVATION_BITS, SparqFormat
+from golden.format import ACTIVATION_BITS, ControlState, SparqFormat
 from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.pair_layout import pair_layout
 from hdl.encode.pair_zero_detector import PairZeroDetector
@@ -64,38 +64,37 @@ class PairEncoder(wiring.Component):
         # Each activation in its own window, or in one that fits the largest of the group.
         both = first | second
         sized = [both if fmt.group == 2 else self.shared] * 2 if fmt.group > 1 else [first, second]
-        lanes = []
+        windows, placements = [], []
         for lane, (value, size) in enumerate(zip((first, second), sized, strict=True)):
             window, placement = self._window(
                 m, platform, f"lane{lane}", value, size, fmt.window_bits, fmt.placements
             )
-            lanes.append((window, self._code(placement, fmt.placements)))
+            windows.append(window)
+            placements.append(placement)
+        high, low = (Const(1, 1), placements[0]) if fmt.group > 1 else placements
+        control = self._code(high, low, fmt.own_states)
 
         if fmt.vsparq:
             # A partner of zero: the other activation (the OR of both) in a window of both lanes.
             zero_detector = PairZeroDetector()
             place(m, platform, "zero_detector", zero_detector)
             m.d.comb += [zero_detector.first.eq(first), zero_detector.second.eq(second)]
-            m.d.comb += [pair.mux0.eq(zero_detector.mux0), pair.mux1.eq(zero_detector.mux1)]
             window, placement = self._window(
                 m, platform, "both", both, both, 2 * fmt.window_bits, fmt.wide_placements
             )
-            high_shifts = [fmt.high_lane_shift(shift) for shift in fmt.wide_placements]
-            halves = [
-                (window[fmt.window_bits :], self._code(placement, high_shifts)),
-                (window[: fmt.window_bits], self._code(placement, fmt.wide_placements)),
+            halves = window[fmt.window_bits :], window[: fmt.window_bits]
+            windows = [
+                Mux(zero_detector.alone, half, own)
+                for half, own in zip(halves, windows, strict=True)
             ]
-            lanes = [
-                tuple(Mux(zero_detector.alone, wide, own) for wide, own in zip(*lane, strict=True))
-                for lane in zip(halves, lanes, strict=True)
-            ]
+            owner = Cat(~zero_detector.owner, zero_detector.owner)
+            control = Mux(
+                zero_detector.alone, self._code(placement, owner, fmt.wide_states), control
+            )
 
-        for lane, (window, shift_ctrl) in enumerate(lanes):
-            m.d.comb += pair[f"x{lane}"].eq(window)
-            if fmt.shift_ctrl_bits:
-                field = "shift" if fmt.shared_shift else f"shift{lane}"
-                if lane == 0 or not fmt.shared_shift:
-                    m.d.comb += pair[field].eq(shift_ctrl)
+        m.d.comb += [pair.x0.eq(windows[0]), pair.x1.eq(windows[1])]
+        if fmt.control_bits:
+            m.d.comb += pair.control.eq(control)
         return m
 
     def _window(
@@ -120,8 +119,23 @@ class PairEncoder(wiring.Component):
         ]
         return shifter.window, detector.placement
 
-    def _code(self, placement: Value, shifts: Sequence[int]) -> Value:
-        """ShiftCtrl of the shift that the one-hot ``placement`` selects among ``shifts``."""
-        codes = [self.fmt.lane_shifts.index(shift) for shift in shifts]
-        pairs = zip(placement, codes, strict=True)
-        return reduce(or_, (Mux(select, code, 0) for select, code in pairs))
+    def _code(self, row: Value, column: Value, states: Sequence[Sequence[ControlState]]) -> Value:
+        """The code of the one of ``states`` that a one-hot ``row`` and ``column`` select."""
+        bits = []
+        for bit in range(self.fmt.control_bits):
+            # Rows that have the bit in the same columns need that choice of columns once.
+            rows: dict[tuple[int, ...], list[int]] = {}
+            for index, cells in enumerate(states):
+                codes = [self.fmt.control_codes[state] for state in cells]
+                columns = tuple(i for i, code in enumerate(codes) if code >> bit & 1)
+                rows.setdefault(columns, []).append(index)
+            terms = [_any(row, chosen) & _any(column, columns) for columns, chosen in rows.items()]
+            bits.append(reduce(or_, terms))
+        return Cat(bits)
+
+
+def _any(one_hot: Value, places: Sequence[int]) -> Value:
+    """Whether the bit that is set is at one of ``places``."""
+    if len(places) == len(one_hot):
+        return Const(1, 1)
+    return reduce(or_, (one_hot[place] for place in places), Const(0, 1))

@@ -6,8 +6,8 @@ from golden.format import SparqFormat
 
 
 def pair_layout(fmt: SparqFormat) -> data.StructLayout:
-    """``fmt.pair_layout`` as an Amaranth layout: x0, x1, shift0, ... from bit 0.
+    """``fmt.pair_layout`` as an Amaranth layout: x0, x1, control from bit 0.
 
-    Fields that take no bits in this format are left out.
+    A control code that takes no bits in this format is left out.
     """
     return data.StructLayout({name: width for name, width in fmt.pair_layout if width})

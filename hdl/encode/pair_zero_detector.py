@@ -10,7 +10,7 @@ from golden.format import ACTIVATION_BITS
 
 
 class PairZeroDetector(wiring.Component):
-    """Tells which of two activations lends its lane, and to which weight both lanes then go.
+    """Tells whether one of two activations may use both lanes, and which.
 
     Combinational.
 
@@ -19,9 +19,8 @@ class PairZeroDetector(wiring.Component):
     first, second : In(8)
     alone : Out(1)
         At least one of the two is zero: the other one may use both lanes.
-    mux0, mux1 : Out(1)
-        MuxCtrl of each lane, 1 for the weight of the second activation. Both lanes follow the
-        activation that is not zero (the first if both are).
+    owner : Out(1)
+        Which one that is, 1 for the second; the first if both are zero. Where neither is, anything.
     """
 
     module_name = "pair_zero_detector"
@@ -32,17 +31,15 @@ class PairZeroDetector(wiring.Component):
                 "first": In(ACTIVATION_BITS),
                 "second": In(ACTIVATION_BITS),
                 "alone": Out(1),
-                "mux0": Out(1),
-                "mux1": Out(1),
+                "owner": Out(1),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        first_is_zero, second_is_zero = self.first == 0, self.second == 0
+        second_is_zero = self.second == 0
         m.d.comb += [
-            self.alone.eq(first_is_zero | second_is_zero),
-            self.mux0.eq(first_is_zero & ~second_is_zero),
-            self.mux1.eq(~second_is_zero),
+            self.alone.eq((self.first == 0) | second_is_zero),
+            self.owner.eq(~second_is_zero),
         ]
         return m

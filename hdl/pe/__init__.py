@@ -18,7 +18,11 @@ PROCESSING_ELEMENTS: dict[str, Callable[..., ProcessingElement]] = {
 
 
 def processing_element(
-    name: str, fmt: SparqFormat | None = None, weight_bits: int = 8, acc_bits: int = 32
+    name: str,
+    fmt: SparqFormat | None = None,
+    weight_bits: int = 8,
+    acc_bits: int = 32,
+    pipeline: int = 0,
 ) -> ProcessingElement:
     """The processing element of that name.
 
@@ -27,8 +31,9 @@ def processing_element(
     """
     if name not in PROCESSING_ELEMENTS:
         raise ValueError(f"pe must be one of {', '.join(PROCESSING_ELEMENTS)}, not {name!r}")
+    parameters = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": pipeline}
     if name != "sparq":
-        return PROCESSING_ELEMENTS[name](weight_bits=weight_bits, acc_bits=acc_bits)
+        return PROCESSING_ELEMENTS[name](**parameters)
     if fmt is None:
         raise ValueError("pe 'sparq' needs a SparqFormat, not None")
-    return SparqPe(fmt, weight_bits, acc_bits)
+    return SparqPe(fmt, **parameters)

@@ -2,110 +2,85 @@
 # Replicas may stand for what is emitted once, and are then never elaborated.
 """What all processing elements have in common."""
 
-from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.format import ACTIVATION_BITS
+from hdl.arithmetic.accumulator import Accumulator
+from hdl.multiplier.contract import Multiplier
+
+MAX_PIPELINE = 2
 
 
 class ProcessingElement(wiring.Component):
     """A multiply-accumulate element of an output-stationary array, drained while it computes.
 
-    In every cycle the element adds the dot product of the operands at its inputs to its accumulator
-    (zero operands add nothing, so a bubble needs no enable) and passes operands and control
-    on to its neighbours one cycle later. With ``first`` it starts from zero instead of its
-    accumulator; with ``last`` the sum, this slice included, goes to the result register; with
-    ``shift`` the result register takes its upper neighbour's instead (``last`` wins).
+    In every cycle the element adds what its multiplier makes of the operands at its inputs to its
+    accumulator (zero activations add nothing but the multiplier's bias, so a bubble needs no
+    enable) and passes operands and control on to its neighbours one cycle later. ``last`` ends a
+    sum, which then goes to the result register while the next one starts from zero; with ``shift``
+    the result register takes its upper neighbour's instead.
 
-    A subclass says what an activation code and a weight code are and how they are multiplied. What
-    an array's edge can do once per row or per column is stated here as well, so that a code other
-    than plain bytes and weights needs no other array: :meth:`encode`, :meth:`recode` and
-    :meth:`correct`.
+    The result is biased as the multiplier says; what an array's edges have to do about it, and
+    the codes of the operands, are the multiplier's.
 
-    Latency: ``result_out`` shows the sum :attr:`latency` cycles after its last slice. Control
-    registers are reset; data registers are not, since ``first`` makes what they held before
-    irrelevant.
+    Latency: ``last`` of a slice comes :attr:`pipeline` cycles after its operands; ``result_out``
+    shows the sum two cycles after ``last``. Control registers are reset, data registers are not:
+    the first sum after reset starts with the first ``last``.
 
     Parameters
     ----------
-    weight_bits, acc_bits : int
-        Widths of a signed weight and of the accumulator. A sum that does not fit wraps.
+    multiplier : Multiplier
+    acc_bits : int
+        Width of the accumulator. A sum that does not fit wraps.
+    pipeline : int, 0 to 2
+        Registers between operands and accumulator: before the addition (1), and also within the
+        multiplication (2).
 
     Members
     -------
     activation_in, activation_out : code of ``k_per_cycle`` activations, to the right
     weight_in, weight_out : code of ``k_per_cycle`` weights, downwards
-    first_in, first_out, last_in, last_out, shift_in, shift_out : control, to the right
-    result_in, result_out : signed(acc_bits), downwards
+    last_in, last_out, shift_in, shift_out : control, to the right
+    result_in, result_out : acc_bits, downwards
     """
-
-    k_per_cycle: ClassVar[int]
-    """Activations, and MACs, per cycle."""
-
-    latency: ClassVar[int] = 1
-
-    slices_per_group = 1
-    """Slices whose activations share a window, and are encoded together."""
 
     module_name = "pe"
 
-    def __init__(self, *, activation_bits: int, weight_bits: int, acc_bits: int):
-        self.weight_bits = weight_bits
+    def __init__(self, multiplier: Multiplier, acc_bits: int = 32, pipeline: int = 0):
+        self.multiplier = multiplier
         self.acc_bits = acc_bits
-        ports = {"first": 1, "last": 1, "shift": 1, "activation": activation_bits}
-        ports |= {"weight": self.k_per_cycle * weight_bits, "result": signed(acc_bits)}
-        inputs = {f"{name}_in": In(shape) for name, shape in ports.items()}
-        outputs = {f"{name}_out": Out(shape) for name, shape in ports.items()}
+        self.pipeline = pipeline
+        ports = {"last": 1, "shift": 1, "activation": multiplier.activation_code_bits}
+        ports |= {"weight": multiplier.weight_code_bits, "result": acc_bits}
+        inputs = {f"{name}_in": In(width) for name, width in ports.items()}
+        outputs = {f"{name}_out": Out(width) for name, width in ports.items()}
         super().__init__(inputs | outputs)
 
-    @abstractmethod
-    def dot_product(self, m: Module, platform: Any) -> Value:
-        """The signed sum that the operands at the inputs contribute."""
+    @property
+    def k_per_cycle(self) -> int:
+        """Activations, and MACs, per cycle."""
+        return self.multiplier.k_per_cycle
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the operands of a sum's last slice to its result."""
+        return self.pipeline + 2
 
     def replica(self) -> "ProcessingElement":
         """A new element with the same parameters."""
-        return type(self)(weight_bits=self.weight_bits, acc_bits=self.acc_bits)  # type: ignore[call-arg]  # subclasses know their activation bits
-
-    def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
-        """The activation code of ``k_per_cycle`` bytes, made at the row's edge.
-
-        ``shared`` (8 bits) is the OR of :meth:`shares` over the slices of the group.
-        """
-        return activations
-
-    def shares(self, activations: Value) -> Value:
-        """What ``k_per_cycle`` bytes contribute to the OR of their group, 8 bits."""
-        return Const(0, ACTIVATION_BITS)
-
-    def recode(self, m: Module, platform: Any, weights: Value) -> Value:
-        """The weight code of ``k_per_cycle`` weights, made at the column's edge."""
-        return weights
-
-    def correct(self, m: Module, platform: Any, result: Value) -> Value:
-        """The exact sum of ``acc_bits`` bits behind a result, made at the column's edge."""
-        return result
-
-    def weights(self) -> list[Value]:
-        """The ``k_per_cycle`` signed weights of plain ``weight_in``, the lower k first."""
-        return [self.weight_in.word_select(k, self.weight_bits).as_signed() for k in self._slice()]
-
-    def activations(self) -> list[Value]:
-        """The ``k_per_cycle`` bytes of plain ``activation_in``, the lower k first."""
-        return [self.activation_in.word_select(k, ACTIVATION_BITS) for k in self._slice()]
-
-    def _slice(self) -> range:
-        return range(self.k_per_cycle)
+        return ProcessingElement(self.multiplier, self.acc_bits, self.pipeline)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
 
         # Pass operands and control on.
-        for name in ("first", "last", "shift"):
-            m.d.sync += getattr(self, f"{name}_out").eq(getattr(self, f"{name}_in"))
+        last = Signal(name="last_register")
+        shift = Signal(name="shift_register")
+        m.d.sync += [last.eq(self.last_in), shift.eq(self.shift_in)]
+        m.d.comb += [self.last_out.eq(last), self.shift_out.eq(shift)]
         for name in ("activation", "weight"):
             operand = getattr(self, f"{name}_in")
             passed = Signal(operand.shape(), name=f"{name}_register", reset_less=True)
@@ -113,18 +88,14 @@ class ProcessingElement(wiring.Component):
             m.d.comb += getattr(self, f"{name}_out").eq(passed)
 
         # Multiply and accumulate.
-        accumulator = Signal(signed(self.acc_bits), reset_less=True)
-        dot_product = Signal(signed(self.acc_bits))
-        total = Signal(signed(self.acc_bits))
-        m.d.comb += dot_product.eq(self.dot_product(m, platform))
-        m.d.comb += total.eq(Mux(self.first_in, 0, accumulator) + dot_product)
-        m.d.sync += accumulator.eq(total)
+        accumulator = Accumulator(m, platform, self.acc_bits, self.multiplier.sum_bits)
+        addends = self.multiplier.addends(
+            m, platform, self.activation_in, self.weight_in, registered=self.pipeline > 1
+        )
+        accumulator.add(addends, last, registered=self.pipeline > 0)
 
         # Drain.
-        result = Signal(signed(self.acc_bits), reset_less=True)
-        with m.If(self.last_in):
-            m.d.sync += result.eq(total)
-        with m.Elif(self.shift_in):
-            m.d.sync += result.eq(self.result_in)
+        result = Signal(self.acc_bits, reset_less=True)
+        m.d.sync += result.eq(Mux(last, accumulator.total, Mux(shift, self.result_in, result)))
         m.d.comb += self.result_out.eq(result)
         return m

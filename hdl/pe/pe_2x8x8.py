@@ -1,10 +1,8 @@
 """Two exact MACs on one accumulator."""
 
-from typing import Any
-
-from amaranth.hdl import Module, Value
-
-from golden.format import ACTIVATION_BITS
+from hdl.multiplier.booth import Booth
+from hdl.multiplier.contract import Multiplier
+from hdl.multiplier.exact import AndArray, DistributedArithmetic, Radix4
 from hdl.pe.contract import ProcessingElement
 
 
@@ -12,16 +10,28 @@ class Pe2x8x8(ProcessingElement):
     """Two 8-bit activations times two weights per cycle; equals ``golden.exact_matmul``.
 
     What SPARQ has to beat at equal throughput. Contract, members and latency as
-    :class:`ProcessingElement`; the activation code is the two bytes, the lower k low.
+    :class:`ProcessingElement`.
+
+    Parameters
+    ----------
+    multiplier : "radix4", "booth", "distributed" or "and"
+        As :class:`Pe8x8`; "distributed" selects none, one or the sum of both weights by each pair
+        of activation bits.
     """
 
-    k_per_cycle = 2
+    MULTIPLIERS = ("radix4", "booth", "distributed", "and")
 
-    def __init__(self, weight_bits: int = 8, acc_bits: int = 32):
-        super().__init__(
-            activation_bits=2 * ACTIVATION_BITS, weight_bits=weight_bits, acc_bits=acc_bits
+    def __init__(
+        self,
+        weight_bits: int = 8,
+        acc_bits: int = 32,
+        pipeline: int = 0,
+        multiplier: str = "radix4",
+    ):
+        kinds: dict[str, type[Multiplier]] = {"radix4": Radix4, "booth": Booth, "and": AndArray}
+        kind = (
+            DistributedArithmetic(weight_bits)
+            if multiplier == "distributed"
+            else kinds[multiplier](weight_bits, 2)  # type: ignore[call-arg]
         )
-
-    def dot_product(self, m: Module, platform: Any) -> Value:
-        (first, second), (weight0, weight1) = self.activations(), self.weights()
-        return first * weight0 + second * weight1
+        super().__init__(kind, acc_bits, pipeline)

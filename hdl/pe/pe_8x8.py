@@ -1,27 +1,31 @@
 """The conventional processing element."""
 
-from typing import Any
-
-from amaranth.hdl import Module, Value
-
-from golden.format import ACTIVATION_BITS
+from hdl.multiplier.booth import Booth
+from hdl.multiplier.contract import Multiplier
+from hdl.multiplier.exact import AndArray, Radix4
 from hdl.pe.contract import ProcessingElement
 
 
 class Pe8x8(ProcessingElement):
     """One 8-bit activation times one weight per cycle; equals ``golden.exact_matmul``.
 
-    The baseline. Contract, members and latency as :class:`ProcessingElement`; the activation code
-    is the byte itself.
+    The baseline. Contract, members and latency as :class:`ProcessingElement`.
+
+    Parameters
+    ----------
+    multiplier : "radix4", "booth" or "and"
+        Rows of partial products by the digits of weights in offset form, by Booth recoding, or by
+        the bits of activations. The first is the smallest.
     """
 
-    k_per_cycle = 1
+    MULTIPLIERS = ("radix4", "booth", "and")
 
-    def __init__(self, weight_bits: int = 8, acc_bits: int = 32):
-        super().__init__(
-            activation_bits=ACTIVATION_BITS, weight_bits=weight_bits, acc_bits=acc_bits
-        )
-
-    def dot_product(self, m: Module, platform: Any) -> Value:
-        (activation,), (weight,) = self.activations(), self.weights()
-        return activation * weight
+    def __init__(
+        self,
+        weight_bits: int = 8,
+        acc_bits: int = 32,
+        pipeline: int = 0,
+        multiplier: str = "radix4",
+    ):
+        kinds: dict[str, type[Multiplier]] = {"radix4": Radix4, "booth": Booth, "and": AndArray}
+        super().__init__(kinds[multiplier](weight_bits, 1), acc_bits, pipeline)  # type: ignore[call-arg]

@@ -1,4 +1,4 @@
-"""An array against the golden products, cycle by cycle."""
+"""An array or a tensor core against the golden products, cycle by cycle."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
-from gen.check import expected_product
+from gen.check import expected_product, random_operands
 from gen.configuration import Configuration
 from gen.tiling import WORD_BYTES, ArrayShape
 from sim_tb.benches.common import PARAMETERS, generator, record, where
@@ -23,8 +23,11 @@ SIDECAR: dict[str, Any] = (
 CONFIGURATION = Configuration(
     **{name: value for name, value in SIDECAR.get("configuration", {}).items() if value is not None}
 )
-SLICES_PER_GROUP = max(1, CONFIGURATION.group // 2)
+SLICES_PER_GROUP = max(1, CONFIGURATION.group // SIDECAR.get("k_per_cycle", 1))
 WIDTHS = {port["name"]: port["width"] for port in SIDECAR["ports"]}
+
+Slice = tuple[int, ...]
+"""The operands of one slice, in the order of ``ArrayShape.operands``."""
 
 
 @dataclass
@@ -33,19 +36,16 @@ class Tile:
 
     x: Any
     w: Any
-    slices: list[tuple[int, int]]
+    slices: list[Slice]
     expected: Any
 
     @classmethod
     def random(cls, depth: int, rng: np.random.Generator) -> "Tile":
-        """Operands of every kind of pair; a zero's share is the tile's own."""
-        shape = ArrayShape.of(SIDECAR)
-        half = 1 << (shape.weight_bits - 1)
-        x = rng.integers(0, 256, (shape.rows, depth), dtype=np.uint8)
-        x[rng.random(x.shape) < rng.random()] = 0
-        w = rng.integers(-half, half, (depth, shape.cols), dtype=np.int8)
+        """Operands of every kind of pair."""
+        x, w = random_operands(CONFIGURATION, depth, rng)
         packed = [
-            [int.from_bytes(row.tobytes(), "little") for row in p] for p in shape.slices(x, w)
+            [int.from_bytes(row.tobytes(), "little") for row in words]
+            for words in ArrayShape.of(SIDECAR).slices(x, w)
         ]
         return cls(x, w, list(zip(*packed, strict=True)), expected_product(CONFIGURATION, x, w))
 
@@ -55,7 +55,7 @@ class Driver:
     """Feeds slices in and collects rows of results, all at falling edges of the clock.
 
     Cycle ``n`` ends with the rising edge after the ``n``-th falling one. :attr:`sent` says when, by
-    the array's contract, a tile's last went in: at least ``rows`` cycles after the one before.
+    the machine's contract, a tile's last went in: at least ``rows`` cycles after the one before.
     """
 
     dut: Any
@@ -66,7 +66,7 @@ class Driver:
     checks: int = 0
 
     async def start(self) -> None:
-        """Start the clock and reset the array."""
+        """Start the clock and reset the machine."""
         Clock(self.dut.clk, 10, "ns").start()
         await self.reset()
 
@@ -87,14 +87,14 @@ class Driver:
             self._drive(0, *self._garbage())
             await self._next()
 
-    async def feed(self, slices: Sequence[tuple[int, int]], bubbles: float, ends: bool) -> None:
+    async def feed(self, slices: Sequence[Slice], bubbles: float, ends: bool) -> None:
         """Offer slices of one tile, with that probability of a bubble in each cycle."""
-        for index, (a, w) in enumerate(slices):
+        for index, operands in enumerate(slices):
             while self.rng.random() < bubbles:
                 await self.bubble()
             last = int(ends and index == len(slices) - 1)
             for _ in range(SIDECAR["rows"] + SLICES_PER_GROUP):
-                self._drive(1, a, w, last)
+                self._drive(1, operands, last)
                 taken, cycle = self.ready, self.cycle
                 await self._next()
                 if taken:
@@ -148,17 +148,18 @@ class Driver:
             self.checks += sums.size
         self.checks += 2 * len(timing)
 
-    def _garbage(self) -> tuple[int, int, int]:
-        bits = [
-            int.from_bytes(self.rng.bytes(WIDTHS[p] // 8 + 1), "little") for p in ("in_a", "in_w")
-        ]
-        a, w = (b & ((1 << WIDTHS[p]) - 1) for b, p in zip(bits, ("in_a", "in_w"), strict=True))
-        return a, w, int(self.rng.integers(2))
+    def _garbage(self) -> tuple[Slice, int]:
+        """Anything at all as operands, and as last."""
+        operands = []
+        for name in ArrayShape.of(SIDECAR).operands:
+            bits = int.from_bytes(self.rng.bytes(WIDTHS[name] // 8 + 1), "little")
+            operands.append(bits & ((1 << WIDTHS[name]) - 1))
+        return tuple(operands), int(self.rng.integers(2))
 
-    def _drive(self, valid: int, a: int, w: int, last: int) -> None:
+    def _drive(self, valid: int, operands: Slice, last: int) -> None:
         self.dut.in_valid.value = valid
-        self.dut.in_a.value = a
-        self.dut.in_w.value = w
+        for name, word in zip(ArrayShape.of(SIDECAR).operands, operands, strict=True):
+            getattr(self.dut, name).value = word
         self.dut.in_last.value = last
 
     async def _next(self) -> None:
@@ -259,7 +260,7 @@ async def reset_anywhere(dut: Any) -> None:
 async def known_after_reset(dut: Any) -> None:
     """With inputs that never move no output but the data is unknown, and one tile is correct."""
     dut.rst.value = 1
-    for name in ("in_valid", "in_last", "in_a", "in_w"):
+    for name in ("in_valid", "in_last", *ArrayShape.of(SIDECAR).operands):
         getattr(dut, name).value = 0
     Clock(dut.clk, 10, "ns").start()
     await FallingEdge(dut.clk)

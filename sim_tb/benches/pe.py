@@ -9,76 +9,101 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
 from gen.configuration import Configuration
-from golden import encode_pairs, pack_pairs, sparq
+from hdl.pe.contract import MAX_PIPELINE
 from sim_tb.benches.common import PARAMETERS, fields, generator, record, where
+from sim_tb.operands import activation_codes, bias, effective, weight_code
 
-CONTROL = ("first", "last", "shift")
+OWN = ("activation_in", "weight_in", "last_in")
+"""Inputs that each element has for itself."""
 
 
 class Element:
     """What one processing element must do with a sequence of pairs and weights."""
 
-    def __init__(self, options: dict[str, Any], ports: Sequence[dict[str, Any]]):
+    def __init__(self, options: dict[str, Any], multiplier: str, ports: Sequence[dict[str, Any]]):
         self.configuration = Configuration(**options)
+        self.multiplier = multiplier
         self.outputs = [(p["name"], p["width"]) for p in ports if p["direction"] == "output"]
-        self.code_bits = next(p["width"] for p in ports if p["name"] == "activation_in")
-        self.weight_bits = next(p["width"] for p in ports if p["name"] == "weight_in")
+        self.own = {p["name"]: p["width"] for p in ports if p["name"] in OWN}
+        self.k = 1 if self.configuration.pe == "8x8" else 2
 
     def codes(self, x: Any) -> list[int]:
         """The activation codes of pairs ``x``, (cycles, 2); cycles follow each other along K."""
-        pe = self.configuration.pe
-        if pe == "sparq":
-            fmt = self.configuration.sparq_format
-            return pack_pairs(encode_pairs(x.ravel(), fmt), fmt).astype(int).tolist()
-        first, second = x.astype(int).T
-        code = {"8x8": first, "2x8x8": first | second << 8}
-        return code.get(pe, (first & 15) | (second & 15) << 4).tolist()
+        fmt = self.configuration.sparq_format
+        return activation_codes(self.configuration.pe, fmt, x[:, : self.k].ravel())
 
-    def dot_products(self, x: Any, w: Any) -> list[int]:
-        """What each cycle adds."""
-        pe = self.configuration.pe
-        values = x
-        if pe == "sparq":
-            values = sparq(x.ravel(), self.configuration.sparq_format).reshape(x.shape)
-        products = (values & 15 if pe == "2x4x8" else values).astype(int) * w
-        return (products[:, 0] if pe == "8x8" else products.sum(axis=1)).tolist()
+    def weights(self, w: Any) -> list[int]:
+        """The weight codes of weights (cycles, 2)."""
+        bits = self.configuration.weight_bits
+        return [weight_code(self.multiplier, row[: self.k], bits) for row in w]
+
+    def sums(self, x: Any, w: Any) -> list[int]:
+        """What each cycle adds: products and bias."""
+        x, w = x[:, : self.k], w[:, : self.k]
+        values = effective(self.configuration.pe, self.configuration.sparq_format, x.ravel())
+        values = np.reshape(values, x.shape).astype(int)
+        bits = self.configuration.weight_bits
+        return [
+            int(row @ weights) + bias(self.multiplier, row, weights, bits)
+            for row, weights in zip(values, w, strict=True)
+        ]
 
 
 async def compare(dut: Any, what: str, x: Any, w: Any, control: Any) -> int:
-    """Apply pairs, weights and control, one a cycle, and check every output in every cycle."""
+    """Apply pairs, weights and control, one a cycle, and check every output in every cycle.
+
+    ``control`` tells of last and shift; each element gets last as late as its pipeline demands. The
+    sum that the first last ends is not known.
+    """
     elements = [Element(*item) for item in PARAMETERS["elements"]]
     rng = generator(len(x))
-    codes = list(zip(*(e.codes(x) for e in elements), strict=True))
-    sums = list(zip(*(e.dot_products(x, w) for e in elements), strict=True))
+    codes = [element.codes(x) for element in elements]
+    weights = [element.weights(w) for element in elements]
+    sums = [element.sums(x, w) for element in elements]
     widths = [width for e in elements for _, width in e.outputs]
-    accumulators: list[int] = [0] * len(elements)
+    accumulators: list[int | None] = [None] * len(elements)
     results: list[int | None] = [None] * len(elements)
+    above = [int(rng.integers(-(2**63), 2**63 - 1)) for _ in x]
     checks = 0
     for cycle in range(len(x)):
-        first, last, shift = map(int, control[cycle])
-        above = int(rng.integers(-(2**63), 2**63 - 1))
-        weight = int(w[cycle, 0]) & 255 | (int(w[cycle, 1]) & 255) << 8
-        packed = offset = 0
-        for element, code in zip(elements, codes[cycle], strict=True):
-            packed |= code << offset
-            offset += element.code_bits
-        dut.activation_in.value = packed
-        dut.weight_in.value = weight
-        dut.first_in.value, dut.last_in.value, dut.shift_in.value = first, last, shift
-        dut.result_in.value = above & ((1 << len(dut.result_in)) - 1)
+        words = dict.fromkeys(OWN, 0)
+        offsets = dict.fromkeys(OWN, 0)
+        for index, element in enumerate(elements):
+            late = cycle - element.configuration.pipeline
+            values = {
+                "activation_in": codes[index][cycle],
+                "weight_in": weights[index][cycle],
+                "last_in": int(late >= 0 and control[late][0]),
+            }
+            for name, width in element.own.items():
+                words[name] |= values[name] << offsets[name]
+                offsets[name] += width
+        for name, word in words.items():
+            getattr(dut, name).value = word
+        shift = int(control[cycle][1])
+        dut.shift_in.value = shift
+        dut.result_in.value = above[cycle] & ((1 << len(dut.result_in)) - 1)
         await FallingEdge(dut.clk)
+
         got = iter(fields(int(dut.outputs.value), widths))
         for index, element in enumerate(elements):
-            total = (0 if first else accumulators[index]) + sums[cycle][index]
-            accumulators[index] = total
-            if last or shift:
-                results[index] = total if last else above
+            # Control acts one cycle after it came, on what had been added until then.
+            pipeline = element.configuration.pipeline
+            late = cycle - 1 - pipeline
+            total = accumulators[index]
+            if late >= 0 and total is not None:
+                total += sums[index][late]
+            last = late >= 0 and bool(control[late][0])
+            if last:
+                results[index] = total
+            elif cycle >= 1 and control[cycle - 1][1]:
+                results[index] = above[cycle]
+            accumulators[index] = 0 if last else total
             expected = {
-                "first_out": first,
-                "last_out": last,
+                "last_out": int(cycle >= pipeline and control[cycle - pipeline][0]),
                 "shift_out": shift,
-                "activation_out": codes[cycle][index],
-                "weight_out": weight,
+                "activation_out": codes[index][cycle],
+                "weight_out": weights[index][cycle],
                 "result_out": results[index],
             }
             for name, width in element.outputs:
@@ -96,12 +121,21 @@ async def compare(dut: Any, what: str, x: Any, w: Any, control: Any) -> int:
 
 async def start(dut: Any) -> None:
     """Start the clock and reset the elements."""
-    for name in ("activation_in", "weight_in", "result_in", *(f"{c}_in" for c in CONTROL)):
+    for name in (*OWN, "shift_in", "result_in"):
         getattr(dut, name).value = 0
     dut.rst.value = 1
     Clock(dut.clk, 10, "ns").start()
     await FallingEdge(dut.clk)
     dut.rst.value = 0
+
+
+def surrounded(x: Any, w: Any, last: Any) -> tuple[Any, Any, Any]:
+    """Operands and control, after a cycle that ends what was before, and until all is seen."""
+    around = (1, 2 + MAX_PIPELINE)
+    x, w = (np.pad(operands, (around, (0, 0))) for operands in (x, w))
+    control = np.stack([np.pad(last, around), np.zeros(len(x), bool)], axis=1)
+    control[0, 0] = True
+    return x, w, control
 
 
 @cocotb.test()
@@ -112,7 +146,7 @@ async def corners(dut: Any) -> None:
     mesh = np.meshgrid(x_values, x_values, w_values, w_values, indexing="ij")
     x0, x1, w0, w1 = (axis.ravel() for axis in mesh)
     x, w = np.stack([x0, x1], axis=1).astype(np.uint8), np.stack([w0, w1], axis=1)
-    record(await compare(dut, "corners", x, w, np.tile([1, 1, 0], (len(x), 1))))
+    record(await compare(dut, "corners", *surrounded(x, w, np.ones(len(x), bool))))
 
 
 @cocotb.test()
@@ -123,14 +157,14 @@ async def full_scale(dut: Any) -> None:
     as steps, the 8x8 element reaches its limit, and the others wrap.
     """
     await start(dut)
-    limit = min(Configuration(**o).max_reduction for o, _ in PARAMETERS["elements"])
+    limit = min(Configuration(**o).max_reduction for o, *_ in PARAMETERS["elements"])
     checks = 0
     for weight in (-128, 127):
         for length in (limit // 2, limit):
-            control = np.zeros((length, 3), int)
-            control[0, 0] = control[:, 1] = 1
+            last = np.arange(length) == length - 1
             x, w = np.full((length, 2), 255, np.uint8), np.full((length, 2), weight)
-            checks += await compare(dut, f"full scale, weight {weight}", x, w, control)
+            case = surrounded(x, w, last)
+            checks += await compare(dut, f"full scale, weight {weight}", *case)
     record(checks)
 
 
@@ -142,6 +176,6 @@ async def random_sums(dut: Any) -> None:
     x = rng.integers(0, 256, (1500, 2), dtype=np.uint8)
     x[rng.random(x.shape) < 0.3] = 0
     w = rng.integers(-128, 128, x.shape)
-    control = rng.random((len(x), 3)) < (0.08, 0.3, 0.4)
+    control = rng.random((len(x), 2)) < (0.1, 0.4)
     control[0, 0] = True
     record(await compare(dut, "random", x, w, control))

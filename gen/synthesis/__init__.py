@@ -1,0 +1,1 @@
+"""Synthesis to standard cells: area, delay and energy of the generated hardware."""

@@ -1,0 +1,68 @@
+"""The area of a machine: that of its parts, each mapped by itself, times their counts."""
+
+import re
+from collections import Counter
+
+PARTS = (
+    r"pe",
+    r"activation_lane",
+    r"weight_lane",
+    r"row_bias",
+    r"column_correction",
+    r"tile_sequencer",
+    r"group_buffer_\w+",
+    r"delay_1x\d+b_by_1",
+    r"dot_product_unit",
+    r"row_edge",
+    r"column_edge",
+    r"tile_control",
+)
+"""Modules of a machine that are mapped by themselves; all others are wires around them."""
+
+_MODULE = re.compile(r"^module (\w+)\((.*?)\);\n(.*?)^endmodule\n", re.DOTALL | re.MULTILINE)
+_INSTANCE = re.compile(r"^  (\w+) (?:\\\S+|\w+) \(", re.MULTILINE)
+
+
+def count_parts(verilog: str, top: str) -> dict[str, int]:
+    """How often each part occurs below ``top``: module name -> count."""
+    modules = {match[1]: match[3] for match in _MODULE.finditer(verilog)}
+    part = re.compile(rf"{top}_({'|'.join(PARTS)})$")
+
+    def count(module: str) -> Counter[str]:
+        if part.match(module):
+            return Counter({module: 1})
+        total: Counter[str] = Counter()
+        for child, times in Counter(_INSTANCE.findall(modules[module])).items():
+            if child in modules:
+                for name, below in count(child).items():
+                    total[name] += times * below
+        return total
+
+    return dict(sorted(count(top).items()))
+
+
+def below(verilog: str, top: str) -> str:
+    """The modules of a design that ``top`` is made of, and no others."""
+    modules = {match[1]: match for match in _MODULE.finditer(verilog)}
+    wanted, found = [top], set()
+    while wanted:
+        name = wanted.pop()
+        if name in modules and name not in found:
+            found.add(name)
+            wanted += _INSTANCE.findall(modules[name][3])
+    return "\n".join(match[0] for name, match in modules.items() if name in found)
+
+
+def top_alone(verilog: str, top: str) -> str:
+    """The module ``top`` with all others as empty boxes: the logic that is in no part.
+
+    What is between the top module and its parts is wires alone.
+    """
+
+    def box(match: re.Match[str]) -> str:
+        if match[1] == top:
+            return match[0]
+        ports = re.findall(r"^  (?:input|output) .*;\n", match[3], re.MULTILINE)
+        return f"(* blackbox *)\nmodule {match[1]}({match[2]});\n{''.join(ports)}endmodule\n"
+
+    return _MODULE.sub(box, verilog)

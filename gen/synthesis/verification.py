@@ -1,0 +1,174 @@
+"""Mapped netlists simulated against golden."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import golden
+from gen.check import MismatchError
+from gen.synthesis.library import Library
+from gen.synthesis.netlist import Netlist
+from gen.synthesis.simulation import Simulator
+from gen.synthesis.units import Unit
+
+VECTORS = 100_000
+LANES = 4096
+SLICES = (5, 1, 3, 4)
+"""Slices of the tiles that follow each other."""
+
+SEED = 11
+ACTIVATION_CORNERS = (0, 1, 15, 16, 127, 128, 240, 255)
+
+
+def verify_encoder(unit: Unit, netlist: Netlist, library: Library) -> int:
+    """Compare an encoder with golden, for every pair; the number of pairs.
+
+    Raises ``MismatchError``.
+    """
+    fmt = unit.sparq_format
+    pairs = np.arange(1 << 16)
+    simulator = Simulator(netlist, library, lanes=len(pairs))
+    simulator.set("activations", pairs)
+    simulator.step()
+    x = np.stack([pairs & 255, pairs >> 8], axis=-1).astype(np.uint8)
+    _require_equal(
+        unit, simulator.get("pair"), golden.pack_pairs(golden.encode_pairs(x, fmt), fmt)[:, 0]
+    )
+    return len(pairs)
+
+
+def verify_array(unit: Unit, netlist: Netlist, library: Library, rows: int, cols: int) -> int:
+    """Compare an array with golden; the number of slices that its elements have added.
+
+    Many tiles in parallel, with bubbles of garbage between slices: all corners of both operands,
+    then random ones. Raises ``MismatchError``.
+    """
+    rng = np.random.default_rng(SEED)
+    step = unit.machine(rows, cols).k_per_cycle
+    weight_bits, acc_bits = unit.weight_bits or 8, unit.acc_bits or 32
+    sparse = unit.unit == "sparse_tensor_core"
+    simulator = Simulator(netlist, library, LANES)
+    for port in ("in_valid", "in_last", "in_a", "in_w", *(["in_index"] if sparse else [])):
+        simulator.set(port, np.zeros((LANES, len(netlist.ports[port].nets)), bool))
+    simulator.set("rst", 1)
+    simulator.step()
+    simulator.clock()
+    simulator.set("rst", 0)
+
+    expected: list[npt.NDArray[np.int64]] = []
+    got: list[npt.NDArray[np.int64]] = []
+
+    def cycle(**values: Any) -> bool:
+        for port, value in values.items():
+            simulator.set(port, value)
+        simulator.step()
+        taken = bool(simulator.get("in_ready")[0]) and bool(values["in_valid"])
+        if simulator.get("out_valid")[0]:
+            got.append(_numbers(simulator.get_bits("out_acc"), cols, acc_bits))
+        simulator.clock()
+        return taken
+
+    first = True
+    repeats = -(-VECTORS // (LANES * sum(SLICES) * rows * cols))
+    for length in SLICES * repeats:
+        x, w = _operands(rng, rows, cols, length * step, weight_bits, corners=first)
+        if sparse:
+            w = _sparse(rng, w)
+        first = False
+        tile = unit.product(x, w)
+        expected.extend(tile[:, row] for row in reversed(range(rows)))
+        packed = golden.pack_2_4(w) if sparse else (w,)
+        for index in range(length):
+            slots = slice(index * step, (index + 1) * step)
+            slice_in: dict[str, Any] = {
+                "in_valid": 1,
+                "in_last": int(index == length - 1),
+                "in_a": _bits(x[:, :, slots], 8),
+            }
+            for port, values, width in zip(
+                ("in_w", "in_index"), packed, (weight_bits, 2), strict=False
+            ):
+                part = values[:, _part(values, index, length)]
+                slice_in[port] = _bits(part.swapaxes(1, 2), width)
+            while rng.random() < 0.2:
+                garbage = {
+                    port: value[::-1]
+                    for port, value in slice_in.items()
+                    if value is not None and not isinstance(value, int)
+                }
+                cycle(**garbage, in_valid=0, in_last=1)
+            while not cycle(**slice_in):
+                pass
+    for _ in range(8 * (rows + cols) + 64):
+        cycle(in_valid=0, in_last=0)
+    if len(got) != len(expected):
+        raise MismatchError(
+            f"netlist of {unit.label}: {len(expected)} rows expected, {len(got)} came"
+        )
+    wrap = 1 << acc_bits
+    _require_equal(unit, np.stack(got) % wrap, np.stack(expected) % wrap)
+    return LANES * sum(SLICES) * repeats * rows * cols
+
+
+def _operands(
+    rng: np.random.Generator,
+    rows: int,
+    cols: int,
+    depth: int,
+    weight_bits: int,
+    corners: bool,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]:
+    """Activations (lanes, rows, K) and weights (lanes, K, cols), corners in the first slice."""
+    half = 1 << (weight_bits - 1)
+    x = rng.integers(0, 256, (LANES, rows, depth), dtype=np.uint8)
+    x >>= rng.integers(0, 8, x.shape, dtype=np.uint8)
+    x[rng.random(x.shape) < 0.3] = 0
+    w = rng.integers(-half, half, (LANES, depth, cols), dtype=np.int8)
+    if corners:
+        weights = sorted({-half, -1, 0, 1, half - 1})
+        mesh = np.array(list(product(ACTIVATION_CORNERS, ACTIVATION_CORNERS, weights, weights)))
+        step = min(2, depth)
+        x[: len(mesh), :, :step] = mesh[:, np.newaxis, :step]
+        w[: len(mesh), :step] = mesh[:, 2 : 2 + step, np.newaxis]
+    return x, w
+
+
+def _sparse(rng: np.random.Generator, w: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """``w`` (lanes, K, cols) with two or more zeros in every four along K, at random places."""
+    groups = w.reshape(len(w), -1, 4, w.shape[-1])
+    order = rng.random(groups.shape).argsort(axis=2)
+    return np.where(order < 2, groups, 0).astype(np.int8).reshape(w.shape)
+
+
+def _part(values: npt.NDArray[Any], index: int, count: int) -> slice:
+    """The ``index``-th of ``count`` equal parts along axis 1."""
+    size = values.shape[1] // count
+    return slice(index * size, (index + 1) * size)
+
+
+def _bits(values: npt.NDArray[Any], width: int) -> npt.NDArray[np.bool_]:
+    """Integers (lanes, ...) as bits (lanes, all of them), the first one low."""
+    places = np.arange(width)
+    words = values.reshape(len(values), -1, 1).astype(np.int64)
+    bits: npt.NDArray[np.bool_] = ((words >> places) & 1).astype(bool)
+    return bits.reshape(len(values), -1)
+
+
+def _numbers(bits: npt.NDArray[np.bool_], count: int, width: int) -> npt.NDArray[np.int64]:
+    """Bits (lanes, count * width) as unsigned integers (lanes, count), modulo 2**64."""
+    places = np.uint64(1) << np.arange(width, dtype=np.uint64)
+    words = bits.reshape(len(bits), count, width) * places
+    numbers: npt.NDArray[np.int64] = words.sum(axis=-1, dtype=np.uint64).astype(np.int64)
+    return numbers
+
+
+def _require_equal(unit: Unit, got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> None:
+    differs = np.argwhere(got != expected)
+    if len(differs):
+        where = tuple(int(index) for index in differs[0])
+        raise MismatchError(
+            f"netlist of {unit.label} differs from golden: at {where} expected "
+            f"{expected[where]}, got {got[where]} ({len(differs)} of {got.size} differ)"
+        )

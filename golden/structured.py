@@ -1,0 +1,75 @@
+"""2:4 structured sparse weights: of every four along K at most two are non-zero."""
+
+import numpy as np
+import numpy.typing as npt
+
+from golden import checks
+
+GROUP = 4
+KEPT = 2
+NO_PLACES = (3, 0)
+"""The places of a group without a weight: descending, as no other group's are."""
+
+Int8Array = npt.NDArray[np.int8]
+
+
+def pack_2_4(w: npt.ArrayLike) -> tuple[Int8Array, npt.NDArray[np.uint8]]:
+    """The non-zero weights of each group of four along K, and their places in it.
+
+    Parameters
+    ----------
+    w : integers from -128 to 127, shape (..., K, N)
+        K is filled up with zeros to a multiple of 4.
+
+    Returns
+    -------
+    values : int8 array of shape (..., K / 2, N)
+        Two per group: in the order of their places; a weight that is alone, and 0; or 0 twice.
+    places : uint8 array of the same shape
+        From 0 to 3: two ascending ones; one twice; or, of a group without a weight, 3 and 0.
+
+    Raises
+    ------
+    TypeError
+        For a dtype that is not an integer one.
+    ValueError
+        For values out of range, fewer than two dimensions, and a group with over two non-zero
+        weights, with its position.
+    """
+    weights = checks.weights(w, 8)
+    if weights.ndim < 2:
+        raise ValueError(f"w must have the shape (..., K, N), not {weights.shape}")
+    grouped = groups_of_four(weights)
+    places = np.argsort(grouped == 0, axis=-2, kind="stable")[..., :KEPT, :]
+    values = np.take_along_axis(grouped, places, axis=-2)
+    used = values != 0
+    alone = np.where(used[..., 1:, :], places, places[..., :1, :])
+    none = np.array(NO_PLACES)[:, np.newaxis]
+    indices = np.where(used[..., :1, :], alone, none).astype(np.uint8)
+    *outer, depth, columns = weights.shape
+    shape = (*outer, -(-depth // GROUP) * KEPT, columns)
+    return values.reshape(shape), indices.reshape(shape)
+
+
+def groups_of_four(weights: Int8Array) -> Int8Array:
+    """``weights`` (..., K, N) as (..., groups, 4, N), the last group filled up with zeros.
+
+    Raises ``ValueError`` for a group with over two non-zero weights, with its position.
+    """
+    *outer, depth, columns = weights.shape
+    groups = -(-depth // GROUP)
+    padded = np.zeros((*outer, groups * GROUP, columns), np.int8)
+    padded[..., :depth, :] = weights
+    grouped = padded.reshape(*outer, groups, GROUP, columns)
+    counts = np.count_nonzero(grouped, axis=-2)
+    crowded = counts > KEPT
+    if crowded.any():
+        *matrix, group, column = (int(index[0]) for index in np.nonzero(crowded))
+        first, last = GROUP * group, min(GROUP * (group + 1), depth) - 1
+        where = f" of w[{', '.join(map(str, matrix))}]" if matrix else ""
+        raise ValueError(
+            f"w must have at most {KEPT} non-zero weights in each group of {GROUP} along K, not "
+            f"{int(counts[(*matrix, group, column)])} in rows {first} to {last} of column "
+            f"{column}{where}"
+        )
+    return grouped

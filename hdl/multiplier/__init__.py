@@ -1,0 +1,1 @@
+"""What a unit multiplies and how: operand codes, partial products, biases."""

@@ -1,0 +1,109 @@
+"""What all multipliers have in common."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from amaranth.hdl import Const, Module, Signal, Value
+
+from golden.format import ACTIVATION_BITS
+
+Addend = tuple[Value, int]
+"""An unsigned number and the power of two it counts for."""
+
+
+class Multiplier(ABC):
+    """The product of a few activations with as many weights, as unsigned addends.
+
+    A multiplier is part of a processing element or a dot-product unit, which adds the addends to an
+    accumulator. What the edge of an array can do once per row or column is stated here as well:
+    operands may travel as any code, and the sum may carry a bias, which accumulates at the edge and
+    is subtracted where results leave::
+
+        sum of addends = sum of products
+                         + row_scale * row_bias(activation code)
+                         + column_scale * column_bias(weight code)
+
+    Attributes
+    ----------
+    k_per_cycle : int
+        Activations, and MACs, per cycle.
+    weight_bits : int
+        Width of a signed weight.
+    activation_code_bits, weight_code_bits : int
+        Width of the codes of ``k_per_cycle`` operands.
+    sum_bits : int
+        Width that holds the sum of the addends.
+    row_scale, column_scale : int
+        What the biases count for; 0 where there is none.
+    slices_per_group : int
+        Slices whose activations share a window, and are encoded together.
+    """
+
+    k_per_cycle: int
+    weight_bits: int
+    activation_code_bits: int
+    weight_code_bits: int
+    sum_bits: int
+    row_scale: int = 0
+    column_scale: int = 0
+    slices_per_group: int = 1
+
+    @abstractmethod
+    def addends(
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+    ) -> list[Addend]:
+        """The addends of two codes; ``registered``, one cycle later."""
+
+    def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
+        """The activation code of ``k_per_cycle`` bytes, the lower k low.
+
+        ``shared`` (8 bits) is the OR of :meth:`shares` over the slices of the group.
+        """
+        return activations
+
+    def shares(self, activations: Value) -> Value:
+        """What ``k_per_cycle`` bytes contribute to the OR of their group, 8 bits."""
+        return Const(0, ACTIVATION_BITS)
+
+    @abstractmethod
+    def recode(self, m: Module, platform: Any, weights: Value) -> Value:
+        """The weight code of ``k_per_cycle`` signed weights, the lower k low."""
+
+    def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
+        """The unsigned bias of an activation code, in units of ``row_scale``."""
+        return Const(0, 0)
+
+    def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
+        """The unsigned bias of a weight code, in units of ``column_scale``."""
+        return Const(0, 0)
+
+
+def named(m: Module, name: str, value: Value) -> Signal:
+    """A signal of that name with that value: values are trees, and signals share what they hold."""
+    signal = Signal(len(value), name=name)
+    m.d.comb += signal.eq(value)
+    return signal
+
+
+def stage(m: Module, name: str, value: Value, registered: bool) -> Signal:
+    """A signal of that name with that value; ``registered``, one cycle later."""
+    if not registered:
+        return named(m, name, value)
+    register = Signal(len(value), name=f"{name}_register", reset_less=True)
+    m.d.sync += register.eq(value)
+    return register
+
+
+def staged(m: Module, addends: list[Addend], registered: bool) -> list[Addend]:
+    """The addends; ``registered``, one cycle later."""
+    return [
+        (stage(m, f"addend{index}", value, registered), place) if registered else (value, place)
+        for index, (value, place) in enumerate(addends)
+    ]
+
+
+def offset_binary(weights: Value, weight_bits: int) -> list[Value]:
+    """The weights plus ``2**(weight_bits - 1)``: unsigned, the top bit inverted."""
+    count = len(weights) // weight_bits
+    top = 1 << (weight_bits - 1)
+    return [(weights.word_select(k, weight_bits) ^ top)[:weight_bits] for k in range(count)]

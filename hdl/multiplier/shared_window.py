@@ -1,0 +1,107 @@
+"""The multiplier of pairs that share one window: sums first, one shift after."""
+
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Value
+
+from golden.format import ACTIVATION_BITS, SparqFormat
+from hdl.arithmetic.bit_heap import BitHeap
+from hdl.encode.pair_encoder import PairEncoder
+from hdl.hierarchy import place
+from hdl.multiplier.contract import Addend, Multiplier, named, offset_binary, stage
+from hdl.multiplier.partial_products import distributed_rows
+from hdl.multiplier.shift_add_multiplier import shifted
+
+PAIR_BITS = 2 * ACTIVATION_BITS
+
+
+class SharedWindow(Multiplier):
+    """Encoded pairs that share a shift, times their weights, by distributed arithmetic.
+
+    The lanes of a pair stand at the same place, so that each pair of their bits selects none, one
+    or the sum of two weights, which travels with them. All is added before it is shifted once. The
+    activation code has the lanes of all pairs, then one control code.
+
+    Parameters
+    ----------
+    fmt : SparqFormat
+        One with ``shared_shift``.
+    weight_bits : int
+    pairs : int, from 1
+        Pairs per cycle, at most those of a group, which must be a multiple of them.
+    """
+
+    def __init__(self, fmt: SparqFormat, weight_bits: int, pairs: int = 1):
+        if fmt.group % (2 * pairs):
+            raise ValueError(f"pairs must divide a group of {fmt.group // 2}, not {pairs}")
+        self.fmt = fmt
+        self.weight_bits = weight_bits
+        self.pairs = pairs
+        self.k_per_cycle = 2 * pairs
+        self.activation_code_bits = self.k_per_cycle * fmt.window_bits + fmt.control_bits
+        self.weight_code_bits = pairs * (3 * weight_bits + 1)
+        self.row_scale = 1 << (weight_bits - 1)
+        self.slices_per_group = fmt.group // self.k_per_cycle
+        self._total_bits = fmt.window_bits + weight_bits + 1 + (pairs - 1).bit_length()
+        self.sum_bits = fmt.lane_shifts[-1] + self._total_bits
+
+    def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
+        if self.fmt.group == self.k_per_cycle > 2:
+            shared = named(m, "shared", self.shares(activations))
+        codes = []
+        for index in range(self.pairs):
+            encoder = PairEncoder(self.fmt)
+            place(m, platform, f"pair_encoder{index}", encoder)
+            m.d.comb += encoder.activations.eq(activations.word_select(index, PAIR_BITS))
+            if self.fmt.group > 2:
+                m.d.comb += encoder.shared.eq(shared)
+            codes.append(encoder.pair)
+        lane_bits = 2 * self.fmt.window_bits
+        return Cat(*(code[:lane_bits] for code in codes), codes[0][lane_bits:])
+
+    def shares(self, activations: Value) -> Value:
+        pairs = [activations.word_select(index, PAIR_BITS) for index in range(self.pairs)]
+        return reduce(or_, (PairEncoder.shares(self.fmt, pair) for pair in pairs))
+
+    def recode(self, m: Module, platform: Any, weights: Value) -> Value:
+        offset = offset_binary(weights, self.weight_bits)
+        pairs = zip(offset[::2], offset[1::2], strict=True)
+        return Cat(part for first, second in pairs for part in (first, second, first + second))
+
+    def addends(
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+    ) -> list[Addend]:
+        heap = BitHeap(m, platform, "products", self._total_bits)
+        for index in range(self.pairs):
+            operands = self._lanes(activation, index), self._weights(weight, index)
+            for row, offset in distributed_rows(m, f"products{index}", *operands):
+                heap.add(row, offset)
+        total = stage(m, "products", heap.total(), registered)
+        selects = stage(m, "selects", self._selects(activation), registered)
+        placed = shifted(total, list(selects), self.fmt.lane_shifts)
+        return [(named(m, "placed", placed), 0)]
+
+    def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
+        lanes = [lane for index in range(self.pairs) for lane in self._lanes(activation, index)]
+        total = named(m, "lanes", sum(lanes[1:], start=lanes[0]))
+        selects = named(m, "lane_shift", self._selects(activation))
+        return shifted(total, list(selects), self.fmt.lane_shifts)
+
+    def _lanes(self, activation: Value, pair: int) -> tuple[Value, Value]:
+        """Both lanes of a pair."""
+        n = self.fmt.window_bits
+        return activation.word_select(2 * pair, n), activation.word_select(2 * pair + 1, n)
+
+    def _weights(self, weight: Value, pair: int) -> tuple[Value, Value, Value]:
+        """Both weights of a pair, and their sum."""
+        bits = self.weight_bits
+        code = weight.word_select(pair, 3 * bits + 1)
+        return code[:bits], code[bits : 2 * bits], code[2 * bits :]
+
+    def _selects(self, activation: Value) -> Value:
+        """The shift, one-hot."""
+        code = activation[self.k_per_cycle * self.fmt.window_bits :]
+        places = range(len(self.fmt.lane_shifts))
+        return Cat(code == place for place in places) if len(code) else Const(1, 1)

@@ -1,0 +1,69 @@
+"""The multiplier of one SPARQ lane."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.format import SparqFormat
+from hdl.arithmetic.bit_heap import BitHeap
+from hdl.multiplier.contract import stage
+from hdl.multiplier.partial_products import and_rows
+
+
+def shifted(value: Value, selects: Sequence[Value], shifts: Sequence[int]) -> Value:
+    """``value`` at the place that the one of ``selects`` that is 1 selects: AND and OR alone."""
+    result: Value = Mux(selects[0], value << shifts[0], 0)
+    for select, shift in zip(selects[1:], shifts[1:], strict=True):
+        result = result | Mux(select, value << shift, 0)
+    return result[: len(value) + shifts[-1]]
+
+
+class ShiftAddMultiplier(wiring.Component):
+    """Multiplies a window by a weight and shifts the product to the window's place.
+
+    ``product = (x * weight) << fmt.lane_shifts[i]``, exactly, where bit ``i`` of ``shift`` is the
+    one that is set. Combinational, or with one register between product and shift.
+
+    Parameters
+    ----------
+    fmt : SparqFormat
+    weight_bits : int
+    registered : bool
+
+    Members
+    -------
+    x : In(fmt.window_bits)
+    weight : In(weight_bits)
+        Unsigned: a weight in offset form.
+    shift : In(len(fmt.lane_shifts))
+        One-hot.
+    product : Out(fmt.window_bits + weight_bits + fmt.lane_shifts[-1])
+    """
+
+    module_name = "shift_add_multiplier"
+
+    def __init__(self, fmt: SparqFormat, weight_bits: int = 8, registered: bool = False):
+        self.fmt = fmt
+        self.registered = registered
+        self.product_bits = fmt.window_bits + weight_bits
+        super().__init__(
+            {
+                "x": In(fmt.window_bits),
+                "weight": In(weight_bits),
+                "shift": In(len(fmt.lane_shifts)),
+                "product": Out(self.product_bits + fmt.lane_shifts[-1]),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        heap = BitHeap(m, platform, "product", self.product_bits)
+        for row, place in and_rows(m, "product", self.x, self.weight):
+            heap.add(row, place)
+        product = stage(m, "product_sum", heap.total()[: self.product_bits], self.registered)
+        shift = stage(m, "shift_select", self.shift, self.registered)
+        m.d.comb += self.product.eq(shifted(product, list(shift), self.fmt.lane_shifts))
+        return m

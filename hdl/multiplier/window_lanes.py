@@ -1,0 +1,85 @@
+"""The multiplier of one SPARQ pair: two lanes, each in a window of its own."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data
+
+from golden.format import SparqFormat
+from hdl.encode.control_decoder import ControlDecoder
+from hdl.encode.pair_encoder import PairEncoder
+from hdl.encode.pair_layout import pair_layout
+from hdl.hierarchy import place
+from hdl.multiplier.contract import Addend, Multiplier, named, offset_binary
+from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier, shifted
+
+
+class WindowLanes(Multiplier):
+    """An encoded pair times two weights: each lane multiplies the weight that its MuxCtrl selects,
+    and shifts the product by its ShiftCtrl.
+    """
+
+    k_per_cycle = 2
+
+    def __init__(self, fmt: SparqFormat, weight_bits: int):
+        self.fmt = fmt
+        self.weight_bits = weight_bits
+        self.activation_code_bits = fmt.pair_bits
+        self.weight_code_bits = 2 * weight_bits
+        self.row_scale = 1 << (weight_bits - 1)
+        self.slices_per_group = max(1, fmt.group // 2)
+        self.sum_bits = fmt.lane_shifts[-1] + fmt.window_bits + weight_bits + 1
+
+    def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
+        encoder = PairEncoder(self.fmt)
+        place(m, platform, "pair_encoder", encoder)
+        m.d.comb += encoder.activations.eq(activations)
+        if self.fmt.group > 2:
+            m.d.comb += encoder.shared.eq(shared)
+        return encoder.pair
+
+    def shares(self, activations: Value) -> Value:
+        return PairEncoder.shares(self.fmt, activations)
+
+    def recode(self, m: Module, platform: Any, weights: Value) -> Value:
+        return Cat(offset_binary(weights, self.weight_bits))
+
+    def addends(
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+    ) -> list[Addend]:
+        weights = [weight.word_select(k, self.weight_bits) for k in range(2)]
+        addends: list[Addend] = []
+        for lane, (x, shift, mux) in enumerate(self._lanes(m, platform, activation)):
+            multiplier = ShiftAddMultiplier(self.fmt, self.weight_bits, registered)
+            place(m, platform, f"multiplier{lane}", multiplier)
+            m.d.comb += [
+                multiplier.x.eq(x),
+                multiplier.weight.eq(Mux(mux, weights[1], weights[0])),
+                multiplier.shift.eq(shift),
+            ]
+            addends.append((multiplier.product, 0))
+        return addends
+
+    def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
+        first, second = (
+            shifted(x, list(shift), self.fmt.lane_shifts)
+            for x, shift, _ in self._lanes(m, platform, activation)
+        )
+        return first + second
+
+    def _lanes(
+        self, m: Module, platform: Any, activation: Value
+    ) -> list[tuple[Value, Signal, Value]]:
+        """Of each lane: x, the shift (one-hot), MuxCtrl."""
+        pair = data.View(pair_layout(self.fmt), activation)
+        decoder = ControlDecoder(self.fmt)
+        place(m, platform, "control_decoder", decoder)
+        if decoder.fmt.control_bits:
+            m.d.comb += decoder.control.eq(pair.control)
+        lanes = []
+        for lane in range(2):
+            code = getattr(decoder, f"shift{lane}")
+            places = range(len(self.fmt.lane_shifts))
+            shift = named(m, f"shift{lane}", Cat(code == index for index in places))
+            lanes.append((pair[f"x{lane}"], shift, getattr(decoder, f"mux{lane}")))
+        return lanes

@@ -1,0 +1,116 @@
+"""Two unsigned bytes in, two lanes out, ready to be multiplied."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.format import ACTIVATION_BITS, SparqFormat
+from hdl.encode.leading_one_detector import LeadingOneDetector
+from hdl.encode.pair_zero_detector import PairZeroDetector
+from hdl.encode.window_shifter import WindowShifter
+from hdl.hierarchy import place
+
+
+class LaneEncoder(wiring.Component):
+    """Encodes a pair of activations as :class:`PairEncoder` does, without a control code.
+
+    Where nothing stores or forwards a pair, a code as short as possible gains nothing: ShiftCtrl
+    comes one-hot, as the placement of the window is found, and MuxCtrl beside it. Combinational.
+
+    Parameters
+    ----------
+    fmt : SparqFormat
+
+    Members
+    -------
+    activations : In(16)
+        Two unsigned bytes, the first (lower k) in bits 0 to 7.
+    shared : In(8)
+        As for :class:`PairEncoder`; only where ``fmt.group`` is above 2.
+    lane0, lane1 : Out(lane_bits)
+        The window, the left-shift (one-hot, an index into ``fmt.lane_shifts``) and, with vSPARQ,
+        MuxCtrl; the window low.
+    """
+
+    module_name = "lane_encoder"
+
+    def __init__(self, fmt: SparqFormat):
+        self.fmt = fmt
+        bits = self.lane_bits(fmt)
+        members = {"activations": In(2 * ACTIVATION_BITS), "lane0": Out(bits), "lane1": Out(bits)}
+        if fmt.group > 2:
+            members["shared"] = In(ACTIVATION_BITS)
+        super().__init__(members)
+
+    @staticmethod
+    def lane_bits(fmt: SparqFormat) -> int:
+        """Bits of a lane."""
+        return fmt.window_bits + len(fmt.lane_shifts) + fmt.vsparq
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        fmt = self.fmt
+        first = self.activations[:ACTIVATION_BITS]
+        second = self.activations[ACTIVATION_BITS:]
+
+        # Each activation in its own window, or in one that fits the largest of the group.
+        both = first | second
+        sized = [both if fmt.group == 2 else self.shared] * 2 if fmt.group > 1 else [first, second]
+        lanes = []
+        for lane, (value, size) in enumerate(zip((first, second), sized, strict=True)):
+            window, placement = self._window(
+                m, platform, f"lane{lane}", value, size, fmt.window_bits, fmt.placements
+            )
+            lanes.append(Cat(window, self._shift(placement, fmt.placements)))
+
+        if fmt.vsparq:
+            # A partner of zero: the other activation (the OR of both) in a window of both lanes.
+            zero_detector = PairZeroDetector()
+            place(m, platform, "zero_detector", zero_detector)
+            m.d.comb += [zero_detector.first.eq(first), zero_detector.second.eq(second)]
+            alone, owner = zero_detector.alone, zero_detector.owner
+            window, placement = self._window(
+                m, platform, "both", both, both, 2 * fmt.window_bits, fmt.wide_placements
+            )
+            high_shifts = [fmt.high_lane_shift(shift) for shift in fmt.wide_placements]
+            high = Cat(window[fmt.window_bits :], self._shift(placement, high_shifts))
+            low = Cat(window[: fmt.window_bits], self._shift(placement, fmt.wide_placements))
+            lanes = [
+                Cat(Mux(alone, high, lanes[0]), alone & owner),
+                Cat(Mux(alone, low, lanes[1]), ~alone | owner),
+            ]
+
+        m.d.comb += [self.lane0.eq(lanes[0]), self.lane1.eq(lanes[1])]
+        return m
+
+    def _window(
+        self,
+        m: Module,
+        platform: Any,
+        name: str,
+        value: Value,
+        size: Value,
+        window_bits: int,
+        placements: Sequence[int],
+    ) -> tuple[Value, Value]:
+        """The window of ``value`` and its one-hot placement, which fits ``size`` as well."""
+        detector = LeadingOneDetector(window_bits, placements)
+        shifter = WindowShifter(window_bits, placements, self.fmt.rounding)
+        place(m, platform, f"{name}_detector", detector)
+        place(m, platform, f"{name}_shifter", shifter)
+        m.d.comb += [
+            detector.value.eq(size),
+            shifter.value.eq(value),
+            shifter.placement.eq(detector.placement),
+        ]
+        return shifter.window, detector.placement
+
+    def _shift(self, placement: Value, shifts: Sequence[int]) -> Value:
+        """The one-hot index in ``fmt.lane_shifts`` of the shift that ``placement`` selects."""
+        return Cat(
+            Cat(select for select, own in zip(placement, shifts, strict=True) if own == shift).any()
+            for shift in self.fmt.lane_shifts
+        )

@@ -1,0 +1,46 @@
+"""The tensor core for 2:4 structured sparse weights."""
+
+from hdl.tensor.dot_product_unit import DotProductUnit
+from hdl.tensor.structured_selection import StructuredSelection
+from hdl.tensor.tensor_core import TensorCore
+
+
+class SparseTensorCore(TensorCore):
+    """A :class:`TensorCore` behind 2:4 activation selection; equals ``golden.sparq_matmul_2_4``.
+
+    A slice covers ``k_per_cycle`` steps of K, of which every four have two weights per column. Each
+    unit selects the activations that meet its column's weights, and only then pairs and encodes
+    them: the pairs follow the weights. Everything else, latency and throughput in slices as well,
+    is as in a :class:`TensorCore`; multiplications per cycle are half the steps.
+
+    Parameters
+    ----------
+    rows, cols : int, from 1
+    unit : DotProductUnit
+        One whose multiplier is a :class:`StructuredSelection`.
+
+    Members
+    -------
+    in_valid, in_ready, in_last, in_a, out_valid, out_last, out_acc
+        As in a :class:`TensorCore`.
+    in_w : In(cols * k_per_cycle // 2 * weight_bits)
+        Signed non-zero weights, column 0 low; within a column two for each group of four steps, the
+        lower group low.
+    in_index : In(cols * k_per_cycle // 2 * 2)
+        The place of each weight in its group, in the same order; equal indices: the group has one
+        weight, the first; descending ones: it has none.
+    """
+
+    module_name = "sparse_tensor_core"
+
+    def __init__(self, rows: int, cols: int, unit: DotProductUnit):
+        if not isinstance(unit.multiplier, StructuredSelection):
+            raise ValueError(
+                "unit must have a StructuredSelection as its multiplier, "
+                f"not {type(unit.multiplier).__name__}"
+            )
+        self._selection = unit.multiplier
+        super().__init__(rows, cols, unit)
+
+    def _column_inputs(self) -> dict[str, int]:
+        return {"in_w": self._selection.values_bits, "in_index": self._selection.indices_bits}

@@ -1,0 +1,147 @@
+# amaranth: UnusedElaboratable=no
+# Machines are asked what they are made of, and not all are elaborated.
+"""The measurement: units mapped, verified and compared."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gen.area import run_area, select
+from gen.check import MismatchError
+from gen.cli import cli
+from gen.configuration import ConfigurationError
+from gen.files import OutputError
+from gen.synthesis.hierarchy import below, count_parts, top_alone
+from gen.synthesis.library import LibraryError, load_library
+from gen.synthesis.mapping import RECIPES, map_verilog
+from gen.synthesis.measure import Candidate, Workshop, choose
+from gen.synthesis.netlist import parse_netlist
+from gen.synthesis.units import Unit, sparq_unit
+from gen.synthesis.verification import VECTORS, verify_array
+from gen.terminal import progress_bar
+
+
+def candidate(area: float, delay: float) -> Candidate:
+    return Candidate("plain", area, delay, "", 1, 1, "", {})
+
+
+def test_the_smallest_that_meets_the_target() -> None:
+    small, quick, quickest = candidate(5, 9), candidate(7, 4), candidate(8, 3)
+    assert choose([quickest, small, quick], 9) is small
+    assert choose([quickest, small, quick], 5) is quick
+    assert choose([quickest, small, quick], 2) is quickest  # none meets it: the row says so
+
+
+def test_parts_of_an_array() -> None:
+    """What a machine is made of, counted as its own text says."""
+    verilog = sparq_unit("array", "5opt", rows=3, cols=2).verilog("unit")
+    counts = count_parts(verilog, "unit")
+    assert counts["unit_pe"] == 6
+    assert counts["unit_row_bias"] == counts["unit_activation_lane"] == 3
+    assert counts["unit_column_correction"] == counts["unit_weight_lane"] == 2
+    assert counts["unit_delay_1x16b_by_1"] == 3 + 1  # rows late by 1 and 2, a column by 1
+    modules = set(re.findall(r"^module (\w+)", below(verilog, "unit_pe"), re.MULTILINE))
+    assert {"unit_pe", "unit_full_adder"} <= modules
+    assert modules.isdisjoint({"unit", "unit_activation_lane", "unit_row_bias"})
+    assert (
+        top_alone(verilog, "unit").count("(* blackbox *)")
+        == len(re.findall(r"^module", verilog, re.MULTILINE)) - 1
+    )
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        Unit("pe", "8x8", "radix4"),
+        sparq_unit("pe", "3opt", weight_bits=5, acc_bits=20, pipeline=1),
+        sparq_unit("dot_product", "5opt", vsparq=False, group=4, pairs=2),
+        Unit("sparse_tensor_core", "2x8x8", "booth", pairs=1, rows=2, cols=2),
+        sparq_unit("sparse_tensor_core", "5opt", pairs=2, rows=2, cols=2),
+        sparq_unit("encoder", "2opt", rounding=False),
+    ],
+    ids=lambda unit: unit.label.replace(" ", "-"),
+)
+def test_netlists_equal_golden(unit: Unit, tmp_path: Path, monkeypatch: Any) -> None:
+    """By one recipe, for speed."""
+    monkeypatch.setattr("gen.synthesis.measure.RECIPES", RECIPES[1:2])
+    workshop = Workshop("generic", tmp_path)
+    found = workshop.best(unit, 1e6)
+    checked = workshop.check(unit, found, [])
+    assert checked.verified_vectors >= min(VECTORS, 1 << 16)
+    assert found.area > 0
+    assert workshop.check(unit, found, []) == checked  # from the cache
+
+
+def test_a_changed_gate_is_a_mismatch(tmp_path: Path) -> None:
+    library = load_library("generic", tmp_path)
+    unit = Unit("array", "8x8", "and", rows=1, cols=1)
+    (mapped,) = map_verilog(unit.verilog("unit"), "unit", library, RECIPES[:1])
+    cells = re.findall(r'"type": "(NAND2|NOR2|XOR2|AND2|OR2)"', mapped.json)
+    assert cells
+    for cell, other in (("NAND2", "NOR2"), ("AND2", "OR2"), ("XOR2", "XNOR2")):
+        if cell in cells:
+            changed = mapped.json.replace(f'"type": "{cell}"', f'"type": "{other}"', 1)
+            with pytest.raises(MismatchError, match=r"^netlist of 1x1 8x8 and"):
+                verify_array(unit, parse_netlist(changed, library), library, 1, 1)
+
+
+def test_flat_and_by_parts(tmp_path: Path, monkeypatch: Any) -> None:
+    """A flat array confirms the sum of its parts.
+
+    It is a little smaller: it lacks what only a neighbour beyond its edges would read.
+    """
+    monkeypatch.setattr("gen.synthesis.measure.RECIPES", RECIPES[:1])
+    workshop = Workshop("generic", tmp_path)
+    unit = Unit("array", "8x8", "and", rows=4, cols=4)
+    parts, flat = (workshop.best(replace(unit, flat=f), 1e6) for f in (False, True))
+    assert 0.94 * parts.area < flat.area < parts.area
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--unit", "alu"], "unit must be one of pe, dot_product, encoder, array, tensor_core, "),
+        (["--design", "4x4"], "design must be one of sparq, 8x8, 2x8x8, 2x4x8, not '4x4'"),
+        (["--format", "9opt"], "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, not '9opt'"),
+        (["--unit", "pe", "--group", "16"], "no unit is called unit pe, group 16"),
+        (["--library", "tsmc"], "library must be one of generic, osu018, osu035, or a path"),
+        (["--liberty", "no.lib"], "cannot read no.lib: No such file or directory"),
+        (["--target-ps", "0"], "target-ps must be an integer of at least 1, not 0"),
+        (["--weight-bits", "9"], "weight-bits must be an integer from 2 to 8, not 9"),
+        (["--acc-bits", "16"], "acc-bits must be an integer from 17 to 63, not 16"),
+    ],
+)
+def test_bad_arguments(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, ["area", *arguments])
+    assert isinstance(result.exception, ConfigurationError | LibraryError | OutputError)
+    assert str(result.exception).startswith(message)
+    assert "\n" not in str(result.exception)
+
+
+def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
+    """Rows, ratios and files; an unreachable target is said in the row."""
+    monkeypatch.chdir(tmp_path)
+    encoder = sparq_unit("encoder", "2opt", weight_bits=None, acc_bits=None, pipeline=None)
+    units = [Unit("pe", "8x8", "and"), encoder]
+    result = run_area("generic", units, 10, progress_bar(), faster=False)
+    element, other = result["rows"]
+    assert element["ratio_to_8x8"] == element["energy_per_mac_ratio"] == 1
+    assert element["ratio_to_2x8x8"] is None
+    assert not element["meets_target"]
+    assert other["area_per_mac"] is None
+    assert element["verified_vectors"] >= VECTORS
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_baselines_come_along() -> None:
+    chosen = {"unit": "pe", "format": "5opt", "pipeline": 0}
+    labels = {unit.label for unit in select(8, 32, chosen)}
+    assert {"8x8 radix4", "2x8x8 radix4", "sparq 5opt"} <= labels
