@@ -333,7 +333,7 @@ def lanes_apart(shift0: int, shift1: int) -> ControlState:
     ("fmt", "codes"),
     [
         (
-            # No room for a field per lane: numbered
+            # No room for a field of three bits per lane: two of two bits, and an escape
             golden.named_format("5opt"),
             {lanes_apart(high, low): 4 * high + low for high in range(4) for low in range(4)}
             | {lanes_apart(4, low): 16 + low for low in range(4)}
