@@ -15,14 +15,13 @@ from joblib import Parallel, delayed
 from matplotlib import pyplot
 from rich.progress import Progress
 
-from gen.configuration import ConfigurationError, check_integer
+from gen.configuration import MACHINES, ConfigurationError, check_choice, check_integer
 from gen.files import make_folder, write_if_changed
 from gen.synthesis.energy import Operands, demo_operands, uniform_operands
 from gen.synthesis.library import Library, load_library
 from gen.synthesis.measure import Candidate, Checked, Workshop
 from gen.synthesis.units import (
     DESIGNS,
-    MACHINES,
     UNITS,
     Unit,
     arrays,
@@ -331,9 +330,10 @@ def area(
         check_integer("target-ps", target_ps, 1)
     check_integer("weight-bits", weight_bits, 2, 8)
     check_integer("acc-bits", acc_bits, weight_bits + 9, 63)
-    _check_choice("unit", chosen.get("unit"), UNITS)
-    _check_choice("design", chosen.get("design"), DESIGNS)
-    _check_choice("format", chosen.get("format"), tuple(NAMED_FORMATS))
+    names = {"unit": UNITS, "design": DESIGNS, "format": tuple(NAMED_FORMATS)}
+    for name, allowed in names.items():
+        if name in chosen:
+            check_choice(name, chosen[name], allowed)
     units = select(weight_bits, acc_bits, chosen)
     sources: list[str | Path] = [*libraries, *liberties] or ["generic"]
     make_folder(FOLDER)
@@ -350,11 +350,6 @@ def area(
     for result in results:
         _print(result)
     write_json(json_file, results[0] if len(results) == 1 else results)
-
-
-def _check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
-    if value is not None and value not in allowed:
-        raise ConfigurationError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
 
 
 HEADINGS = (

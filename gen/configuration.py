@@ -66,11 +66,11 @@ class Configuration:
     )
 
     def __post_init__(self) -> None:
-        _check_choice("top", self.top, TOPS)
+        check_choice("top", self.top, TOPS)
         check_integer("rows", self.rows, 1, MAX_SIDE)
         check_integer("cols", self.cols, 1, MAX_SIDE)
-        _check_choice("pe", self.pe, PROCESSING_ELEMENTS)
-        _check_choice("format", self.format, NAMED_FORMATS)
+        check_choice("pe", self.pe, PROCESSING_ELEMENTS)
+        check_choice("format", self.format, NAMED_FORMATS)
         _check_flag("rounding", self.rounding)
         _check_flag("vsparq", self.vsparq)
         if type(self.group) is not int or self.group not in GROUPS:
@@ -173,7 +173,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def load_preset(name: str) -> dict[str, Any]:
     """The options of the preset of that name."""
-    _check_choice("preset", name, PRESETS)
+    check_choice("preset", name, PRESETS)
     return PRESETS[name]
 
 
@@ -200,7 +200,8 @@ def check_integer(name: str, value: object, low: int, high: int | None = None) -
     return value
 
 
-def _check_choice(name: str, value: object, allowed: Any) -> None:
+def check_choice(name: str, value: object, allowed: Any) -> None:
+    """Raise :class:`ConfigurationError` unless ``value`` is one of the names ``allowed``."""
     if not isinstance(value, str) or value not in allowed:
         raise ConfigurationError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gen.configuration import MACHINES
 from gen.emission import Emission
 from gen.files import write_if_changed
 from gen.synthesis.energy import Operands, energy_per_mac
@@ -18,7 +19,7 @@ from gen.synthesis.library import Library, load_library
 from gen.synthesis.mapping import RECIPES, Mapped, Recipe, map_verilog
 from gen.synthesis.netlist import parse_netlist
 from gen.synthesis.timing import critical_path
-from gen.synthesis.units import HARNESS_SIDE, MACHINES, Unit
+from gen.synthesis.units import HARNESS_SIDE, Unit
 from gen.synthesis.verification import verify_array, verify_encoder
 
 HARNESS_RECIPES = RECIPES[:1]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from amaranth.lib import wiring
 
 import golden
+from gen.configuration import MACHINES
 from gen.emission import Emission
 from golden.format import NAMED_FORMATS, SparqFormat, named_format
 from hdl import (
@@ -29,7 +30,6 @@ from hdl import (
 )
 from hdl.pe.contract import MAX_PIPELINE, ProcessingElement
 
-MACHINES = ("array", "tensor_core", "sparse_tensor_core")
 UNITS = ("pe", "dot_product", "encoder", *MACHINES)
 DESIGNS = tuple(PROCESSING_ELEMENTS)
 EXACT: dict[str, Any] = {"8x8": Pe8x8, "2x8x8": Pe2x8x8, "2x4x8": Pe2x4x8}

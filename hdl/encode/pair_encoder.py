@@ -10,10 +10,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS, ControlState, SparqFormat
-from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.pair_layout import pair_layout
 from hdl.encode.pair_zero_detector import PairZeroDetector
-from hdl.encode.window_shifter import WindowShifter
+from hdl.encode.window import window_of
 from hdl.hierarchy import place
 
 
@@ -66,8 +65,15 @@ class PairEncoder(wiring.Component):
         sized = [both if fmt.group == 2 else self.shared] * 2 if fmt.group > 1 else [first, second]
         windows, placements = [], []
         for lane, (value, size) in enumerate(zip((first, second), sized, strict=True)):
-            window, placement = self._window(
-                m, platform, f"lane{lane}", value, size, fmt.window_bits, fmt.placements
+            window, placement = window_of(
+                m,
+                platform,
+                fmt,
+                f"lane{lane}",
+                value,
+                size,
+                fmt.window_bits,
+                fmt.placements,
             )
             windows.append(window)
             placements.append(placement)
@@ -79,8 +85,15 @@ class PairEncoder(wiring.Component):
             zero_detector = PairZeroDetector()
             place(m, platform, "zero_detector", zero_detector)
             m.d.comb += [zero_detector.first.eq(first), zero_detector.second.eq(second)]
-            window, placement = self._window(
-                m, platform, "both", both, both, 2 * fmt.window_bits, fmt.wide_placements
+            window, placement = window_of(
+                m,
+                platform,
+                fmt,
+                "both",
+                both,
+                both,
+                2 * fmt.window_bits,
+                fmt.wide_placements,
             )
             halves = window[fmt.window_bits :], window[: fmt.window_bits]
             windows = [
@@ -96,28 +109,6 @@ class PairEncoder(wiring.Component):
         if fmt.control_bits:
             m.d.comb += pair.control.eq(control)
         return m
-
-    def _window(
-        self,
-        m: Module,
-        platform: Any,
-        name: str,
-        value: Value,
-        size: Value,
-        window_bits: int,
-        placements: Sequence[int],
-    ) -> tuple[Value, Value]:
-        """The window of ``value`` and its one-hot placement, which fits ``size`` as well."""
-        detector = LeadingOneDetector(window_bits, placements)
-        shifter = WindowShifter(window_bits, placements, self.fmt.rounding)
-        place(m, platform, f"{name}_detector", detector)
-        place(m, platform, f"{name}_shifter", shifter)
-        m.d.comb += [
-            detector.value.eq(size),
-            shifter.value.eq(value),
-            shifter.placement.eq(detector.placement),
-        ]
-        return shifter.window, detector.placement
 
     def _code(self, row: Value, column: Value, states: Sequence[Sequence[ControlState]]) -> Value:
         """The code of the one of ``states`` that a one-hot ``row`` and ``column`` select."""

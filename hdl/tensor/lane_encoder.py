@@ -8,9 +8,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS, SparqFormat
-from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.pair_zero_detector import PairZeroDetector
-from hdl.encode.window_shifter import WindowShifter
+from hdl.encode.window import window_of
 from hdl.hierarchy import place
 
 
@@ -61,8 +60,15 @@ class LaneEncoder(wiring.Component):
         sized = [both if fmt.group == 2 else self.shared] * 2 if fmt.group > 1 else [first, second]
         lanes = []
         for lane, (value, size) in enumerate(zip((first, second), sized, strict=True)):
-            window, placement = self._window(
-                m, platform, f"lane{lane}", value, size, fmt.window_bits, fmt.placements
+            window, placement = window_of(
+                m,
+                platform,
+                fmt,
+                f"lane{lane}",
+                value,
+                size,
+                fmt.window_bits,
+                fmt.placements,
             )
             lanes.append(Cat(window, self._shift(placement, fmt.placements)))
 
@@ -72,8 +78,15 @@ class LaneEncoder(wiring.Component):
             place(m, platform, "zero_detector", zero_detector)
             m.d.comb += [zero_detector.first.eq(first), zero_detector.second.eq(second)]
             alone, owner = zero_detector.alone, zero_detector.owner
-            window, placement = self._window(
-                m, platform, "both", both, both, 2 * fmt.window_bits, fmt.wide_placements
+            window, placement = window_of(
+                m,
+                platform,
+                fmt,
+                "both",
+                both,
+                both,
+                2 * fmt.window_bits,
+                fmt.wide_placements,
             )
             high_shifts = [fmt.high_lane_shift(shift) for shift in fmt.wide_placements]
             high = Cat(window[fmt.window_bits :], self._shift(placement, high_shifts))
@@ -85,28 +98,6 @@ class LaneEncoder(wiring.Component):
 
         m.d.comb += [self.lane0.eq(lanes[0]), self.lane1.eq(lanes[1])]
         return m
-
-    def _window(
-        self,
-        m: Module,
-        platform: Any,
-        name: str,
-        value: Value,
-        size: Value,
-        window_bits: int,
-        placements: Sequence[int],
-    ) -> tuple[Value, Value]:
-        """The window of ``value`` and its one-hot placement, which fits ``size`` as well."""
-        detector = LeadingOneDetector(window_bits, placements)
-        shifter = WindowShifter(window_bits, placements, self.fmt.rounding)
-        place(m, platform, f"{name}_detector", detector)
-        place(m, platform, f"{name}_shifter", shifter)
-        m.d.comb += [
-            detector.value.eq(size),
-            shifter.value.eq(value),
-            shifter.placement.eq(detector.placement),
-        ]
-        return shifter.window, detector.placement
 
     def _shift(self, placement: Value, shifts: Sequence[int]) -> Value:
         """The one-hot index in ``fmt.lane_shifts`` of the shift that ``placement`` selects."""

@@ -3,16 +3,14 @@
 from typing import Any
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
-from golden.format import SparqFormat
 from hdl.multiplier.contract import stage
 from hdl.multiplier.partial_products import and_rows
+from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier
 from hdl.tensor.signed_rows import offset_shifted, signed_sum
 
 
-class SignedShiftAddMultiplier(wiring.Component):
+class SignedShiftAddMultiplier(ShiftAddMultiplier):
     """Multiplies a window by a signed weight and shifts the product to the window's place.
 
     ``product = ((x * weight) << fmt.lane_shifts[i]) + 2**(len(product) - 1)``, where bit ``i`` of
@@ -37,19 +35,6 @@ class SignedShiftAddMultiplier(wiring.Component):
     """
 
     module_name = "signed_shift_add_multiplier"
-
-    def __init__(self, fmt: SparqFormat, weight_bits: int = 8, registered: bool = False):
-        self.fmt = fmt
-        self.registered = registered
-        self.product_bits = fmt.window_bits + weight_bits
-        super().__init__(
-            {
-                "x": In(fmt.window_bits),
-                "weight": In(weight_bits),
-                "shift": In(len(fmt.lane_shifts)),
-                "product": Out(self.product_bits + fmt.lane_shifts[-1]),
-            }
-        )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Value
+from amaranth.hdl import Const, Module, Value
 
 from golden.format import SparqFormat
-from hdl.hierarchy import place
-from hdl.multiplier.contract import Addend
 from hdl.tensor.decoded_window_lanes import DecodedWindowLanes
 from hdl.tensor.signed_shift_add_multiplier import SignedShiftAddMultiplier
 
@@ -17,6 +15,8 @@ class SignedWindowLanes(DecodedWindowLanes):
     For units whose activations differ, even in one row: the bias is the same in every cycle.
     """
 
+    lane_multiplier = SignedShiftAddMultiplier
+
     def __init__(self, fmt: SparqFormat, weight_bits: int):
         super().__init__(fmt, weight_bits)
         self.row_scale = 0
@@ -24,22 +24,6 @@ class SignedWindowLanes(DecodedWindowLanes):
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
         return weights
-
-    def addends(
-        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
-    ) -> list[Addend]:
-        weights = [weight.word_select(k, self.weight_bits) for k in range(2)]
-        addends: list[Addend] = []
-        for lane, (x, shift, mux) in enumerate(self._lanes(m, platform, activation)):
-            multiplier = SignedShiftAddMultiplier(self.fmt, self.weight_bits, registered)
-            place(m, platform, f"multiplier{lane}", multiplier)
-            m.d.comb += [
-                multiplier.x.eq(x),
-                multiplier.weight.eq(Mux(mux, weights[1], weights[0])),
-                multiplier.shift.eq(shift),
-            ]
-            addends.append((multiplier.product, 0))
-        return addends
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
         return Const(0, 0)
