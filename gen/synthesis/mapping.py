@@ -41,7 +41,7 @@ _SCRIPTS = {
     "area-rewrite": "fx; strash; dc2; dch; amap",
     "area-care": "strash; dch; if -K 6 -a; mfs2 -a; lutpack; sop; fx; strash; map -a",
     "area-sized": "fx; strash; dch; map -a; topo; buffer -c; upsize; dnsize",
-    "depth": "strash; ifraig; scorr; dc2; dch -f; map -B 0.9; buffer -c; upsize; dnsize",
+    "depth": "strash; ifraig; dc2; dch -f; map -B 0.9; topo; buffer -c; upsize; dnsize",
     "depth-balance": "fx; strash; balance; dch -f; map; topo; buffer -c; upsize; dnsize",
 }
 
@@ -88,7 +88,8 @@ def map_verilog(
                 if adder_cells:
                     run(f"techmap -map {path / 'adders.v'}")
                 run(f"synth -flatten -noabc -noshare -top {top}")
-                run(f"dfflibmap -liberty {library.path}{skipped}", "opt -full")
+                # opt leaves multiplexers of words where it shares logic.
+                run(f"dfflibmap -liberty {library.path}{skipped}", "opt -full", "simplemap")
                 run(f"design -save logic{adder_cells:d}")
             for recipe in recipes:
                 (path / "script").write_text(recipe.script.replace("; ", "\n") + "\n")
