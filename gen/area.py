@@ -1,8 +1,5 @@
 """``sparq area``: area, delay and energy of every unit, side by side."""
 
-import csv
-import io
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from joblib import Parallel, delayed
-from matplotlib import pyplot
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.progress import Progress
 
+from gen.area_report import Row, area_files, area_tables
 from gen.configuration import MACHINES, ConfigurationError, check_choice, check_integer
 from gen.files import make_folder, write_if_changed
 from gen.synthesis.energy import Operands, demo_operands, uniform_operands
-from gen.synthesis.library import Library, load_library
+from gen.synthesis.library import Library, LibraryError, load_library
 from gen.synthesis.measure import Candidate, Checked, Workshop
 from gen.synthesis.units import (
     DESIGNS,
@@ -30,7 +27,7 @@ from gen.synthesis.units import (
     processing_elements,
     tensor_cores,
 )
-from gen.terminal import Integer, json_option, print_tables, progress_bar, table, write_json
+from gen.terminal import Integer, json_option, print_tables, progress_bar, write_json
 from golden import NAMED_FORMATS
 from golden.format import GROUPS
 
@@ -40,15 +37,6 @@ TARGET_FO4 = 68.0
 
 FASTER = 1.4
 ARRAY_SIDES = (4, 8, 16, 64)
-COLUMNS = (
-    *("unit", "design", "multiplier", "format", "rounding", "vsparq", "group", "pairs"),
-    *("weight_bits", "acc_bits", "pipeline", "rows", "cols", "flat", "target_ps", "meets_target"),
-    *("recipe", "cells", "flip_flops", "area", "area_um2", "gate_equivalents", "delay_ps"),
-    *("limited_by", "macs_per_cycle", "area_per_mac", "ratio_to_8x8", "ratio_to_2x8x8"),
-    *("area_delay_per_mac", "energy_per_mac_fj", "energy_per_mac_ratio"),
-    *("uniform_energy_per_mac_ratio", "verified_vectors"),
-)
-Row = dict[str, Any]
 SAME = ("unit", "pairs", "rows", "cols", "flat", "target_ps")
 """What rows that are compared have in common."""
 
@@ -99,9 +87,15 @@ def run_area(
         task = progress.add_task(f"{name}: {what}", total=len(items))
         jobs = (delayed(function)(library, item) for item in items)
         results = []
-        for result in Parallel(n_jobs=os.cpu_count(), return_as="generator")(jobs):
-            progress.advance(task)
-            results.append(result)
+        try:
+            for result in Parallel(n_jobs=os.cpu_count(), return_as="generator")(jobs):
+                progress.advance(task)
+                results.append(result)
+        except TerminatedWorkerError:
+            # Yosys ends its process where it fails, with a message on standard error.
+            raise LibraryError(
+                f"Yosys failed in {what} with {name}: its message is above"
+            ) from None
         return results
 
     # Map everything; large arrays share what the smaller ones have mapped.
@@ -236,9 +230,12 @@ def _keep(folder: Path, chosen: Sequence[tuple[float, Unit, Candidate]]) -> None
 
 
 def select(
-    weight_bits: int, acc_bits: int, filters: dict[str, Any], baselines: bool = True
+    weight_bits: int, acc_bits: int, filters: dict[str, Sequence[Any]], baselines: bool = True
 ) -> list[Unit]:
-    """All units that agree with ``filters`` (field -> value), and the baselines beside them."""
+    """All units that agree with ``filters`` (field -> values), and the baselines beside them.
+
+    Other choices than that of a pipeline leave pipelines out.
+    """
     everything = [
         *processing_elements(weight_bits, acc_bits),
         *encoders(),
@@ -249,10 +246,11 @@ def select(
     wanted = [
         unit
         for unit in everything
-        if all(getattr(unit, key) == value for key, value in filters.items())
+        if all(getattr(unit, key) in values for key, values in filters.items())
+        and (not filters or "pipeline" in filters or not unit.pipeline)
     ]
     if not wanted:
-        asked = ", ".join(f"{key} {value}" for key, value in filters.items())
+        asked = ", ".join(f"{key} {value}" for key, values in filters.items() for value in values)
         raise ConfigurationError(
             f"no unit is called {asked}: sparq area --help lists what there is"
         )
@@ -270,7 +268,12 @@ def select(
 
 
 @click.command()
-@click.option("--unit", metavar="NAME", help=f"Only these: {', '.join(UNITS)}.")
+@click.option(
+    "--unit",
+    multiple=True,
+    metavar="NAME",
+    help=f"Only these: {', '.join(UNITS)}. May be repeated.",
+)
 @click.option("--design", metavar="NAME", help=f"Only these: {', '.join(DESIGNS)}.")
 @click.option("--multiplier", metavar="NAME", help="Only these, of exact designs.")
 @click.option("--format", metavar="NAME", help=f"Only these: {', '.join(NAMED_FORMATS)}.")
@@ -283,7 +286,12 @@ def select(
     help=f"Only these, of SPARQ designs: {', '.join(map(str, GROUPS))}.",
 )
 @click.option("--pairs", type=Integer(), metavar="N", help="Only these, of dot-product units.")
-@click.option("--pipeline", type=Integer(), metavar="N", help="Only these: 0 to 2.")
+@click.option(
+    "--pipeline",
+    type=Integer(),
+    metavar="N",
+    help="Only these: 0 to 2. [default: 0 with other choices]",
+)
 @click.option("--weight-bits", type=Integer(), default=8, show_default=True, metavar="N")
 @click.option("--acc-bits", type=Integer(), default=32, show_default=True, metavar="N")
 @click.option(
@@ -324,16 +332,22 @@ def area(
     Each netlist is simulated against golden before its area is printed. Tables, CSV, JSON and plots
     go to build/area; what was measured before is not measured again. A full run chooses processing
     elements at two faster clocks as well, and the best of their pipelines at each.
+
+    The three machines beside each other: --unit array --unit tensor_core --unit sparse_tensor_core.
     """
-    chosen = {name: value for name, value in filters.items() if value is not None}
+    chosen = {
+        name: value if name == "unit" else (value,)
+        for name, value in filters.items()
+        if value not in (None, ())
+    }
     if target_ps is not None:
         check_integer("target-ps", target_ps, 1)
     check_integer("weight-bits", weight_bits, 2, 8)
     check_integer("acc-bits", acc_bits, weight_bits + 9, 63)
     names = {"unit": UNITS, "design": DESIGNS, "format": tuple(NAMED_FORMATS)}
     for name, allowed in names.items():
-        if name in chosen:
-            check_choice(name, chosen[name], allowed)
+        for value in chosen.get(name, ()):
+            check_choice(name, value, allowed)
     units = select(weight_bits, acc_bits, chosen)
     sources: list[str | Path] = [*libraries, *liberties] or ["generic"]
     make_folder(FOLDER)
@@ -346,108 +360,9 @@ def area(
             target: Any = target_ps
             result = run_area(source, units, target, progress, not chosen, netlists)
             results.append(result)
-            _write(result)
+            for path, text in area_files(result, FOLDER).items():
+                write_if_changed(path, text)
     for result in results:
-        _print(result)
-    write_json(json_file, results[0] if len(results) == 1 else results)
-
-
-HEADINGS = (
-    *("design", "cells", "FF", "GE", "um2", "delay ps", "MAC/cycle", "area/MAC", "to 8x8"),
-    *("to 2x8x8", "area x delay", "energy to 8x8", "uniform", "vectors"),
-)
-KEYS = (
-    *("label", "cells", "flip_flops", "gate_equivalents", "area_um2", "delay_ps"),
-    *("macs_per_cycle", "area_per_mac", "ratio_to_8x8", "ratio_to_2x8x8", "area_delay_per_mac"),
-    *("energy_per_mac_ratio", "uniform_energy_per_mac_ratio", "verified_vectors"),
-)
-DIGITS = {"gate_equivalents": 0, "area_um2": 0, "delay_ps": 0, "area_per_mac": 0}
-DIGITS |= {"area_delay_per_mac": 0}
-
-
-def _tables(result: dict[str, Any]) -> list[tuple[str, list[Row]]]:
-    """Title and rows of each table: one for each kind of unit and target."""
-    tables: dict[str, list[Row]] = {}
-    for row in result["rows"]:
-        size = f" {row['rows']}x{row['cols']}" if row["rows"] else ""
-        if row["unit"] == "dot_product":
-            size = f" of {row['pairs']} pairs"
-        title = f"{row['unit']}{size}, {result['library']}, at most {row['target_ps']:.0f} ps"
-        tables.setdefault(title, []).append(row)
-    return list(tables.items())
-
-
-def _text(row: Row, key: str) -> str:
-    value = row[key]
-    if value is None:
-        return "-"
-    if key == "delay_ps" and not row["meets_target"]:
-        return f"{value:.0f} (misses)"
-    if isinstance(value, float):
-        return f"{value:.{DIGITS.get(key, 3)}f}"
-    return str(value)
-
-
-def _print(result: dict[str, Any]) -> None:
-    tables = []
-    for title, rows in _tables(result):
-        printed = table(title, *HEADINGS)
-        for row in rows:
-            printed.add_row(*(_text(row, key) for key in KEYS))
-        tables.append(printed)
-    print_tables(*tables)
+        print_tables(*area_tables(result))
     click.echo("Energy: switching, without leakage and glitches, on the demo network's operands.")
-
-
-def _write(result: dict[str, Any]) -> None:
-    """The result as JSON, CSV, Markdown and plots."""
-    stem = FOLDER / result["library"]
-    write_if_changed(stem.with_suffix(".json"), json.dumps(result, indent=2) + "\n")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(result["rows"])
-    write_if_changed(stem.with_suffix(".csv"), text.getvalue())
-    lines = []
-    for title, rows in _tables(result):
-        lines += [f"## {title}", "", f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|"]
-        lines += [f"| {' | '.join(_text(row, key) for key in KEYS)} |" for row in rows]
-        lines.append("")
-    write_if_changed(stem.with_suffix(".md"), "\n".join(lines))
-    _plot(result, stem)
-
-
-def _plot(result: dict[str, Any], stem: Path) -> None:
-    """Bars of area per MAC, and area against energy, of processing elements."""
-    rows = [
-        row
-        for row in result["rows"]
-        if row["unit"] == "pe" and row["target_ps"] == result["target"] and row["ratio_to_8x8"]
-    ]
-    if not rows:
-        return
-    with pyplot.rc_context({"svg.hashsalt": "sparq", "svg.fonttype": "none"}):
-        figure, axes = pyplot.subplots(figsize=(8, 0.3 * len(rows) + 1))
-        places = np.arange(len(rows))
-        axes.barh(places, [row["ratio_to_8x8"] for row in rows])
-        axes.set_yticks(places, [row["label"] for row in rows])
-        axes.invert_yaxis()
-        axes.set_xlabel("area per MAC, relative to the smallest 8x8 element")
-        _save(figure, stem.with_name(f"{stem.name}_bars.svg"))
-        figure, axes = pyplot.subplots(figsize=(7, 5))
-        for row in rows:
-            if row["energy_per_mac_ratio"]:
-                point = (row["ratio_to_8x8"], row["energy_per_mac_ratio"])
-                axes.scatter(*point, s=12, color="C0")
-                axes.annotate(row["label"], point, fontsize=6)
-        axes.set_xlabel("area per MAC, relative to 8x8")
-        axes.set_ylabel("energy per MAC, relative to 8x8")
-        _save(figure, stem.with_name(f"{stem.name}_scatter.svg"))
-
-
-def _save(figure: Any, path: Path) -> None:
-    stream = io.StringIO()
-    figure.tight_layout()
-    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    pyplot.close(figure)
-    write_if_changed(path, stream.getvalue())
+    write_json(json_file, results[0] if len(results) == 1 else results)

@@ -91,15 +91,12 @@ def test_a_changed_gate_is_a_mismatch(tmp_path: Path) -> None:
 
 
 def test_flat_and_by_parts(tmp_path: Path, monkeypatch: Any) -> None:
-    """A flat array confirms the sum of its parts.
-
-    It is a little smaller: it lacks what only a neighbour beyond its edges would read.
-    """
+    """A flat array confirms the sum of its parts."""
     monkeypatch.setattr("gen.synthesis.measure.RECIPES", RECIPES[:1])
     workshop = Workshop("generic", tmp_path)
     unit = Unit("array", "8x8", "and", rows=4, cols=4)
     parts, flat = (workshop.best(replace(unit, flat=f), 1e6) for f in (False, True))
-    assert 0.94 * parts.area < flat.area < parts.area
+    assert 0.97 * parts.area < flat.area <= parts.area
 
 
 @pytest.mark.parametrize(
@@ -142,6 +139,6 @@ def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
 
 
 def test_baselines_come_along() -> None:
-    chosen = {"unit": "pe", "format": "5opt", "pipeline": 0}
-    labels = {unit.label for unit in select(8, 32, chosen)}
+    labels = {unit.label for unit in select(8, 32, {"unit": ("pe",), "format": ("5opt",)})}
     assert {"8x8 radix4", "2x8x8 radix4", "sparq 5opt"} <= labels
+    assert not any("pipeline" in label for label in labels)

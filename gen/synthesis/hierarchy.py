@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Collection
 
 PARTS = (
     r"pe",
@@ -66,3 +67,19 @@ def top_alone(verilog: str, top: str) -> str:
         return f"(* blackbox *)\nmodule {match[1]}({match[2]});\n{''.join(ports)}endmodule\n"
 
     return _MODULE.sub(box, verilog)
+
+
+def without_outputs(verilog: str, top: str, outputs: Collection[str]) -> str:
+    """A design whose module ``top`` lacks those output ports: what drives them is unread."""
+    names = "|".join(outputs)
+
+    def cut(match: re.Match[str]) -> str:
+        if match[1] != top:
+            return match[0]
+        ports = ", ".join(port for port in match[2].split(", ") if port not in outputs)
+        body = re.sub(
+            rf"^  output (?:\[\d+:\d+\] )?(?:{names});\n", "", match[3], flags=re.MULTILINE
+        )
+        return f"module {match[1]}({ports});\n{body}endmodule\n"
+
+    return _MODULE.sub(cut, verilog)

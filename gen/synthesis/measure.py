@@ -5,8 +5,10 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from gen.configuration import MACHINES
 from gen.emission import Emission
 from gen.files import write_if_changed
 from gen.synthesis.energy import Operands, energy_per_mac
-from gen.synthesis.hierarchy import below, count_parts, top_alone
+from gen.synthesis.hierarchy import below, count_parts, top_alone, without_outputs
 from gen.synthesis.library import Library, load_library
 from gen.synthesis.mapping import RECIPES, Mapped, Recipe, map_verilog
 from gen.synthesis.netlist import parse_netlist
@@ -27,6 +29,23 @@ HARNESS_RECIPES = RECIPES[:1]
 
 LARGEST_VERIFIED = 16
 """Rows of the largest array whose control is simulated."""
+
+
+class Size(NamedTuple):
+    """How large something is: area in the library's unit."""
+
+    area: float
+    cells: int
+    flip_flops: int
+
+    @classmethod
+    def weighted(cls, sizes: Sequence[tuple[int, "Size"]]) -> "Size":
+        """The sum of sizes, each times its count."""
+        return cls(
+            sum(count * size.area for count, size in sizes),
+            sum(count * size.cells for count, size in sizes),
+            sum(count * size.flip_flops for count, size in sizes),
+        )
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,11 @@ class Candidate:
     flip_flops: int
     json: str
     netlists: dict[str, str]
+
+    @property
+    def size(self) -> Size:
+        """Its area, cells and flip-flops."""
+        return Size(self.area, self.cells, self.flip_flops)
 
 
 @dataclass(frozen=True)
@@ -129,32 +153,53 @@ class Workshop:
         )
 
     def _by_parts(self, unit: Unit, target_ps: float) -> Candidate:
-        """An array as the sum of its parts and of what is left of it without them."""
+        """A machine as the sum of its parts and of what is left of it without them.
+
+        Elements of the last column and row have no registers that only a neighbour would read.
+        """
         verilog = unit.verilog("unit")
         counts = count_parts(verilog, "unit")
         chosen = {
             part: choose(self._mapped(below(verilog, part), part), target_ps) for part in counts
         }
         slowest = max(chosen, key=lambda part: chosen[part].delay_ps)
-        area, cells, flip_flops = self._own_logic(verilog)
+        sizes = [(1, self._own_logic(verilog))]
+        sizes += [(counts[part], found.size) for part, found in chosen.items()]
+        if unit.unit == "array":
+            element = below(verilog, "unit_pe")
+            multiplier = unit.processing_element().multiplier
+            right = self._saved(element, ("last_out", "shift_out", "activation_out"))
+            down = self._saved(element, () if multiplier.column_scale else ("weight_out",))
+            sizes += [(-(unit.rows or 1), right), (-(unit.cols or 1), down)]
+        total = Size.weighted(sizes)
         return Candidate(
             recipe="parts",
-            area=area + sum(counts[part] * found.area for part, found in chosen.items()),
+            area=total.area,
             delay_ps=chosen[slowest].delay_ps,
             limited_by=f"{slowest.removeprefix('unit_')}: {chosen[slowest].limited_by}",
-            cells=cells + sum(counts[part] * found.cells for part, found in chosen.items()),
-            flip_flops=flip_flops
-            + sum(counts[part] * found.flip_flops for part, found in chosen.items()),
+            cells=total.cells,
+            flip_flops=total.flip_flops,
             json="",
             netlists={part: found.netlists[part] for part, found in chosen.items()},
         )
 
-    def _own_logic(self, verilog: str) -> tuple[float, int, int]:
-        """Area, cells and flip-flops of an array without its parts."""
-        path = self._cache("own", verilog)
+    def _own_logic(self, verilog: str) -> Size:
+        """What is in a machine without its parts."""
+        return self._size(top_alone(verilog, "unit"), "unit")
+
+    def _saved(self, element: str, outputs: Sequence[str]) -> Size:
+        """What a processing element is smaller by without those outputs."""
+        if not outputs:
+            return Size(0, 0, 0)
+        whole = self._size(element, "unit_pe")
+        cut = self._size(without_outputs(element, "unit_pe", outputs), "unit_pe")
+        return Size.weighted([(1, whole), (-1, cut)])
+
+    def _size(self, verilog: str, top: str) -> Size:
+        """The library's cells in ``top`` by one recipe; empty boxes do not count."""
+        path = self._cache("size", verilog)
         if not path.is_file():
-            around = top_alone(verilog, "unit")
-            (mapped,) = map_verilog(around, "unit", self.library, HARNESS_RECIPES)
+            (mapped,) = map_verilog(verilog, top, self.library, HARNESS_RECIPES)
             (module,) = (
                 module
                 for module in json.loads(mapped.json)["modules"].values()
@@ -165,8 +210,7 @@ class Workshop:
             registers = [name for name in types if known[name].flip_flop]
             area = sum(known[name].area for name in types)
             write_if_changed(path, json.dumps([area, len(types), len(registers)]))
-        area, cells, flip_flops = json.loads(path.read_text())
-        return area, cells, flip_flops
+        return Size(*json.loads(path.read_text()))
 
     def _verify(self, unit: Unit, candidate: Candidate) -> int:
         """Verify netlists as they stand in an array; what is around them is mapped too.
@@ -214,6 +258,7 @@ def _replace_module(design: str, name: str, replacement: str) -> str:
     return rest + re.sub(r"^module \w+\(", f"module {name}(", replacement, flags=re.MULTILINE)
 
 
+@cache
 def _programs() -> str:
     """What results depend on beside their inputs: the programs that measure, and their tools."""
     digest = hashlib.sha256()

@@ -92,7 +92,7 @@ class Unit:
             parts += [] if self.vsparq else ["no vSPARQ"]
             parts += [f"group {self.group}"] if self.group != 1 else []
         if self.pairs:
-            parts.append(f"{self.pairs} pairs")
+            parts.append(f"{self.pairs} pair{'s' if self.pairs > 1 else ''}")
         if self.rows:
             parts.insert(0, f"{self.rows}x{self.cols}" + (" flat" if self.flat else ""))
         return " ".join(parts + ([f"pipeline {self.pipeline}"] if self.pipeline else []))

@@ -24,7 +24,8 @@ class ColumnCorrection(wiring.Component):
     weight : In, its weight code
     last_in : In(1), last_out : Out(1)
         ``last`` of the row below the last one, to the right.
-    row_bias_in, row_bias_out : acc_bits, with ``result_in``, to the right
+    row_bias_in, row_bias_out : row_bias_bits of the multiplier
+        With ``result_in``, to the right; only where the multiplier's sums have one.
     result_out : Out(acc_bits)
     """
 
@@ -35,10 +36,11 @@ class ColumnCorrection(wiring.Component):
         self._pe = pe
         members: dict[str, Any] = {
             "result_in": In(pe.acc_bits),
-            "row_bias_in": In(pe.acc_bits),
-            "row_bias_out": Out(pe.acc_bits),
             "result_out": Out(pe.acc_bits),
         }
+        if pe.multiplier.row_scale:
+            bits = pe.multiplier.row_bias_bits(pe.acc_bits)
+            members |= {"row_bias_in": In(bits), "row_bias_out": Out(bits)}
         if pe.multiplier.column_scale:
             members["weight"] = In(pe.multiplier.weight_code_bits)
             members |= {"last_in": In(1), "last_out": Out(1)}
@@ -48,10 +50,13 @@ class ColumnCorrection(wiring.Component):
         m = Module()
         bits = self._pe.acc_bits
         result = Signal(bits, reset_less=True)
-        row_bias = Signal(bits, reset_less=True)
-        m.d.sync += [result.eq(self.result_in), row_bias.eq(self.row_bias_in)]
-        m.d.comb += self.row_bias_out.eq(row_bias)
-        exact: Value = result - row_bias
+        m.d.sync += result.eq(self.result_in)
+        exact: Value = result
+        if self._pe.multiplier.row_scale:
+            row_bias = Signal(len(self.row_bias_in), reset_less=True)
+            m.d.sync += row_bias.eq(self.row_bias_in)
+            m.d.comb += self.row_bias_out.eq(row_bias)
+            exact = exact - (row_bias << (bits - len(row_bias)))
         if self._pe.multiplier.column_scale:
             exact = exact - self._column_bias(m, platform)
         m.d.comb += self.result_out.eq(exact[:bits])

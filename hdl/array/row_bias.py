@@ -15,8 +15,8 @@ class RowBias(wiring.Component):
     """Accumulates the row bias of a processing element's multiplier, in step with column 0.
 
     Its result register is loaded, and shifted down, in the same cycles as that of the row's first
-    processing element. Units of the largest power of two in ``row_scale``: all above it wraps as
-    the accumulators do.
+    processing element. Units of the largest power of two in ``row_scale``, not yet multiplied by
+    what else is in it: all above wraps as the accumulators do.
 
     Members
     -------
@@ -30,7 +30,7 @@ class RowBias(wiring.Component):
 
     def __init__(self, pe: ProcessingElement):
         self._pe = pe
-        bits = pe.acc_bits - trailing_zeros(pe.multiplier.row_scale)
+        bits = pe.multiplier.row_bias_bits(pe.acc_bits)
         super().__init__(
             {
                 "activation": In(pe.multiplier.activation_code_bits),
@@ -57,8 +57,3 @@ class RowBias(wiring.Component):
         m.d.sync += result.eq(Mux(last, accumulator.total, Mux(shift, self.bias_in, result)))
         m.d.comb += self.bias_out.eq(result)
         return m
-
-
-def trailing_zeros(value: int) -> int:
-    """How often 2 divides ``value``, which is not 0."""
-    return (value & -value).bit_length() - 1

@@ -150,10 +150,16 @@ class SystolicArray(wiring.Component):
         # bottom one, whose last leaves the grid with the last column's.
         result_edge = SkewedLanes(self.cols, ResultLane(pe), reverse=True)
         place(m, platform, "result_edge", result_edge)
-        row_bias = self._row_bias(m, platform, sequencer, activation_edge.data_out)
-        m.d.comb += result_edge.data_in.eq(
-            self._corrected(m, platform, grid, sequencer.last[-1], row_bias)
-        )
+        corrections = make_chain(ColumnCorrection, pe, self.cols)
+        place(m, platform, "corrections", corrections)
+        if pe.multiplier.row_scale:
+            row_bias = self._row_bias(m, platform, sequencer, activation_edge.data_out)
+            m.d.comb += corrections.row_bias_in.eq(row_bias)
+        if pe.multiplier.column_scale:
+            m.d.comb += corrections.weight.eq(grid.weight_out)
+            m.d.comb += corrections.last_in.eq(sequencer.last[-1])
+        m.d.comb += corrections.result_in.eq(grid.result_out)
+        m.d.comb += result_edge.data_in.eq(corrections.result_out)
         m.d.comb += self.out_acc.eq(result_edge.data_out)
 
         bottom_last = grid.last_out[-1]
@@ -178,35 +184,19 @@ class SystolicArray(wiring.Component):
     def _row_bias(
         self, m: Module, platform: Any, sequencer: TileSequencer, activations: Value
     ) -> Value:
-        """The bias of the row whose result leaves column 0, scaled."""
-        pe = self._pe
-        scaled = Signal(pe.acc_bits, name="row_bias", reset_less=True)
-        scale = pe.multiplier.row_scale
-        if not scale:
-            return scaled
-        biases = make_chain(RowBias, pe, self.rows)
+        """The bias of the row whose result leaves column 0."""
+        biases = make_chain(RowBias, self._pe, self.rows)
         place(m, platform, "row_biases", biases)
         m.d.comb += [
             biases.activation.eq(activations),
             biases.last.eq(sequencer.last[: self.rows]),
             biases.shift.eq(sequencer.shift),
-            scaled.eq(biases.bias_out * scale),
         ]
+        multiplier, acc_bits = self._pe.multiplier, self._pe.acc_bits
+        scaled = Signal(multiplier.row_bias_bits(acc_bits), name="row_bias")
+        factor = multiplier.row_scale >> (acc_bits - len(scaled))
+        m.d.comb += scaled.eq(biases.bias_out * factor)
         return scaled
-
-    def _corrected(
-        self, m: Module, platform: Any, grid: Any, last: Value, row_bias: Value
-    ) -> Value:
-        """The exact results of all columns."""
-        corrections = make_chain(ColumnCorrection, self._pe, self.cols)
-        place(m, platform, "corrections", corrections)
-        m.d.comb += [
-            corrections.result_in.eq(grid.result_out),
-            corrections.row_bias_in.eq(row_bias),
-        ]
-        if self._pe.multiplier.column_scale:
-            m.d.comb += [corrections.weight.eq(grid.weight_out), corrections.last_in.eq(last)]
-        return corrections.result_out
 
     def _group(
         self,

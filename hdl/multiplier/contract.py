@@ -73,6 +73,13 @@ class Multiplier(ABC):
         """The unsigned bias of an activation code, in units of ``row_scale``."""
         return Const(0, 0)
 
+    def row_bias_bits(self, acc_bits: int) -> int:
+        """Width of a sum of row biases that wraps as ``acc_bits`` bits of their products do.
+
+        Its unit is the largest power of two in ``row_scale``.
+        """
+        return acc_bits - ((self.row_scale & -self.row_scale).bit_length() - 1)
+
     def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
         """The unsigned bias of a weight code, in units of ``column_scale``."""
         return Const(0, 0)

@@ -31,7 +31,7 @@ class ColumnEdge(wiring.Component):
     weight : Out, the code
     result_in : In(acc_bits), result_out : Out(acc_bits)
         Of the column's bottom unit; exact.
-    row_bias : In(acc_bits)
+    row_bias : In, row_bias_bits of the multiplier
         With ``result_in``; only where the multiplier's sums have one.
     last : In(1)
         Of the units; only where the multiplier's sums have a column bias.
@@ -47,8 +47,10 @@ class ColumnEdge(wiring.Component):
             "result_in": In(unit.acc_bits),
             "result_out": Out(unit.acc_bits),
         }
-        members |= {"row_bias": In(unit.acc_bits)} if unit.multiplier.row_scale else {}
-        members |= {"last": In(1)} if unit.multiplier.column_scale else {}
+        if unit.multiplier.row_scale:
+            members["row_bias"] = In(unit.multiplier.row_bias_bits(unit.acc_bits))
+        if unit.multiplier.column_scale:
+            members["last"] = In(1)
         super().__init__(members)
 
     def elaborate(self, platform: Any) -> Module:
@@ -63,7 +65,7 @@ class ColumnEdge(wiring.Component):
         # Correct.
         exact: Value = self.result_in
         if multiplier.row_scale:
-            exact = exact - self.row_bias
+            exact = exact - (self.row_bias << (bits - len(self.row_bias)))
         if multiplier.column_scale:
             exact = exact - self._column_bias(m, platform, code)
         result = Signal(bits, reset_less=True)

@@ -8,7 +8,6 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
-from hdl.array.row_bias import trailing_zeros
 from hdl.tensor.dot_product_unit import DotProductUnit
 
 
@@ -47,7 +46,7 @@ class RowEdge(wiring.Component):
         if multiplier.slices_per_group > 1:
             members["shared"] = In(ACTIVATION_BITS)
         if multiplier.row_scale:
-            bits = unit.acc_bits - trailing_zeros(multiplier.row_scale)
+            bits = multiplier.row_bias_bits(unit.acc_bits)
             members |= {"last": In(1), "shift": In(1), "bias_in": In(bits), "bias_out": Out(bits)}
         super().__init__(members)
 

@@ -171,8 +171,11 @@ class TensorCore(wiring.Component):
                 bias = edge.bias_out
             codes.append(edge.activation)
         m.d.comb += grid.activation.eq(Cat(codes))
-        scaled = Signal(self._unit.acc_bits, name="row_bias")
-        m.d.comb += scaled.eq(bias * multiplier.row_scale)
+        if not multiplier.row_scale:
+            return bias
+        acc_bits = self._unit.acc_bits
+        scaled = Signal(multiplier.row_bias_bits(acc_bits), name="row_bias")
+        m.d.comb += scaled.eq(bias * (multiplier.row_scale >> (acc_bits - len(scaled))))
         return scaled
 
     def _columns(

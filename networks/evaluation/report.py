@@ -28,9 +28,9 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
 def plots(result: dict[str, Any]) -> dict[str, str]:
     """The plots of ``result`` (of ``evaluate``) as SVG texts, by name."""
     return {
-        "accuracy": _svg(_accuracy(result)),
-        "placements": _svg(_placements(result)),
-        "noise": _svg(_noise(result)),
+        "accuracy": svg_text(_accuracy(result)),
+        "placements": svg_text(_placements(result)),
+        "noise": svg_text(_noise(result)),
     }
 
 
@@ -42,7 +42,8 @@ def report_files(result: dict[str, Any], folder: Path) -> dict[Path, str]:
     return {stem.with_name(f"{stem.name}_{name}"): text for name, text in texts.items()}
 
 
-def _svg(figure: Figure) -> str:
+def svg_text(figure: Figure) -> str:
+    """``figure`` as SVG, the same bytes every time."""
     stream = io.StringIO()
     FigureCanvasSVG(figure).print_svg(  # type: ignore[no-untyped-call]
         stream, metadata=METADATA
