@@ -26,10 +26,11 @@ evaluate_shared = set -e; \
 	$(RUN) evaluate $($1) $(CALIBRATED) --output build/evaluate/calibrated --json build/evaluate/$1_calibrated.json; \
 	$(RUN) evaluate $($1) $(SHARED_WINDOWS) --output build/evaluate/shared --json build/evaluate/$1_shared.json; \
 	$(RUN) evaluate $($1) $(SHARED_WINDOWS) $(CALIBRATED) --output build/evaluate/shared_calibrated --json build/evaluate/$1_shared_calibrated.json
+LIBRARIES = $(foreach name,$(LIBRARY),--library "$(name)") $(foreach file,$(LIBERTY),--liberty "$(file)")
 JSON_FILE = $(call option,JSON,json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verilog simulate test test-full demo area bench figures evaluate evaluate-shared evaluate-large train lint format lock clean
+.PHONY: help setup verilog simulate test test-full demo area tradeoff bench figures evaluate evaluate-shared evaluate-large train lint format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,8 +85,10 @@ evaluate-large: $(SETUP) ## Time and memory of a ResNet-18 at 224x224 with rando
 	@.venv/bin/python -m sim_tb.resnet18 build/resnet18
 
 area: $(SETUP) ## Area, delay and energy of every unit (LIBRARY=osu018, LIBERTY=FILE, OPTIONS="--unit pe")
-	@$(RUN) area $(foreach name,$(LIBRARY),--library "$(name)") $(foreach file,$(LIBERTY),--liberty "$(file)") \
-		$(OPTIONS) $(JSON_FILE)
+	@$(RUN) area $(LIBRARIES) $(OPTIONS) $(JSON_FILE)
+
+tradeoff: $(SETUP) ## Accuracy beside area: formats, shared windows, weight widths (options as area)
+	@$(RUN) tradeoff $(LIBRARIES) $(OPTIONS) $(JSON_FILE)
 
 bench: $(SETUP) ## Time golden products, integer networks (MODEL=x.onnx: yours too) and emission
 	@$(RUN) bench $(call option,MODEL,model) $(JSON_FILE)

@@ -68,18 +68,20 @@ def run_area(
     target_ps: float | None,
     progress: Progress,
     faster: bool = True,
+    energy: bool = True,
     netlists: Path | None = None,
 ) -> dict[str, Any]:
     """Measure ``units`` with a library; the smallest of all pipelines and recipes at each target.
 
     The target is ``target_ps`` (or :data:`TARGET_FO4`). With ``faster``, processing elements are
     also chosen at the delay of the 8x8 element that is chosen there, and at a clock faster than
-    that by :data:`FASTER`. Returns ``library``, ``target`` (ps) and ``rows``. Raises
-    ``LibraryError``, and ``MismatchError`` if a netlist differs from golden.
+    that by :data:`FASTER`; without ``energy``, none is measured. Returns ``library``, ``target``
+    (ps) and ``rows``. Raises ``LibraryError``, and ``MismatchError`` if a netlist differs from
+    golden.
     """
     workshop = Workshop(library, FOLDER)
     target = target_ps or round(TARGET_FO4 * inverter_fo4(workshop.library))
-    operands = [demo_operands(), uniform_operands()]
+    operands = [demo_operands(), uniform_operands()] if energy else []
     name = workshop.library.name
 
     def everywhere(what: str, function: Callable[..., Any], items: Sequence[Any]) -> list[Any]:
@@ -267,6 +269,53 @@ def select(
     ]
 
 
+def library_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of commands that measure: libraries, and the clock target."""
+    options = (
+        click.option(
+            "--library",
+            "libraries",
+            multiple=True,
+            metavar="NAME",
+            help="generic (embedded), osu018 or osu035; may be repeated. [default: generic]",
+        ),
+        click.option(
+            "--liberty",
+            "liberties",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="A Liberty file; may be repeated.",
+        ),
+        click.option(
+            "--target-ps",
+            type=Integer(),
+            metavar="PS",
+            help=f"Clock target. [default: {TARGET_FO4:.0f} delays of an inverter driving four]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def loadable(libraries: Sequence[str], liberties: Sequence[Path]) -> list[str | Path]:
+    """The libraries that were asked for, each loaded once to see that it can be.
+
+    Raises ``LibraryError``.
+    """
+    sources: list[str | Path] = [*libraries, *liberties] or ["generic"]
+    make_folder(FOLDER)
+    for source in sources:
+        load_library(source, FOLDER)
+    return sources
+
+
+def check_target(target_ps: object) -> int | None:
+    """The clock target in ps, if one is given. Raises ``ConfigurationError``."""
+    return None if target_ps is None else check_integer("target-ps", target_ps, 1)
+
+
 @click.command()
 @click.option(
     "--unit",
@@ -294,27 +343,7 @@ def select(
 )
 @click.option("--weight-bits", type=Integer(), default=8, show_default=True, metavar="N")
 @click.option("--acc-bits", type=Integer(), default=32, show_default=True, metavar="N")
-@click.option(
-    "--library",
-    "libraries",
-    multiple=True,
-    metavar="NAME",
-    help="generic (embedded), osu018 or osu035; may be repeated. [default: generic]",
-)
-@click.option(
-    "--liberty",
-    "liberties",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A Liberty file; may be repeated.",
-)
-@click.option(
-    "--target-ps",
-    type=Integer(),
-    metavar="PS",
-    help=f"Clock target. [default: {TARGET_FO4:.0f} fanout-of-four inverters of the library]",
-)
+@library_options
 @click.option("--keep-netlists", is_flag=True, help="Write the mapped Verilog of all rows.")
 @json_option
 def area(
@@ -340,8 +369,7 @@ def area(
         for name, value in filters.items()
         if value not in (None, ())
     }
-    if target_ps is not None:
-        check_integer("target-ps", target_ps, 1)
+    target = check_target(target_ps)
     check_integer("weight-bits", weight_bits, 2, 8)
     check_integer("acc-bits", acc_bits, weight_bits + 9, 63)
     names = {"unit": UNITS, "design": DESIGNS, "format": tuple(NAMED_FORMATS)}
@@ -349,16 +377,12 @@ def area(
         for value in chosen.get(name, ()):
             check_choice(name, value, allowed)
     units = select(weight_bits, acc_bits, chosen)
-    sources: list[str | Path] = [*libraries, *liberties] or ["generic"]
-    make_folder(FOLDER)
-    for source in sources:
-        load_library(source, FOLDER)
+    sources = loadable(libraries, liberties)
     results = []
     with progress_bar() as progress:
         for source in sources:
             netlists = FOLDER / "netlists" if keep_netlists else None
-            target: Any = target_ps
-            result = run_area(source, units, target, progress, not chosen, netlists)
+            result = run_area(source, units, target, progress, faster=not chosen, netlists=netlists)
             results.append(result)
             for path, text in area_files(result, FOLDER).items():
                 write_if_changed(path, text)

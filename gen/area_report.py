@@ -21,6 +21,7 @@ COLUMNS = (
     *("area_delay_per_mac", "energy_per_mac_fj", "energy_per_mac_ratio"),
     *("uniform_energy_per_mac_ratio", "verified_vectors"),
 )
+PATH = "slowest path"
 SHOWN = {
     "design": "label",
     "cells": "cells",
@@ -36,7 +37,7 @@ SHOWN = {
     "energy to 8x8": "energy_per_mac_ratio",
     "uniform": "uniform_energy_per_mac_ratio",
     "vectors": "verified_vectors",
-    "slowest path": "limited_by",
+    PATH: "limited_by",
 }
 """Columns that are printed: heading -> key of a row."""
 
@@ -52,7 +53,7 @@ def area_tables(result: dict[str, Any]) -> list[Table]:
     """Tables for the terminal, of what ``run_area`` returned."""
     printed = []
     for title, headings, rows in _grids(result):
-        shown = table(title, *headings)
+        shown = table(title, *headings, folded=PATH)
         for row in rows:
             shown.add_row(*row)
         printed.append(shown)

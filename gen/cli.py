@@ -25,6 +25,7 @@ from gen.inputs import data_options, load_inputs
 from gen.simulate import run_simulation
 from gen.synthesis.library import LibraryError
 from gen.terminal import Integer, json_option, print_tables, progress_bar, table, write_json
+from gen.tradeoff import tradeoff
 from gen.verilator import ToolError
 from gen.verilog import write_verilog
 from golden import NAMED_FORMATS
@@ -232,6 +233,7 @@ def bench(models: tuple[Path, ...], json_file: Path | None) -> None:
 
 cli.add_command(area)
 cli.add_command(evaluate)
+cli.add_command(tradeoff)
 
 
 def main() -> None:

@@ -92,11 +92,14 @@ def write_json(path: Path | None, value: Any) -> None:
         click.echo(f"wrote {path}")
 
 
-def table(title: str, *headings: str) -> Table:
-    """An empty table, its first column to the left and the others to the right."""
+def table(title: str, *headings: str, folded: str = "") -> Table:
+    """An empty table, its first column to the left and the others to the right.
+
+    On a narrow terminal the column ``folded`` is the one that breaks its lines.
+    """
     result = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False)
     for index, heading in enumerate(headings):
-        result.add_column(heading, justify="right" if index else "left", no_wrap=True)
+        result.add_column(heading, justify="right" if index else "left", no_wrap=heading != folded)
     return result
 
 
@@ -104,7 +107,7 @@ def print_tables(*tables: Table) -> None:
     """Print ``tables``, as wide as they are where the output is not a terminal."""
     console = Console()
     if not console.is_terminal:
-        console = Console(width=200)
+        console = Console(width=500)
     console.print(*tables)
 
 

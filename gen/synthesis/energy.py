@@ -114,25 +114,45 @@ def _codes(
 ) -> tuple[list[npt.NDArray[np.bool_]], list[npt.NDArray[np.bool_]]]:
     """Activation and weight codes, slice by slice, as the lanes of the edges make them."""
     pe = unit.processing_element()
-    step = pe.k_per_cycle
-    odd = -x.shape[1] % (step * pe.multiplier.slices_per_group)
+    step, group = pe.k_per_cycle, pe.k_per_cycle * pe.multiplier.slices_per_group
+    odd = -x.shape[1] % group
     x, w = np.pad(x, ((0, 0), (0, odd))), np.pad(w, ((0, 0), (0, odd)))
+    shared = _shared(unit, x) if group > step else np.zeros((LANES, x.shape[1], 0), np.uint8)
     bits = unit.weight_bits or 8
     words = (w.astype(np.int64)[..., np.newaxis] >> np.arange(bits) & 1).astype(bool)
-    codes = []
-    for lane, operand in (("activation", x), ("weight", words)):
-        netlist = _lane(unit, library, lane)
-        simulator = Simulator(netlist, library, LANES)
-        found = []
-        for k in range(0, x.shape[1], step):
-            part = operand[:, k : k + step]
-            simulator.set("data_in", part.reshape(LANES, -1))
-            simulator.step()
-            simulator.clock()
-            simulator.step()
-            found.append(simulator.get_bits("data_out"))
-        codes.append(found)
-    return codes[0], codes[1]
+    slices = [slice(k, k + step) for k in range(0, x.shape[1], step)]
+    activations = [
+        np.concatenate([x[:, part], shared[:, part.start // group]], axis=1) for part in slices
+    ]
+    weights = [words[:, part].reshape(LANES, -1) for part in slices]
+    return (
+        _through(unit, library, "activation", activations),
+        _through(unit, library, "weight", weights),
+    )
+
+
+def _shared(unit: Unit, x: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """The OR of what counts for the window of each group: (lanes, groups, 1)."""
+    fmt = unit.sparq_format
+    pairs = x.reshape(LANES, -1, 2)
+    if fmt.vsparq:
+        pairs = np.where(pairs[..., ::-1] == 0, 0, pairs)  # its partner lends it its bits
+    counted = pairs.reshape(LANES, -1, fmt.group)
+    return np.bitwise_or.reduce(counted, axis=-1, keepdims=True).astype(np.uint8)
+
+
+def _through(
+    unit: Unit, library: Library, lane: str, operands: list[npt.NDArray[Any]]
+) -> list[npt.NDArray[np.bool_]]:
+    """What an edge's lane makes of operands, one in each cycle."""
+    simulator = Simulator(_lane(unit, library, lane), library, LANES)
+    found = []
+    for operand in [*operands, operands[-1]]:
+        simulator.set("data_in", operand)
+        simulator.step()
+        found.append(simulator.get_bits("data_out"))
+        simulator.clock()
+    return found[1:]
 
 
 @cache

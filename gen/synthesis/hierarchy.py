@@ -43,7 +43,7 @@ def count_parts(verilog: str, top: str) -> dict[str, int]:
 
 
 def below(verilog: str, top: str) -> str:
-    """The modules of a design that ``top`` is made of, and no others."""
+    """The modules of a design that ``top`` is made of, in the order of their names."""
     modules = {match[1]: match for match in _MODULE.finditer(verilog)}
     wanted, found = [top], set()
     while wanted:
@@ -51,7 +51,7 @@ def below(verilog: str, top: str) -> str:
         if name in modules and name not in found:
             found.add(name)
             wanted += _INSTANCE.findall(modules[name][3])
-    return "\n".join(match[0] for name, match in modules.items() if name in found)
+    return "\n".join(modules[name][0] for name in sorted(found))
 
 
 def top_alone(verilog: str, top: str) -> str:

@@ -42,7 +42,6 @@ _SCRIPTS = {
     "area-care": "strash; dch; if -K 6 -a; mfs2 -a; lutpack; sop; fx; strash; map -a",
     "area-sized": "fx; strash; dch; map -a; topo; buffer -c; upsize; dnsize",
     "depth": "strash; ifraig; dc2; dch -f; map -B 0.9; topo; buffer -c; upsize; dnsize",
-    "depth-balance": "fx; strash; balance; dch -f; map; topo; buffer -c; upsize; dnsize",
 }
 
 RECIPES = tuple(

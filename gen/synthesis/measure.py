@@ -30,6 +30,9 @@ HARNESS_RECIPES = RECIPES[:1]
 LARGEST_VERIFIED = 16
 """Rows of the largest array whose control is simulated."""
 
+LARGEST_SQUARE = 4
+"""Rows of the largest array that is simulated with more than one column."""
+
 
 class Size(NamedTuple):
     """How large something is: area in the library's unit."""
@@ -52,8 +55,8 @@ class Size(NamedTuple):
 class Candidate:
     """What one recipe made of a module: delays in ps, area in the library's unit.
 
-    ``netlists`` are the Verilog texts of its modules, mapped: module name -> text; the only one is
-    called ``unit`` but in arrays that are measured by their parts.
+    ``netlists`` are the Verilog texts of its modules, mapped: module name -> text of a module
+    ``unit``. There is one, ``unit``, but in machines that are measured by their parts.
     """
 
     recipe: str
@@ -88,11 +91,11 @@ class Workshop:
 
     def __init__(self, library: str | Path, folder: Path):
         self.folder = folder
-        self.library: Library = load_library(library, folder)
+        self.library = _library(library, folder.absolute())
 
     def candidates(self, unit: Unit) -> list[Candidate]:
         """What each recipe makes of ``unit``, which is flattened."""
-        return self._mapped(unit.verilog("unit"), "unit")
+        return self._mapped(below(unit.verilog("unit"), "unit"))
 
     def best(self, unit: Unit, target_ps: float) -> Candidate:
         """The smallest candidate that meets the target, or the fastest one if none does.
@@ -126,19 +129,18 @@ class Workshop:
         write_if_changed(path, json.dumps(asdict(checked)))
         return checked
 
-    def _mapped(self, verilog: str, top: str) -> list[Candidate]:
-        path = self._cache("mapped", verilog, top)
+    def _mapped(self, verilog: str) -> list[Candidate]:
+        path = self._cache("mapped", verilog)
         if path.is_file():
             return [Candidate(**entry) for entry in json.loads(path.read_text())]
-        mapped = map_verilog(verilog, top, self.library, RECIPES)
+        mapped = map_verilog(verilog, "unit", self.library, RECIPES)
         found = [
-            self._candidate(top, recipe, result)
-            for recipe, result in zip(RECIPES, mapped, strict=True)
+            self._candidate(recipe, result) for recipe, result in zip(RECIPES, mapped, strict=True)
         ]
         write_if_changed(path, json.dumps([asdict(candidate) for candidate in found]))
         return found
 
-    def _candidate(self, top: str, recipe: Recipe, mapped: Mapped) -> Candidate:
+    def _candidate(self, recipe: Recipe, mapped: Mapped) -> Candidate:
         netlist = parse_netlist(mapped.json, self.library)
         timing = critical_path(netlist, self.library)
         return Candidate(
@@ -149,7 +151,7 @@ class Workshop:
             cells=netlist.cells,
             flip_flops=netlist.flip_flops,
             json=mapped.json,
-            netlists={top: mapped.verilog},
+            netlists={"unit": mapped.verilog},
         )
 
     def _by_parts(self, unit: Unit, target_ps: float) -> Candidate:
@@ -160,7 +162,11 @@ class Workshop:
         verilog = unit.verilog("unit")
         counts = count_parts(verilog, "unit")
         chosen = {
-            part: choose(self._mapped(below(verilog, part), part), target_ps) for part in counts
+            # Under the name that it has where it is measured by itself, and need not be again.
+            part: choose(
+                self._mapped(re.sub(rf"\b{part}\b", "unit", below(verilog, part))), target_ps
+            )
+            for part in counts
         }
         slowest = max(chosen, key=lambda part: chosen[part].delay_ps)
         sizes = [(1, self._own_logic(verilog))]
@@ -180,7 +186,7 @@ class Workshop:
             cells=total.cells,
             flip_flops=total.flip_flops,
             json="",
-            netlists={part: found.netlists[part] for part, found in chosen.items()},
+            netlists={part: found.netlists["unit"] for part, found in chosen.items()},
         )
 
     def _own_logic(self, verilog: str) -> Size:
@@ -215,25 +221,26 @@ class Workshop:
     def _verify(self, unit: Unit, candidate: Candidate) -> int:
         """Verify netlists as they stand in an array; what is around them is mapped too.
 
-        A processing element stands in a small array; the parts of an array in one of as many rows
-        and two columns.
+        A processing element stands in a small array; the parts of a machine in one of as many rows
+        and two columns, or, as their number of rows matters to control alone, one.
         """
         if unit.flat:
             netlist = parse_netlist(candidate.json, self.library)
             return verify_array(unit, netlist, self.library, unit.rows or 1, unit.cols or 1)
         part = {"pe": "unit_pe", "dot_product": "unit_dot_product_unit"}.get(unit.unit)
-        rows = HARNESS_SIDE
+        rows = cols = HARNESS_SIDE
         netlists = candidate.netlists if part is None else {part: candidate.netlists["unit"]}
         if part is None:
             rows = min(unit.rows or 1, LARGEST_VERIFIED)
-        harness = Emission("unit").verilog(unit.machine(rows, HARNESS_SIDE))
+            cols = HARNESS_SIDE if rows <= LARGEST_SQUARE else 1
+        harness = Emission("unit").verilog(unit.machine(rows, cols))
         parts = count_parts(harness, "unit")
         for part, text in netlists.items():
             if part in parts and (unit.rows in (None, rows) or "_tile_" not in part):
                 harness = _replace_module(harness, part, text)
         (mapped,) = map_verilog(harness, "unit", self.library, HARNESS_RECIPES)
         netlist = parse_netlist(mapped.json, self.library)
-        return verify_array(unit, netlist, self.library, rows, HARNESS_SIDE)
+        return verify_array(unit, netlist, self.library, rows, cols)
 
     def _cache(self, kind: str, *parts: str) -> Path:
         text = "\0".join((kind, *parts, self.library.digest, repr(RECIPES), _programs()))
@@ -256,6 +263,12 @@ def _replace_module(design: str, name: str, replacement: str) -> str:
     )
     assert count == 1, name
     return rest + re.sub(r"^module \w+\(", f"module {name}(", replacement, flags=re.MULTILINE)
+
+
+@cache
+def _library(library: str | Path, folder: Path) -> Library:
+    """Loaded once in a process, which takes a quarter of a second."""
+    return load_library(library, folder)
 
 
 @cache

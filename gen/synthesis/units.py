@@ -214,7 +214,7 @@ def encoders() -> Iterator[Unit]:
 
 
 def arrays(weight_bits: int, acc_bits: int, sides: tuple[int, ...]) -> Iterator[Unit]:
-    """Arrays of the designs that matter, without pipelines."""
+    """Arrays of the designs that matter, without pipelines; a small flat one confirms them."""
     widths = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": 0}
     designs: list[Callable[..., Unit]] = [
         lambda **o: Unit("array", "8x8", "radix4", **o),
@@ -232,6 +232,7 @@ def arrays(weight_bits: int, acc_bits: int, sides: tuple[int, ...]) -> Iterator[
     for side in sides:
         for design in designs:
             yield design(rows=side, cols=side, **widths)
+    yield sparq_unit("array", "5opt", rows=min(sides), cols=min(sides), flat=True, **widths)
 
 
 def dot_products(weight_bits: int, acc_bits: int) -> Iterator[Unit]:

@@ -14,7 +14,7 @@ from gen.synthesis.simulation import Simulator
 from gen.synthesis.units import Unit
 
 VECTORS = 100_000
-LANES = 4096
+LANES = 2048
 SLICES = (5, 1, 3, 4)
 """Slices of the tiles that follow each other."""
 
