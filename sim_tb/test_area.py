@@ -3,6 +3,7 @@
 """The measurement: units mapped, verified and compared."""
 
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 from click.testing import CliRunner
 
 from gen.area import run_area, select
+from gen.area_report import SHOWN, area_tables
 from gen.check import MismatchError
 from gen.cli import cli
 from gen.configuration import ConfigurationError
 from gen.files import OutputError
-from gen.synthesis.hierarchy import below, count_parts, top_alone
+from gen.synthesis.hierarchy import below, count_parts, top_alone, without_outputs
 from gen.synthesis.library import LibraryError, load_library
 from gen.synthesis.mapping import RECIPES, map_verilog
 from gen.synthesis.measure import Candidate, Workshop, choose
@@ -90,6 +92,16 @@ def test_a_changed_gate_is_a_mismatch(tmp_path: Path) -> None:
                 verify_array(unit, parse_netlist(changed, library), library, 1, 1)
 
 
+def test_a_port_that_nobody_reads() -> None:
+    """Its register goes with it."""
+    verilog = Unit("pe", "8x8", "and").verilog("unit")
+    cut = without_outputs(verilog, "unit", ("weight_out", "last_out"))
+    assert set(re.findall(r"output (?:\[\d+:0\] )?(\w+)", verilog)) - set(
+        re.findall(r"output (?:\[\d+:0\] )?(\w+)", cut)
+    ) == {"weight_out", "last_out"}
+    assert "reg [7:0] weight_out" in cut
+
+
 def test_flat_and_by_parts(tmp_path: Path, monkeypatch: Any) -> None:
     """A flat array confirms the sum of its parts."""
     monkeypatch.setattr("gen.synthesis.measure.RECIPES", RECIPES[:1])
@@ -136,6 +148,48 @@ def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
     assert other["area_per_mac"] is None
     assert element["verified_vectors"] >= VECTORS
     assert json.loads(json.dumps(result)) == result
+
+
+def die(library: str, unit: Unit) -> None:
+    """As a process does in which Yosys fails."""
+    os._exit(1)
+
+
+def test_yosys_fails(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gen.area._map", die)
+    with pytest.raises(LibraryError, match=r"^Yosys failed in mapping with generic: .* above$"):
+        run_area("generic", [Unit("pe", "8x8", "and")], None, progress_bar())
+
+
+def test_machines_beside_each_other() -> None:
+    """Of an exact design the smallest multiplier counts; what a machine lacks is a dash."""
+    row = {
+        "rounding": True,
+        "vsparq": True,
+        "group": 1,
+        "flat": False,
+        "target_ps": 100.0,
+        "meets_target": True,
+        "ratio_to_2x8x8": None,
+    } | dict.fromkeys(set(SHOWN.values()) - {"ratio_to_2x8x8"})
+    array = {**row, "unit": "array", "rows": 4, "cols": 4, "pairs": 1}
+    core = {**row, "unit": "tensor_core", "rows": 2, "cols": 2, "pairs": 4}
+    exact = {"design": "8x8", "format": None}
+    rows = [
+        {**array, **exact, "area_per_mac": 9.0, "ratio_to_8x8": 1.5},
+        {**array, **exact, "area_per_mac": 6.0, "ratio_to_8x8": 1.0},
+        {**array, "design": "sparq", "format": "5opt", "area_per_mac": 4.2, "ratio_to_8x8": 0.7},
+        {**core, **exact, "area_per_mac": 8.0, "ratio_to_8x8": 1.0},
+    ]
+    *_, printed = area_tables({"library": "l", "target": 100.0, "rows": rows})
+    assert printed.title == "All machines, l: area per MAC relative to 8x8 (to 2x8x8)"
+    columns = {column.header: list(column.cells) for column in printed.columns}
+    assert columns == {
+        "design": ["8x8", "5opt"],
+        "array 4x4": ["1.000 (-)", "0.700 (-)"],
+        "tensor_core 2x2": ["1.000 (-)", "-"],
+    }
 
 
 def test_baselines_come_along() -> None:
