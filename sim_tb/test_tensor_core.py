@@ -28,6 +28,13 @@ from sim_tb.pysim import Bench, Word, clock, describe, pack, signed
 
 SEED = 21
 NO_FORMAT = named_format("5opt")
+CUSTOM = [
+    SparqFormat(1, (0, 2, 3, 7)),
+    SparqFormat(3, (0, 1, 2, 4, 5), rounding=False),
+    SparqFormat(5, (0, 1, 2, 3), vsparq=False),
+    SparqFormat(7, (0, 1), group=4),
+    SparqFormat(3, (0, 1, 2, 3, 4, 5, 6), group=2, vsparq=False),
+]
 
 
 @dataclass(frozen=True)
@@ -234,6 +241,7 @@ DENSE = [
     ),
     Core("sparq", sparq("7opt", 16, False), 8, pipeline=2),
     Core("sparq", sparq("6opt", 16, False), 2, rows=3, pipeline=1),
+    *(Core("sparq", fmt, pipeline=n % 3, weight_bits=8 - n) for n, fmt in enumerate(CUSTOM)),
     Core("sparq", SparqFormat(8, (0,), group=2, vsparq=False), weight_bits=5),
     Core("sparq", sparq("2opt"), 1, rows=4, cols=3, weight_bits=4, acc_bits=24),
     Core("8x8", pairs=3, rows=3, cols=2, weight_bits=3),
@@ -263,6 +271,10 @@ SPARSE = [
         for pairs in (1, 2, 4)
         for vsparq in (True, False)
         if group <= 2 * pairs
+    ),
+    *(
+        Core("sparq", fmt, pipeline=n % 3, weight_bits=8 - n, sparse=True)
+        for n, fmt in enumerate(CUSTOM)
     ),
     Core("sparq", SparqFormat(8, (0,), group=2, vsparq=False), weight_bits=5, sparse=True),
     Core("sparq", sparq("2opt"), 1, rows=3, cols=2, weight_bits=4, acc_bits=24, sparse=True),

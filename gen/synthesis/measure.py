@@ -94,7 +94,7 @@ class Workshop:
         self.library = _library(library, folder.absolute())
 
     def candidates(self, unit: Unit) -> list[Candidate]:
-        """What each recipe makes of ``unit``, which is flattened."""
+        """What recipes make of ``unit``, flattened; those that are the choice at some target."""
         return self._mapped(below(unit.verilog("unit"), "unit"))
 
     def best(self, unit: Unit, target_ps: float) -> Candidate:
@@ -137,8 +137,10 @@ class Workshop:
         found = [
             self._candidate(recipe, result) for recipe, result in zip(RECIPES, mapped, strict=True)
         ]
-        write_if_changed(path, json.dumps([asdict(candidate) for candidate in found]))
-        return found
+        choices = [choose(found, limit.delay_ps) for limit in found]
+        kept = [one for one in found if any(one is choice for choice in choices)]
+        write_if_changed(path, json.dumps([asdict(candidate) for candidate in kept]))
+        return kept
 
     def _candidate(self, recipe: Recipe, mapped: Mapped) -> Candidate:
         netlist = parse_netlist(mapped.json, self.library)

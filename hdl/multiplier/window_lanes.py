@@ -20,7 +20,6 @@ class WindowLanes(Multiplier):
     """
 
     k_per_cycle = 2
-    lane_multiplier: type[ShiftAddMultiplier] = ShiftAddMultiplier
 
     def __init__(self, fmt: SparqFormat, weight_bits: int):
         self.fmt = fmt
@@ -51,7 +50,7 @@ class WindowLanes(Multiplier):
         weights = [weight.word_select(k, self.weight_bits) for k in range(2)]
         addends: list[Addend] = []
         for lane, (x, shift, mux) in enumerate(self._lanes(m, platform, activation)):
-            multiplier = self.lane_multiplier(self.fmt, self.weight_bits, registered)
+            multiplier = ShiftAddMultiplier(self.fmt, self.weight_bits, registered)
             place(m, platform, f"multiplier{lane}", multiplier)
             m.d.comb += [
                 multiplier.x.eq(x),

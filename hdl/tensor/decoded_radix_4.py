@@ -2,17 +2,15 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Value
+from amaranth.hdl import Cat, Module, Value
 
 from hdl.multiplier.contract import Addend, named, staged
 from hdl.multiplier.exact import Radix4
-
-FLAGS = 3
-"""Of each digit: whether it is -1, 1, 2."""
+from hdl.tensor.selected_rows import LINES, select_lines, selected_row
 
 
 class DecodedRadix4(Radix4):
-    """As :class:`Radix4`; a flag for each value of a digit travels instead of its bits.
+    """As :class:`Radix4`; a line for each value of a digit travels instead of its bits.
 
     What is broadcast costs wires, not registers in every unit: so digits are decoded once per
     column.
@@ -21,16 +19,16 @@ class DecodedRadix4(Radix4):
     def __init__(self, weight_bits: int, k_per_cycle: int):
         super().__init__(weight_bits, k_per_cycle)
         self._digits_per_weight = self.digit_bits // 2
-        self.weight_code_bits = k_per_cycle * self._digits_per_weight * FLAGS
+        self.weight_code_bits = k_per_cycle * self._digits_per_weight * LINES
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
-        flags = []
+        lines = []
         for offset in self.weights(super().recode(m, platform, weights)):
             digits = self._digits(offset)
             for place in range(0, self.digit_bits, 2):
                 low, high = digits[place], digits[place + 1]
-                flags += [~(low | high), high & ~low, high & low]
-        return Cat(flags)
+                lines.append(select_lines(high & ~low, high & low, ~(low | high)))
+        return Cat(lines)
 
     def addends(
         self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
@@ -38,8 +36,7 @@ class DecodedRadix4(Radix4):
         rows: list[Addend] = []
         for k, x in enumerate(self.lanes(activation)):
             for digit in range(self._digits_per_weight):
-                negative, single, double = self._flags(weight, k, digit)
-                row = Mux(single, x, 0) | Mux(double, x << 1, 0) | Mux(negative, ~x, 0)[: len(x)]
+                row = selected_row(self._lines(weight, k, digit), x, x << 1, ~x)
                 name = f"product{k}_row{2 * digit}"
                 rows.append((named(m, name, row[: len(x) + 1]), 2 * digit))
         return staged(m, rows, registered)
@@ -48,11 +45,11 @@ class DecodedRadix4(Radix4):
         biases = []
         for k in range(self.k_per_cycle):
             negative = [
-                self._flags(weight, k, digit)[0] for digit in range(self._digits_per_weight)
+                ~self._lines(weight, k, digit)[2] for digit in range(self._digits_per_weight)
             ]
             biases.append(Cat(bit for flag in negative for bit in (flag, 0))[:-1])
         return sum(biases[1:], start=biases[0])
 
-    def _flags(self, weight: Value, k: int, digit: int) -> Value:
-        """The flags of one digit of weight ``k``."""
-        return weight.word_select(k * self._digits_per_weight + digit, FLAGS)
+    def _lines(self, weight: Value, k: int, digit: int) -> Value:
+        """The lines of one digit of weight ``k``."""
+        return weight.word_select(k * self._digits_per_weight + digit, LINES)

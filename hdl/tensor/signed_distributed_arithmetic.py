@@ -7,8 +7,8 @@ from amaranth.hdl import Const, Module, Value
 from golden.format import ACTIVATION_BITS
 from hdl.multiplier.contract import Addend, staged
 from hdl.multiplier.exact import DistributedArithmetic
-from hdl.multiplier.partial_products import distributed_rows
-from hdl.tensor.signed_rows import offset_rows, signed_pair, signed_pair_code
+from hdl.tensor.selected_rows import pair_lines, pair_rows
+from hdl.tensor.signed_rows import offset_rows, signed_pair_code
 
 
 class SignedDistributedArithmetic(DistributedArithmetic):
@@ -29,9 +29,7 @@ class SignedDistributedArithmetic(DistributedArithmetic):
     def addends(
         self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
     ) -> list[Addend]:
-        first, second = self.lanes(activation)
-        weights = signed_pair(weight, self.weight_bits)
-        rows = distributed_rows(m, "products", (first, second), weights)
+        rows = pair_rows(m, "products", pair_lines(*self.lanes(activation)), weight, signed=True)
         addends, _ = offset_rows(m, rows)
         return staged(m, addends, registered)
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from golden.format import SparqFormat
 from hdl.multiplier.contract import Multiplier
-from hdl.multiplier.exact import AndArray, DistributedArithmetic
+from hdl.multiplier.exact import AndArray
 from hdl.pe.pe_2x4x8 import LANE_BITS
 from hdl.tensor.decoded_booth import DecodedBooth
+from hdl.tensor.decoded_distributed_arithmetic import DecodedDistributedArithmetic
 from hdl.tensor.decoded_radix_4 import DecodedRadix4
 from hdl.tensor.decoded_shared_window import DecodedSharedWindow
 from hdl.tensor.decoded_window_lanes import DecodedWindowLanes
@@ -118,7 +119,7 @@ def _exact(
     if kind == "distributed":
         if lanes % 2:
             raise ValueError(f"distributed arithmetic needs an even number of lanes, not {lanes}")
-        pair = SignedDistributedArithmetic if sparse else DistributedArithmetic
+        pair = SignedDistributedArithmetic if sparse else DecodedDistributedArithmetic
         return MultiplierBank(pair(weight_bits, **bits), lanes // 2)
     kinds: dict[str, Callable[..., Multiplier]] = {
         "radix4": DecodedRadix4,
