@@ -1,3 +1,5 @@
+# amaranth: UnusedElaboratable=no
+# Units are asked what they are, and not all are elaborated.
 """Dot-product units by name, as tensor cores use them."""
 
 from collections.abc import Callable
