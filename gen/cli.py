@@ -22,7 +22,6 @@ from gen.demo import SIDE, run_demo
 from gen.evaluate import evaluate
 from gen.files import OutputError
 from gen.inputs import data_options, load_inputs
-from gen.proof.verdict import ProofError
 from gen.simulate import run_simulation
 from gen.synthesis.library import LibraryError
 from gen.terminal import Integer, json_option, print_tables, progress_bar, table, write_json
@@ -256,7 +255,7 @@ def main() -> None:
         ToolError,
     ) as error:
         _fail(str(error), BAD_ARGUMENT)
-    except (MismatchError, ProofError, WorkerError) as error:
+    except (MismatchError, WorkerError) as error:
         _fail(str(error), FAILED)
     except click.Abort:
         _fail("interrupted", FAILED)
