@@ -30,7 +30,7 @@ class SignedDistributedArithmetic(DistributedArithmetic):
         self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
     ) -> list[Addend]:
         rows = pair_rows(m, "products", pair_lines(*self.lanes(activation)), weight, signed=True)
-        addends, _ = offset_rows(m, rows)
+        addends, _ = offset_rows(m, "products", rows)
         return staged(m, addends, registered)
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:

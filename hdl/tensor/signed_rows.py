@@ -15,19 +15,19 @@ from hdl.multiplier.contract import Addend, named
 from hdl.tensor.selected_rows import pair_code
 
 
-def offset_rows(m: Module, rows: Sequence[Addend]) -> tuple[list[Addend], int]:
+def offset_rows(m: Module, name: str, rows: Sequence[Addend]) -> tuple[list[Addend], int]:
     """Rows of signed numbers with their top bits inverted, and what that adds to their sum."""
     addends, excess = [], 0
     for index, (row, place) in enumerate(rows):
         top = 1 << (len(row) - 1)
-        addends.append((named(m, f"offset_row{index}", (row ^ top)[: len(row)]), place))
+        addends.append((named(m, f"{name}_offset_row{index}", (row ^ top)[: len(row)]), place))
         excess += top << place
     return addends, excess
 
 
 def signed_sum(m: Module, platform: Any, name: str, rows: Sequence[Addend], bits: int) -> Value:
     """The sum of rows of signed numbers, which must fit a signed number of ``bits`` bits."""
-    addends, excess = offset_rows(m, rows)
+    addends, excess = offset_rows(m, name, rows)
     heap = BitHeap(m, platform, name, bits)
     for row, place in addends:
         heap.add(row, place)
