@@ -15,8 +15,9 @@ from gen.area_report import Row, area_files, area_tables
 from gen.configuration import MACHINES, ConfigurationError, check_choice, check_integer
 from gen.files import make_folder, write_if_changed
 from gen.synthesis.energy import Operands, demo_operands, uniform_operands
-from gen.synthesis.library import Library, LibraryError, load_library
-from gen.synthesis.measure import Candidate, Checked, Workshop
+from gen.synthesis.errors import LibraryError
+from gen.synthesis.library import Library, load_library
+from gen.synthesis.measure import Candidate, Checked, Workshop, choose
 from gen.synthesis.units import (
     DESIGNS,
     UNITS,
@@ -106,10 +107,12 @@ def run_area(
     # Map everything; large arrays share what the smaller ones have mapped.
     singles = [unit for unit in units if unit.unit not in MACHINES]
     everywhere("mapping", _map, singles)
-    sides = sorted({unit.rows or 0 for unit in units if unit.unit in MACHINES})
-    for side in sides:
-        group = [(unit, target) for unit in units if unit.unit in MACHINES and unit.rows == side]
-        everywhere(f"mapping {side}x{side} machines", _best, group)
+    machines: dict[Unit, Candidate] = {}
+    for side in sorted({unit.rows or 0 for unit in units if unit.unit in MACHINES}):
+        group = [unit for unit in units if unit.unit in MACHINES and unit.rows == side]
+        jobs = [(unit, target) for unit in group]
+        found = everywhere(f"mapping {side}x{side} machines", _best, jobs)
+        machines |= zip(group, found, strict=True)
 
     # Choose, verify and simulate.
     targets = [target]
@@ -119,14 +122,19 @@ def run_area(
     for target_of_rows in targets:
         families = _families(units if target_of_rows == target else _elements(units))
         for family in families:
-            found = [(unit, workshop.best(unit, target_of_rows)) for unit in family]
-            unit, candidate = _smallest(found, target_of_rows)
-            chosen.append((target_of_rows, unit, candidate))
-    checked = everywhere(
-        "verification and energy", _check, [(*entry[1:], operands) for entry in chosen]
-    )
+            choices = [
+                (unit, machines.get(unit) or workshop.best(unit, target_of_rows)) for unit in family
+            ]
+            chosen.append((target_of_rows, *_smallest(choices, target_of_rows)))
+    # What is chosen at several targets is verified once.
+    distinct = {
+        (unit, candidate.recipe): (unit, candidate, operands) for _, unit, candidate in chosen
+    }
+    results = everywhere("verification and energy", _check, list(distinct.values()))
+    checked = dict(zip(distinct, results, strict=True))
     rows = [
-        _row(workshop.library, *entry, check) for entry, check in zip(chosen, checked, strict=True)
+        _row(workshop.library, target_of_row, unit, candidate, checked[unit, candidate.recipe])
+        for target_of_row, unit, candidate in chosen
     ]
     _add_ratios(rows)
     if netlists is not None:
@@ -138,8 +146,8 @@ def _map(library: str | Path, unit: Unit) -> None:
     Workshop(library, FOLDER).candidates(unit)
 
 
-def _best(library: str | Path, item: tuple[Unit, float]) -> None:
-    Workshop(library, FOLDER).best(*item)
+def _best(library: str | Path, item: tuple[Unit, float]) -> Candidate:
+    return Workshop(library, FOLDER).best(*item)
 
 
 def _check(library: str | Path, item: tuple[Unit, Candidate, Sequence[Operands]]) -> Checked:
@@ -159,10 +167,8 @@ def _families(units: Sequence[Unit]) -> list[list[Unit]]:
 
 
 def _smallest(found: Sequence[tuple[Unit, Candidate]], target: float) -> tuple[Unit, Candidate]:
-    fitting = [entry for entry in found if entry[1].delay_ps <= target]
-    if fitting:
-        return min(fitting, key=lambda entry: entry[1].area)
-    return min(found, key=lambda entry: entry[1].delay_ps)
+    best = choose([candidate for _, candidate in found], target)
+    return next(entry for entry in found if entry[1] is best)
 
 
 def _own_clock(workshop: Workshop, units: Sequence[Unit], target: float) -> float | None:

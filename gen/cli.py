@@ -3,12 +3,12 @@
 import json
 import sys
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gen.area import area
 from gen.bench import run_bench
 from gen.check import MismatchError
 from gen.configuration import (
@@ -23,9 +23,8 @@ from gen.evaluate import evaluate
 from gen.files import OutputError
 from gen.inputs import data_options, load_inputs
 from gen.simulate import run_simulation
-from gen.synthesis.library import LibraryError
+from gen.synthesis.errors import LibraryError
 from gen.terminal import Integer, json_option, print_tables, progress_bar, table, write_json
-from gen.tradeoff import tradeoff
 from gen.verilator import ToolError
 from gen.verilog import write_verilog
 from golden import NAMED_FORMATS
@@ -71,7 +70,29 @@ def _configuration(
     return Configuration.from_options(**merged)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """Commands, of which the measuring ones are imported when they are asked for.
+
+    Reading libraries and drawing plots takes longer to import than other commands take to run.
+    """
+
+    MEASURING = ("area", "tradeoff")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, in order."""
+        return sorted([*super().list_commands(ctx), *self.MEASURING])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name: the one that ``gen.NAME`` calls ``NAME``, if it measures."""
+        if cmd_name not in self.MEASURING:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = getattr(import_module(f"gen.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 def cli() -> None:
     """SPARQ: sparsity-aware accelerator hardware, from a configuration to verified Verilog."""
 
@@ -231,9 +252,7 @@ def bench(models: tuple[Path, ...], json_file: Path | None) -> None:
     write_json(json_file, result)
 
 
-cli.add_command(area)
 cli.add_command(evaluate)
-cli.add_command(tradeoff)
 
 
 def main() -> None:

@@ -18,8 +18,9 @@ from gen.check import MismatchError
 from gen.cli import cli
 from gen.configuration import ConfigurationError
 from gen.files import OutputError
+from gen.synthesis.errors import LibraryError
 from gen.synthesis.hierarchy import below, count_parts, top_alone, without_outputs
-from gen.synthesis.library import LibraryError, load_library
+from gen.synthesis.library import load_library
 from gen.synthesis.mapping import RECIPES, map_verilog
 from gen.synthesis.measure import Candidate, Workshop, choose
 from gen.synthesis.netlist import parse_netlist

@@ -17,7 +17,8 @@ import golden
 from gen.cli import cli
 from gen.configuration import ConfigurationError
 from gen.synthesis.energy import LANES, Operands, _codes, energy_per_mac
-from gen.synthesis.library import LibraryError, load_library
+from gen.synthesis.errors import LibraryError
+from gen.synthesis.library import load_library
 from gen.synthesis.mapping import RECIPES, map_verilog
 from gen.synthesis.measure import Workshop
 from gen.synthesis.netlist import parse_netlist

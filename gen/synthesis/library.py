@@ -25,6 +25,7 @@ from liberty.parser import (  # type: ignore[import-untyped]
 from liberty.types import EscapedString  # type: ignore[import-untyped]
 
 from gen.files import write_if_changed
+from gen.synthesis.errors import LibraryError
 from gen.synthesis.generic_library import generic_liberty
 
 Words = npt.NDArray[np.uint64]
@@ -61,10 +62,6 @@ _VOLTAGE_V = {"uv": 1e-6, "mv": 1e-3, "v": 1.0}
 _DELAY_AXES = {"total_output_net_capacitance": 0, "input_net_transition": 1}
 _ENERGY_AXES = {"total_output_net_capacitance": 0, "input_transition_time": 1}
 _CONSTRAINT_AXES = {"related_pin_transition": 0, "constrained_pin_transition": 1}
-
-
-class LibraryError(ValueError):
-    """A library cannot be used: one line that says which and why."""
 
 
 class _NotUnderstoodError(Exception):
