@@ -1,6 +1,7 @@
 """Many addends of different weights, compressed by full and half adders."""
 
 import heapq
+from collections.abc import Iterable
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Value
@@ -74,3 +75,13 @@ class BitHeap:
                 arrival = max(arrival for arrival, _, _ in inputs)
                 self._add_bit(index, arrival + TOTAL_DELAY, adder.total)
                 self._add_bit(index + 1, arrival + CARRY_DELAY, adder.carry)
+
+
+def total_of(
+    m: Module, platform: Any, name: str, addends: Iterable[tuple[Value, int]], width: int
+) -> Value:
+    """The sum of unsigned numbers, each at a power of two, modulo ``2**width``."""
+    heap = BitHeap(m, platform, name, width)
+    for bits, offset in addends:
+        heap.add(bits, offset)
+    return heap.total()

@@ -4,16 +4,16 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import Out
+
+from hdl.array.tile_handshake import HANDSHAKE, end_tiles
 
 
 class TileSequencer(wiring.Component):
     """Turns a stream of slices into the control that enters each row of the array.
 
-    A tile's ``last`` hands every element's sum to its result register, which must be free: the one
-    before it has left ``rows`` cycles after its own ``last``. The ``last`` of a shorter tile
-    therefore follows alone, as soon as that is so, and until then ``in_ready`` is low: never inside
-    a tile, and never at all if tiles have at least ``rows`` slices.
+    A tile's ``last`` hands every element's sum to its result register; when it may,
+    :func:`end_tiles` says.
 
     ``last`` runs down the rows, one per cycle, ``delay`` cycles late as what it ends may be. When
     it reaches the bottom row, all rows start to ``shift``, and row ``r`` stops after ``r + 1``
@@ -27,13 +27,8 @@ class TileSequencer(wiring.Component):
 
     Members
     -------
-    in_valid, in_last : In(1), in_ready : Out(1)
-        A slice is taken in a cycle in which valid and ready are 1.
-    hold : In(1)
-        No slice may be taken.
-    taken : Out(1)
-        A slice is taken; combinational. Otherwise the cycle is a bubble, and its activations must
-        be made zero.
+    in_valid, in_last, in_ready, hold, taken
+        As :data:`HANDSHAKE` says.
     last : Out(rows + 1), shift : Out(rows)
         Control of row r at bit r, 1 + delay + r cycles after a slice was taken; bit ``rows`` of
         last is for what is below the last row.
@@ -47,11 +42,7 @@ class TileSequencer(wiring.Component):
         self.delay = delay
         super().__init__(
             {
-                "in_valid": In(1),
-                "in_last": In(1),
-                "in_ready": Out(1),
-                "hold": In(1),
-                "taken": Out(1),
+                **HANDSHAKE,
                 "last": Out(rows + 1),
                 "shift": Out(rows),
             }
@@ -60,22 +51,7 @@ class TileSequencer(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
 
-        # Take slices, except while a tile's last is held back.
-        last_held = Signal()
-        m.d.comb += self.in_ready.eq(~last_held & ~self.hold)
-        m.d.comb += self.taken.eq(self.in_valid & self.in_ready)
-
-        # Send last when the result registers are free: at most once in `rows` cycles.
-        cycles_to_wait = Signal(range(self.rows))
-        last_due = Signal()
-        last_sent = Signal()
-        m.d.comb += last_due.eq((self.taken & self.in_last) | last_held)
-        m.d.comb += last_sent.eq(last_due & (cycles_to_wait == 0))
-        m.d.sync += last_held.eq(last_due & ~last_sent)
-        with m.If(last_sent):
-            m.d.sync += cycles_to_wait.eq(self.rows - 1)
-        with m.Elif(cycles_to_wait != 0):
-            m.d.sync += cycles_to_wait.eq(cycles_to_wait - 1)
+        last_sent = end_tiles(m, self, self.rows)
 
         # As late as the slices; after reset, as if one had been sent in the cycle before.
         last_arrives = last_sent

@@ -11,9 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS, ControlState, SparqFormat
 from hdl.encode.pair_layout import pair_layout
-from hdl.encode.pair_zero_detector import PairZeroDetector
-from hdl.encode.window import window_of
-from hdl.hierarchy import place
+from hdl.encode.window import window_of_alone, windows_of_pair
 
 
 class PairEncoder(wiring.Component):
@@ -57,44 +55,14 @@ class PairEncoder(wiring.Component):
         m = Module()
         fmt = self.fmt
         pair = data.View(pair_layout(fmt), self.pair)
-        first = self.activations[:ACTIVATION_BITS]
-        second = self.activations[ACTIVATION_BITS:]
-
-        # Each activation in its own window, or in one that fits the largest of the group.
-        both = first | second
-        sized = [both if fmt.group == 2 else self.shared] * 2 if fmt.group > 1 else [first, second]
-        windows, placements = [], []
-        for lane, (value, size) in enumerate(zip((first, second), sized, strict=True)):
-            window, placement = window_of(
-                m,
-                platform,
-                fmt,
-                f"lane{lane}",
-                value,
-                size,
-                fmt.window_bits,
-                fmt.placements,
-            )
-            windows.append(window)
-            placements.append(placement)
+        shared = self.shared if fmt.group > 2 else None
+        own = windows_of_pair(m, platform, fmt, self.activations, shared)
+        windows, placements = ([part[index] for part in own] for index in range(2))
         high, low = (Const(1, 1), placements[0]) if fmt.group > 1 else placements
         control = self._code(high, low, fmt.own_states)
 
         if fmt.vsparq:
-            # A partner of zero: the other activation (the OR of both) in a window of both lanes.
-            zero_detector = PairZeroDetector()
-            place(m, platform, "zero_detector", zero_detector)
-            m.d.comb += [zero_detector.first.eq(first), zero_detector.second.eq(second)]
-            window, placement = window_of(
-                m,
-                platform,
-                fmt,
-                "both",
-                both,
-                both,
-                2 * fmt.window_bits,
-                fmt.wide_placements,
-            )
+            zero_detector, window, placement = window_of_alone(m, platform, fmt, self.activations)
             halves = window[fmt.window_bits :], window[: fmt.window_bits]
             windows = [
                 Mux(zero_detector.alone, half, own)

@@ -7,7 +7,7 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Value
 
 from golden.format import ACTIVATION_BITS, SparqFormat
-from hdl.arithmetic.bit_heap import BitHeap
+from hdl.arithmetic.bit_heap import total_of
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.hierarchy import place
 from hdl.multiplier.contract import Addend, Multiplier, named, offset_binary, stage
@@ -73,12 +73,15 @@ class SharedWindow(Multiplier):
     def addends(
         self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
     ) -> list[Addend]:
-        heap = BitHeap(m, platform, "products", self._total_bits)
-        for index in range(self.pairs):
-            operands = self._lanes(activation, index), self._weights(weight, index)
-            for row, offset in distributed_rows(m, f"products{index}", *operands):
-                heap.add(row, offset)
-        total = stage(m, "products", heap.total(), registered)
+        rows = [
+            row
+            for index in range(self.pairs)
+            for row in distributed_rows(
+                m, f"products{index}", self._lanes(activation, index), self._weights(weight, index)
+            )
+        ]
+        total = total_of(m, platform, "products", rows, self._total_bits)
+        total = stage(m, "products", total, registered)
         selects = stage(m, "selects", self._selects(activation), registered)
         placed = shifted(total, list(selects), self.fmt.lane_shifts)
         return [(named(m, "placed", placed), 0)]

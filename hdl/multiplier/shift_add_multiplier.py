@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import SparqFormat
-from hdl.arithmetic.bit_heap import BitHeap
+from hdl.arithmetic.bit_heap import total_of
 from hdl.multiplier.contract import stage
 from hdl.multiplier.partial_products import and_rows
 
@@ -60,10 +60,9 @@ class ShiftAddMultiplier(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        heap = BitHeap(m, platform, "product", self.product_bits)
-        for row, place in and_rows(m, "product", self.x, self.weight):
-            heap.add(row, place)
-        product = stage(m, "product_sum", heap.total()[: self.product_bits], self.registered)
+        rows = and_rows(m, "product", self.x, self.weight)
+        total = total_of(m, platform, "product", rows, self.product_bits)
+        product = stage(m, "product_sum", total, self.registered)
         shift = stage(m, "shift_select", self.shift, self.registered)
         m.d.comb += self.product.eq(shifted(product, list(shift), self.fmt.lane_shifts))
         return m

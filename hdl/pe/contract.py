@@ -4,17 +4,16 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
-from hdl.arithmetic.accumulator import Accumulator
 from hdl.multiplier.contract import Multiplier
+from hdl.pe.multiply_accumulate import MultiplyAccumulate
 
 MAX_PIPELINE = 2
 
 
-class ProcessingElement(wiring.Component):
+class ProcessingElement(MultiplyAccumulate):
     """A multiply-accumulate element of an output-stationary array, drained while it computes.
 
     In every cycle the element adds what its multiplier makes of the operands at its inputs to its
@@ -23,21 +22,14 @@ class ProcessingElement(wiring.Component):
     sum, which then goes to the result register while the next one starts from zero; with ``shift``
     the result register takes its upper neighbour's instead.
 
-    The result is biased as the multiplier says; what an array's edges have to do about it, and
-    the codes of the operands, are the multiplier's.
-
     Latency: ``last`` of a slice comes :attr:`pipeline` cycles after its operands; ``result_out``
     shows the sum two cycles after ``last``. Control registers are reset, data registers are not:
     the first sum after reset starts with the first ``last``.
 
     Parameters
     ----------
-    multiplier : Multiplier
-    acc_bits : int
-        Width of the accumulator. A sum that does not fit wraps.
-    pipeline : int, 0 to 2
-        Registers between operands and accumulator: before the addition (1), and also within the
-        multiplication (2).
+    multiplier, acc_bits, pipeline
+        Of a :class:`MultiplyAccumulate`.
 
     Members
     -------
@@ -50,24 +42,11 @@ class ProcessingElement(wiring.Component):
     module_name = "pe"
 
     def __init__(self, multiplier: Multiplier, acc_bits: int = 32, pipeline: int = 0):
-        self.multiplier = multiplier
-        self.acc_bits = acc_bits
-        self.pipeline = pipeline
         ports = {"last": 1, "shift": 1, "activation": multiplier.activation_code_bits}
         ports |= {"weight": multiplier.weight_code_bits, "result": acc_bits}
         inputs = {f"{name}_in": In(width) for name, width in ports.items()}
         outputs = {f"{name}_out": Out(width) for name, width in ports.items()}
-        super().__init__(inputs | outputs)
-
-    @property
-    def k_per_cycle(self) -> int:
-        """Activations, and MACs, per cycle."""
-        return self.multiplier.k_per_cycle
-
-    @property
-    def latency(self) -> int:
-        """Cycles from the operands of a sum's last slice to its result."""
-        return self.pipeline + 2
+        super().__init__(multiplier, acc_bits, pipeline, inputs | outputs)
 
     def replica(self) -> "ProcessingElement":
         """A new element with the same parameters."""
@@ -87,15 +66,5 @@ class ProcessingElement(wiring.Component):
             m.d.sync += passed.eq(operand)
             m.d.comb += getattr(self, f"{name}_out").eq(passed)
 
-        # Multiply and accumulate.
-        accumulator = Accumulator(m, platform, self.acc_bits, self.multiplier.sum_bits)
-        addends = self.multiplier.addends(
-            m, platform, self.activation_in, self.weight_in, registered=self.pipeline > 1
-        )
-        accumulator.add(addends, last, registered=self.pipeline > 0)
-
-        # Drain.
-        result = Signal(self.acc_bits, reset_less=True)
-        m.d.sync += result.eq(Mux(last, accumulator.total, Mux(shift, self.result_in, result)))
-        m.d.comb += self.result_out.eq(result)
+        self._accumulate(m, platform, self.activation_in, self.weight_in, last, shift)
         return m

@@ -6,7 +6,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Value
 
 from golden.format import ACTIVATION_BITS, SparqFormat
-from hdl.arithmetic.bit_heap import BitHeap
+from hdl.arithmetic.bit_heap import total_of
 from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.window_shifter import WindowShifter
 from hdl.hierarchy import place
@@ -78,10 +78,7 @@ class DecodedSharedWindow(SharedWindow):
 
     def _sum(self, m: Module, platform: Any, rows: Sequence[Addend]) -> Value:
         """The sum of all rows."""
-        heap = BitHeap(m, platform, "products", self._total_bits)
-        for row, offset in rows:
-            heap.add(row, offset)
-        return heap.total()
+        return total_of(m, platform, "products", rows, self._total_bits)
 
     def _placed(self, m: Module, total: Value, shift: Value) -> Value:
         """The sum, shifted, as an unsigned addend."""

@@ -6,7 +6,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Value
 
 from golden.format import SparqFormat
-from hdl.arithmetic.bit_heap import BitHeap
+from hdl.arithmetic.bit_heap import total_of
 from hdl.hierarchy import place
 from hdl.multiplier.contract import Addend, named, offset_binary, stage
 from hdl.multiplier.window_lanes import WindowLanes
@@ -95,10 +95,7 @@ class DecodedWindowLanes(WindowLanes):
 
     def _sum(self, m: Module, platform: Any, name: str, rows: Sequence[Addend], bits: int) -> Value:
         """The sum of rows of that form."""
-        heap = BitHeap(m, platform, name, bits)
-        for row, offset in rows:
-            heap.add(row, offset)
-        return heap.total()
+        return total_of(m, platform, name, rows, bits)
 
     def _unsigned(self, product: Value) -> Value:
         """A product of that form, made unsigned."""

@@ -8,9 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS, SparqFormat
-from hdl.encode.pair_zero_detector import PairZeroDetector
-from hdl.encode.window import window_of
-from hdl.hierarchy import place
+from hdl.encode.window import window_of_alone, windows_of_pair
 
 
 class LaneEncoder(wiring.Component):
@@ -52,42 +50,15 @@ class LaneEncoder(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         fmt = self.fmt
-        first = self.activations[:ACTIVATION_BITS]
-        second = self.activations[ACTIVATION_BITS:]
-
-        # Each activation in its own window, or in one that fits the largest of the group.
-        both = first | second
-        sized = [both if fmt.group == 2 else self.shared] * 2 if fmt.group > 1 else [first, second]
-        lanes = []
-        for lane, (value, size) in enumerate(zip((first, second), sized, strict=True)):
-            window, placement = window_of(
-                m,
-                platform,
-                fmt,
-                f"lane{lane}",
-                value,
-                size,
-                fmt.window_bits,
-                fmt.placements,
-            )
-            lanes.append(Cat(window, self._shift(placement, fmt.placements)))
+        shared = self.shared if fmt.group > 2 else None
+        lanes = [
+            Cat(window, self._shift(placement, fmt.placements))
+            for window, placement in windows_of_pair(m, platform, fmt, self.activations, shared)
+        ]
 
         if fmt.vsparq:
-            # A partner of zero: the other activation (the OR of both) in a window of both lanes.
-            zero_detector = PairZeroDetector()
-            place(m, platform, "zero_detector", zero_detector)
-            m.d.comb += [zero_detector.first.eq(first), zero_detector.second.eq(second)]
+            zero_detector, window, placement = window_of_alone(m, platform, fmt, self.activations)
             alone, owner = zero_detector.alone, zero_detector.owner
-            window, placement = window_of(
-                m,
-                platform,
-                fmt,
-                "both",
-                both,
-                both,
-                2 * fmt.window_bits,
-                fmt.wide_placements,
-            )
             high_shifts = [fmt.high_lane_shift(shift) for shift in fmt.wide_placements]
             high = Cat(window[fmt.window_bits :], self._shift(placement, high_shifts))
             low = Cat(window[: fmt.window_bits], self._shift(placement, fmt.wide_placements))

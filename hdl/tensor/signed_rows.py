@@ -10,7 +10,7 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Value
 
-from hdl.arithmetic.bit_heap import BitHeap
+from hdl.arithmetic.bit_heap import total_of
 from hdl.multiplier.contract import Addend, named
 from hdl.tensor.selected_rows import pair_code
 
@@ -28,14 +28,9 @@ def offset_rows(m: Module, name: str, rows: Sequence[Addend]) -> tuple[list[Adde
 def signed_sum(m: Module, platform: Any, name: str, rows: Sequence[Addend], bits: int) -> Value:
     """The sum of rows of signed numbers, which must fit a signed number of ``bits`` bits."""
     addends, excess = offset_rows(m, name, rows)
-    heap = BitHeap(m, platform, name, bits)
-    for row, place in addends:
-        heap.add(row, place)
     missing = -excess % (1 << bits)
-    for place in range(bits - 1):
-        if missing >> place & 1:
-            heap.add(Const(1, 1), place)
-    total = heap.total()
+    ones = [(Const(1, 1), place) for place in range(bits - 1) if missing >> place & 1]
+    total = total_of(m, platform, name, [*addends, *ones], bits)
     # In the top place adding is inverting.
     return total ^ (missing & 1 << (bits - 1)) if missing >> (bits - 1) else total
 

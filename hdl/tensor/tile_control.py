@@ -4,16 +4,16 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import Out
+
+from hdl.array.tile_handshake import HANDSHAKE, end_tiles
 
 
 class TileControl(wiring.Component):
     """Turns a stream of slices into the control that all units of a core see together.
 
-    A tile's ``last`` hands every unit's sum to its result register, which must be free: the one
-    before it has left ``rows`` cycles after its own ``last``. The ``last`` of a shorter tile
-    therefore follows alone, as soon as that is so, and until then ``in_ready`` is low: never inside
-    a tile, and never at all if tiles have at least ``rows`` slices.
+    A tile's ``last`` hands every unit's sum to its result register; when it may, :func:`end_tiles`
+    says.
 
     After reset ``last`` is high until the first slice can arrive, so that all sums start from zero;
     no results follow that.
@@ -26,13 +26,8 @@ class TileControl(wiring.Component):
 
     Members
     -------
-    in_valid, in_last : In(1), in_ready : Out(1)
-        A slice is taken in a cycle in which valid and ready are 1.
-    hold : In(1)
-        No slice may be taken.
-    taken : Out(1)
-        A slice is taken; combinational. Otherwise the cycle is a bubble, and its activations must
-        be made zero.
+    in_valid, in_last, in_ready, hold, taken
+        As :data:`HANDSHAKE` says.
     last, shift : Out(1)
         Of all units.
     out_valid, out_last : Out(1)
@@ -45,29 +40,13 @@ class TileControl(wiring.Component):
     def __init__(self, rows: int, delay: int):
         self.rows = rows
         self.delay = delay
-        inputs = dict.fromkeys(("in_valid", "in_last", "hold"), In(1))
-        outputs = ("in_ready", "taken", "last", "shift", "out_valid", "out_last")
-        super().__init__(inputs | dict.fromkeys(outputs, Out(1)))
+        outputs = ("last", "shift", "out_valid", "out_last")
+        super().__init__(HANDSHAKE | dict.fromkeys(outputs, Out(1)))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
 
-        # Take slices, except while a tile's last is held back.
-        last_held = Signal()
-        m.d.comb += self.in_ready.eq(~last_held & ~self.hold)
-        m.d.comb += self.taken.eq(self.in_valid & self.in_ready)
-
-        # Send last when the result registers are free: at most once in `rows` cycles.
-        cycles_to_wait = Signal(range(self.rows))
-        last_due = Signal()
-        last_sent = Signal()
-        m.d.comb += last_due.eq((self.taken & self.in_last) | last_held)
-        m.d.comb += last_sent.eq(last_due & (cycles_to_wait == 0))
-        m.d.sync += last_held.eq(last_due & ~last_sent)
-        with m.If(last_sent):
-            m.d.sync += cycles_to_wait.eq(self.rows - 1)
-        with m.Elif(cycles_to_wait != 0):
-            m.d.sync += cycles_to_wait.eq(cycles_to_wait - 1)
+        last_sent = end_tiles(m, self, self.rows)
 
         # As late as the slices.
         ends = Signal(self.delay)
