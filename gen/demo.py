@@ -11,15 +11,13 @@ from gen.check import expected_product, require_equal
 from gen.compiled_array import CompiledArray
 from gen.configuration import Configuration, ConfigurationError
 from gen.inputs import Inputs
-from networks import MNIST_MODEL, load_mnist
+from networks import load_mnist
 from networks.evaluation.model import channels_last
 from networks.evaluation.preparation import calibrated_network
-from networks.importer import import_onnx
+from networks.mnist.quantized import quantized_mnist
 from networks.quantization.arithmetic import exact, matrices, windowed
-from networks.quantization.calibration import calibrate
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLayer
-from networks.quantization.quantize import quantize
 
 SIDE = 16
 
@@ -62,9 +60,7 @@ def run_demo(
     # Evenly spread, since the images may be in the order of their labels.
     indices = np.arange(images) * available // images
     if inputs is None:
-        graph = import_onnx(MNIST_MODEL)
-        ranges = calibrate(graph, [mnist.calibration.inputs], method="max")
-        network = quantize(graph, ranges, first_layer_windowed=True, last_layer_windowed=True)
+        graph, network = quantized_mnist(mnist, first_layer_windowed=True)
         chosen = network.quantize_images(mnist.test.inputs[indices])
     else:
         network = calibrated_network(inputs.model, inputs.calibration)

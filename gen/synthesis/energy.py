@@ -16,12 +16,10 @@ from gen.synthesis.netlist import Netlist, parse_netlist
 from gen.synthesis.simulation import Simulator, energy
 from gen.synthesis.units import Unit
 from hdl.array.edge_lane import ActivationLane, WeightLane
-from networks import MNIST_MODEL, load_mnist
-from networks.importer import import_onnx
+from networks import load_mnist
+from networks.mnist.quantized import quantized_mnist
 from networks.quantization.arithmetic import exact, matrices
-from networks.quantization.calibration import calibrate
 from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLayer
-from networks.quantization.quantize import quantize
 
 LANES = 512
 SEED = 12
@@ -48,9 +46,7 @@ def demo_operands() -> Operands:
     """Rows and columns of the windowed layers of the network for MNIST, picked at random."""
     rng = np.random.default_rng(SEED)
     mnist = load_mnist()
-    graph = import_onnx(MNIST_MODEL)
-    ranges = calibrate(graph, [mnist.calibration.inputs], method="max")
-    network = quantize(graph, ranges, last_layer_windowed=True)
+    _, network = quantized_mnist(mnist, first_layer_windowed=False)
     layers = []
 
     def arithmetic(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
