@@ -4,7 +4,6 @@ import json
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from gen.synthesis.library import Library
@@ -109,15 +108,6 @@ class Netlist:
             sum(capacitances[instance.cell, pin] for instance, pin in sinks) + bits * port_load
             for sinks, bits in zip(self.sinks, self.output_bits, strict=True)
         ]
-
-
-def read_netlist(path: Path, library: Library) -> Netlist:
-    """The netlist in ``path``, which Yosys's ``write_json`` wrote; raises :class:`NetlistError`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise NetlistError(f"cannot read {path}: {error.strerror}") from None
-    return parse_netlist(text, library)
 
 
 def parse_netlist(text: str, library: Library) -> Netlist:
