@@ -36,7 +36,7 @@ FOLDER = Path("build/area")
 TARGET_FO4 = 90.0
 """The default clock target, in delays of an inverter that drives four of its kind.
 
-Every unit of the tables meets it in all libraries tried, most by a small netlist.
+Every processing element meets it in all libraries tried, most by a small netlist.
 """
 
 FASTER = 1.4
