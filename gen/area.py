@@ -1,21 +1,17 @@
 """``sparq area``: area, delay and energy of every unit, side by side."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
-from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.progress import Progress
 
 from gen.area_report import Row, area_files, area_tables
 from gen.configuration import MACHINES, ConfigurationError, check_choice, check_integer
 from gen.files import make_folder, write_if_changed
 from gen.synthesis.energy import Operands, demo_operands, uniform_operands
-from gen.synthesis.errors import LibraryError
 from gen.synthesis.library import Library, load_library
 from gen.synthesis.measure import Candidate, Checked, Workshop, choose
 from gen.synthesis.units import (
@@ -31,6 +27,7 @@ from gen.synthesis.units import (
 from gen.terminal import Integer, json_option, print_tables, progress_bar, write_json
 from golden import NAMED_FORMATS
 from golden.format import GROUPS
+from networks.evaluation.parallel import run_tasks
 
 FOLDER = Path("build/area")
 TARGET_FO4 = 90.0
@@ -91,18 +88,8 @@ def run_area(
     def everywhere(what: str, function: Callable[..., Any], items: Sequence[Any]) -> list[Any]:
         """``function`` of all items, on all cores."""
         task = progress.add_task(f"{name}: {what}", total=len(items))
-        jobs = (delayed(function)(library, item) for item in items)
-        results = []
-        try:
-            for result in Parallel(n_jobs=os.cpu_count(), return_as="generator")(jobs):
-                progress.advance(task)
-                results.append(result)
-        except TerminatedWorkerError:
-            # Yosys ends its process where it fails, with a message on standard error.
-            raise LibraryError(
-                f"Yosys failed in {what} with {name}: its message is above"
-            ) from None
-        return results
+        jobs = [(library, item) for item in items]
+        return run_tasks(function, jobs, on_done=lambda: progress.advance(task))
 
     # Map everything; large arrays share what the smaller ones have mapped.
     singles = [unit for unit in units if unit.unit not in MACHINES]
@@ -206,6 +193,7 @@ def _row(
         "energy_per_mac_fj": checked.energy_per_mac.get("demo network"),
         "uniform_fj": checked.energy_per_mac.get("uniform"),
         "verified_vectors": checked.verified_vectors,
+        "proved_equal": checked.proved_equal,
         "label": unit.label,
     }
 

@@ -19,7 +19,7 @@ COLUMNS = (
     *("recipe", "cells", "flip_flops", "area", "area_um2", "gate_equivalents", "delay_ps"),
     *("limited_by", "macs_per_cycle", "area_per_mac", "ratio_to_8x8", "ratio_to_2x8x8"),
     *("area_delay_per_mac", "energy_per_mac_fj", "energy_per_mac_ratio"),
-    *("uniform_energy_per_mac_ratio", "verified_vectors"),
+    *("uniform_energy_per_mac_ratio", "verified_vectors", "proved_equal"),
 )
 PATH = "slowest path"
 SHOWN = {
@@ -37,6 +37,7 @@ SHOWN = {
     "energy to 8x8": "energy_per_mac_ratio",
     "uniform": "uniform_energy_per_mac_ratio",
     "vectors": "verified_vectors",
+    "proved": "proved_equal",
     PATH: "limited_by",
 }
 """Columns that are printed: heading -> key of a row."""
@@ -152,6 +153,8 @@ def _text(row: Row, key: str) -> str:
         return "-"
     if key == "delay_ps" and not row["meets_target"]:
         return f"{value:.0f} (misses)"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.{0 if key in WHOLE else 3}f}"
     return str(value)

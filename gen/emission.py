@@ -1,9 +1,7 @@
 """Lowering Amaranth to plain Verilog, each distinct component once."""
 
 import gc
-import os
 import re
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +11,8 @@ from typing import Any
 from amaranth.back import rtlil
 from amaranth.hdl import ClockSignal, Instance, ResetSignal, Signal
 from amaranth.lib import wiring
-from pyosys import libyosys
+
+from gen.yosys import run_yosys
 
 CLOCK_AND_RESET = {"clk": ClockSignal, "rst": ResetSignal}
 
@@ -91,9 +90,8 @@ def _to_verilog(modules: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "design.il"), Path(folder, "design.v")
         source.write_text(modules)
-        design = libyosys.Design()
-        with silent_standard_output():
-            for command in (
+        run_yosys(
+            (
                 f"read_rtlil {source}",
                 "proc",
                 "pmuxtree",
@@ -106,8 +104,8 @@ def _to_verilog(modules: str) -> str:
                 "opt_expr",
                 "opt_clean -purge",
                 f"write_verilog -noattr {target}",
-            ):
-                libyosys.run_pass(command, design)
+            )
+        )
         # The first line carries the version of Yosys and of the compiler that built it.
         _, _, text = target.read_text().partition("\n")
     return text.strip() + "\n"
@@ -122,19 +120,3 @@ def _rare_garbage_collection() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*thresholds)
-
-
-@contextmanager
-def silent_standard_output() -> Iterator[None]:
-    """Yosys logs to file descriptor 1 and offers its Python module no switch for it."""
-    sys.stdout.flush()
-    saved = os.dup(1)
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    try:
-        yield
-    finally:
-        libyosys.log_flush()
-        os.dup2(saved, 1)
-        os.close(saved)
-        os.close(null)

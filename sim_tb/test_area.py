@@ -3,12 +3,12 @@
 """The measurement: units mapped, verified and compared."""
 
 import json
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -18,12 +18,15 @@ from gen.check import MismatchError
 from gen.cli import cli
 from gen.configuration import ConfigurationError
 from gen.files import OutputError
+from gen.synthesis.energy import LANES, Operands, work
+from gen.synthesis.equivalence import require_equivalence
 from gen.synthesis.errors import LibraryError
-from gen.synthesis.hierarchy import below, count_parts, top_alone, without_outputs
+from gen.synthesis.hierarchy import below, boxed, count_parts, without_outputs
 from gen.synthesis.library import load_library
-from gen.synthesis.mapping import RECIPES, map_verilog
+from gen.synthesis.mapping import RECIPES, link, map_verilog
 from gen.synthesis.measure import Candidate, Workshop, choose
 from gen.synthesis.netlist import parse_netlist
+from gen.synthesis.simulation import Simulator
 from gen.synthesis.units import Unit, sparq_unit
 from gen.synthesis.verification import VECTORS, verify_array
 from gen.terminal import progress_bar
@@ -51,10 +54,7 @@ def test_parts_of_an_array() -> None:
     modules = set(re.findall(r"^module (\w+)", below(verilog, "unit_pe"), re.MULTILINE))
     assert {"unit_pe", "unit_full_adder"} <= modules
     assert modules.isdisjoint({"unit", "unit_activation_lane", "unit_row_bias"})
-    assert (
-        top_alone(verilog, "unit").count("(* blackbox *)")
-        == len(re.findall(r"^module", verilog, re.MULTILINE)) - 1
-    )
+    assert boxed(verilog, counts).count("(* blackbox *)") == len(counts)
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,49 @@ def test_parts_of_an_array() -> None:
     ],
     ids=lambda unit: unit.label.replace(" ", "-"),
 )
-def test_netlists_equal_golden(unit: Unit, tmp_path: Path, monkeypatch: Any) -> None:
+def test_netlists_equal_golden(unit: Unit, tmp_path: Path) -> None:
     """By one recipe, for speed."""
-    monkeypatch.setattr("gen.synthesis.measure.RECIPES", RECIPES[1:2])
-    workshop = Workshop("generic", tmp_path)
+    workshop = Workshop("generic", tmp_path, RECIPES[1:2])
     found = workshop.best(unit, 1e6)
     checked = workshop.check(unit, found, [])
     assert checked.verified_vectors >= min(VECTORS, 1 << 16)
+    assert checked.proved_equal == (unit.unit in ("pe", "encoder"))
     assert found.area > 0
     assert workshop.check(unit, found, []) == checked  # from the cache
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        Unit("pe", "2x8x8", "booth", pipeline=1),
+        sparq_unit("pe", "3opt", vsparq=False, group=4, weight_bits=5),
+        Unit("dot_product", "8x8", "radix4", pairs=4, pipeline=2),
+        Unit("dot_product", "2x4x8", "distributed", pairs=2, weight_bits=6),
+        sparq_unit("dot_product", "5opt", pairs=4),
+        sparq_unit("dot_product", "5opt", vsparq=False, group=4, pairs=4),
+        sparq_unit("dot_product", "2opt", vsparq=False, group=8, pairs=2, pipeline=1),
+    ],
+    ids=lambda unit: f"{unit.unit}-{unit.label}".replace(" ", "-"),
+)
+def test_energy_is_that_of_products(unit: Unit, tmp_path: Path) -> None:
+    """What the unit shows while energy is measured; zeros on one side show its biases."""
+    library = load_library("generic", tmp_path)
+    (mapped,) = map_verilog(unit.verilog("unit"), "unit", library, RECIPES[:1])
+    netlist = parse_netlist(mapped.json, library)
+    rng = np.random.default_rng(9)
+    x = rng.integers(0, 256, (LANES, 42), dtype=np.uint8)
+    x[rng.random(x.shape) < 0.3] = 0
+    w = rng.integers(-128, 128, x.shape, dtype=np.int8)
+    layers = [(x, w), (x, w), (x, 0 * w), (0 * x, w), (0 * x, 0 * w), (x, w)]
+    _, both, activation, weight, neither, *_ = work(
+        unit, Simulator(netlist, library, LANES), library, Operands("", layers)
+    )
+    expected = unit.product(x[:, np.newaxis], (w >> 8 - (unit.weight_bits or 8))[..., np.newaxis])
+    wrap = np.uint64((1 << (unit.acc_bits or 32)) - 1)
+    np.testing.assert_array_equal(
+        (both - activation - weight + neither) & wrap,
+        expected[:, 0, 0].astype(np.uint64) & wrap,
+    )
 
 
 def test_a_changed_gate_is_a_mismatch(tmp_path: Path) -> None:
@@ -93,6 +127,31 @@ def test_a_changed_gate_is_a_mismatch(tmp_path: Path) -> None:
                 verify_array(unit, parse_netlist(changed, library), library, 1, 1)
 
 
+@pytest.mark.parametrize(
+    "unit", [Unit("pe", "8x8", "and"), sparq_unit("encoder", "5opt")], ids=lambda unit: unit.unit
+)
+def test_a_changed_gate_is_not_equivalent(unit: Unit, tmp_path: Path) -> None:
+    library = load_library("generic", tmp_path)
+    verilog = unit.verilog("unit")
+    (mapped,) = map_verilog(verilog, "unit", library, RECIPES[:1])
+    require_equivalence(verilog, mapped.verilog, library, unit.label)
+    for cell, other in (("NAND2", "NOR2"), ("NOR2", "NAND2")):
+        *before, after = mapped.verilog.split(f"  {cell} ")
+        changed = f"  {cell} ".join(before) + f"  {other} {after}"
+        with pytest.raises(MismatchError, match=r"^netlist of .* is not proved equal to its Ver"):
+            require_equivalence(verilog, changed, library, unit.label)
+
+
+def test_not_proved_in_time(tmp_path: Path, monkeypatch: Any) -> None:
+    """A proof that is not found is no proof."""
+    monkeypatch.setattr("gen.synthesis.equivalence.SECONDS", 0.001)
+    library = load_library("generic", tmp_path)
+    unit = Unit("pe", "8x8", "booth")
+    (mapped,) = map_verilog(unit.verilog("unit"), "unit", library, RECIPES[:1])
+    with pytest.raises(MismatchError, match=r"^netlist of 8x8 booth is not .* within 0\.001 s$"):
+        require_equivalence(unit.verilog("unit"), mapped.verilog, library, unit.label)
+
+
 def test_a_port_that_nobody_reads() -> None:
     """Its register goes with it."""
     verilog = Unit("pe", "8x8", "and").verilog("unit")
@@ -103,10 +162,9 @@ def test_a_port_that_nobody_reads() -> None:
     assert "reg [7:0] weight_out" in cut
 
 
-def test_flat_and_by_parts(tmp_path: Path, monkeypatch: Any) -> None:
+def test_flat_and_by_parts(tmp_path: Path) -> None:
     """A flat array confirms the sum of its parts."""
-    monkeypatch.setattr("gen.synthesis.measure.RECIPES", RECIPES[:1])
-    workshop = Workshop("generic", tmp_path)
+    workshop = Workshop("generic", tmp_path, RECIPES[:1])
     unit = Unit("array", "8x8", "and", rows=4, cols=4)
     parts, flat = (workshop.best(replace(unit, flat=f), 1e6) for f in (False, True))
     assert 0.97 * parts.area < flat.area <= parts.area
@@ -151,16 +209,12 @@ def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
     assert json.loads(json.dumps(result)) == result
 
 
-def die(library: str, unit: Unit) -> None:
-    """As a process does in which Yosys fails."""
-    os._exit(1)
-
-
-def test_yosys_fails(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("gen.area._map", die)
-    with pytest.raises(LibraryError, match=r"^Yosys failed in mapping with generic: .* above$"):
-        run_area("generic", [Unit("pe", "8x8", "and")], None, progress_bar())
+def test_yosys_fails(tmp_path: Path) -> None:
+    library = load_library("generic", tmp_path)
+    with pytest.raises(LibraryError, match=r"^Yosys cannot map with generic: syntax error"):
+        map_verilog("module unit(;", "unit", library, RECIPES[:1])
+    with pytest.raises(LibraryError, match=r"^Yosys cannot link with generic: .*`\\part'"):
+        link(["module unit; part part(); endmodule"], "unit", library)
 
 
 def test_machines_beside_each_other() -> None:

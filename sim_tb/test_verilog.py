@@ -138,6 +138,11 @@ def test_same_bytes_in_every_process(tmp_path: Path) -> None:
     assert not any(str(tmp_path).encode() in content for content in contents[0].values())
 
 
+def test_same_bytes_again_in_one_process() -> None:
+    first, _, again = [generate(CONFIGURATIONS[index]).verilog for index in (0, 1, 0)]
+    assert again == first
+
+
 def test_unchanged_file_is_left_alone(tmp_path: Path) -> None:
     paths = write_verilog(Configuration(top="pe"), tmp_path)
     for path in paths:

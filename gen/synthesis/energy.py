@@ -1,21 +1,27 @@
 # amaranth: UnusedElaboratable=no
 # Components are asked what they are, and not all are elaborated.
-"""Energy of a processing element at work on operands."""
+"""Energy of a processing element or a dot-product unit at work on operands."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from amaranth.lib import wiring
 
 from gen.emission import Emission
+from gen.synthesis.hierarchy import without_outputs
 from gen.synthesis.library import Library
 from gen.synthesis.mapping import RECIPES, map_verilog
 from gen.synthesis.netlist import Netlist, parse_netlist
 from gen.synthesis.simulation import Simulator, energy
 from gen.synthesis.units import Unit
 from hdl.array.edge_lane import ActivationLane, WeightLane
+from hdl.pe.multiply_accumulate import MultiplyAccumulate
+from hdl.tensor.column_edge import ColumnEdge
+from hdl.tensor.row_edge import RowEdge
 from networks import load_mnist
 from networks.mnist.quantized import quantized_mnist
 from networks.quantization.arithmetic import exact, matrices
@@ -26,10 +32,16 @@ SEED = 12
 DRAIN = 16
 """Rows of the array in which the element is thought to stand: its results move so often."""
 
+CORE_DRAIN = 3
+"""Likewise for a dot-product unit, which stands in a tensor core of 4 rows; loading is no move."""
+
+CORRECTIONS = ("bias_out", "result_out")
+"""Outputs of edges that serve results, not operands."""
+
 
 @dataclass(frozen=True, eq=False)
 class Operands:
-    """Independent products for one processing element, one after the other in each lane.
+    """Independent products for one unit, one after the other in each lane.
 
     Attributes
     ----------
@@ -68,63 +80,132 @@ def uniform_operands() -> Operands:
     return Operands("uniform", [(x, rng.integers(-128, 128, x.shape, dtype=np.int8))])
 
 
-def energy_per_mac(unit: Unit, netlist: Netlist, library: Library, operands: Operands) -> float:
-    """fJ per MAC of a processing element, zero-delay toggles weighted by capacitance.
+class Edge(NamedTuple):
+    """What makes the codes of one operand of a unit.
 
-    All lanes of all layers, each product followed by the next at once, while the results of 16 rows
-    move through the result register. The codes are those of the edges' lanes, simulated too. What
-    is counted is what :func:`gen.synthesis.simulation.energy` counts: neither leakage nor glitches.
+    Attributes
+    ----------
+    netlist : Netlist
+    inputs : tuple of str
+        Ports that a slice of operands fills in this order, the first one low.
+    output : str
+        Port that shows the code of a slice one cycle later.
     """
-    pe = unit.processing_element()
+
+    netlist: Netlist
+    inputs: tuple[str, ...]
+    output: str
+
+
+class Surroundings(NamedTuple):
+    """What is around a unit in its machine, and how its ports are driven there.
+
+    Attributes
+    ----------
+    element : MultiplyAccumulate
+        The unit.
+    suffix : str
+        Of the names of its ports for operands and control.
+    last_delay : int
+        Cycles from the operands of a product's last slice to ``last``.
+    drain : int
+        Cycles of ``shift`` after ``last``.
+    activation, weight : Edge
+        Of its operands.
+    """
+
+    element: MultiplyAccumulate
+    suffix: str
+    last_delay: int
+    drain: int
+    activation: Edge
+    weight: Edge
+
+
+def energy_per_mac(unit: Unit, netlist: Netlist, library: Library, operands: Operands) -> float:
+    """fJ per MAC of a processing element or dot-product unit, toggles weighted by capacitance.
+
+    All lanes of all layers, each product followed by the next at once, while results move through
+    the result register. The codes are those of the machine's edges, simulated too; slices that
+    operands do not fill are filled with zeros, which are no MACs. What is counted is what
+    :func:`gen.synthesis.simulation.energy` counts: neither leakage nor glitches.
+    """
     simulator = Simulator(netlist, library, LANES)
+    work(unit, simulator, library, operands)
+    macs = sum(x.size for x, _ in operands.layers)
+    return energy(netlist, library, simulator.toggles) / macs
+
+
+def work(
+    unit: Unit, simulator: Simulator, library: Library, operands: Operands
+) -> list[npt.NDArray[np.uint64]]:
+    """Let a new simulator of a unit multiply ``operands`` as in its machine, and count toggles.
+
+    Returns what ``result_out`` shows of each product, with its bias. The first one also has what
+    the accumulator held before; the last ones are missing, as they would show after all operands.
+    """
+    around = _surroundings(unit, library)
+    suffix = around.suffix
     simulator.set("rst", 1)
-    for port in ("last_in", "shift_in", "activation_in", "weight_in", "result_in"):
-        simulator.set(port, 0)
     simulator.step()
     simulator.clock()
     simulator.set("rst", 0)
     simulator.count_toggles(True)
-    macs = cycles_since_last = 0
-    last_due: list[int] = [0] * (pe.pipeline + 1)
+    ended = [False] * (around.element.latency + 1)  # a product, so many cycles ago
+    cycles_since_last = 0
     results = np.zeros(LANES, np.uint64)
+    sums = []
+    for activation, weight, ends in _slices(unit, library, operands):
+        ended = [ends, *ended[:-1]]
+        last = ended[around.last_delay]
+        simulator.set(f"activation{suffix}", activation)
+        simulator.set(f"weight{suffix}", weight)
+        simulator.set(f"last{suffix}", int(last))
+        simulator.set(f"shift{suffix}", int(1 <= cycles_since_last <= around.drain))
+        simulator.set("result_in", np.roll(results, 1))
+        simulator.step()
+        results = simulator.get("result_out")
+        simulator.clock()
+        if ended[-1]:
+            sums.append(results)
+        cycles_since_last = 1 if last else cycles_since_last + 1
+    return sums
+
+
+def _slices(
+    unit: Unit, library: Library, operands: Operands
+) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], bool]]:
+    """Activation and weight code of each slice of all layers, and whether it ends a product."""
     for x, w in operands.layers:
-        bits = unit.weight_bits or 8
-        codes, weights = _codes(unit, library, x, w >> (8 - bits))
-        macs += x.size
-        for index, (code, weight) in enumerate(zip(codes, weights, strict=True)):
-            last_due = [int(index == len(codes) - 1), *last_due[:-1]]
-            simulator.set("activation_in", code)
-            simulator.set("weight_in", weight)
-            simulator.set("last_in", last_due[-1])
-            simulator.set("shift_in", int(1 <= cycles_since_last <= DRAIN))
-            simulator.set("result_in", np.roll(results, 1))
-            simulator.step()
-            results = simulator.get("result_out")
-            simulator.clock()
-            cycles_since_last = 1 if last_due[-1] else cycles_since_last + 1
-    return energy(netlist, library, simulator.toggles) / macs
+        codes, weights = _codes(unit, library, x, w >> (8 - (unit.weight_bits or 8)))
+        for index, (code, weight) in enumerate(zip(codes, weights, strict=True), 1):
+            yield code, weight, index == len(codes)
 
 
 def _codes(
     unit: Unit, library: Library, x: npt.NDArray[Any], w: npt.NDArray[Any]
 ) -> tuple[list[npt.NDArray[np.bool_]], list[npt.NDArray[np.bool_]]]:
-    """Activation and weight codes, slice by slice, as the lanes of the edges make them."""
-    pe = unit.processing_element()
-    step, group = pe.k_per_cycle, pe.k_per_cycle * pe.multiplier.slices_per_group
+    """Activation and weight codes, slice by slice, as the edges of the machine make them."""
+    around = _surroundings(unit, library)
+    step = around.element.k_per_cycle
+    group = step * around.element.multiplier.slices_per_group
     odd = -x.shape[1] % group
     x, w = np.pad(x, ((0, 0), (0, odd))), np.pad(w, ((0, 0), (0, odd)))
     shared = _shared(unit, x) if group > step else np.zeros((LANES, x.shape[1], 0), np.uint8)
-    bits = unit.weight_bits or 8
-    words = (w.astype(np.int64)[..., np.newaxis] >> np.arange(bits) & 1).astype(bool)
     slices = [slice(k, k + step) for k in range(0, x.shape[1], step)]
     activations = [
         np.concatenate([x[:, part], shared[:, part.start // group]], axis=1) for part in slices
     ]
-    weights = [words[:, part].reshape(LANES, -1) for part in slices]
     return (
-        _through(unit, library, "activation", activations),
-        _through(unit, library, "weight", weights),
+        _through(around.activation, library, [_bits(part, 8) for part in activations]),
+        _through(around.weight, library, [_bits(w[:, k], unit.weight_bits or 8) for k in slices]),
     )
+
+
+def _bits(values: npt.NDArray[Any], width: int) -> npt.NDArray[np.bool_]:
+    """The low bits of bytes (lanes, n) side by side: (lanes, n * width), the first one low."""
+    bits = values.astype(np.uint8)[..., np.newaxis] >> np.arange(width, dtype=np.uint8) & 1
+    return bits.astype(np.bool_).reshape(len(values), -1)
 
 
 def _shared(unit: Unit, x: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -138,21 +219,41 @@ def _shared(unit: Unit, x: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def _through(
-    unit: Unit, library: Library, lane: str, operands: list[npt.NDArray[Any]]
+    edge: Edge, library: Library, operands: list[npt.NDArray[np.bool_]]
 ) -> list[npt.NDArray[np.bool_]]:
-    """What an edge's lane makes of operands, one in each cycle."""
-    simulator = Simulator(_lane(unit, library, lane), library, LANES)
+    """What an edge makes of operands, one in each cycle."""
+    simulator = Simulator(edge.netlist, library, LANES)
+    places = np.cumsum([len(edge.netlist.ports[port].nets) for port in edge.inputs])[:-1]
     found = []
     for operand in [*operands, operands[-1]]:
-        simulator.set("data_in", operand)
+        for port, part in zip(edge.inputs, np.split(operand, places, axis=1), strict=True):
+            simulator.set(port, part)
         simulator.step()
-        found.append(simulator.get_bits("data_out"))
+        found.append(simulator.get_bits(edge.output))
         simulator.clock()
     return found[1:]
 
 
 @cache
-def _lane(unit: Unit, library: Library, which: str) -> Netlist:
-    lane = {"activation": ActivationLane, "weight": WeightLane}[which](unit.processing_element())
-    (mapped,) = map_verilog(Emission("lane").verilog(lane), "lane", library, RECIPES[:1])
-    return parse_netlist(mapped.json, library)
+def _surroundings(unit: Unit, library: Library) -> Surroundings:
+    if unit.unit == "pe":
+        pe = unit.processing_element()
+        activation = _edge(ActivationLane(pe), library, ("data_in",), "data_out")
+        weight = _edge(WeightLane(pe), library, ("data_in",), "data_out")
+        return Surroundings(pe, "_in", pe.pipeline, DRAIN, activation, weight)
+    product = unit.dot_product_unit()
+    grouped = product.multiplier.slices_per_group > 1
+    inputs = ("activations", "shared") if grouped else ("activations",)
+    activation = _edge(RowEdge(product), library, inputs, "activation")
+    column = ColumnEdge(product, product.k_per_cycle * product.multiplier.weight_bits)
+    weight = _edge(column, library, ("weights",), "weight")
+    return Surroundings(product, "", product.pipeline + 1, CORE_DRAIN, activation, weight)
+
+
+def _edge(
+    component: wiring.Component, library: Library, inputs: tuple[str, ...], output: str
+) -> Edge:
+    """An edge as a netlist, without what it does to results."""
+    verilog = without_outputs(Emission("edge").verilog(component), "edge", CORRECTIONS)
+    (mapped,) = map_verilog(verilog, "edge", library, RECIPES[:1])
+    return Edge(parse_netlist(mapped.json, library), inputs, output)

@@ -54,14 +54,11 @@ def below(verilog: str, top: str) -> str:
     return "\n".join(modules[name][0] for name in sorted(found))
 
 
-def top_alone(verilog: str, top: str) -> str:
-    """The module ``top`` with all others as empty boxes: the logic that is in no part.
-
-    What is between the top module and its parts is wires alone.
-    """
+def boxed(verilog: str, parts: Collection[str]) -> str:
+    """A design whose modules ``parts`` are empty boxes."""
 
     def box(match: re.Match[str]) -> str:
-        if match[1] == top:
+        if match[1] not in parts:
             return match[0]
         ports = re.findall(r"^  (?:input|output) .*;\n", match[3], re.MULTILINE)
         return f"(* blackbox *)\nmodule {match[1]}({match[2]});\n{''.join(ports)}endmodule\n"

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from pyosys import libyosys
-
-from gen.emission import silent_standard_output
+from gen.synthesis.errors import LibraryError
 from gen.synthesis.library import Library
+from gen.yosys import YosysError, run_yosys
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,8 @@ def map_verilog(
 ) -> list[Mapped]:
     """``top`` of a design in Verilog text, flattened and mapped onto ``library`` by each recipe.
 
-    Instances of empty boxes stay as they are. Yosys ends the process where it fails.
+    Instances of empty boxes stay as they are. Raises ``LibraryError``
+    where Yosys fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
@@ -72,33 +72,69 @@ def map_verilog(
         (path / "adders.v").write_text(_adder_cells(verilog, library))
         # What the model of the library leaves out must not be used either.
         skipped = "".join(f" -dont_use {cell}" for cell in sorted(library.skipped))
-        design = libyosys.Design()
+        commands = [
+            f"read_liberty -lib {library.path}",
+            f"read_verilog {path / 'design.v'}",
+            f"hierarchy -top {top}",
+            "design -save read",
+        ]
+        for adder_cells in sorted({recipe.adder_cells for recipe in recipes}):
+            commands += [
+                "design -load read",
+                *([f"techmap -map {path / 'adders.v'}"] if adder_cells else []),
+                f"synth -flatten -noabc -noshare -top {top}",
+                f"dfflibmap -liberty {library.path}{skipped}",
+                "opt -full",
+                "simplemap",  # opt leaves multiplexers of words where it shares logic
+                f"design -save logic{adder_cells:d}",
+            ]
+        files = [path / recipe.name for recipe in recipes]
+        for recipe, file in zip(recipes, files, strict=True):
+            file.write_text(recipe.script.replace("; ", "\n") + "\n")
+            commands += [
+                f"design -load logic{recipe.adder_cells:d}",
+                f"abc -liberty {library.path}{skipped} -script {file}",
+                "opt_clean -purge",
+                f"write_json {file}.json",
+                f"write_verilog -noattr {file}.v",
+            ]
+        _run("map", library, commands)
+        return [
+            Mapped(
+                Path(f"{file}.json").read_text(), Path(f"{file}.v").read_text().partition("\n")[2]
+            )
+            for file in files
+        ]
 
-        def run(*commands: str) -> None:
-            for command in commands:
-                libyosys.run_pass(command, design)
 
-        found = []
-        with silent_standard_output():
-            run(f"read_liberty -lib {library.path}", f"read_verilog {path / 'design.v'}")
-            run(f"hierarchy -top {top}", "design -save read")
-            for adder_cells in sorted({recipe.adder_cells for recipe in recipes}):
-                run("design -load read")
-                if adder_cells:
-                    run(f"techmap -map {path / 'adders.v'}")
-                run(f"synth -flatten -noabc -noshare -top {top}")
-                # opt leaves multiplexers of words where it shares logic.
-                run(f"dfflibmap -liberty {library.path}{skipped}", "opt -full", "simplemap")
-                run(f"design -save logic{adder_cells:d}")
-            for recipe in recipes:
-                (path / "script").write_text(recipe.script.replace("; ", "\n") + "\n")
-                run(f"design -load logic{recipe.adder_cells:d}")
-                run(f"abc -liberty {library.path}{skipped} -script {path / 'script'}")
-                run("opt_clean -purge", f"write_json {path / 'netlist.json'}")
-                run(f"write_verilog -noattr {path / 'netlist.v'}")
-                _, _, text = (path / "netlist.v").read_text().partition("\n")
-                found.append(Mapped((path / "netlist.json").read_text(), text.strip() + "\n"))
-        return found
+def link(netlists: Sequence[str], top: str, library: Library) -> str:
+    """The flat netlist, as Yosys writes it in JSON, of mapped modules that instantiate each other.
+
+    Raises ``LibraryError``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        (path / "netlists.v").write_text("\n".join(netlists))
+        _run(
+            "link",
+            library,
+            [
+                f"read_liberty -lib {library.path}",
+                f"read_verilog {path / 'netlists.v'}",
+                f"hierarchy -check -top {top}",
+                "flatten",
+                "opt_clean -purge",
+                f"write_json {path / 'netlist.json'}",
+            ],
+        )
+        return (path / "netlist.json").read_text()
+
+
+def _run(purpose: str, library: Library, commands: Sequence[str]) -> None:
+    try:
+        run_yosys(commands)
+    except YosysError as error:
+        raise LibraryError(f"Yosys cannot {purpose} with {library.name}: {error}") from None
 
 
 def _adder_cells(verilog: str, library: Library) -> str:

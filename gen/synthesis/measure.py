@@ -16,9 +16,10 @@ from gen.configuration import MACHINES
 from gen.emission import Emission
 from gen.files import write_if_changed
 from gen.synthesis.energy import Operands, energy_per_mac
-from gen.synthesis.hierarchy import below, count_parts, top_alone, without_outputs
+from gen.synthesis.equivalence import require_equivalence
+from gen.synthesis.hierarchy import below, boxed, count_parts, without_outputs
 from gen.synthesis.library import Library, load_library
-from gen.synthesis.mapping import RECIPES, Mapped, Recipe, map_verilog
+from gen.synthesis.mapping import RECIPES, Mapped, Recipe, link, map_verilog
 from gen.synthesis.netlist import parse_netlist
 from gen.synthesis.timing import critical_path
 from gen.synthesis.units import HARNESS_SIDE, Unit
@@ -76,9 +77,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Checked:
-    """What is known of a candidate that was chosen: vectors it was verified on, energy in fJ."""
+    """What is known of a candidate that was chosen.
+
+    It was verified on so many vectors; elements and encoders are proved equal to their Verilog too.
+    Energy is in fJ.
+    """
 
     verified_vectors: int
+    proved_equal: bool
     energy_per_mac: dict[str, float]
 
 
@@ -89,25 +95,32 @@ class Workshop:
     that made them.
     """
 
-    def __init__(self, library: str | Path, folder: Path):
+    def __init__(self, library: str | Path, folder: Path, recipes: Sequence[Recipe] = RECIPES):
         self.folder = folder
+        self.recipes = recipes
         self.library = _library(library, folder.absolute())
 
     def candidates(self, unit: Unit) -> list[Candidate]:
         """What recipes make of ``unit``, flattened; those that are the choice at some target."""
-        return self._mapped(below(unit.verilog("unit"), "unit"))
+        return self._mapped(below(unit.verilog("unit"), "unit"), self.recipes)
 
     def best(self, unit: Unit, target_ps: float) -> Candidate:
         """The smallest candidate that meets the target, or the fastest one if none does.
 
-        A machine is the sum of its parts but where it is ``flat``; its delay is the slowest one's.
+        A machine is the sum of its parts; its delay is the slowest one's. A ``flat`` array, which
+        confirms the sum, is mapped by the recipe that its element is.
         """
-        if unit.unit in MACHINES and not unit.flat:
+        if unit.flat:
+            return self._flat(unit, target_ps)
+        if unit.unit in MACHINES:
             return self._by_parts(unit, target_ps)
         return choose(self.candidates(unit), target_ps)
 
     def check(self, unit: Unit, candidate: Candidate, operands: Sequence[Operands]) -> Checked:
-        """Verify a candidate, and simulate it for its energy. Raises ``MismatchError``."""
+        """Verify a candidate, and simulate it for its energy. Raises ``MismatchError``.
+
+        Elements and encoders are also proved equal to their Verilog.
+        """
         names = [operand.name for operand in operands]
         path = self._cache("checked", *candidate.netlists.values(), repr(unit), *names)
         if path.is_file():
@@ -119,23 +132,27 @@ class Workshop:
             )
         else:
             vectors = self._verify(unit, candidate)
-        if unit.unit == "pe":
+        if unit.unit in ("pe", "dot_product"):
             netlist = parse_netlist(candidate.json, self.library)
             energies = {
                 operand.name: energy_per_mac(unit, netlist, self.library, operand)
                 for operand in operands
             }
-        checked = Checked(vectors, energies)
+        proved = unit.unit in ("pe", "encoder")
+        if proved:
+            netlist_text = candidate.netlists["unit"]
+            require_equivalence(unit.verilog("unit"), netlist_text, self.library, unit.label)
+        checked = Checked(vectors, proved, energies)
         write_if_changed(path, json.dumps(asdict(checked)))
         return checked
 
-    def _mapped(self, verilog: str) -> list[Candidate]:
-        path = self._cache("mapped", verilog)
+    def _mapped(self, verilog: str, recipes: Sequence[Recipe]) -> list[Candidate]:
+        path = self._cache("mapped", verilog, repr(recipes))
         if path.is_file():
             return [Candidate(**entry) for entry in json.loads(path.read_text())]
-        mapped = map_verilog(verilog, "unit", self.library, RECIPES)
+        mapped = map_verilog(verilog, "unit", self.library, recipes)
         found = [
-            self._candidate(recipe, result) for recipe, result in zip(RECIPES, mapped, strict=True)
+            self._candidate(recipe, result) for recipe, result in zip(recipes, mapped, strict=True)
         ]
         choices = [choose(found, limit.delay_ps) for limit in found]
         kept = [one for one in found if any(one is choice for choice in choices)]
@@ -163,15 +180,9 @@ class Workshop:
         """
         verilog = unit.verilog("unit")
         counts = count_parts(verilog, "unit")
-        chosen = {
-            # Under the name that it has where it is measured by itself, and need not be again.
-            part: choose(
-                self._mapped(re.sub(rf"\b{part}\b", "unit", below(verilog, part))), target_ps
-            )
-            for part in counts
-        }
+        chosen = {part: self._part(verilog, part, target_ps) for part in counts}
         slowest = max(chosen, key=lambda part: chosen[part].delay_ps)
-        sizes = [(1, self._own_logic(verilog))]
+        sizes = [(1, self._size(boxed(verilog, counts), "unit"))]
         sizes += [(counts[part], found.size) for part, found in chosen.items()]
         if unit.unit == "array":
             element = below(verilog, "unit_pe")
@@ -191,9 +202,18 @@ class Workshop:
             netlists={part: found.netlists["unit"] for part, found in chosen.items()},
         )
 
-    def _own_logic(self, verilog: str) -> Size:
-        """What is in a machine without its parts."""
-        return self._size(top_alone(verilog, "unit"), "unit")
+    def _flat(self, unit: Unit, target_ps: float) -> Candidate:
+        verilog = unit.verilog("unit")
+        element = self._part(verilog, "unit_pe", target_ps)
+        recipes = [recipe for recipe in self.recipes if recipe.name == element.recipe]
+        (found,) = self._mapped(below(verilog, "unit"), recipes)
+        return found
+
+    def _part(self, verilog: str, part: str, target_ps: float) -> Candidate:
+        """A module of a design, by itself."""
+        # Under the name that it has where it is measured as a unit, and need not be again.
+        text = re.sub(rf"\b{part}\b", "unit", below(verilog, part))
+        return choose(self._mapped(text, self.recipes), target_ps)
 
     def _saved(self, element: str, outputs: Sequence[str]) -> Size:
         """What a processing element is smaller by without those outputs."""
@@ -221,31 +241,43 @@ class Workshop:
         return Size(*json.loads(path.read_text()))
 
     def _verify(self, unit: Unit, candidate: Candidate) -> int:
-        """Verify netlists as they stand in an array; what is around them is mapped too.
+        """Verify netlists as they stand in a machine; what is around them is mapped too.
 
-        A processing element stands in a small array; the parts of a machine in one of as many rows
-        and two columns, or, as their number of rows matters to control alone, one.
+        A processing element stands in a small array, a dot-product unit in a tensor core of its
+        own; the parts of a machine in one of as many rows and two columns, or, as their number of
+        rows matters to control alone, one.
         """
         if unit.flat:
             netlist = parse_netlist(candidate.json, self.library)
             return verify_array(unit, netlist, self.library, unit.rows or 1, unit.cols or 1)
-        part = {"pe": "unit_pe", "dot_product": "unit_dot_product_unit"}.get(unit.unit)
-        rows = cols = HARNESS_SIDE
-        netlists = candidate.netlists if part is None else {part: candidate.netlists["unit"]}
-        if part is None:
+        netlists = candidate.netlists
+        rows = cols = 1
+        if unit.unit == "pe":
+            rows = cols = HARNESS_SIDE
+            netlists = {"unit_pe": netlists["unit"]}
+        elif unit.unit == "dot_product":
+            netlists = {"unit_dot_product_unit": netlists["unit"]}
+        else:
             rows = min(unit.rows or 1, LARGEST_VERIFIED)
             cols = HARNESS_SIDE if rows <= LARGEST_SQUARE else 1
         harness = Emission("unit").verilog(unit.machine(rows, cols))
-        parts = count_parts(harness, "unit")
-        for part, text in netlists.items():
-            if part in parts and (unit.rows in (None, rows) or "_tile_" not in part):
-                harness = _replace_module(harness, part, text)
-        (mapped,) = map_verilog(harness, "unit", self.library, HARNESS_RECIPES)
-        netlist = parse_netlist(mapped.json, self.library)
+        # What counts the rows of a larger machine does not fit.
+        foreign = "_tile_" if unit.rows not in (None, rows) else None
+        placed = {
+            part: text
+            for part, text in netlists.items()
+            if part in count_parts(harness, "unit") and not (foreign and foreign in part)
+        }
+        (mapped,) = map_verilog(boxed(harness, placed), "unit", self.library, HARNESS_RECIPES)
+        texts = [
+            re.sub(r"^module \w+\(", f"module {part}(", text, flags=re.MULTILINE)
+            for part, text in placed.items()
+        ]
+        netlist = parse_netlist(link([mapped.verilog, *texts], "unit", self.library), self.library)
         return verify_array(unit, netlist, self.library, rows, cols)
 
     def _cache(self, kind: str, *parts: str) -> Path:
-        text = "\0".join((kind, *parts, self.library.digest, repr(RECIPES), _programs()))
+        text = "\0".join((kind, *parts, self.library.digest, repr(HARNESS_RECIPES), _programs()))
         digest = hashlib.sha256(text.encode()).hexdigest()[:24]
         return self.folder / "cache" / f"{kind}_{digest}.json"
 
@@ -256,15 +288,6 @@ def choose(candidates: Sequence[Candidate], target_ps: float) -> Candidate:
     if fitting:
         return min(fitting, key=lambda candidate: (candidate.area, candidate.delay_ps))
     return min(candidates, key=lambda candidate: (candidate.delay_ps, candidate.area))
-
-
-def _replace_module(design: str, name: str, replacement: str) -> str:
-    """``design`` with the text of module ``name`` replaced by that of another one."""
-    rest, count = re.subn(
-        rf"^module {name}\(.*?^endmodule\n", "", design, count=1, flags=re.DOTALL | re.MULTILINE
-    )
-    assert count == 1, name
-    return rest + re.sub(r"^module \w+\(", f"module {name}(", replacement, flags=re.MULTILINE)
 
 
 @cache

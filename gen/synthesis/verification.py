@@ -10,11 +10,10 @@ import golden
 from gen.check import MismatchError
 from gen.synthesis.library import Library
 from gen.synthesis.netlist import Netlist
-from gen.synthesis.simulation import Simulator
+from gen.synthesis.simulation import WORD, Simulator
 from gen.synthesis.units import Unit
 
 VECTORS = 100_000
-LANES = 2048
 SLICES = (5, 1, 3, 4)
 """Slices of the tiles that follow each other."""
 
@@ -48,10 +47,11 @@ def verify_array(unit: Unit, netlist: Netlist, library: Library, rows: int, cols
     rng = np.random.default_rng(SEED)
     step = unit.machine(rows, cols).k_per_cycle
     weight_bits, acc_bits = unit.weight_bits or 8, unit.acc_bits or 32
+    lanes = _lanes(sum(SLICES) * rows * cols, weight_bits)
     sparse = unit.unit == "sparse_tensor_core"
-    simulator = Simulator(netlist, library, LANES)
+    simulator = Simulator(netlist, library, lanes)
     for port in ("in_valid", "in_last", "in_a", "in_w", *(["in_index"] if sparse else [])):
-        simulator.set(port, np.zeros((LANES, len(netlist.ports[port].nets)), bool))
+        simulator.set(port, np.zeros((lanes, len(netlist.ports[port].nets)), bool))
     simulator.set("rst", 1)
     simulator.step()
     simulator.clock()
@@ -70,15 +70,13 @@ def verify_array(unit: Unit, netlist: Netlist, library: Library, rows: int, cols
         simulator.clock()
         return taken
 
-    first = True
-    repeats = -(-VECTORS // (LANES * sum(SLICES) * rows * cols))
-    for length in SLICES * repeats:
-        x, w = _operands(rng, rows, cols, length * step, weight_bits, corners=first)
+    for tile, length in enumerate(SLICES):
+        shape = (lanes, rows, length * step, cols)
+        x, w = _operands(rng, shape, 0 if tile else step, weight_bits)
         if sparse:
             w = _sparse(rng, w)
-        first = False
-        tile = unit.product(x, w)
-        expected.extend(tile[:, row] for row in reversed(range(rows)))
+        sums = unit.product(x, w)
+        expected.extend(sums[:, row] for row in reversed(range(rows)))
         packed = golden.pack_2_4(w) if sparse else (w,)
         for index in range(length):
             slots = slice(index * step, (index + 1) * step)
@@ -109,29 +107,41 @@ def verify_array(unit: Unit, netlist: Netlist, library: Library, rows: int, cols
         )
     wrap = 1 << acc_bits
     _require_equal(unit, np.stack(got) % wrap, np.stack(expected) % wrap)
-    return LANES * sum(SLICES) * repeats * rows * cols
+    return lanes * sum(SLICES) * rows * cols
+
+
+def _corners(weight_bits: int) -> npt.NDArray[np.int64]:
+    """All corners of a pair: (count, 4) activations and weights."""
+    half = 1 << (weight_bits - 1)
+    weights = sorted({-half, -1, 0, 1, half - 1})
+    return np.array(list(product(ACTIVATION_CORNERS, ACTIVATION_CORNERS, weights, weights)))
+
+
+def _lanes(slices: int, weight_bits: int) -> int:
+    """Lanes for all vectors, where each lane adds so many slices; for all corners at least."""
+    needed = max(-(-VECTORS // slices), len(_corners(weight_bits)))
+    return -(-needed // WORD) * WORD
 
 
 def _operands(
-    rng: np.random.Generator,
-    rows: int,
-    cols: int,
-    depth: int,
-    weight_bits: int,
-    corners: bool,
+    rng: np.random.Generator, shape: tuple[int, int, int, int], step: int, weight_bits: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]:
-    """Activations (lanes, rows, K) and weights (lanes, K, cols), corners in the first slice."""
+    """Activations (lanes, rows, K) and weights (lanes, K, cols).
+
+    ``shape`` is lanes, rows, K and columns. In the first ``step`` places of K, if there are any,
+    each pair meets all corners.
+    """
+    lanes, rows, depth, cols = shape
     half = 1 << (weight_bits - 1)
-    x = rng.integers(0, 256, (LANES, rows, depth), dtype=np.uint8)
+    x = rng.integers(0, 256, (lanes, rows, depth), dtype=np.uint8)
     x >>= rng.integers(0, 8, x.shape, dtype=np.uint8)
     x[rng.random(x.shape) < 0.3] = 0
-    w = rng.integers(-half, half, (LANES, depth, cols), dtype=np.int8)
-    if corners:
-        weights = sorted({-half, -1, 0, 1, half - 1})
-        mesh = np.array(list(product(ACTIVATION_CORNERS, ACTIVATION_CORNERS, weights, weights)))
-        step = min(2, depth)
-        x[: len(mesh), :, :step] = mesh[:, np.newaxis, :step]
-        w[: len(mesh), :step] = mesh[:, 2 : 2 + step, np.newaxis]
+    w = rng.integers(-half, half, (lanes, depth, cols), dtype=np.int8)
+    for first in range(0, step, 2):
+        width = min(2, step - first)
+        corners = rng.permutation(_corners(weight_bits))
+        x[: len(corners), :, first : first + width] = corners[:, np.newaxis, :width]
+        w[: len(corners), first : first + width] = corners[:, 2 : 2 + width, np.newaxis]
     return x, w
 
 
