@@ -30,7 +30,7 @@ LIBRARIES = $(foreach name,$(LIBRARY),--library "$(name)") $(foreach file,$(LIBE
 JSON_FILE = $(call option,JSON,json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verilog simulate test test-full demo area tradeoff bench figures evaluate evaluate-shared evaluate-large train lint format lock clean
+.PHONY: help setup verilog simulate test test-full demo area tradeoff bench prove figures evaluate evaluate-shared evaluate-large train lint format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ area: $(SETUP) ## Area, delay and energy of every unit (LIBRARY=osu018, LIBERTY=
 
 tradeoff: $(SETUP) ## Accuracy beside area: formats, shared windows, weight widths (options as area)
 	@$(RUN) tradeoff $(LIBRARIES) $(OPTIONS) $(JSON_FILE)
+
+prove: $(SETUP) ## Prove the emitted Verilog for all inputs (OPTIONS="--property encoder", "--quick")
+	@$(RUN) prove $(OPTIONS) $(JSON_FILE)
 
 bench: $(SETUP) ## Time golden products, integer networks (MODEL=x.onnx: yours too) and emission
 	@$(RUN) bench $(call option,MODEL,model) $(JSON_FILE)

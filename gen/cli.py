@@ -22,6 +22,7 @@ from gen.demo import SIDE, run_demo
 from gen.evaluate import evaluate
 from gen.files import OutputError
 from gen.inputs import data_options, load_inputs
+from gen.proof.verdict import ProofError
 from gen.simulate import run_simulation
 from gen.synthesis.errors import LibraryError
 from gen.terminal import Integer, json_option, print_tables, progress_bar, table, write_json
@@ -71,20 +72,21 @@ def _configuration(
 
 
 class Commands(click.Group):
-    """Commands, of which the measuring ones are imported when they are asked for.
+    """Commands, of which some are imported when they are asked for.
 
-    Reading libraries and drawing plots takes longer to import than other commands take to run.
+    Reading libraries and drawing plots takes longer to import than other commands take to run;
+    the proofs import what only they need.
     """
 
-    MEASURING = ("area", "tradeoff")
+    IMPORTED_LATE = ("area", "prove", "tradeoff")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands, in order."""
-        return sorted([*super().list_commands(ctx), *self.MEASURING])
+        return sorted([*super().list_commands(ctx), *self.IMPORTED_LATE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name: the one that ``gen.NAME`` calls ``NAME``, if it measures."""
-        if cmd_name not in self.MEASURING:
+        """The command of that name: the one that ``gen.NAME`` calls ``NAME``, if it is late."""
+        if cmd_name not in self.IMPORTED_LATE:
             return super().get_command(ctx, cmd_name)
         command: click.Command = getattr(import_module(f"gen.{cmd_name}"), cmd_name)
         return command
@@ -274,7 +276,7 @@ def main() -> None:
         ToolError,
     ) as error:
         _fail(str(error), BAD_ARGUMENT)
-    except (MismatchError, WorkerError) as error:
+    except (MismatchError, ProofError, WorkerError) as error:
         _fail(str(error), FAILED)
     except click.Abort:
         _fail("interrupted", FAILED)

@@ -23,6 +23,17 @@ class ToolError(Exception):
     """A tool is missing or failed: one line that says which, and what to do."""
 
 
+def cpp_compiler() -> str:
+    """The C++ compiler: what CXX says, or the machine's; raises :class:`ToolError` without one."""
+    compiler = os.environ.get("CXX") or next(filter(shutil.which, ("c++", "g++", "clang++")), None)
+    if compiler is None or shutil.which(compiler) is None:
+        raise ToolError(
+            f"no C++ compiler ({compiler or 'c++'}): install one (Debian: apt install g++; "
+            "macOS: xcode-select --install), or set CXX"
+        )
+    return compiler
+
+
 def environment(tools: Path) -> dict[str, str]:
     """Environment variables with which ``verilator`` and the Makefiles it writes work.
 
@@ -31,12 +42,7 @@ def environment(tools: Path) -> dict[str, str]:
     link to the program itself, and the Makefile's tools are overridden. Raises :class:`ToolError`
     if there is no C++ compiler or no make.
     """
-    compiler = os.environ.get("CXX") or next(filter(shutil.which, ("c++", "g++", "clang++")), None)
-    if compiler is None or shutil.which(compiler) is None:
-        raise ToolError(
-            f"no C++ compiler ({compiler or 'c++'}): install one (Debian: apt install g++; "
-            "macOS: xcode-select --install), or set CXX"
-        )
+    compiler = cpp_compiler()
     if shutil.which("make") is None:
         raise ToolError("no make: install one (Debian: apt install make)")
     root = Path(wheel.__file__).parent

@@ -1,7 +1,8 @@
-"""Mapped netlists proved equal to the Verilog that they were made of."""
+"""Designs proved to do the same: mapped netlists, and the Verilog that they were made of."""
 
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyosys
@@ -12,7 +13,7 @@ from gen.synthesis.library import Library
 from gen.yosys import YosysError, run_yosys
 
 SECONDS = 300
-"""Netlists that are not proved equal within this time count as different."""
+"""Designs that are not proved equal within this time count as different."""
 
 _ABC = Path(pyosys.__file__).with_name("yosys-abc")
 
@@ -20,43 +21,58 @@ _ABC = Path(pyosys.__file__).with_name("yosys-abc")
 def require_equivalence(verilog: str, netlist: str, library: Library, label: str) -> None:
     """Prove that ``netlist``, a module ``unit`` of the library's cells, does what ``verilog`` does.
 
-    Both begin with all flip-flops at 0; then equal inputs give equal outputs in every cycle, for
-    ever. ABC merges the two, finds pairs of signals that are equal by induction over cycles, and
-    proves what is left by SAT. The functions of cells are those of the Liberty file as Yosys reads
+    As :func:`are_equivalent`; the functions of cells are those of the Liberty file as Yosys reads
     it. Raises ``MismatchError`` if the netlist differs, or is not proved equal in time.
     """
     with tempfile.TemporaryDirectory() as folder:
-        design, mapped = Path(folder, "design"), Path(folder, "mapped")
-        design.with_suffix(".v").write_text(verilog)
-        mapped.with_suffix(".v").write_text(netlist)
+        design, mapped = Path(folder, "design.v"), Path(folder, "mapped.v")
+        design.write_text(verilog)
+        mapped.write_text(netlist)
+        cells = f"read_liberty -ignore_miss_func {library.path}"
         try:
-            run_yosys([f"read_verilog {design}.v", *_as_latches(design)])
-            cells = f"read_liberty -ignore_miss_func {library.path}"
-            run_yosys([cells, f"read_verilog {mapped}.v", *_as_latches(mapped)])
+            equal = are_equivalent(
+                [f"read_verilog {design}"], [cells, f"read_verilog {mapped}"], "unit"
+            )
         except YosysError as error:
             raise LibraryError(f"Yosys cannot compare with {library.name}: {error}") from None
-        commands = [
-            f"read_blif {file}.blif; strash; zero; write_aiger {file}.aig"
-            for file in (design, mapped)
-        ]
-        compare = "dsec" if ".latch" in design.with_suffix(".blif").read_text() else "cec"
-        script = "; ".join([*commands, f"{compare} {design}.aig {mapped}.aig"])
+        except TimeoutError:
+            raise MismatchError(
+                f"netlist of {label} is not proved equal to its Verilog within {SECONDS} s"
+            ) from None
+    if not equal:
+        raise MismatchError(f"netlist of {label} is not proved equal to its Verilog")
+
+
+def are_equivalent(first: Sequence[str], second: Sequence[str], top: str) -> bool:
+    """Whether two designs, read by those commands of Yosys, are proved equal.
+
+    Both begin with all flip-flops at 0; then equal inputs give equal outputs in every cycle, for
+    ever. ABC merges the two, finds pairs of signals that are equal by induction over cycles, and
+    proves what is left by SAT. Raises ``YosysError``, and ``TimeoutError`` after :data:`SECONDS`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, name) for name in ("first", "second")]
+        commands = []
+        latches = False
+        for file, read in zip(files, (first, second), strict=True):
+            run_yosys([*read, *_as_latches(file, top)])
+            latches |= ".latch" in Path(f"{file}.blif").read_text()
+            commands.append(f"read_blif {file}.blif; strash; zero; write_aiger {file}.aig")
+        compare = "dsec" if latches else "cec"
+        script = "; ".join([*commands, f"{compare} {files[0]}.aig {files[1]}.aig"])
         try:
             result = subprocess.run(
                 [_ABC, "-c", script], capture_output=True, text=True, timeout=SECONDS
             )
         except subprocess.TimeoutExpired:
-            raise MismatchError(
-                f"netlist of {label} is not proved equal to its Verilog within {SECONDS} s"
-            ) from None
-    if "Networks are equivalent." not in result.stdout:
-        raise MismatchError(f"netlist of {label} is not proved equal to its Verilog")
+            raise TimeoutError from None
+    return "Networks are equivalent." in result.stdout
 
 
-def _as_latches(file: Path) -> list[str]:
+def _as_latches(file: Path, top: str) -> list[str]:
     """Commands that leave gates and plain flip-flops of the design that was read."""
     return [
-        "hierarchy -check -top unit",
+        f"hierarchy -check -top {top}",
         "proc",
         "flatten",
         "opt_clean",

@@ -1,0 +1,137 @@
+"""What an accumulator's netlist does in one cycle, for any contents: read off its adders."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gen.proof.gates import FLIP_FLOP, Gates, Net, linear
+from gen.proof.verdict import ProofError
+
+
+@dataclass(frozen=True, eq=False)
+class AccumulatorNets:
+    """The nets of an accumulator.
+
+    Its value is ``low + 2**len(low) * (high + carry)``, modulo two to all its bits.
+    """
+
+    low: list[Net]
+    high: list[Net]
+    carry: Net | None
+    clear: Net
+    #: What the upper half shows next, unless it is cleared: high + carry.
+    counted: list[Net]
+    #: The nets that are added, and the weight of each.
+    addends: Mapping[Net, int]
+
+    @property
+    def total(self) -> list[Net]:
+        """The nets that show the value."""
+        return self.low + self.counted
+
+    @property
+    def registers(self) -> list[Net]:
+        """All that it holds, and what clears it."""
+        return [*self.low, *self.high, *([] if self.carry is None else [self.carry]), self.clear]
+
+    def sum_nets(self, gates: Gates) -> list[Net]:
+        """The lower half and its carry as they will be next."""
+        registers = self.low + ([] if self.carry is None else [self.carry])
+        return [gates.next_value(net) for net in registers]
+
+
+def read_accumulator(gates: Gates) -> AccumulatorNets:
+    """Prove how an accumulator adds, whatever it holds; its nets.
+
+    With ``value`` as :class:`AccumulatorNets` says and the sum of ``addends``, each times its
+    weight, below ``2**len(low)``::
+
+        value in the next cycle = (0 if clear else value) + sum of addends
+
+    Raises :class:`ProofError` where the netlist does not show that.
+    """
+    gates.check_adders()
+    low, high = gates.signal("accumulator_low"), gates.signals.get("accumulator_high", [])
+    counted, clear = _upper_half(gates, high)
+    carry = _carry(gates, high, counted)
+    bits = len(low) + (carry is not None)
+    # The lower half: low' + 2**bits * carry' = kept + addends.
+    nets = AccumulatorNets(low, high, carry, clear or "", counted, {})
+    sums = nets.sum_nets(gates)
+    if len(set(sums)) < len(sums):
+        raise ProofError("two bits of the sum are one net")
+    weights = linear(gates, {net: 1 << place for place, net in enumerate(sums)}, 1 << bits)
+    addends: dict[Net, int] = {}
+    kept: set[int] = set()
+    for net, weight in weights.items():
+        _, leaves = gates.cone([net], stop=lambda cell: cell.is_adder or cell.kind == FLIP_FLOP)
+        own = [place for place, register in enumerate(low) if register in leaves]
+        if not own:
+            addends[net] = weight
+            continue
+        place = own[0]
+        others = [leaf for leaf in leaves if leaf != low[place] and leaf not in ("0", "1")]
+        clear = clear or (others[0] if others else None)
+        if clear is None or others != [clear]:
+            raise ProofError(f"{gates.name(net)} is not low[{place}] unless cleared")
+        if gates.truth(net, [low[place], clear]) != [0, 0, 1, 0] or weight != 1 << place:
+            raise ProofError(f"{gates.name(net)} does not keep low[{place}] in its place")
+        if place in kept:
+            raise ProofError(f"low[{place}] is added twice")
+        kept.add(place)
+    if clear is None or kept != set(range(len(low))):
+        raise ProofError("not all bits of the accumulator are kept")
+    return AccumulatorNets(low, high, carry, clear, counted, addends)
+
+
+def _upper_half(gates: Gates, high: list[Net]) -> tuple[list[Net], Net | None]:
+    """What the upper half takes unless it is cleared, and what clears it."""
+    counted: list[Net] = []
+    clear: Net | None = None
+    for register in high:
+        _, leaves = gates.cone(
+            [gates.next_value(register)],
+            stop=lambda cell: cell.is_adder or cell.kind == FLIP_FLOP,
+        )
+        sums = [leaf for leaf in leaves if leaf in gates.drivers and gates.drivers[leaf].is_adder]
+        flags = [leaf for leaf in leaves if leaf not in sums and leaf not in ("0", "1")]
+        if len(sums) != 1 or len(flags) != 1 or clear not in (None, flags[0]):
+            raise ProofError(f"{gates.name(register)} is not a count that one bit clears")
+        clear = flags[0]
+        if gates.truth(gates.next_value(register), [sums[0], clear]) != [0, 0, 1, 0]:
+            raise ProofError(f"{gates.name(register)} is not cleared as it must be")
+        counted.append(sums[0])
+    return counted, clear
+
+
+def _carry(gates: Gates, high: list[Net], counted: list[Net]) -> Net | None:
+    """The bit that the upper half adds to itself."""
+    if not high:
+        return None
+    places = {net: 1 << place for place, net in enumerate(counted)}
+    weights = linear(gates, places, 1 << len(high))
+    for place, net in enumerate(high):
+        if weights.pop(net, 0) != 1 << place:
+            raise ProofError(f"the upper half does not count {gates.name(net)} in its place")
+    rest = {net: weight for net, weight in weights.items() if weight}
+    if len(rest) != 1 or set(rest.values()) != {1}:
+        raise ProofError("the upper half does not add one carry")
+    (carry,) = rest
+    gates.next_value(carry)  # a register
+    return carry
+
+
+def check_feed_forward(
+    gates: Gates, accumulator: AccumulatorNets, operands: set[Net], latency: int
+) -> None:
+    """Prove that addends depend on ``operands`` alone, as they were ``latency`` cycles before.
+
+    Raises :class:`ProofError` where they do not.
+    """
+    found = gates.latencies(accumulator.addends, accumulator.registers)
+    for net, depths in found.items():
+        if net not in operands:
+            raise ProofError(f"what is added depends on {gates.name(net)}")
+        if depths != {latency}:
+            raise ProofError(
+                f"{gates.name(net)} reaches the sum {sorted(depths)} cycles late, not {latency}"
+            )

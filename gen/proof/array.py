@@ -1,0 +1,137 @@
+# amaranth: UnusedElaboratable=no
+"""Whole arrays for a bounded number of cycles, and their wiring in any size."""
+
+from pathlib import Path
+
+from gen.emission import Emission
+from gen.proof.element import Element
+from gen.proof.job import Job, Rtl
+from gen.proof.verdict import Verdict
+from gen.proof.yosys import sat
+from hdl import SystolicArray
+
+
+class ArrayJob(Job):
+    """An array from its first cycle on: what leaves is what the paper's rule makes of each tile.
+
+    All bubbles and tile lengths that fit into so many cycles after reset, all weights, and all
+    activations or, with ``ones``, those that are 0 or 1: enough to tell which operands met in which
+    tile, where the steps of an element are proved for all operands.
+    """
+
+    property_name = "array"
+    says = "results of tiles are exact, for all that can enter in so many cycles after reset"
+    method = "SAT, bounded"
+
+    def __init__(self, element: Element, rows: int, cols: int, slices: int, ones: bool = True):
+        self.element = element
+        self.ones = ones
+        self.rows = rows
+        self.cols = cols
+        self.slices = slices
+        self.configuration = f"{rows}x{cols}_{element.name}" + ("" if ones else "_all_bytes")
+        self._latency = self._array().latency
+        self._cycles = 1 + slices + self._latency + rows - 1
+        self.depth = f"{self._cycles} cycles, {slices} of input"
+
+    def _array(self) -> SystolicArray:
+        return SystolicArray(self.rows, self.cols, self.element.build())
+
+    def rtl(self) -> Rtl:
+        """The whole array."""
+        return {"array": Emission("array").verilog(self._array())}
+
+    @property
+    def statement(self) -> str:
+        """Sums of each tile in plain arithmetic, delayed by the array's latency."""
+        array, rows, cols = self._array(), self.rows, self.cols
+        pe = self.element.build()
+        k, bits, acc = pe.k_per_cycle, self.element.weight_bits, self.element.acc_bits
+        latency = array.latency
+        depth = latency + rows
+        high = ("fe" if self.ones else "00") * (k * rows)
+        lines = [
+            f"module claim(input clk, input rst, input in_valid, input in_last, "
+            f"input [{8 * k * rows - 1}:0] in_a, input [{k * bits * cols - 1}:0] in_w);",
+            "  wire in_ready, out_valid, out_last;",
+            f"  wire [{acc * cols - 1}:0] out_acc;",
+            "  array dut(.clk(clk), .rst(rst), .in_valid(in_valid), .in_last(in_last),",
+            "    .in_ready(in_ready), .in_a(in_a), .in_w(in_w), .out_valid(out_valid),",
+            "    .out_last(out_last), .out_acc(out_acc));",
+            f"  reg started = 0, pending = 0; reg [7:0] since = {rows}, age = 0;",
+            f"  reg [{depth}:0] tile = 0;",
+            "  wire taken = in_valid && in_ready;",
+            "  wire due = (taken && in_last) || pending;",
+            f"  wire send = due && since >= {rows};",
+        ]
+        if self.element.format is not None:
+            lines.append(self.element.rule.verilog())
+        for row in range(rows):
+            for index in range(k):
+                own, other = (f"in_a[{8 * (k * row + i)} +: 8]" for i in (index, k - 1 - index))
+                lines.append(f"  wire [15:0] a{row}_{index} = {self._value(own, other)};")
+        for col in range(cols):
+            for index in range(k):
+                low = bits * (k * col + index)
+                lines.append(
+                    f"  wire signed [{acc - 1}:0] w{col}_{index} = $signed(in_w[{low} +: {bits}]);"
+                )
+        for row in range(rows):
+            for col in range(cols):
+                name = f"{row}_{col}"
+                product = " + ".join(
+                    f"$signed({{1'b0, a{row}_{i}}}) * w{col}_{i}" for i in range(k)
+                )
+                lines += [
+                    f"  reg signed [{acc - 1}:0] sum{name} = 0;",
+                    f"  wire signed [{acc - 1}:0] step{name} = {product};",
+                    f"  wire signed [{acc - 1}:0] next{name} = taken ? sum{name} + step{name} "
+                    f": sum{name};",
+                    f"  reg [{acc * (depth + 1) - 1}:0] line{name} = 0;",
+                ]
+        lines += [
+            "  always @(posedge clk) begin",
+            "    started <= 1; pending <= !rst && due && !send; age <= age + 1;",
+            f"    since <= rst ? {rows} : send ? 1 : since == {rows} ? since : since + 1;",
+            "    tile <= rst ? 0 : {tile, send};",
+        ]
+        for row in range(rows):
+            for col in range(cols):
+                name = f"{row}_{col}"
+                lines.append(f"    sum{name} <= rst || send ? 0 : next{name};")
+                lines.append(f"    line{name} <= {{line{name}, next{name}}};")
+        lines += [
+            "  end",
+            "  always @* assume (rst == !started);",
+            f"  always @* assume ((in_a & {8 * k * rows}'h{high}) == 0);",
+            f"  always @* assume (age <= {self.slices} || !in_valid);",
+            "  always @* if (started) begin",
+            f"    assert (out_valid == |tile[{latency - 1} +: {rows}]);",
+            f"    assert (out_last == tile[{latency + rows - 2}]);",
+        ]
+        for k_row in range(rows):
+            row, at = rows - 1 - k_row, latency - 1 + k_row
+            for col in range(cols):
+                lines.append(
+                    f"    assert (!tile[{at}] || out_acc[{acc * col} +: {acc}] == "
+                    f"line{row}_{col}[{acc * at} +: {acc}]);"
+                )
+        return "\n".join([*lines, "  end", "endmodule\n"])
+
+    def _value(self, own: str, other: str) -> str:
+        """What an activation becomes beside another, in Verilog."""
+        if self.element.kind == "2x4x8":
+            return f"{own} % 16"
+        if self.element.format is None:
+            return own
+        rule = self.element.rule
+        largest = own if rule.group == 1 else f"({own} > {other} ? {own} : {other})"
+        value = f"narrow({own}, {largest})"
+        if rule.vsparq:
+            value = f"({own} == 0 || {other} == 0) ? wide({own}, {own}) : {value}"
+        return value
+
+    def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
+        """From reset, cycle by cycle."""
+        options = f"-seq {self._cycles}"
+        return sat(rtl, self.statement, options, timeout, waveform)

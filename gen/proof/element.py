@@ -1,0 +1,297 @@
+# amaranth: UnusedElaboratable=no
+"""Processing elements: what one step adds, for all operands."""
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gen.emission import Emission
+from gen.proof import compiled
+from gen.proof.accumulator import AccumulatorNets, check_feed_forward, read_accumulator
+from gen.proof.gates import Gates, Net, lane_planes, lane_values
+from gen.proof.job import Job, Rtl
+from gen.proof.rule import Rule, rule_of
+from gen.proof.verdict import ProofError, Verdict
+from gen.proof.waveform import write_waveform
+from golden.format import SparqFormat, named_format
+from hdl import Pe2x4x8, Pe2x8x8, Pe8x8, SparqPe
+from hdl.array.column_correction import ColumnCorrection
+from hdl.array.edge_lane import ActivationLane, WeightLane
+from hdl.array.row_bias import RowBias
+from hdl.pe.contract import ProcessingElement
+
+EXACT: dict[str, type[Pe8x8] | type[Pe2x8x8] | type[Pe2x4x8]] = {
+    "8x8": Pe8x8,
+    "2x8x8": Pe2x8x8,
+    "2x4x8": Pe2x4x8,
+}
+
+
+@dataclass(frozen=True)
+class Element:
+    """A processing element and its parameters; ``multiplier`` is of exact ones alone."""
+
+    kind: str
+    multiplier: str = ""
+    rounding: bool = True
+    vsparq: bool = True
+    group: int = 1
+    pipeline: int = 0
+    weight_bits: int = 8
+    acc_bits: int = 32
+
+    @property
+    def name(self) -> str:
+        """Names the configuration."""
+        parts = [self.kind, self.multiplier]
+        parts += ["" if self.rounding else "trim", "" if self.vsparq else "novsparq"]
+        parts += [f"group{self.group}" if self.group > 1 else ""]
+        parts += [f"w{self.weight_bits}" if self.weight_bits != 8 else ""]
+        parts += [f"acc{self.acc_bits}" if self.acc_bits != 32 else ""]
+        parts += [f"p{self.pipeline}" if self.pipeline else ""]
+        return "_".join(part for part in parts if part)
+
+    @property
+    def format(self) -> SparqFormat | None:
+        """The window format, if it has one."""
+        if self.kind in EXACT:
+            return None
+        return named_format(self.kind, self.rounding, self.vsparq, self.group)
+
+    @property
+    def rule(self) -> Rule:
+        """The paper's rule of that format."""
+        return rule_of(self.kind, self.rounding, self.vsparq, self.group)
+
+    def build(self) -> ProcessingElement:
+        """A new component."""
+        widths = (self.weight_bits, self.acc_bits, self.pipeline)
+        if self.format is not None:
+            return SparqPe(self.format, *widths)
+        return EXACT[self.kind](*widths, multiplier=self.multiplier)
+
+    def rtl(self) -> dict[str, str]:
+        """Verilog of the element and of what the edges of an array do for it."""
+        pe = self.build()
+        components = {"pe": pe, "activation_lane": ActivationLane(pe)}
+        components["weight_lane"] = WeightLane(pe)
+        if pe.multiplier.row_scale:
+            components["row_bias"] = RowBias(pe)
+        if pe.multiplier.column_scale:
+            components["column_correction"] = ColumnCorrection(pe)
+        return {name: Emission(name).verilog(item) for name, item in components.items()}
+
+    def coefficients(self, code: int) -> tuple[int, int]:
+        """What a code of activations multiplies each weight by.
+
+        For an encoded pair, the sum over its lanes of ``x << shift`` where the lane meets that
+        weight, as ``SparqFormat`` defines the codes; else the activations themselves.
+        """
+        fmt = self.format
+        if fmt is None:
+            bits = 4 if self.kind == "2x4x8" else 8
+            return code & (1 << bits) - 1, code >> bits
+        n = fmt.window_bits
+        lanes = code & (1 << n) - 1, code >> n & (1 << n) - 1
+        states = {number: state for state, number in fmt.control_codes.items()}
+        state = states[code >> 2 * n]
+        factors = [0, 0]
+        for x, shift, mux in zip(lanes, state[:2], state[2:], strict=True):
+            factors[mux] += x << fmt.lane_shifts[shift]
+        return factors[0], factors[1]
+
+    def codes(self) -> Iterable[int]:
+        """Every valid code of activations."""
+        fmt = self.format
+        if fmt is None:
+            return range(1 << self.build().multiplier.activation_code_bits)
+        lanes = 2 * fmt.window_bits
+        return (
+            control << lanes | x
+            for control in sorted(fmt.control_codes.values())
+            for x in range(1 << lanes)
+        )
+
+    def values(self, a: int, b: int) -> tuple[int, int]:
+        """What the activations of a step become: what the products are of."""
+        if self.kind == "2x4x8":
+            return a & 15, b & 15
+        return (a, b) if self.format is None else self.rule.pair(a, b)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The gates of one of an element's parts, and its accumulator if it has one."""
+
+    gates: Gates
+    accumulator: AccumulatorNets | None
+
+    @classmethod
+    def of(
+        cls, rtl: Rtl, name: str, operands: Iterable[str], latency: int, timeout: float
+    ) -> "Part":
+        """Prove how its accumulator adds, and that this depends on the ``operands`` alone."""
+        gates = Gates.of(rtl[name], name, timeout)
+        accumulator = read_accumulator(gates)
+        nets = {net for operand in operands for net in gates.inputs[operand]}
+        check_feed_forward(gates, accumulator, nets, latency)
+        return cls(gates, accumulator)
+
+    def function(self, name: str, operands: Iterable[str]) -> tuple[str, int]:
+        """C++ of the sum that the accumulator gets, while it is cleared; the bits of the sum."""
+        assert self.accumulator is not None
+        outputs = self.accumulator.sum_nets(self.gates)
+        inputs = [net for operand in operands for net in self.gates.inputs[operand]]
+        # What is kept is zero; the sum does not depend on the rest.
+        constants: dict[Net, int] = dict.fromkeys(self.accumulator.low, 0)
+        constants[self.accumulator.clear] = 1
+        return compiled.function(name, self.gates, inputs, outputs, constants), len(outputs)
+
+
+class StepJob(Job):
+    """One step of an element, for each activation code and all pairs of signed weights.
+
+    Weights go through the recoding of the array's edge, and what the edges accumulate of the biases
+    is subtracted: both from the emitted Verilog.
+    """
+
+    method = "enumeration"
+
+    def __init__(self, element: Element):
+        self.element = element
+        self.configuration = element.name
+        self.depth = ""
+
+    def rtl(self) -> Rtl:
+        """The element and the parts of the edges."""
+        return self.element.rtl()
+
+    @property
+    def statement(self) -> str:
+        """For the hash."""
+        return f"{self.property_name}: {self.says}; {self.element}"
+
+    def entries(self, rtl: Rtl, timeout: float) -> dict[int, tuple[int, int]]:
+        """The codes of activations, and what each weight must be multiplied by."""
+        raise NotImplementedError
+
+    def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
+        """Run all weights for each code, compiled."""
+        waveform.unlink(missing_ok=True)
+        entries = self.entries(rtl, timeout)
+        header = self._header(rtl, timeout)
+        packed = b"".join(
+            struct.pack("<3q", code, *factors) for code, factors in sorted(entries.items())
+        )
+        words = compiled.run(header, packed, timeout).split()
+        multiplier = self.element.build().multiplier
+        weights = multiplier.k_per_cycle * multiplier.weight_bits
+        if words == ["checked", str(len(entries) << weights)]:
+            return Verdict(True)
+        if len(words) != 5 or words[0] != "wrong":
+            return Verdict(False, f"the enumeration said {' '.join(words)!r}")
+        code, index, expected, found = map(int, words[1:])
+        shown = {
+            "activation_code": (multiplier.activation_code_bits, [code]),
+            "weights": (weights, [index]),
+            "expected_sum": (multiplier.sum_bits + 2, [expected]),
+            "sum": (multiplier.sum_bits + 2, [found]),
+        }
+        write_waveform(waveform, shown)
+        return Verdict(
+            False,
+            f"activation code {code:#x} and weights {index:#x} add {found}, not {expected}: "
+            f"{waveform}",
+            waveform,
+        )
+
+    def _header(self, rtl: Rtl, timeout: float) -> str:
+        multiplier, pipeline = self.element.build().multiplier, self.element.pipeline
+        operands = ("activation_in", "weight_in")
+        step, out_bits = Part.of(rtl, "pe", operands, pipeline, timeout).function("step", operands)
+        lane = Gates.of(rtl["weight_lane"], "weight_lane", timeout)
+        codes = [lane.next_value(net) for net in lane.ports["data_out"]]
+        functions = [step, compiled.function("recode", lane, lane.inputs["data_in"], codes)]
+        widths = {}
+        for bias, part, port in (
+            ("row_bias", "row_bias", "activation"),
+            ("column_bias", "column_correction", "weight"),
+        ):
+            text, widths[bias] = f"static void {bias}(const Word*, Word*) {{}}\n", 0
+            if part in rtl:
+                found = Part.of(rtl, part, [port], pipeline, timeout)
+                text, widths[bias] = found.function(bias, [port])
+            functions.append(text)
+        low_bits = min(multiplier.sum_bits, self.element.acc_bits)
+        constants = {
+            "WEIGHT_BITS": multiplier.weight_bits,
+            "K": multiplier.k_per_cycle,
+            "ACTIVATION_BITS": multiplier.activation_code_bits,
+            "WEIGHT_CODE_BITS": multiplier.weight_code_bits,
+            "ROW_BITS": widths["row_bias"],
+            "COLUMN_BITS": widths["column_bias"],
+            "ROW_SCALE": multiplier.row_scale,
+            "COLUMN_SCALE": multiplier.column_scale,
+            "SUM_BITS": low_bits,
+            "OUT_BITS": out_bits,
+        }
+        return "".join(f"#define {name} {value}\n" for name, value in constants.items()) + "".join(
+            functions
+        )
+
+
+class LanesJob(StepJob):
+    """Every lane, ShiftCtrl, MuxCtrl and pair of weights."""
+
+    property_name = "lanes"
+    says = "one step adds the sum over lanes of (x * w_mux) << shift, and its biases"
+
+    def __init__(self, element: Element):
+        super().__init__(element)
+        weights = 2 * element.weight_bits
+        self.depth = f"all codes x 2^{weights} weights"
+
+    def entries(self, rtl: Rtl, timeout: float) -> dict[int, tuple[int, int]]:
+        """All codes, and what they stand for by definition."""
+        return {code: self.element.coefficients(code) for code in self.element.codes()}
+
+
+class ProductJob(StepJob):
+    """From bytes to the step: composed with the encoder of the array's edge."""
+
+    property_name = "products"
+    says = "one step adds a1' w1 + a2' w2 and its biases, from the bytes at the edge"
+
+    def __init__(self, element: Element):
+        super().__init__(element)
+        k = 1 if element.kind == "8x8" else 2
+        self.depth = f"all 2^{k * (8 + element.weight_bits)} inputs"
+
+    def entries(self, rtl: Rtl, timeout: float) -> dict[int, tuple[int, int]]:
+        """The code of every pair of bytes, and what the paper's rule makes of the pair."""
+        lane = Gates.of(rtl["activation_lane"], "activation_lane", timeout)
+        inputs = lane.inputs["data_in"]
+        lanes = 1 << len(inputs)
+        planes = lane_planes(range(lanes), len(inputs))
+        outputs = [lane.next_value(net) for net in lane.ports["data_out"]]
+        known = lane.evaluate(outputs, dict(zip(inputs, planes, strict=True)), lanes)
+        codes = lane_values([known[net] for net in outputs], lanes)
+        entries: dict[int, tuple[int, int]] = {}
+        for pair, code in enumerate(codes):
+            values = self.element.values(pair & 255, pair >> 8)
+            if entries.setdefault(code, values) != values:
+                raise ProofError(f"code {code:#x} of pair {pair:#x} is also that of another value")
+        return entries
+
+
+def elements() -> Iterator[Element]:
+    """All elements of 8-bit weights with 32-bit accumulators, in every pipeline."""
+    for pipeline in range(3):
+        for kind, element in EXACT.items():
+            for multiplier in element.MULTIPLIERS:
+                yield Element(kind, multiplier, pipeline=pipeline)
+        for group in (1, 2):
+            for name in ("5opt", "3opt", "2opt", "6opt", "7opt"):
+                for vsparq in (True, False):
+                    yield Element(name, vsparq=vsparq, group=group, pipeline=pipeline)

@@ -1,0 +1,54 @@
+"""One property of one configuration, and how it is proved."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from gen.proof.verdict import Verdict
+
+Rtl = Mapping[str, str]
+"""Emitted Verilog by the name of its top module."""
+
+
+class Job(ABC):
+    """A property of a configuration.
+
+    Attributes
+    ----------
+    property_name, says : str
+        Name of the property, and what it says in half a line.
+    method : str
+    configuration, depth : str
+        Name of the configuration; how much is covered, "unbounded" for an induction.
+    quick : bool
+        Whether it belongs to the proofs of the developer loop.
+    cost : float
+        Seconds, roughly: long proofs are started first.
+    """
+
+    property_name: ClassVar[str]
+    says: ClassVar[str]
+    method: str
+    configuration: str
+    depth: str
+    quick: bool = False
+    cost: float = 1
+
+    @property
+    def name(self) -> str:
+        """Names this job alone, and its files."""
+        return f"{self.property_name}_{self.configuration}"
+
+    @abstractmethod
+    def rtl(self) -> Rtl:
+        """What the property is about, emitted as users get it."""
+
+    @property
+    @abstractmethod
+    def statement(self) -> str:
+        """The text of the property: a different text is a different proof."""
+
+    @abstractmethod
+    def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
+        """Prove the property of ``rtl``; a counterexample goes to the file ``waveform``."""

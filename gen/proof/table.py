@@ -1,0 +1,140 @@
+"""All that is proved: properties by configurations."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import product
+
+from gen.proof.accumulation import AccumulationJob
+from gen.proof.array import ArrayJob
+from gen.proof.bounds import OverflowJob
+from gen.proof.contract import ContractJob, CorrectionJob
+from gen.proof.element import Element, LanesJob, ProductJob, elements
+from gen.proof.encoder import EncoderJob
+from gen.proof.job import Job
+from gen.proof.rule import PAPER
+from gen.proof.streams import GroupBufferJob, RowsJob, SequencerJob
+from gen.proof.top import TopJob
+from gen.proof.wiring import EdgesJob, GridJob
+
+SPARQ = Element("5opt")
+BASELINE = Element("8x8", "radix4")
+QUICK_ELEMENTS = (SPARQ, BASELINE, Element("2x4x8", "distributed"))
+"""Elements whose proofs belong to the developer loop."""
+
+SIZES = ((1, 2), (2, 1), (2, 3), (3, 2), (5, 7), (16, 16), (64, 64))
+
+
+def all_jobs() -> list[Job]:
+    """Every job, in the order of the summary."""
+    small = {"weight_bits": 2, "acc_bits": 11}
+    jobs: list[Iterable[Job]] = [
+        _encoders(),
+        _of_elements(LanesJob, (element for element in elements() if element.format)),
+        _of_elements(ProductJob, [*elements(), *_trimming(), *_narrow()]),
+        _of_elements(AccumulationJob, [*elements(), *_narrow()]),
+        _of_elements(ContractJob, elements()),
+        _of_elements(CorrectionJob, _with_corrections()),
+        _of_elements(OverflowJob, _value_sets()),
+        (GridJob(element, *size) for element in (SPARQ, BASELINE) for size in SIZES),
+        (
+            EdgesJob(element, *size)
+            for element in (SPARQ, BASELINE)
+            for size in SIZES
+            if min(size) > 1 and max(size) < 64
+        ),
+        (
+            TopJob(element, 2, 3)
+            for element in elements()
+            if element.format is None or element.kind == "5opt"
+        ),
+        _arrays(**small),
+        (SequencerJob(rows, delay) for rows in (1, 2, 3, 4, 5, 8) for delay in (0, 1, 2)),
+        (
+            RowsJob(replace(SPARQ, pipeline=pipeline), rows, cols)
+            for pipeline in range(3)
+            for rows, cols in ((1, 1), (1, 2), (2, 1), (2, 2), (3, 2), (4, 4))
+        ),
+        (GroupBufferJob(slices, width) for slices, width in ((2, 8), (4, 8), (8, 8))),
+    ]
+    found = [job for group in jobs for job in group]
+    for job in found:
+        _set_effort(job)
+    return found
+
+
+def _encoders() -> Iterator[Job]:
+    """All named formats in all modes; groups above 4 have the encoder of a group of 4."""
+    for group, name, rounding, vsparq in product((1, 2, 4), PAPER, (True, False), (True, False)):
+        yield EncoderJob(name, rounding, vsparq, group)
+
+
+def _of_elements(kind: Callable[[Element], Job], chosen: Iterable[Element]) -> Iterator[Job]:
+    yield from (kind(element) for element in chosen)
+
+
+def _trimming() -> Iterator[Element]:
+    """Elements behind an encoder that trims: another encoder, the same element."""
+    for element in elements():
+        if element.format and not element.pipeline:
+            yield replace(element, rounding=False)
+
+
+def _narrow() -> Iterator[Element]:
+    """Some elements of every width of weights, one of which is pipelined."""
+    for weight_bits in range(2, 8):
+        for element in (SPARQ, BASELINE, Element("8x8", "booth"), replace(SPARQ, pipeline=2)):
+            yield replace(element, weight_bits=weight_bits)
+
+
+def _with_corrections() -> Iterator[Element]:
+    """Elements with a bias; that of all SPARQ elements is of one width."""
+    for element in elements():
+        if element.format is None or (element.kind, element.vsparq) == ("5opt", True):
+            yield element
+
+
+def _value_sets() -> Iterator[Element]:
+    """One element for each way in which activations become values."""
+    yield from (BASELINE, Element("2x8x8", "radix4"), Element("2x4x8", "distributed"))
+    for group, name, rounding, vsparq in product((1, 2), PAPER, (True, False), (True, False)):
+        yield Element(name, rounding=rounding, vsparq=vsparq, group=group)
+
+
+def _arrays(weight_bits: int, acc_bits: int) -> Iterator[Job]:
+    """Small arrays of narrow weights."""
+
+    def narrow(element: Element) -> Element:
+        return replace(element, weight_bits=weight_bits, acc_bits=acc_bits)
+
+    for element in (SPARQ, Element("3opt", vsparq=False, group=2), Element("8x8", "and")):
+        for rows, cols in ((1, 1), (1, 2), (2, 1), (2, 2)):
+            yield ArrayJob(narrow(element), rows, cols, slices=3)
+    yield ArrayJob(narrow(BASELINE), 1, 1, slices=3)
+    yield ArrayJob(narrow(BASELINE), 1, 2, slices=2)
+    yield ArrayJob(narrow(BASELINE), 2, 1, slices=2)
+    yield ArrayJob(narrow(replace(SPARQ, pipeline=2)), 1, 2, slices=2)
+    yield ArrayJob(narrow(SPARQ), 1, 1, slices=1, ones=False)
+    yield ArrayJob(narrow(Element("8x8", "and")), 2, 2, slices=1, ones=False)
+
+
+def _set_effort(job: Job) -> None:
+    """Whether a job is quick, and about how long it takes."""
+    costs = {"array": 20.0, "sequencer": 5.0, "edges": 5.0, "lanes": 4.0, "products": 3.0}
+    job.cost = costs.get(job.property_name, 1.0)
+    element = getattr(job, "element", None)
+    if job.property_name == "products" and element is not None and element.kind == "2x8x8":
+        job.cost = 30.0
+    if isinstance(job, EncoderJob):
+        job.quick = job.rule.group == 1 and job.rule.rounding and job.rule.vsparq
+    elif isinstance(job, GridJob | EdgesJob):
+        job.quick = (job.rows, job.cols) == (2, 3) and job.element == SPARQ
+    elif isinstance(job, RowsJob):
+        job.quick = (job.rows, job.cols) == (2, 2)
+    elif isinstance(job, ArrayJob):
+        job.quick = (job.rows, job.cols) in ((1, 1), (1, 2)) and job.ones
+    elif isinstance(job, SequencerJob):
+        job.quick = job.rows <= 4 and not job.delay
+    elif isinstance(job, GroupBufferJob):
+        job.quick = job.slices <= 4
+    else:
+        job.quick = element in QUICK_ELEMENTS

@@ -1,0 +1,136 @@
+# amaranth: UnusedElaboratable=no
+"""The top of an array: what its parts are wired to, in every cycle."""
+
+from pathlib import Path
+
+from gen.emission import Emission
+from gen.proof.element import Element
+from gen.proof.job import Job, Rtl
+from gen.proof.verdict import Verdict
+from gen.proof.yosys import sat
+from hdl import SystolicArray
+
+
+class TopJob(Job):
+    """Every part of an array gets what it must from the parts before it.
+
+    A cycle in which no slice is taken brings zeros; the bias of the rows is multiplied by what its
+    scale has beside a power of two.
+    """
+
+    property_name = "top"
+    says = "the parts of an array are wired as they must be; a bubble is a zero"
+    method = "SAT"
+    depth = "unbounded"
+
+    def __init__(self, element: Element, rows: int, cols: int):
+        self.element = element
+        self.rows = rows
+        self.cols = cols
+        self.configuration = f"{rows}x{cols}_{element.name}"
+
+    def _array(self) -> SystolicArray:
+        return SystolicArray(self.rows, self.cols, self.element.build())
+
+    def rtl(self) -> Rtl:
+        """The whole array."""
+        return {"array": Emission("array").verilog(self._array())}
+
+    @property
+    def statement(self) -> str:
+        """Wires ``PART__PORT`` show the ports of the parts."""
+        array, rows = self._array(), self.rows
+        a_bits, w_bits, out_bits = len(array.in_a), len(array.in_w), len(array.out_acc)
+        lines = [
+            f"module claim(input clk, input rst, input in_valid, input in_last, "
+            f"input [{a_bits - 1}:0] in_a, input [{w_bits - 1}:0] in_w);",
+            f"  wire in_ready, out_valid, out_last; wire [{out_bits - 1}:0] out_acc;",
+            "  array dut(.clk(clk), .rst(rst), .in_valid(in_valid), .in_last(in_last),",
+            "    .in_ready(in_ready), .in_a(in_a), .in_w(in_w), .out_valid(out_valid),",
+            "    .out_last(out_last), .out_acc(out_acc));",
+        ]
+        for name, width in self._shown().items():
+            lines.append(f"  (* keep *) wire [{width - 1}:0] {name};")
+        lines.append("  always @* begin")
+        for left, right in self._equations(rows):
+            lines.append(f"    assert ({left} == {right});")
+        return "\n".join([*lines, "  end", "endmodule\n"])
+
+    def _shown(self) -> dict[str, int]:
+        """The ports that the equations are about, and their widths."""
+        pe = self.element.build()
+        multiplier, rows, cols = pe.multiplier, self.rows, self.cols
+        array = self._array()
+        widths = {
+            "sequencer__in_valid": 1,
+            "sequencer__in_last": 1,
+            "sequencer__in_ready": 1,
+            "sequencer__taken": 1,
+            "sequencer__hold": 1,
+            "sequencer__last": rows + 1,
+            "sequencer__shift": rows,
+            "activation_edge__data_in": len(array.in_a),
+            "activation_edge__data_out": rows * multiplier.activation_code_bits,
+            "weight_edge__data_in": len(array.in_w),
+            "weight_edge__data_out": cols * multiplier.weight_code_bits,
+            "grid__activation_in": rows * multiplier.activation_code_bits,
+            "grid__weight_in": cols * multiplier.weight_code_bits,
+            "grid__last_in": rows,
+            "grid__shift_in": rows,
+            "grid__result_out": cols * pe.acc_bits,
+            "corrections__result_in": cols * pe.acc_bits,
+            "corrections__result_out": cols * pe.acc_bits,
+            "result_edge__data_in": cols * pe.acc_bits,
+            "result_edge__data_out": cols * pe.acc_bits,
+        }
+        if multiplier.row_scale:
+            bits = multiplier.row_bias_bits(pe.acc_bits)
+            widths |= {"row_biases__bias_out": bits, "corrections__row_bias_in": bits}
+            widths |= {"row_biases__activation": rows * multiplier.activation_code_bits}
+            widths |= {"row_biases__last": rows, "row_biases__shift": rows}
+        if multiplier.column_scale:
+            widths |= {"corrections__weight": cols * multiplier.weight_code_bits}
+            widths |= {"grid__weight_out": cols * multiplier.weight_code_bits}
+            widths |= {"corrections__last_in": 1}
+        return widths
+
+    def _equations(self, rows: int) -> list[tuple[str, str]]:
+        multiplier = self.element.build().multiplier
+        last = f"sequencer__last[{rows - 1}:0]"
+        equations = [
+            ("sequencer__in_valid", "in_valid"),
+            ("sequencer__in_last", "in_last"),
+            ("in_ready", "sequencer__in_ready"),
+            ("sequencer__hold", "1'b0"),
+            ("activation_edge__data_in", "(sequencer__taken ? in_a : 0)"),
+            ("weight_edge__data_in", "in_w"),
+            ("grid__activation_in", "activation_edge__data_out"),
+            ("grid__weight_in", "weight_edge__data_out"),
+            ("grid__last_in", last),
+            ("grid__shift_in", "sequencer__shift"),
+            ("corrections__result_in", "grid__result_out"),
+            ("result_edge__data_in", "corrections__result_out"),
+            ("out_acc", "result_edge__data_out"),
+        ]
+        if multiplier.row_scale:
+            factor = multiplier.row_scale // (multiplier.row_scale & -multiplier.row_scale)
+            bits = multiplier.row_bias_bits(self.element.acc_bits)
+            equations += [
+                ("row_biases__activation", "activation_edge__data_out"),
+                ("row_biases__last", last),
+                ("row_biases__shift", "sequencer__shift"),
+                ("corrections__row_bias_in", f"((row_biases__bias_out * {factor}) % (1 << {bits}))")
+                if bits < 32
+                else ("corrections__row_bias_in", f"(row_biases__bias_out * {factor})"),
+            ]
+        if multiplier.column_scale:
+            equations += [
+                ("corrections__weight", "grid__weight_out"),
+                ("corrections__last_in", f"sequencer__last[{rows}]"),
+            ]
+        return equations
+
+    def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
+        """One cycle, from any state."""
+        probes = {name: f"dut.{name.replace('__', '.')}" for name in self._shown()}
+        return sat(rtl, self.statement, "-seq 1", timeout, waveform, probes)
