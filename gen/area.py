@@ -1,6 +1,6 @@
 """``sparq area``: area, delay and energy of every unit, side by side."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def run_area(
 
     # Map everything; large arrays share what the smaller ones have mapped.
     singles = [unit for unit in units if unit.unit not in MACHINES]
-    everywhere("mapping", _map, singles)
+    mapped = dict(zip(singles, everywhere("mapping", _map, singles), strict=True))
     machines: dict[Unit, Candidate] = {}
     for side in sorted({unit.rows or 0 for unit in units if unit.unit in MACHINES}):
         group = [unit for unit in units if unit.unit in MACHINES and unit.rows == side]
@@ -103,14 +103,15 @@ def run_area(
 
     # Choose, verify and simulate.
     targets = [target]
-    if faster and (own_clock := _own_clock(workshop, singles, target)):
+    if faster and (own_clock := _own_clock(mapped, target)):
         targets += [own_clock, round(own_clock / FASTER)]
     chosen = []
     for target_of_rows in targets:
         families = _families(units if target_of_rows == target else _elements(units))
         for family in families:
             choices = [
-                (unit, machines.get(unit) or workshop.best(unit, target_of_rows)) for unit in family
+                (unit, machines.get(unit) or choose(mapped[unit], target_of_rows))
+                for unit in family
             ]
             chosen.append((target_of_rows, *_smallest(choices, target_of_rows)))
     # What is chosen at several targets is verified once.
@@ -125,12 +126,14 @@ def run_area(
     ]
     _add_ratios(rows)
     if netlists is not None:
-        _keep(netlists, chosen)
+        _keep(netlists, workshop, chosen)
     return {"library": name, "target": target, "rows": rows}
 
 
-def _map(library: str | Path, unit: Unit) -> None:
-    Workshop(library, FOLDER).candidates(unit)
+def _map(library: str | Path, unit: Unit) -> list[Candidate]:
+    """All candidates, without their netlists, which are many and large."""
+    found = Workshop(library, FOLDER).candidates(unit)
+    return [replace(candidate, json="", netlists={}) for candidate in found]
 
 
 def _best(library: str | Path, item: tuple[Unit, float]) -> Candidate:
@@ -138,7 +141,9 @@ def _best(library: str | Path, item: tuple[Unit, float]) -> Candidate:
 
 
 def _check(library: str | Path, item: tuple[Unit, Candidate, Sequence[Operands]]) -> Checked:
-    return Workshop(library, FOLDER).check(*item)
+    unit, candidate, operands = item
+    workshop = Workshop(library, FOLDER)
+    return workshop.check(unit, workshop.with_netlists(unit, candidate), operands)
 
 
 def _elements(units: Sequence[Unit]) -> list[Unit]:
@@ -158,12 +163,14 @@ def _smallest(found: Sequence[tuple[Unit, Candidate]], target: float) -> tuple[U
     return next(entry for entry in found if entry[1] is best)
 
 
-def _own_clock(workshop: Workshop, units: Sequence[Unit], target: float) -> float | None:
+def _own_clock(mapped: Mapping[Unit, Sequence[Candidate]], target: float) -> float | None:
     """The delay of the smallest 8x8 element at the target."""
-    baseline = [unit for unit in _elements(units) if unit.design == "8x8" and not unit.pipeline]
-    if not baseline:
-        return None
-    return _smallest([(u, workshop.best(u, target)) for u in baseline], target)[1].delay_ps
+    found = [
+        (unit, choose(candidates, target))
+        for unit, candidates in mapped.items()
+        if unit.unit == "pe" and unit.design == "8x8" and not unit.pipeline
+    ]
+    return _smallest(found, target)[1].delay_ps if found else None
 
 
 def _row(
@@ -221,11 +228,14 @@ def _ratio(row: Row, base: Row | None, key: str) -> float | None:
     return round(float(row[key] / base[key]), 4)
 
 
-def _keep(folder: Path, chosen: Sequence[tuple[float, Unit, Candidate]]) -> None:
+def _keep(
+    folder: Path, workshop: Workshop, chosen: Sequence[tuple[float, Unit, Candidate]]
+) -> None:
     """Write the netlists that were chosen."""
     for target, unit, candidate in chosen:
         name = f"{unit.unit}_{unit.label}_{target:.0f}ps".replace(" ", "_")
-        write_if_changed(folder / f"{name}.v", "\n".join(candidate.netlists.values()))
+        netlists = workshop.with_netlists(unit, candidate).netlists
+        write_if_changed(folder / f"{name}.v", "\n".join(netlists.values()))
 
 
 def select(

@@ -54,6 +54,14 @@ def below(verilog: str, top: str) -> str:
     return "\n".join(modules[name][0] for name in sorted(found))
 
 
+def alone(verilog: str, top: str) -> str:
+    """The module ``top`` with all others as empty boxes: the logic that is in no part.
+
+    What is between the top module and its parts is wires alone.
+    """
+    return boxed(verilog, {match[1] for match in _MODULE.finditer(verilog)} - {top})
+
+
 def boxed(verilog: str, parts: Collection[str]) -> str:
     """A design whose modules ``parts`` are empty boxes."""
 

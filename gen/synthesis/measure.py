@@ -17,7 +17,7 @@ from gen.emission import Emission
 from gen.files import write_if_changed
 from gen.synthesis.energy import Operands, energy_per_mac
 from gen.synthesis.equivalence import require_equivalence
-from gen.synthesis.hierarchy import below, boxed, count_parts, without_outputs
+from gen.synthesis.hierarchy import alone, below, boxed, count_parts, without_outputs
 from gen.synthesis.library import Library, load_library
 from gen.synthesis.mapping import RECIPES, Mapped, Recipe, link, map_verilog
 from gen.synthesis.netlist import parse_netlist
@@ -116,6 +116,12 @@ class Workshop:
             return self._by_parts(unit, target_ps)
         return choose(self.candidates(unit), target_ps)
 
+    def with_netlists(self, unit: Unit, candidate: Candidate) -> Candidate:
+        """A candidate that may have lost its netlists, as it is in the folder."""
+        if candidate.netlists:
+            return candidate
+        return next(full for full in self.candidates(unit) if full.recipe == candidate.recipe)
+
     def check(self, unit: Unit, candidate: Candidate, operands: Sequence[Operands]) -> Checked:
         """Verify a candidate, and simulate it for its energy. Raises ``MismatchError``.
 
@@ -182,7 +188,7 @@ class Workshop:
         counts = count_parts(verilog, "unit")
         chosen = {part: self._part(verilog, part, target_ps) for part in counts}
         slowest = max(chosen, key=lambda part: chosen[part].delay_ps)
-        sizes = [(1, self._size(boxed(verilog, counts), "unit"))]
+        sizes = [(1, self._size(alone(verilog, "unit"), "unit"))]
         sizes += [(counts[part], found.size) for part, found in chosen.items()]
         if unit.unit == "array":
             element = below(verilog, "unit_pe")
