@@ -267,20 +267,29 @@ class Workshop:
             rows = min(unit.rows or 1, LARGEST_VERIFIED)
             cols = HARNESS_SIDE if rows <= LARGEST_SQUARE else 1
         harness = Emission("unit").verilog(unit.machine(rows, cols))
+        parts = count_parts(harness, "unit")
         # What counts the rows of a larger machine does not fit.
         foreign = "_tile_" if unit.rows not in (None, rows) else None
         placed = {
             part: text
             for part, text in netlists.items()
-            if part in count_parts(harness, "unit") and not (foreign and foreign in part)
+            if part in parts and not (foreign and foreign in part)
         }
-        (mapped,) = map_verilog(boxed(harness, placed), "unit", self.library, HARNESS_RECIPES)
         texts = [
             re.sub(r"^module \w+\(", f"module {part}(", text, flags=re.MULTILINE)
             for part, text in placed.items()
         ]
-        netlist = parse_netlist(link([mapped.verilog, *texts], "unit", self.library), self.library)
+        around = self._around(boxed(harness, placed))
+        netlist = parse_netlist(link([around, *texts], "unit", self.library), self.library)
         return verify_array(unit, netlist, self.library, rows, cols)
+
+    def _around(self, verilog: str) -> str:
+        """What is around the netlists that are verified, mapped: the same for many of them."""
+        path = self._cache("around", verilog)
+        if not path.is_file():
+            (mapped,) = map_verilog(verilog, "unit", self.library, HARNESS_RECIPES)
+            write_if_changed(path, json.dumps(mapped.verilog))
+        return str(json.loads(path.read_text()))
 
     def _cache(self, kind: str, *parts: str) -> Path:
         text = "\0".join((kind, *parts, self.library.digest, repr(HARNESS_RECIPES), _programs()))
