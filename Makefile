@@ -30,7 +30,7 @@ LIBRARIES = $(foreach name,$(LIBRARY),--library "$(name)") $(foreach file,$(LIBE
 JSON_FILE = $(call option,JSON,json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verilog simulate test test-full demo area tradeoff bench prove figures evaluate evaluate-shared evaluate-large train lint format lock clean
+.PHONY: help setup verilog simulate test test-full demo area tradeoff bench prove mutate figures evaluate evaluate-shared evaluate-large train lint format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ tradeoff: $(SETUP) ## Accuracy beside area: formats, shared windows, weight widt
 
 prove: $(SETUP) ## Prove the emitted Verilog for all inputs (OPTIONS="--property encoder", "--quick")
 	@$(RUN) prove $(OPTIONS) $(JSON_FILE)
+
+mutate: $(SETUP) ## Change components bit by bit: do the tests notice? (OPTIONS='--component "pe 5opt"')
+	@.venv/bin/python -m sim_tb.mutate $(OPTIONS) $(JSON_FILE)
 
 bench: $(SETUP) ## Time golden products, integer networks (MODEL=x.onnx: yours too) and emission
 	@$(RUN) bench $(call option,MODEL,model) $(JSON_FILE)

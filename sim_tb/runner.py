@@ -1,4 +1,4 @@
-"""Runs a cocotb bench on emitted Verilog, from a pytest test."""
+"""Runs a cocotb bench on emitted Verilog, from a pytest test or by itself."""
 
 import hashlib
 import json
@@ -32,13 +32,45 @@ OPTIMIZATION = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
 class PortsOnlyVerilator(Verilator):
     """cocotb's runner, which makes every signal public; here the top's are, and the build is fast.
 
-    Recorded waves still have all signals.
+    Recorded waves still have all signals. A simulation that takes longer than ``seconds`` of
+    processor time is ended.
     """
+
+    seconds: int | None = None
 
     def _build_command(self) -> list[Any]:
         first, *others = super()._build_command()
         command = [argument for argument in first if argument != "--public-flat-rw"]
         return [[*command, "--public-depth", "1"], *others]
+
+    def _test_command(self) -> list[Any]:
+        commands = super()._test_command()
+        if self.seconds is None:
+            return commands
+        limited = ["sh", "-c", 'ulimit -t "$0"; exec "$@"', str(self.seconds)]
+        return [[*limited, *command] for command in commands]
+
+
+class BuildError(Exception):
+    """A simulator cannot build a design: its message."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """A design called ``name`` that was built in ``folder``, ready to be simulated there."""
+
+    name: str
+    folder: Path
+    simulator: str = "verilator"
+    waves: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How many values a bench compared, and how its tests failed; none if all passed."""
+
+    checks: int
+    failures: list[str]
 
 
 @dataclass(frozen=True)
@@ -105,40 +137,75 @@ def run_bench(
         name = design.name
     folder = (BUILD / name / (simulator + ("_waves" if waves else ""))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    built = Build(name, folder, simulator, waves)
     with locked(folder / "lock"):
         sources, sidecar = _write_sources(design, name, own, folder)
-        runner = _built(simulator, sources, name, folder, waves)
+        try:
+            build(built, sources)
+        except BuildError as error:
+            pytest.fail(str(error), pytrace=False)
 
     test_id = os.environ["PYTEST_CURRENT_TEST"].rsplit("::", 1)[-1].split(" ")[0]
     chosen = "" if simulator == "verilator" else f"SIM={simulator} "
     rerun = f'{chosen}SEED={seed} make test{_marked(test_id)} TESTS="-k {_expression(test_id)}"'
-    scratch = folder / f"run_{test_id.replace('/', '_')}"
+    outcome = simulate(
+        built,
+        bench,
+        folder / f"run_{test_id.replace('/', '_')}",
+        seed=seed,
+        parameters={"rerun": rerun, "sidecar": str(sidecar), **(parameters or {})},
+        testcase=testcase,
+    )
+    if outcome.failures:
+        text = "\n".join(outcome.failures)
+        pytest.fail(text if rerun in text else f"{text}\nrerun: {rerun}", pytrace=False)
+    print(f"{test_id}: {outcome.checks:,} checks, seed {seed}")
+    return outcome.checks
+
+
+def simulate(
+    built: Build,
+    bench: str,
+    scratch: Path,
+    *,
+    seed: int,
+    parameters: dict[str, Any],
+    testcase: str | None = None,
+    plusargs: Sequence[str] = (),
+    first_failure: bool = False,
+    seconds: int | None = None,
+) -> Outcome:
+    """Run the tests of ``sim_tb.benches.<bench>`` on a design that is built.
+
+    ``scratch`` is a folder of this run alone. ``first_failure`` ends it at the first test that
+    fails; Verilator's ends, failed, after ``seconds`` of processor time.
+    """
     scratch.mkdir(exist_ok=True)
-    counts = scratch / "checks.txt"
+    counts, results, log = (scratch / name for name in ("checks.txt", "results.xml", "log.txt"))
     counts.write_text("")
-    payload = {"seed": seed, "rerun": rerun, "sidecar": str(sidecar), "checks": str(counts)}
-    results = scratch / "results.xml"
     results.unlink(missing_ok=True)
+    payload = {"seed": seed, "checks": str(counts)} | parameters
+    variables = {PARAMETERS: json.dumps(payload)}
+    if first_failure:
+        variables["COCOTB_MAX_FAILURES"] = "1"
     # Whatever it raises: the results say more.
     with patch.dict(os.environ, _environment()), suppress(RuntimeError, SystemExit):
-        runner.test(
+        _runner(built.simulator, seconds).test(
             test_module=f"sim_tb.benches.{bench}",
-            hdl_toplevel=name,
+            hdl_toplevel=built.name,
             hdl_toplevel_lang="verilog",
             testcase=testcase,
             seed=seed,
-            build_dir=folder,
+            build_dir=built.folder,
             test_dir=scratch,
             results_xml=str(results),
-            log_file=scratch / "log.txt",
-            extra_env={PARAMETERS: json.dumps(payload | (parameters or {}))},
+            log_file=log,
+            extra_env=variables,
+            plusargs=plusargs,
             timescale=("1ns", "1ps"),
-            waves=waves,
+            waves=built.waves,
         )
-    _require_passed(results, scratch / "log.txt", rerun)
-    checks = sum(map(int, counts.read_text().split()))
-    print(f"{test_id}: {checks:,} checks, seed {seed}")
-    return checks
+    return Outcome(sum(map(int, counts.read_text().split())), _failures(results, log))
 
 
 def require_simulator(simulator: str) -> None:
@@ -170,42 +237,49 @@ def _write_sources(
     return [source], None
 
 
-def _built(simulator: str, sources: list[Path], name: str, folder: Path, waves: bool) -> Any:
-    """A runner whose build in ``folder`` is up to date."""
+def _runner(simulator: str, seconds: int | None = None) -> Any:
+    if simulator != "verilator":
+        return get_runner(simulator)
+    runner = PortsOnlyVerilator()
+    runner.seconds = seconds
+    return runner
+
+
+def build(wanted: Build, sources: Sequence[Path]) -> None:
+    """Bring a build up to date with its sources; raises :class:`BuildError`."""
+    simulator, folder = wanted.simulator, wanted.folder
     arguments = []
     if simulator == "verilator":
         # What is public is not split: bits that depend on others of one signal look circular.
         arguments = [f"-Wno-{warning}" for warning in (*LINT_WAIVERS, "UNOPTFLAT")]
-    with patch.dict(os.environ, _environment()):
-        runner = PortsOnlyVerilator() if simulator == "verilator" else get_runner(simulator)
-        digest = hashlib.sha256(repr((arguments, OPTIMIZATION)).encode())
-        for source in sources:
-            digest.update(source.read_bytes())
-        stamp = folder / "built"
-        if stamp.exists() and stamp.read_text() == digest.hexdigest():
-            return runner
-        runtime = _Runtime(waves)
-        if simulator == "verilator":
-            runtime.lend(folder)
-        log = folder / "build.log"
-        try:
-            runner.build(
+    digest = hashlib.sha256(repr((arguments, OPTIMIZATION)).encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    stamp = folder / "built"
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    runtime = _Runtime(wanted.waves)
+    if simulator == "verilator":
+        runtime.lend(folder)
+    log = folder / "build.log"
+    try:
+        with patch.dict(os.environ, _environment()):
+            _runner(simulator).build(
                 sources=sources,
-                hdl_toplevel=name,
+                hdl_toplevel=wanted.name,
                 build_dir=folder,
                 build_args=arguments,
                 always=True,
-                waves=waves,
+                waves=wanted.waves,
                 timescale=("1ns", "1ps"),
                 log_file=log,
             )
-        except Exception as error:
-            text = log.read_text()[-3000:] if log.exists() else ""
-            pytest.fail(f"{simulator} cannot build {name}: {error}\n{text}", pytrace=False)
-        if simulator == "verilator":
-            runtime.keep(folder)
-        stamp.write_text(digest.hexdigest())
-    return runner
+    except Exception as error:
+        text = log.read_text()[-3000:] if log.exists() else ""
+        raise BuildError(f"{simulator} cannot build {wanted.name}: {error}\n{text}") from None
+    if simulator == "verilator":
+        runtime.keep(folder)
+    stamp.write_text(digest.hexdigest())
 
 
 class _Runtime:
@@ -231,19 +305,17 @@ class _Runtime:
                 temporary.replace(kept)
 
 
-def _require_passed(results: Path, log: Path, rerun: str) -> None:
+def _failures(results: Path, log: Path) -> list[str]:
     if not results.exists():
         text = log.read_text()[-3000:] if log.exists() else ""
-        pytest.fail(f"the simulation left no results\n{text}\nrerun: {rerun}", pytrace=False)
+        return [f"the simulation left no results\n{text}"]
     cases = list(ElementTree.parse(results).iter("testcase"))
     failures = [
         f"{case.get('name')}: {problem.get('message') or problem.text}"
         for case in cases
         for problem in [*case.iter("failure"), *case.iter("error")]
     ]
-    if failures or not cases:
-        text = "\n".join(failures or ["no test was run"])
-        pytest.fail(text if rerun in text else f"{text}\nrerun: {rerun}", pytrace=False)
+    return failures if cases else ["no test was run"]
 
 
 def _marked(test_id: str) -> str:

@@ -68,7 +68,9 @@ def are_equivalent(first: Sequence[str], second: Sequence[str], top: str) -> boo
             )
         except subprocess.TimeoutExpired:
             raise TimeoutError from None
-    return "UNSATISFIABLE" in result.stdout or "Networks are equivalent." in result.stdout
+    if "has failed" in result.stdout:
+        raise YosysError(f"ABC cannot compare: {result.stdout.strip().splitlines()[-1]}")
+    return "UNSATISFIABLE" in result.stdout or "Networks are equivalent" in result.stdout
 
 
 def _as_latches(file: Path, top: str) -> list[str]:
@@ -80,8 +82,9 @@ def _as_latches(file: Path, top: str) -> list[str]:
         "opt_clean",
         "setattr -unset init",
         "delete */t:$scopeinfo",
-        "simplemap",
+        "techmap",
         "dfflegalize -cell $_DFF_P_ x",
+        "techmap",
         "opt_clean",
         "aigmap",
         f"write_blif {file}.blif",
