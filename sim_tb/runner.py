@@ -121,10 +121,12 @@ def run_bench(
     parameters: dict[str, Any] | None = None,
     testcase: str | None = None,
     simulator: str | None = None,
+    netlist: str | None = None,
 ) -> int:
     """Run the tests of ``sim_tb.benches.<bench>`` and return how many values they compared.
 
-    ``design`` is a configuration, or modules for a wrapper called ``name`` (see :func:`wrap`).
+    ``design`` is a configuration, or modules for a wrapper called ``name`` (see :func:`wrap`);
+    ``netlist`` is Verilog to run in place of what the configuration emits.
     The environment variable ``SIM`` chooses the simulator, ``SEED`` replaces ``seed`` and
     ``WAVES=1`` records waves. A bench that fails makes the pytest test fail with its message and
     the command that runs it again.
@@ -135,11 +137,15 @@ def run_bench(
     waves = os.environ.get("WAVES", "0") not in ("", "0")
     if isinstance(design, Configuration):
         name = design.name
-    folder = (BUILD / name / (simulator + ("_waves" if waves else ""))).resolve()
+    level = "" if netlist is None else "_gates"
+    folder = (BUILD / f"{name}{level}" / (simulator + ("_waves" if waves else ""))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     built = Build(name, folder, simulator, waves)
     with locked(folder / "lock"):
         sources, sidecar = _write_sources(design, name, own, folder)
+        if netlist is not None:
+            sources = [folder / "netlist.v"]
+            sources[0].write_text(netlist)
         try:
             build(built, sources)
         except BuildError as error:

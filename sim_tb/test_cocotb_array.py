@@ -3,12 +3,16 @@
 import re
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gen.configuration import Configuration
+from gen.synthesis.library import load_library
+from gen.synthesis.mapping import RECIPES, map_verilog
 from gen.verilog import generate
+from gen.yosys import run_yosys
 from golden import NAMED_FORMATS
 from hdl.pe import PROCESSING_ELEMENTS
 from sim_tb.runner import run_bench
@@ -70,6 +74,27 @@ def test_array(configuration: Configuration, checks: Callable[[int], None]) -> N
 @pytest.mark.parametrize("configuration", SWEEP, ids=lambda c: c.name)
 def test_array_full(configuration: Configuration, checks: Callable[[int], None]) -> None:
     checks(run_bench(configuration, "array", seed=SEED))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "configuration",
+    [array(2, 3), array(2, 2, "2x8x8", pipeline=1), array(3, 2, vsparq=False, group=2)],
+    ids=lambda c: c.name,
+)
+def test_gate_level_full(
+    configuration: Configuration, tmp_path: Path, checks: Callable[[int], None]
+) -> None:
+    """The mapped netlist, with the library's cells as Yosys reads them."""
+    library = load_library("generic", tmp_path)
+    verilog = generate(configuration).verilog
+    (mapped,) = map_verilog(verilog, configuration.name, library, RECIPES[:1])
+    netlist, gates = tmp_path / "netlist.v", tmp_path / "gates.v"
+    netlist.write_text(mapped.verilog)
+    commands = [f"read_liberty {library.path}", f"read_verilog {netlist}"]
+    commands += [f"hierarchy -check -top {configuration.name}", f"write_verilog -noattr {gates}"]
+    run_yosys(commands)
+    checks(run_bench(configuration, "array", seed=SEED, netlist=gates.read_text()))
 
 
 @pytest.mark.parametrize(
