@@ -143,7 +143,7 @@ def _best(library: str | Path, item: tuple[Unit, float]) -> Candidate:
 def _check(library: str | Path, item: tuple[Unit, Candidate, Sequence[Operands]]) -> Checked:
     unit, candidate, operands = item
     workshop = Workshop(library, FOLDER)
-    return workshop.check(unit, workshop.with_netlists(unit, candidate), operands)
+    return workshop.check(unit, workshop.with_netlists(candidate), operands)
 
 
 def _elements(units: Sequence[Unit]) -> list[Unit]:
@@ -234,7 +234,7 @@ def _keep(
     """Write the netlists that were chosen."""
     for target, unit, candidate in chosen:
         name = f"{unit.unit}_{unit.label}_{target:.0f}ps".replace(" ", "_")
-        netlists = workshop.with_netlists(unit, candidate).netlists
+        netlists = workshop.with_netlists(candidate).netlists
         write_if_changed(folder / f"{name}.v", "\n".join(netlists.values()))
 
 

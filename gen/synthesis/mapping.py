@@ -37,8 +37,8 @@ class Recipe:
 _SCRIPTS = {
     "plain": "strash; dch; map -a",
     "area-nodes": "fx; strash; renode -K 6; sop; fx; strash; dch; amap",
-    "area-rewrite": "fx; strash; dc2; dch; amap",
     "area-care": "strash; dch; if -K 6 -a; mfs2 -a; lutpack; sop; fx; strash; map -a",
+    "area-sized": "fx; strash; dch; map -a; topo; buffer -c; upsize; dnsize",
     "depth": "strash; ifraig; dc2; dch -f; map -B 0.9; topo; buffer -c; upsize; dnsize",
 }
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -57,7 +57,8 @@ class Candidate:
     """What one recipe made of a module: delays in ps, area in the library's unit.
 
     ``netlists`` are the Verilog texts of its modules, mapped: module name -> text of a module
-    ``unit``. There is one, ``unit``, but in machines that are measured by their parts.
+    ``unit``. There is one, ``unit``, but in machines that are measured by their parts. ``file`` is
+    where a workshop keeps it.
     """
 
     recipe: str
@@ -68,6 +69,7 @@ class Candidate:
     flip_flops: int
     json: str
     netlists: dict[str, str]
+    file: str = ""
 
     @property
     def size(self) -> Size:
@@ -116,11 +118,12 @@ class Workshop:
             return self._by_parts(unit, target_ps)
         return choose(self.candidates(unit), target_ps)
 
-    def with_netlists(self, unit: Unit, candidate: Candidate) -> Candidate:
-        """A candidate that may have lost its netlists, as it is in the folder."""
+    def with_netlists(self, candidate: Candidate) -> Candidate:
+        """A candidate that may have lost its netlists, as the folder has it."""
         if candidate.netlists:
             return candidate
-        return next(full for full in self.candidates(unit) if full.recipe == candidate.recipe)
+        kept = self._kept(self.folder / candidate.file)
+        return next(full for full in kept if full.recipe == candidate.recipe)
 
     def check(self, unit: Unit, candidate: Candidate, operands: Sequence[Operands]) -> Checked:
         """Verify a candidate, and simulate it for its energy. Raises ``MismatchError``.
@@ -155,15 +158,19 @@ class Workshop:
     def _mapped(self, verilog: str, recipes: Sequence[Recipe]) -> list[Candidate]:
         path = self._cache("mapped", verilog, repr(recipes))
         if path.is_file():
-            return [Candidate(**entry) for entry in json.loads(path.read_text())]
+            return self._kept(path)
         mapped = map_verilog(verilog, "unit", self.library, recipes)
         found = [
-            self._candidate(recipe, result) for recipe, result in zip(recipes, mapped, strict=True)
+            replace(self._candidate(recipe, result), file=str(path.relative_to(self.folder)))
+            for recipe, result in zip(recipes, mapped, strict=True)
         ]
         choices = [choose(found, limit.delay_ps) for limit in found]
         kept = [one for one in found if any(one is choice for choice in choices)]
         write_if_changed(path, json.dumps([asdict(candidate) for candidate in kept]))
         return kept
+
+    def _kept(self, path: Path) -> list[Candidate]:
+        return [Candidate(**entry) for entry in json.loads(path.read_text())]
 
     def _candidate(self, recipe: Recipe, mapped: Mapped) -> Candidate:
         netlist = parse_netlist(mapped.json, self.library)
