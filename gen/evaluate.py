@@ -14,13 +14,13 @@ from gen.inputs import data_options, load_inputs
 from gen.terminal import (
     Integer,
     Listed,
+    formats_option,
     json_option,
     print_tables,
     progress_bar,
     table,
     write_json,
 )
-from golden import NAMED_FORMATS
 from golden.format import GROUPS
 from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.preparation import CHANNEL_ORDERS, Options
@@ -55,14 +55,7 @@ SqueezeNet on ImageNet:
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")
 @data_options
 @click.option("--images", type=Integer(), metavar="N", help="Evaluate so many, chosen by the seed.")
-@click.option(
-    "--formats",
-    type=Listed.of(*NAMED_FORMATS),
-    default=",".join(NAMED_FORMATS),
-    show_default=True,
-    metavar="NAME,...",
-    help="Window formats.",
-)
+@formats_option
 @click.option("--rounding/--no-rounding", default=True, help="Round or trim. [default: round]")
 @click.option("--vsparq/--no-vsparq", default=True, help="Pair zeros. [default: on]")
 @click.option(

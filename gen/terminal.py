@@ -13,6 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from gen.files import OutputError, make_folder, write_if_changed
+from golden import NAMED_FORMATS
 
 
 class Integer(click.ParamType[Any]):
@@ -82,6 +83,16 @@ json_option = click.option(
     metavar="FILE",
     callback=_writable,
     help="Also write the result as JSON.",
+)
+
+
+formats_option = click.option(
+    "--formats",
+    type=Listed.of(*NAMED_FORMATS),
+    default=",".join(NAMED_FORMATS),
+    show_default=True,
+    metavar="NAME,...",
+    help="Window formats.",
 )
 
 

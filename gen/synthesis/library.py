@@ -12,7 +12,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -282,6 +282,7 @@ def read_library(path: Path) -> Library:
 
 
 _TOKEN = re.compile(r"\s*(?:([A-Za-z_]\w*(?:\[\d+\])?)|([01])(?!\w)|([!'&*|+^()]))")
+_CONSTANTS = (np.uint64(0), ~np.uint64(0))
 _SYNONYMS = {"*": "&", "+": "|"}
 _PRECEDENCE = {"!": 4, "^": 3, "&": 2, "|": 1, "(": 0}
 
@@ -294,26 +295,29 @@ def compile_function(function: str) -> Callable[[Mapping[str, Words]], Words]:
     another is an AND, 0 and 1 are constants, of shape (). Inversion comes first, then ^, then AND.
     Raises ``ValueError`` for anything else.
     """
-    program = _postfix(function)
+    # As Python source: interpreted by us it would take twice as long. One operation in each line,
+    # as expressions may be deeper than Python's parser.
+    lines = ["def evaluate(values):"]
+    stack: list[str] = []
 
-    def evaluate(values: Mapping[str, Words]) -> Words:
-        stack: list[Any] = []
-        for token in program:
-            if token == "!":
-                stack.append(~stack.pop())
-            elif token in _PRECEDENCE:
-                right, left = stack.pop(), stack.pop()
-                if token == "&":
-                    stack.append(left & right)
-                else:
-                    stack.append(left | right if token == "|" else left ^ right)
-            elif token in ("0", "1"):
-                stack.append(~np.uint64(0) if token == "1" else np.uint64(0))
-            else:
-                stack.append(values[token])
-        return np.asarray(stack.pop(), np.uint64)
+    def push(expression: str) -> None:
+        stack.append(f"word{len(lines)}")
+        lines.append(f"    {stack[-1]} = {expression}")
 
-    return evaluate
+    for token in _postfix(function):
+        if token == "!":
+            push(f"~{stack.pop()}")
+        elif token in _PRECEDENCE:
+            right, left = stack.pop(), stack.pop()
+            push(f"{left} {token} {right}")
+        elif token in ("0", "1"):
+            push(f"constants[{token}]")
+        else:
+            push(f"values[{token!r}]")
+    lines.append(f"    return np.asarray({stack.pop()})")
+    names: dict[str, Any] = {"np": np, "constants": _CONSTANTS}
+    exec("\n".join(lines), names)
+    return cast(Callable[[Mapping[str, Words]], Words], names["evaluate"])
 
 
 def function_inputs(function: str) -> tuple[str, ...]:

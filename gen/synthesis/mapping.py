@@ -106,6 +106,35 @@ def map_verilog(
         ]
 
 
+def map_quickly(verilog: str, top: str, library: Library) -> Mapped:
+    """Likewise, but in little time and of no particular size: for what is only simulated.
+
+    Raises ``LibraryError``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        (path / "design.v").write_text(verilog)
+        (path / "script").write_text("strash\nmap\n")
+        skipped = "".join(f" -dont_use {cell}" for cell in sorted(library.skipped))
+        _run(
+            "map",
+            library,
+            [
+                f"read_liberty -lib {library.path}",
+                f"read_verilog {path / 'design.v'}",
+                f"hierarchy -check -top {top}",
+                *("proc", "flatten", "opt_clean", "techmap", "opt -fast"),
+                f"dfflibmap -liberty {library.path}{skipped}",
+                f"abc -liberty {library.path}{skipped} -script {path / 'script'}",
+                "opt_clean -purge",
+                f"write_json {path / 'mapped.json'}",
+                f"write_verilog -noattr {path / 'mapped.v'}",
+            ],
+        )
+        text = (path / "mapped.v").read_text()
+        return Mapped((path / "mapped.json").read_text(), text.partition("\n")[2])
+
+
 def link(netlists: Sequence[str], top: str, library: Library) -> str:
     """The flat netlist, as Yosys writes it in JSON, of mapped modules that instantiate each other.
 

@@ -19,14 +19,14 @@ from gen.synthesis.energy import Operands, energy_per_mac
 from gen.synthesis.equivalence import require_equivalence
 from gen.synthesis.hierarchy import alone, below, boxed, count_parts, without_outputs
 from gen.synthesis.library import Library, load_library
-from gen.synthesis.mapping import RECIPES, Mapped, Recipe, link, map_verilog
+from gen.synthesis.mapping import RECIPES, Mapped, Recipe, link, map_quickly, map_verilog
 from gen.synthesis.netlist import parse_netlist
 from gen.synthesis.timing import critical_path
 from gen.synthesis.units import HARNESS_SIDE, Unit
 from gen.synthesis.verification import verify_array, verify_encoder
 
-HARNESS_RECIPES = RECIPES[:1]
-"""For what is around a netlist that is verified; any will do."""
+REST_RECIPES = RECIPES[:1]
+"""For the wires, registers and control of a machine outside its parts, which are small."""
 
 LARGEST_VERIFIED = 16
 """Rows of the largest array whose control is simulated."""
@@ -240,7 +240,7 @@ class Workshop:
         """The library's cells in ``top`` by one recipe; empty boxes do not count."""
         path = self._cache("size", verilog)
         if not path.is_file():
-            (mapped,) = map_verilog(verilog, top, self.library, HARNESS_RECIPES)
+            (mapped,) = map_verilog(verilog, top, self.library, REST_RECIPES)
             (module,) = (
                 module
                 for module in json.loads(mapped.json)["modules"].values()
@@ -275,31 +275,34 @@ class Workshop:
             cols = HARNESS_SIDE if rows <= LARGEST_SQUARE else 1
         harness = Emission("unit").verilog(unit.machine(rows, cols))
         parts = count_parts(harness, "unit")
-        # What counts the rows of a larger machine does not fit.
-        foreign = "_tile_" if unit.rows not in (None, rows) else None
-        placed = {
-            part: text
-            for part, text in netlists.items()
-            if part in parts and not (foreign and foreign in part)
-        }
+        placed = {part: text for part, text in netlists.items() if part in parts}
+        # What counts the rows of a larger machine does not fit; all else is as in one of these.
+        others = {part: text for part, text in placed.items() if "_tile_" not in part}
+        known = self._cache("simulated", harness, *others.values())
+        if unit.rows not in (None, rows):
+            if known.is_file():
+                return int(json.loads(known.read_text()))
+            placed = others
         texts = [
             re.sub(r"^module \w+\(", f"module {part}(", text, flags=re.MULTILINE)
             for part, text in placed.items()
         ]
         around = self._around(boxed(harness, placed))
         netlist = parse_netlist(link([around, *texts], "unit", self.library), self.library)
-        return verify_array(unit, netlist, self.library, rows, cols)
+        vectors = verify_array(unit, netlist, self.library, rows, cols)
+        write_if_changed(known, json.dumps(vectors))
+        return vectors
 
     def _around(self, verilog: str) -> str:
         """What is around the netlists that are verified, mapped: the same for many of them."""
         path = self._cache("around", verilog)
         if not path.is_file():
-            (mapped,) = map_verilog(verilog, "unit", self.library, HARNESS_RECIPES)
+            mapped = map_quickly(verilog, "unit", self.library)
             write_if_changed(path, json.dumps(mapped.verilog))
         return str(json.loads(path.read_text()))
 
     def _cache(self, kind: str, *parts: str) -> Path:
-        text = "\0".join((kind, *parts, self.library.digest, repr(HARNESS_RECIPES), _programs()))
+        text = "\0".join((kind, *parts, self.library.digest, repr(REST_RECIPES), _programs()))
         digest = hashlib.sha256(text.encode()).hexdigest()[:24]
         return self.folder / "cache" / f"{kind}_{digest}.json"
 

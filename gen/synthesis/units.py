@@ -33,6 +33,9 @@ from hdl.pe.contract import MAX_PIPELINE, ProcessingElement
 UNITS = ("pe", "dot_product", "encoder", *MACHINES)
 DESIGNS = tuple(PROCESSING_ELEMENTS)
 EXACT: dict[str, Any] = {"8x8": Pe8x8, "2x8x8": Pe2x8x8, "2x4x8": Pe2x4x8}
+THREE_FORMATS = ("5opt", "3opt", "2opt")
+"""Those of 4-bit windows."""
+
 HARNESS_SIDE = 2
 
 
@@ -226,7 +229,7 @@ def arrays(weight_bits: int, acc_bits: int, sides: tuple[int, ...]) -> Iterator[
         *(lambda name=name, **o: sparq_unit("array", name, **o) for name in NAMED_FORMATS),
         *(
             lambda name=name, **o: sparq_unit("array", name, vsparq=False, group=2, **o)
-            for name in ("5opt", "3opt", "2opt")
+            for name in THREE_FORMATS
         ),
     ]
     for side in sides:
@@ -236,19 +239,21 @@ def arrays(weight_bits: int, acc_bits: int, sides: tuple[int, ...]) -> Iterator[
 
 
 def dot_products(weight_bits: int, acc_bits: int) -> Iterator[Unit]:
-    """Dot-product units of 1, 2, 4 and 8 pairs."""
+    """Dot-product units of 4 pairs, and of 1, 2 and 8 what shows how size matters."""
     widths: dict[str, Any] = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": 0}
     for pairs in (1, 2, 4, 8):
+        everything = pairs == 4
         for design, multiplier in (
-            *(("8x8", "radix4"), ("8x8", "booth")),
-            *(("2x8x8", "radix4"), ("2x8x8", "booth"), ("2x8x8", "distributed")),
-            *(("2x4x8", "distributed"), ("2x4x8", "and")),
+            *(("8x8", "radix4"), ("2x8x8", "radix4"), ("2x8x8", "distributed")),
+            ("2x4x8", "distributed"),
+            *((("8x8", "booth"), ("2x8x8", "booth"), ("2x4x8", "and")) if everything else ()),
         ):
             yield Unit("dot_product", design, multiplier, pairs=pairs, **widths)
-        for name in NAMED_FORMATS:
+        for name in NAMED_FORMATS if everything else THREE_FORMATS:
             yield sparq_unit("dot_product", name, pairs=pairs, **widths)
-        for name, groups in (("5opt", (1, 2, 4, 8)), ("3opt", (2, 4, 8)), ("2opt", (2, 4, 8))):
-            for group in groups:
+        yield sparq_unit("dot_product", "5opt", vsparq=False, pairs=pairs, **widths)
+        for name in THREE_FORMATS if everything else ("5opt",):
+            for group in (2, 4, 8):
                 if group <= 2 * pairs:
                     yield sparq_unit(
                         "dot_product", name, vsparq=False, group=group, pairs=pairs, **widths
@@ -266,7 +271,7 @@ def tensor_cores(weight_bits: int, acc_bits: int) -> Iterator[Unit]:
             yield Unit(unit, "8x8", "radix4", **options)
             yield Unit(unit, "2x8x8", "radix4", **options)
         yield Unit(unit, "2x4x8", "distributed", **options)
-        for name in ("5opt", "3opt", "2opt"):
+        for name in THREE_FORMATS:
             yield sparq_unit(unit, name, **options)
         for group in (2, 4, 8):
             yield sparq_unit(unit, "5opt", vsparq=False, group=group, **options)

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.hierarchy import place
+from hdl.hierarchy import halves, place
 from hdl.pe.contract import ProcessingElement
 
 RIGHTWARDS: tuple[str, ...] = ("last", "shift", "activation")
@@ -47,14 +47,8 @@ class PeGrid(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        if self.cols >= self.rows:
-            middle = (self.cols + 1) // 2
-            axis, through, split = "col", RIGHTWARDS, DOWNWARDS
-            near_size, far_size = (self.rows, middle), (self.rows, self.cols - middle)
-        else:
-            middle = (self.rows + 1) // 2
-            axis, through, split = "row", DOWNWARDS, RIGHTWARDS
-            near_size, far_size = (middle, self.cols), (self.rows - middle, self.cols)
+        axis, middle, near_size, far_size = halves(self.rows, self.cols)
+        through, split = (RIGHTWARDS, DOWNWARDS) if axis == "col" else (DOWNWARDS, RIGHTWARDS)
         near = make_grid(*near_size, self._pe)
         far = make_grid(*far_size, self._pe.replica())
         place(m, platform, f"{axis}_0", near)

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.hierarchy import place
+from hdl.hierarchy import halves, place
 from hdl.tensor.dot_product_unit import DotProductUnit
 
 CONTROL = ("last", "shift")
@@ -48,14 +48,10 @@ class UnitGrid(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        by_columns = self.cols >= self.rows
-        middle = (max(self.rows, self.cols) + 1) // 2
-        if by_columns:
-            axis, sizes = "col", ((self.rows, middle), (self.rows, self.cols - middle))
-        else:
-            axis, sizes = "row", ((middle, self.cols), (self.rows - middle, self.cols))
-        near = make_grid(*sizes[0], self._unit)
-        far = make_grid(*sizes[1], self._unit.replica())
+        axis, middle, near_size, far_size = halves(self.rows, self.cols)
+        by_columns = axis == "col"
+        near = make_grid(*near_size, self._unit)
+        far = make_grid(*far_size, self._unit.replica())
         place(m, platform, f"{axis}_0", near)
         place(m, platform, f"{axis}_{middle}", far)
 
