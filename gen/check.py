@@ -30,11 +30,13 @@ def random_operands(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]:
     """One tile for a machine of ``configuration``, ``depth`` steps of K long.
 
-    Activations are zero with a probability of the tile's own, so that pairs of all kinds occur.
+    Activations are zero with a probability of the tile's own, so that pairs of all kinds occur, and
+    as small as the tile has them, so that windows stand low as well as high.
     Where weights must be 2:4 sparse, groups with two, one and none occur.
     """
     half = 1 << (configuration.weight_bits - 1)
     x = generator.integers(0, 256, (configuration.rows, depth), dtype=np.uint8)
+    x >>= generator.integers(0, generator.integers(1, 9), x.shape, dtype=np.uint8)
     x[generator.random(x.shape) < generator.random()] = 0
     w = generator.integers(-half, half, (depth, configuration.cols), dtype=np.int8)
     if configuration.is_sparse:
