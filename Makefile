@@ -30,7 +30,7 @@ LIBRARIES = $(foreach name,$(LIBRARY),--library "$(name)") $(foreach file,$(LIBE
 JSON_FILE = $(call option,JSON,json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verilog simulate test test-full demo area tradeoff bench prove mutate figures evaluate evaluate-shared evaluate-large train lint format lock clean
+.PHONY: help setup verilog simulate quick test test-full demo area tradeoff bench prove mutate figures evaluate evaluate-shared evaluate-large train lint format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,7 +59,10 @@ verilog: $(SETUP) ## Emit Verilog and its JSON sidecar into build/verilog
 simulate: $(SETUP) ## Run random tiles through the emitted array under Verilator, against golden
 	@$(RUN) simulate $(CONFIGURATION) $(call option,TILES,tiles) $(call option,SEED,seed) $(JSON_FILE)
 
-test: $(SETUP) ## Run the tests of the developer loop (SIM=icarus, SEED=n, WAVES=1, TESTS="-k encoder")
+quick: $(SETUP) ## Run the tests of the developer loop: all but slow ones (options as test)
+	@$(PYTEST) -m "not full and not slow" $(TESTS)
+
+test: $(SETUP) ## Run the tests (SIM=icarus, SEED=n, WAVES=1, TESTS="-k encoder")
 	@$(PYTEST) -m "not full" $(TESTS)
 
 test-full: $(SETUP) ## Run all tests, the long sweep among them

@@ -57,6 +57,7 @@ def test_parts_of_an_array() -> None:
     assert boxed(verilog, counts).count("(* blackbox *)") == len(counts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [
@@ -80,6 +81,7 @@ def test_netlists_equal_golden(unit: Unit, tmp_path: Path) -> None:
     assert workshop.check(unit, found, []) == checked  # from the cache
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [
@@ -194,6 +196,7 @@ def test_bad_arguments(
     assert "\n" not in str(result.exception)
 
 
+@pytest.mark.slow
 def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
     """Rows, ratios and files; an unreachable target is said in the row."""
     monkeypatch.chdir(tmp_path)

@@ -71,6 +71,7 @@ def sums_in_step(values: list[int], lasts: list[bool], pipeline: int) -> list[in
     return sums
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipeline", range(MAX_PIPELINE + 1))
 @pytest.mark.parametrize(("weight_bits", "acc_bits"), [(8, 32), (5, 18), (2, 11)])
 @pytest.mark.parametrize(("pe", "kind", "fmt"), [case for case in KINDS if with_row_bias(case[1])])

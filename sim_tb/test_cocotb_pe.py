@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from gen.configuration import Configuration
 from golden import NAMED_FORMATS
 from sim_tb.benches.pe import OWN
@@ -34,6 +36,7 @@ def multiplier_of(configuration: Configuration) -> str:
     return "distributed" if configuration.sparq_format.shared_shift else "and"
 
 
+@pytest.mark.slow
 def test_pe(checks: Callable[[int], None]) -> None:
     configurations = [Configuration(**options) for options in OPTIONS]
     modules = [module_of(configuration) for configuration in configurations]

@@ -68,6 +68,7 @@ SWEEP: list[Configuration] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("configuration", CORES, ids=lambda c: c.name)
 def test_tensor_core(configuration: Configuration, checks: Callable[[int], None]) -> None:
     checks(run_bench(configuration, "array", seed=SEED))

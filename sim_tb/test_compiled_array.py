@@ -27,6 +27,7 @@ def test_fields_are_packed_from_the_low_end() -> None:
     assert pack_fields(np.array([[1, 2, -1]]), 4).tolist() == [[0x21, 0x0F, 0, 0, 0, 0, 0, 0]]
 
 
+@pytest.mark.slow
 def test_product_larger_than_the_array() -> None:
     """Tiles in both directions, an odd K, narrow weights and accumulators."""
     configuration = Configuration(
@@ -49,6 +50,7 @@ def test_product_larger_than_the_array() -> None:
     require_equal("again", again.sums, expected_product(configuration, x[:3], w[:, :2]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("top", TENSOR_CORES)
 def test_product_on_a_tensor_core(top: str) -> None:
     """Tiles of a column of a core, a K that fills no slice; and random tiles."""

@@ -409,6 +409,7 @@ ARRAY_CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bubbles", [0.0, 0.4])
 @pytest.mark.parametrize(
     ("pe", "fmt", "rows", "cols", "weight_bits", "acc_bits", "pipeline"), ARRAY_CASES

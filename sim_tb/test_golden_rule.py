@@ -187,6 +187,7 @@ def test_trim_of_every_value(rule: Rule) -> None:
     assert_same(f"trim, {rule}", VALUES, expected, got)
 
 
+@pytest.mark.slow
 @every_rule
 def test_sparq_of_every_pair(rule: Rule) -> None:
     got = golden.sparq(PAIR_ARRAY, SparqFormat(*rule))
@@ -265,6 +266,7 @@ def test_sparq_and_encoding_of_no_rows(shape: tuple[int, ...]) -> None:
 # The pair encoding
 
 
+@pytest.mark.slow
 @every_rule
 def test_encoding_of_every_pair(rule: Rule) -> None:
     """Each field of the encoding, as ``encode_pairs`` documents it."""
@@ -301,6 +303,7 @@ def test_lane_contract(rule: Rule) -> None:
         assert_same(f"weights {weights}, {rule}", PAIRS, expected, got)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [1, 2, 4])
 @pytest.mark.parametrize("vsparq", [True, False])
 @pytest.mark.parametrize("bits_and_shifts", [*NAMED.values(), *CUSTOM], ids=str)
@@ -388,6 +391,7 @@ def test_control_codes_by_hand(fmt: SparqFormat, codes: dict[ControlState, int])
     assert fmt.control_codes == codes
 
 
+@pytest.mark.slow
 @every_rule
 def test_pack_and_unpack_every_pair(rule: Rule) -> None:
     """Fields from bit 0 up: x0, x1, the code of shifts and muxes; and back again."""

@@ -23,6 +23,7 @@ def encoder(tmp_path: Path, monkeypatch: Any) -> Component:
     return ENCODER
 
 
+@pytest.mark.slow
 def test_mutants_are_killed_or_equivalent(encoder: Component) -> None:
     """The bench is exhaustive: what it does not notice changes nothing."""
     mutations = encoder.prepare(12, seed=1)
@@ -57,6 +58,7 @@ def test_a_survivor_is_listed(monkeypatch: Any, capsys: Any) -> None:
     )
 
 
+@pytest.mark.slow
 def test_tests_that_fail_by_themselves(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(mutants, "FOLDER", tmp_path)
     broken = replace(ENCODER, name="broken", parameters=COMPONENTS["encoder 5opt"].parameters)

@@ -281,11 +281,13 @@ SPARSE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("core", DENSE, ids=str)
 def test_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("core", SPARSE, ids=str)
 def test_sparse_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)

@@ -166,6 +166,7 @@ def test_text_grows_with_the_logarithm_of_the_array() -> None:
     assert sizes[2] < 130_000
 
 
+@pytest.mark.slow
 @every_configuration
 def test_each_component_once(configuration: Configuration) -> None:
     """Names are unique, and each module is instantiated somewhere."""
@@ -316,6 +317,7 @@ def test_plain_text(configuration: Configuration) -> None:
     assert text.endswith("endmodule\n")
 
 
+@pytest.mark.slow
 @every_configuration
 def test_verilator_lint(configuration: Configuration, tmp_path: Path) -> None:
     write_verilog(configuration, tmp_path)
@@ -326,6 +328,7 @@ def test_verilator_lint(configuration: Configuration, tmp_path: Path) -> None:
     assert "Warning" not in output, output
 
 
+@pytest.mark.slow
 def test_yosys(tmp_path: Path) -> None:
     """All designs together, so that no two of them may share a module."""
     names = [configuration.name for configuration in CONFIGURATIONS]
@@ -360,6 +363,7 @@ def test_icarus(configuration: Configuration, tmp_path: Path) -> None:
     assert warnings == []
 
 
+@pytest.mark.slow
 def test_two_designs_share_no_module() -> None:
     names = [name for c in CONFIGURATIONS for name in modules(generated(c).verilog)]
     assert len(set(names)) == len(names)

@@ -243,11 +243,10 @@ def dot_products(weight_bits: int, acc_bits: int) -> Iterator[Unit]:
     widths: dict[str, Any] = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": 0}
     for pairs in (1, 2, 4, 8):
         everything = pairs == 4
-        for design, multiplier in (
-            *(("8x8", "radix4"), ("2x8x8", "radix4"), ("2x8x8", "distributed")),
-            ("2x4x8", "distributed"),
-            *((("8x8", "booth"), ("2x8x8", "booth"), ("2x4x8", "and")) if everything else ()),
-        ):
+        exact = [("8x8", "radix4"), ("2x8x8", "distributed"), ("2x4x8", "distributed")]
+        if everything:
+            exact += [("2x8x8", "radix4"), ("8x8", "booth"), ("2x8x8", "booth"), ("2x4x8", "and")]
+        for design, multiplier in exact:
             yield Unit("dot_product", design, multiplier, pairs=pairs, **widths)
         for name in NAMED_FORMATS if everything else THREE_FORMATS:
             yield sparq_unit("dot_product", name, pairs=pairs, **widths)
