@@ -38,6 +38,9 @@ Every processing element meets it in all libraries tried, most by a small netlis
 
 FASTER = 1.4
 ARRAY_SIDES = (4, 8, 16, 64)
+SMALLEST = ("radix4", "distributed")
+"""Multipliers of which one makes the smallest exact element or dot-product unit."""
+
 SAME = ("unit", "pairs", "rows", "cols", "flat", "target_ps")
 """What rows that are compared have in common."""
 
@@ -243,7 +246,8 @@ def select(
 ) -> list[Unit]:
     """All units that agree with ``filters`` (field -> values), and the baselines beside them.
 
-    Other choices than that of a pipeline leave pipelines out.
+    Baselines are exact designs: all machines, and the elements that may be the smallest. Other
+    choices than that of a pipeline leave pipelines out.
     """
     everything = [
         *processing_elements(weight_bits, acc_bits),
@@ -271,6 +275,7 @@ def select(
         or (
             baselines
             and unit.design in ("8x8", "2x8x8")
+            and (unit.unit in MACHINES or unit.multiplier in SMALLEST)
             and (unit.unit, unit.rows, unit.pairs, unit.pipeline) in kinds
         )
     ]
