@@ -69,8 +69,7 @@ def map_verilog(
         path = Path(folder)
         (path / "design.v").write_text(verilog)
         (path / "adders.v").write_text(_adder_cells(verilog, library))
-        # What the model of the library leaves out must not be used either.
-        skipped = "".join(f" -dont_use {cell}" for cell in sorted(library.skipped))
+        liberty = _liberty(library)
         commands = [
             f"read_liberty -lib {library.path}",
             f"read_verilog {path / 'design.v'}",
@@ -82,7 +81,7 @@ def map_verilog(
                 "design -load read",
                 *([f"techmap -map {path / 'adders.v'}"] if adder_cells else []),
                 f"synth -flatten -noabc -noshare -top {top}",
-                f"dfflibmap -liberty {library.path}{skipped}",
+                f"dfflibmap {liberty}",
                 "opt -full",
                 "simplemap",  # opt leaves multiplexers of words where it shares logic
                 f"design -save logic{adder_cells:d}",
@@ -92,7 +91,7 @@ def map_verilog(
             file.write_text(recipe.script.replace("; ", "\n") + "\n")
             commands += [
                 f"design -load logic{recipe.adder_cells:d}",
-                f"abc -liberty {library.path}{skipped} -script {file}",
+                f"abc {liberty} -script {file}",
                 "opt_clean -purge",
                 f"write_json {file}.json",
                 f"write_verilog -noattr {file}.v",
@@ -115,7 +114,7 @@ def map_quickly(verilog: str, top: str, library: Library) -> Mapped:
         path = Path(folder)
         (path / "design.v").write_text(verilog)
         (path / "script").write_text("strash\nmap\n")
-        skipped = "".join(f" -dont_use {cell}" for cell in sorted(library.skipped))
+        liberty = _liberty(library)
         _run(
             "map",
             library,
@@ -124,8 +123,8 @@ def map_quickly(verilog: str, top: str, library: Library) -> Mapped:
                 f"read_verilog {path / 'design.v'}",
                 f"hierarchy -check -top {top}",
                 *("proc", "flatten", "opt_clean", "techmap", "opt -fast"),
-                f"dfflibmap -liberty {library.path}{skipped}",
-                f"abc -liberty {library.path}{skipped} -script {path / 'script'}",
+                f"dfflibmap {liberty}",
+                f"abc {liberty} -script {path / 'script'}",
                 "opt_clean -purge",
                 f"write_json {path / 'mapped.json'}",
                 f"write_verilog -noattr {path / 'mapped.v'}",
@@ -156,6 +155,12 @@ def link(netlists: Sequence[str], top: str, library: Library) -> str:
             ],
         )
         return (path / "netlist.json").read_text()
+
+
+def _liberty(library: Library) -> str:
+    """The option that maps onto ``library``, without what its model leaves out."""
+    skipped = "".join(f" -dont_use {cell}" for cell in sorted(library.skipped))
+    return f"-liberty {library.path}{skipped}"
 
 
 def _run(purpose: str, library: Library, commands: Sequence[str]) -> None:
