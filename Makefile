@@ -72,20 +72,20 @@ demo: $(SETUP) ## Take real images through the RTL of both arrays, bit for bit
 	@$(RUN) demo $(call option,IMAGES,images) $(call option,FORMAT,format) $(JSON_FILE)
 
 evaluate: $(SETUP) ## Accuracy of the network for MNIST in every format (MODEL=x.onnx DATA=x.npz: of yours)
-	@.venv/bin/python -m networks.mnist.files build/mnist
+	@.venv/bin/python -m networks.samples.mnist.files build/mnist
 	@$(RUN) evaluate $(or $(MODEL),build/mnist/mnist.onnx) --data "$(or $(DATA),build/mnist/test.npz)" \
 		$(if $(MODEL)$(DATA),$(call option,CALIBRATION,calibration),--calibration build/mnist/calibration.npz) \
 		$(OPTIONS) $(JSON_FILE)
 
 evaluate-shared: $(SETUP) ## ResNet-20 on CIFAR-10 and SqueezeNet on ImageNet pictures, from SHARED=folder
-	@.venv/bin/python -m gen.shared_networks "$(SHARED)" build/shared
+	@.venv/bin/python -m networks.samples.shared_networks "$(SHARED)" build/shared
 	@$(call evaluate_shared,RESNET20)
 	@$(call evaluate_shared,SQUEEZENET)
 	@$(RUN) demo $(RESNET20) --json build/evaluate/resnet20_arrays.json
 	@$(RUN) demo $(SQUEEZENET) --layers /fire9/expand3x3/Conv --json build/evaluate/squeezenet_arrays.json
 
 evaluate-large: $(SETUP) ## Time and memory of a ResNet-18 at 224x224 with random weights
-	@.venv/bin/python -m sim_tb.resnet18 build/resnet18
+	@.venv/bin/python -m sim_tb.networks.resnet18 build/resnet18
 
 area: $(SETUP) ## Area, delay and energy of every unit (LIBRARY=osu018, LIBERTY=FILE, OPTIONS="--unit pe")
 	@$(RUN) area $(LIBRARIES) $(OPTIONS) $(JSON_FILE)
@@ -97,16 +97,16 @@ prove: $(SETUP) ## Prove the emitted Verilog for all inputs (OPTIONS="--property
 	@$(RUN) prove $(OPTIONS) $(JSON_FILE)
 
 mutate: $(SETUP) ## Change components bit by bit: do the tests notice? (OPTIONS='--component "pe 5opt"')
-	@.venv/bin/python -m sim_tb.mutate $(OPTIONS) $(JSON_FILE)
+	@.venv/bin/python -m sim_tb.mutation.mutate $(OPTIONS) $(JSON_FILE)
 
 bench: $(SETUP) ## Time golden products, integer networks (MODEL=x.onnx: yours too) and emission
 	@$(RUN) bench $(call option,MODEL,model) $(JSON_FILE)
 
 figures: $(SETUP) ## Draw the pictures of the README
-	@.venv/bin/python -m gen.figures
+	@.venv/bin/python -m gen.documentation.figures
 
 train: $(SETUP) ## Retrain the network of the demo and compare its weights with the shipped ones
-	@.venv/bin/python -m networks.mnist.train --check
+	@.venv/bin/python -m networks.samples.mnist.train --check
 
 lint: $(SETUP) ## Check formatting, lint and types
 	@.venv/bin/ruff format --check --quiet . || { echo "not formatted: run make format" >&2; exit 1; }

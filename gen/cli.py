@@ -9,29 +9,28 @@ from typing import Any
 
 import click
 
-from gen.bench import run_bench
-from gen.check import MismatchError
-from gen.configuration import (
+from gen.commands.bench import run_bench
+from gen.commands.data_options import data_options, load_inputs
+from gen.commands.demo import SIDE, run_demo
+from gen.commands.evaluate import evaluate
+from gen.commands.terminal import (
+    Integer,
+    json_option,
+    print_tables,
+    progress_bar,
+    table,
+    write_json,
+)
+from gen.design.configuration import (
     PRESETS,
     Configuration,
-    ConfigurationError,
     load_preset,
     load_toml,
 )
-from gen.demo import SIDE, run_demo
-from gen.evaluate import evaluate
-from gen.files import OutputError
-from gen.inputs import data_options, load_inputs
-from gen.proof.verdict import ProofError
-from gen.simulate import run_simulation
-from gen.synthesis.errors import LibraryError
-from gen.terminal import Integer, json_option, print_tables, progress_bar, table, write_json
-from gen.verilator import ToolError
-from gen.verilog import write_verilog
+from gen.simulation.simulate import run_simulation
+from gen.verilog.generate import write_verilog
 from golden import NAMED_FORMATS
-from networks.evaluation.errors import DataError
-from networks.evaluation.parallel import SchedulerError, WorkerError
-from networks.importer.errors import ModelError
+from support.errors import InputError, RunError
 
 BAD_ARGUMENT = 2
 FAILED = 1
@@ -88,7 +87,7 @@ class Commands(click.Group):
         """The command of that name: the one that ``gen.NAME`` calls ``NAME``, if it is late."""
         if cmd_name not in self.IMPORTED_LATE:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = getattr(import_module(f"gen.{cmd_name}"), cmd_name)
+        command: click.Command = getattr(import_module(f"gen.commands.{cmd_name}"), cmd_name)
         return command
 
 
@@ -266,17 +265,9 @@ def main() -> None:
         sys.exit(BAD_ARGUMENT)
     except click.ClickException as error:
         _fail(error.format_message(), BAD_ARGUMENT)
-    except (
-        ConfigurationError,
-        DataError,
-        LibraryError,
-        ModelError,
-        OutputError,
-        SchedulerError,
-        ToolError,
-    ) as error:
+    except InputError as error:
         _fail(str(error), BAD_ARGUMENT)
-    except (MismatchError, ProofError, WorkerError) as error:
+    except RunError as error:
         _fail(str(error), FAILED)
     except click.Abort:
         _fail("interrupted", FAILED)

@@ -6,21 +6,21 @@ of tools or files.
 """
 
 from hdl.array.systolic_array import SystolicArray
+from hdl.broadcast.units import dot_product_unit
+from hdl.element import PROCESSING_ELEMENTS, processing_element
+from hdl.element.dot_product_unit import DotProductUnit
+from hdl.element.pe_2x4x8 import Pe2x4x8
+from hdl.element.pe_2x8x8 import Pe2x8x8
+from hdl.element.pe_8x8 import Pe8x8
+from hdl.element.processing_element import ProcessingElement
+from hdl.element.sparq_pe import SparqPe
 from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.pair_zero_detector import PairZeroDetector
 from hdl.encode.window_shifter import WindowShifter
 from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier
-from hdl.pe import PROCESSING_ELEMENTS, processing_element
-from hdl.pe.contract import ProcessingElement
-from hdl.pe.pe_2x4x8 import Pe2x4x8
-from hdl.pe.pe_2x8x8 import Pe2x8x8
-from hdl.pe.pe_8x8 import Pe8x8
-from hdl.pe.sparq_pe import SparqPe
-from hdl.tensor.dot_product_unit import DotProductUnit
 from hdl.tensor.sparse_tensor_core import SparseTensorCore
 from hdl.tensor.tensor_core import TensorCore
-from hdl.tensor.units import dot_product_unit
 
 __all__ = [
     "PROCESSING_ELEMENTS",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 
-from gen.proof.accumulator import check_feed_forward, read_accumulator
+from gen.proof.accumulator_nets import check_feed_forward, read_accumulator
 from gen.proof.element import Element
 from gen.proof.gates import FLIP_FLOP, Gates, Net, lane_values, unpack
 from gen.proof.job import Job, Rtl

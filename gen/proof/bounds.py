@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from gen.configuration import MAX_ACC_BITS, WEIGHT_BITS, Configuration
+from gen.design.configuration import MAX_ACC_BITS, WEIGHT_BITS, Configuration
 from gen.proof.element import Element
 from gen.proof.job import Job, Rtl
 from gen.proof.verdict import Verdict

@@ -5,17 +5,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gen.files import write_if_changed
-from gen.proof import yosys
+from gen.proof import solver
 from gen.proof.job import Job, Rtl
+from support.files import write_if_changed
 
 
 def programs() -> str:
     """Identifies the programs that prove: their text, and the version of the solver."""
     folder = Path(__file__).parent
-    files = [*sorted(folder.glob("*.[pc]*")), folder.with_name("yosys.py")]
+    files = [*sorted(folder.glob("*.[pc]*")), folder.parent / "tools" / "yosys.py"]
     texts = [path.read_text(encoding="utf-8") for path in files]
-    return _digest(*texts, yosys.version())
+    return _digest(*texts, solver.version())
 
 
 def key(job: Job, rtl: Rtl) -> str:

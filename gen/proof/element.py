@@ -6,20 +6,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gen.emission import Emission
 from gen.proof import compiled
-from gen.proof.accumulator import AccumulatorNets, check_feed_forward, read_accumulator
+from gen.proof.accumulator_nets import AccumulatorNets, check_feed_forward, read_accumulator
 from gen.proof.gates import Gates, Net, lane_planes, lane_values
 from gen.proof.job import Job, Rtl
 from gen.proof.rule import Rule, rule_of
 from gen.proof.verdict import ProofError, Verdict
 from gen.proof.waveform import write_waveform
+from gen.verilog.emission import Emission
 from golden.format import SparqFormat, named_format
 from hdl import Pe2x4x8, Pe2x8x8, Pe8x8, SparqPe
-from hdl.array.column_correction import ColumnCorrection
-from hdl.array.edge_lane import ActivationLane, WeightLane
-from hdl.array.row_bias import RowBias
-from hdl.pe.contract import ProcessingElement
+from hdl.edge.column_correction import ColumnCorrection
+from hdl.edge.edge_lane import ActivationLane, WeightLane
+from hdl.edge.row_bias import RowBias
+from hdl.element.processing_element import ProcessingElement
 
 EXACT: dict[str, type[Pe8x8] | type[Pe2x8x8] | type[Pe2x4x8]] = {
     "8x8": Pe8x8,

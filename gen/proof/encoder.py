@@ -8,14 +8,14 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from gen.emission import Emission
 from gen.proof.job import Job, Rtl
 from gen.proof.rule import rule_of
+from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
-from gen.proof.yosys import sat
+from gen.verilog.emission import Emission
 from golden.format import SparqFormat, named_format
 from hdl import PairEncoder
-from hdl.hierarchy import place
+from hdl.placement import place
 
 
 class EncodedGroup(wiring.Component):  # type: ignore[misc]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from gen.proof import yosys
+from gen.proof import solver
 from gen.proof.verdict import ProofError
 
 Net = int | str
@@ -86,7 +86,7 @@ class Gates:
     @classmethod
     def of(cls, verilog: str, top: str, timeout: float) -> "Gates":
         """Of a module of emitted Verilog."""
-        return cls(yosys.gates(verilog, top, timeout), top)
+        return cls(solver.gates(verilog, top, timeout), top)
 
     def check_adders(self) -> None:
         """Prove, for all inputs, that each adder keeps the sum; raises :class:`ProofError`."""

@@ -3,14 +3,14 @@
 
 from pathlib import Path
 
-from gen.emission import Emission
 from gen.proof.element import Element
 from gen.proof.job import Job, Rtl
+from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
-from gen.proof.yosys import sat
+from gen.verilog.emission import Emission
 from hdl import SystolicArray
-from hdl.array.group_buffer import GroupBuffer
-from hdl.array.tile_sequencer import TileSequencer
+from hdl.tile.group_buffer import GroupBuffer
+from hdl.tile.tile_sequencer import TileSequencer
 
 
 class SequencerJob(Job):

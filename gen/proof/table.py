@@ -7,8 +7,8 @@ from itertools import product
 from gen.proof.accumulation import AccumulationJob
 from gen.proof.array import ArrayJob
 from gen.proof.bounds import OverflowJob
-from gen.proof.contract import ContractJob, CorrectionJob
 from gen.proof.element import Element, LanesJob, ProductJob, elements
+from gen.proof.element_ports import ContractJob, CorrectionJob
 from gen.proof.encoder import EncoderJob
 from gen.proof.job import Job
 from gen.proof.rule import PAPER

@@ -3,11 +3,11 @@
 
 from pathlib import Path
 
-from gen.emission import Emission
 from gen.proof.element import Element
 from gen.proof.job import Job, Rtl
+from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
-from gen.proof.yosys import sat
+from gen.verilog.emission import Emission
 from hdl import SystolicArray
 
 

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.errors import RunError
 
-class ProofError(Exception):
+
+class ProofError(RunError):
     """A proof could not be carried out: one line that says why. The property is not proved."""
 
 

@@ -5,19 +5,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gen.emission import Emission
-from gen.proof import yosys
+from gen.proof import solver
 from gen.proof.element import Element
 from gen.proof.gates import Gates
 from gen.proof.job import Job, Rtl
 from gen.proof.verdict import Verdict
 from gen.proof.waveform import write_waveform
-from hdl.array.chain import Chain
-from hdl.array.column_correction import ColumnCorrection
-from hdl.array.edge_lane import ActivationLane, ResultLane, WeightLane
-from hdl.array.pe_grid import DOWNWARDS, RIGHTWARDS, PeGrid
-from hdl.array.row_bias import RowBias
-from hdl.array.skewed_lanes import SkewedLanes
+from gen.verilog.emission import Emission
+from hdl.edge.chain import Chain
+from hdl.edge.column_correction import ColumnCorrection
+from hdl.edge.edge_lane import ActivationLane, ResultLane, WeightLane
+from hdl.edge.row_bias import RowBias
+from hdl.edge.skewed_lanes import SkewedLanes
+from hdl.grid.pe_grid import DOWNWARDS, RIGHTWARDS, PeGrid
 
 Place = tuple[int, int]
 Difference = tuple[str, list[Any], list[Any]]
@@ -73,7 +73,7 @@ class GridJob(_StructureJob):
 
     def differences(self, rtl: Rtl, timeout: float) -> Iterator[Difference]:
         """Net by net, where each element is found by the names of the blocks around it."""
-        module = yosys.instances(rtl["grid"], "grid", "pe", timeout)
+        module = solver.instances(rtl["grid"], "grid", "pe", timeout)
         ports = {name: port["bits"] for name, port in module["ports"].items()}
         elements = {
             place_of(name): cell["connections"]
@@ -152,7 +152,7 @@ class EdgesJob(_StructureJob):
         chains["correction_chain"] = ("column_correction", ColumnCorrection, self.cols)
         for name, (kept, kind, count) in chains.items():
             if name in rtl:
-                module = yosys.instances(rtl[name], name, kept, timeout)
+                module = solver.instances(rtl[name], name, kept, timeout)
                 yield from self._chain(module, kind.passed, count)
 
     def _chain(

@@ -11,21 +11,21 @@ import numpy as np
 import numpy.typing as npt
 from amaranth.lib import wiring
 
-from gen.emission import Emission
+from gen.library.library import Library
+from gen.netlist.netlist import Netlist, parse_netlist
+from gen.netlist.simulation import Simulator, energy
 from gen.synthesis.hierarchy import without_outputs
-from gen.synthesis.library import Library
 from gen.synthesis.mapping import map_quickly
-from gen.synthesis.netlist import Netlist, parse_netlist
-from gen.synthesis.simulation import Simulator, energy
 from gen.synthesis.units import Unit
-from hdl.array.edge_lane import ActivationLane, WeightLane
-from hdl.pe.multiply_accumulate import MultiplyAccumulate
-from hdl.tensor.column_edge import ColumnEdge
-from hdl.tensor.row_edge import RowEdge
+from gen.verilog.emission import Emission
+from hdl.edge.column_edge import ColumnEdge
+from hdl.edge.edge_lane import ActivationLane, WeightLane
+from hdl.edge.row_edge import RowEdge
+from hdl.element.multiply_accumulate import MultiplyAccumulate
 from networks import load_mnist
-from networks.mnist.quantized import quantized_mnist
 from networks.quantization.arithmetic import exact, matrices
 from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLayer
+from networks.samples.mnist.quantized import quantized_mnist
 
 LANES = 512
 ROUNDS = 5
@@ -139,7 +139,7 @@ def energy_per_mac(unit: Unit, netlist: Netlist, library: Library, operands: Ope
     All lanes of all layers, each product followed by the next at once, while results move through
     the result register. The codes are those of the machine's edges, simulated too; slices that
     operands do not fill are filled with zeros, which are no MACs. What is counted is what
-    :func:`gen.synthesis.simulation.energy` counts: neither leakage nor glitches.
+    :func:`gen.netlist.simulation.energy` counts: neither leakage nor glitches.
     """
     simulator = Simulator(netlist, library, LANES)
     work(unit, simulator, library, operands)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pyosys
 
-from gen.check import MismatchError
-from gen.synthesis.errors import LibraryError
-from gen.synthesis.library import Library
-from gen.yosys import YosysError, run_yosys
+from gen.design.expectation import MismatchError
+from gen.library.errors import LibraryError
+from gen.library.library import Library
+from gen.tools.yosys import YosysError, run_yosys
 
 SECONDS = 300
 """Designs that are not proved equal within this time count as different."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from gen.synthesis.errors import LibraryError
-from gen.synthesis.library import Library
-from gen.yosys import YosysError, run_yosys
+from gen.library.errors import LibraryError
+from gen.library.library import Library
+from gen.tools.yosys import YosysError, run_yosys
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gen.configuration import MACHINES
-from gen.emission import Emission
-from gen.files import write_if_changed
+from gen.design.configuration import MACHINES
+from gen.library.library import Library, load_library
+from gen.netlist.netlist import parse_netlist
+from gen.netlist.timing import critical_path
 from gen.synthesis.energy import Operands, energy_per_mac
 from gen.synthesis.equivalence import require_equivalence
 from gen.synthesis.hierarchy import alone, below, boxed, count_parts, without_outputs
-from gen.synthesis.library import Library, load_library
 from gen.synthesis.mapping import RECIPES, Mapped, Recipe, link, map_quickly, map_verilog
-from gen.synthesis.netlist import parse_netlist
-from gen.synthesis.timing import critical_path
 from gen.synthesis.units import HARNESS_SIDE, Unit
 from gen.synthesis.verification import verify_array, verify_encoder
+from gen.verilog.emission import Emission
+from support.files import write_if_changed
 
 REST_RECIPES = RECIPES[:1]
 """For the wires, registers and control of a machine outside its parts, which are small."""

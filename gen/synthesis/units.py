@@ -12,8 +12,8 @@ import numpy.typing as npt
 from amaranth.lib import wiring
 
 import golden
-from gen.configuration import MACHINES
-from gen.emission import Emission
+from gen.design.configuration import MACHINES
+from gen.verilog.emission import Emission
 from golden.format import NAMED_FORMATS, SparqFormat, named_format
 from hdl import (
     PROCESSING_ELEMENTS,
@@ -28,7 +28,7 @@ from hdl import (
     TensorCore,
     dot_product_unit,
 )
-from hdl.pe.contract import MAX_PIPELINE, ProcessingElement
+from hdl.element.processing_element import MAX_PIPELINE, ProcessingElement
 
 UNITS = ("pe", "dot_product", "encoder", *MACHINES)
 DESIGNS = tuple(PROCESSING_ELEMENTS)

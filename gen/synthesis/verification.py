@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 import golden
-from gen.check import MismatchError
-from gen.synthesis.library import Library
-from gen.synthesis.netlist import Netlist
-from gen.synthesis.simulation import WORD, Simulator
+from gen.design.expectation import MismatchError
+from gen.library.library import Library
+from gen.netlist.netlist import Netlist
+from gen.netlist.simulation import WORD, Simulator
 from gen.synthesis.units import Unit
 
 VECTORS = 100_000

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from hdl.arithmetic.bit_heap import BitHeap
 from hdl.arithmetic.half_adder import HalfAdder
-from hdl.hierarchy import place
+from hdl.placement import place
 
 
 class Accumulator:

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Value
 
 from hdl.arithmetic.full_adder import FullAdder
 from hdl.arithmetic.half_adder import HalfAdder
-from hdl.hierarchy import place
+from hdl.placement import place
 
 CARRY_DELAY, TOTAL_DELAY = 1, 1
 """Arrival times are counted in adders: enough to take the early bits of a column first."""

@@ -4,16 +4,16 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
-from hdl.array.chain import make_chain
-from hdl.array.column_correction import ColumnCorrection
-from hdl.array.edge_lane import ActivationLane, ResultLane, WeightLane
-from hdl.array.pe_grid import make_grid
-from hdl.array.row_bias import RowBias
-from hdl.array.skewed_lanes import SkewedLanes
-from hdl.array.tile_machine import TileMachine
-from hdl.array.tile_sequencer import TileSequencer
-from hdl.hierarchy import place
-from hdl.pe.contract import ProcessingElement
+from hdl.edge.chain import make_chain
+from hdl.edge.column_correction import ColumnCorrection
+from hdl.edge.edge_lane import ActivationLane, ResultLane, WeightLane
+from hdl.edge.row_bias import RowBias
+from hdl.edge.skewed_lanes import SkewedLanes
+from hdl.element.processing_element import ProcessingElement
+from hdl.grid.pe_grid import make_grid
+from hdl.placement import place
+from hdl.tile.tile_machine import TileMachine
+from hdl.tile.tile_sequencer import TileSequencer
 
 CORRECTION_LATENCY = 1
 """Cycles of a :class:`ColumnCorrection`."""

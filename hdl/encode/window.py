@@ -9,7 +9,7 @@ from golden.format import ACTIVATION_BITS, SparqFormat
 from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.pair_zero_detector import PairZeroDetector
 from hdl.encode.window_shifter import WindowShifter
-from hdl.hierarchy import place
+from hdl.placement import place
 
 
 def window_of(

@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Value
 
 from golden.format import ACTIVATION_BITS
-from hdl.multiplier.contract import Addend, Multiplier, named, staged
+from hdl.multiplier.multiplier import Addend, Multiplier, named, staged
 
 ROW_MAX = (2 << ACTIVATION_BITS) - 1
 

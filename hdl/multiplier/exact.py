@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Value
 
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX
-from hdl.multiplier.contract import Addend, Multiplier, offset_binary, staged
+from hdl.multiplier.multiplier import Addend, Multiplier, offset_binary, staged
 from hdl.multiplier.partial_products import (
     and_rows,
     distributed_rows,

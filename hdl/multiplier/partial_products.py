@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Cat, Module, Mux, Value
 
-from hdl.multiplier.contract import Addend, named
+from hdl.multiplier.multiplier import Addend, named
 
 
 def and_rows(m: Module, name: str, x: Value, weight: Value) -> list[Addend]:

@@ -9,10 +9,10 @@ from amaranth.hdl import Cat, Const, Module, Value
 from golden.format import ACTIVATION_BITS, SparqFormat
 from hdl.arithmetic.bit_heap import total_of
 from hdl.encode.pair_encoder import PairEncoder
-from hdl.hierarchy import place
-from hdl.multiplier.contract import Addend, Multiplier, named, offset_binary, stage
+from hdl.multiplier.multiplier import Addend, Multiplier, named, offset_binary, stage
 from hdl.multiplier.partial_products import distributed_rows
 from hdl.multiplier.shift_add_multiplier import shifted
+from hdl.placement import place
 
 PAIR_BITS = 2 * ACTIVATION_BITS
 

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.format import SparqFormat
 from hdl.arithmetic.bit_heap import total_of
-from hdl.multiplier.contract import stage
+from hdl.multiplier.multiplier import stage
 from hdl.multiplier.partial_products import and_rows
 
 

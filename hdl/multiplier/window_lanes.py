@@ -9,9 +9,9 @@ from golden.format import SparqFormat
 from hdl.encode.control_decoder import ControlDecoder
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.pair_layout import pair_layout
-from hdl.hierarchy import place
-from hdl.multiplier.contract import Addend, Multiplier, named, offset_binary
+from hdl.multiplier.multiplier import Addend, Multiplier, named, offset_binary
 from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier, shifted
+from hdl.placement import place
 
 
 class WindowLanes(Multiplier):

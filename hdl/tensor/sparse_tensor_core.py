@@ -1,7 +1,7 @@
 """The tensor core for 2:4 structured sparse weights."""
 
-from hdl.tensor.dot_product_unit import DotProductUnit
-from hdl.tensor.structured_selection import StructuredSelection
+from hdl.broadcast.structured_selection import StructuredSelection
+from hdl.element.dot_product_unit import DotProductUnit
 from hdl.tensor.tensor_core import TensorCore
 
 

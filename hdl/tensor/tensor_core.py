@@ -5,13 +5,13 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 
-from hdl.array.tile_machine import TileMachine
-from hdl.hierarchy import place
-from hdl.tensor.column_edge import ColumnEdge
-from hdl.tensor.dot_product_unit import DotProductUnit
-from hdl.tensor.row_edge import RowEdge
-from hdl.tensor.tile_control import TileControl
-from hdl.tensor.unit_grid import make_grid
+from hdl.edge.column_edge import ColumnEdge
+from hdl.edge.row_edge import RowEdge
+from hdl.element.dot_product_unit import DotProductUnit
+from hdl.grid.unit_grid import make_grid
+from hdl.placement import place
+from hdl.tile.tile_control import TileControl
+from hdl.tile.tile_machine import TileMachine
 
 EDGE_LATENCY = 2
 """Cycles of the registers around the grid: of operands, and of results."""

@@ -8,11 +8,11 @@ from rich.progress import Progress
 
 from networks.evaluation.data import DataError, Images
 from networks.evaluation.model import Model
-from networks.evaluation.parallel import connected
 from networks.evaluation.preparation import Options, calibrated, network_of
 from networks.evaluation.results import accuracy_rows, layer_rows, totals
 from networks.evaluation.settings import SPARSE_2_4, Setting
 from networks.evaluation.tasks import all_noises, all_ranks
+from support.tasks import connected
 
 
 def evaluate_model(

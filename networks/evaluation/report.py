@@ -1,28 +1,15 @@
 """An evaluation as a table of comma-separated values and as plots."""
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-# The same input gives the same bytes: no random identifiers in the SVG.
-mpl.rcParams["svg.hashsalt"] = "sparq"
-METADATA = {"Date": None, "Creator": None}
+from support.plots import svg_text
+from support.text import csv_text
+
 PER_LAYER_INCHES = 0.3
 LINE_STYLES = ("-", "--", ":")
-
-
-def csv_text(rows: list[dict[str, Any]]) -> str:
-    """``rows`` of one set of keys as comma-separated values with a heading."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
 
 
 def plots(result: dict[str, Any]) -> dict[str, str]:
@@ -40,15 +27,6 @@ def report_files(result: dict[str, Any], folder: Path) -> dict[Path, str]:
     texts = {"accuracy.csv": csv_text(result["rows"])}
     texts |= {f"{name}.svg": text for name, text in plots(result).items()}
     return {stem.with_name(f"{stem.name}_{name}"): text for name, text in texts.items()}
-
-
-def svg_text(figure: Figure) -> str:
-    """``figure`` as SVG, the same bytes every time."""
-    stream = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(  # type: ignore[no-untyped-call]
-        stream, metadata=METADATA
-    )
-    return stream.getvalue()
 
 
 def _accuracy(result: dict[str, Any]) -> Figure:

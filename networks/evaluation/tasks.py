@@ -11,7 +11,6 @@ from rich.progress import Progress
 from networks.evaluation.data import Images
 from networks.evaluation.floating_point import logits
 from networks.evaluation.model import Model, batches_of, channels_last
-from networks.evaluation.parallel import run_tasks
 from networks.evaluation.settings import FP32, Setting
 from networks.graph.graph import Graph
 from networks.graph.lowering import Array
@@ -19,6 +18,7 @@ from networks.quantization.arithmetic import Arithmetic
 from networks.quantization.network import IntegerNode, QuantizedNetwork
 from networks.quantization.operations import Int64Array
 from networks.quantization.statistics import noise
+from support.tasks import run_tasks
 
 BATCH_ELEMENTS = 1 << 22
 """Input elements of the images in one task."""

@@ -1,0 +1,1 @@
+"""The commands of ``sparq``, one file each, and the options and tables that they share."""

@@ -1,0 +1,235 @@
+"""``sparq evaluate``: the options, and the tables that it prints."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.table import Table
+
+from gen.commands.data_options import data_options, load_inputs
+from gen.commands.terminal import (
+    Integer,
+    Listed,
+    formats_option,
+    json_option,
+    print_tables,
+    progress_bar,
+    table,
+    write_json,
+)
+from gen.design.configuration import check_integer
+from golden.format import GROUPS
+from networks.evaluation.evaluate import evaluate_model
+from networks.evaluation.preparation import CHANNEL_ORDERS, Options
+from networks.evaluation.settings import SPARSITIES, settings_of
+from networks.quantization.calibration import METHODS, PERCENTILE
+from support.files import make_folder, write_if_changed
+
+SHOWN_NOISES = 8
+LAYER_CHOICES = ("8bit", "windowed")
+
+EPILOG = """
+Without --calibration, a tenth of the data (at most 500 images) is set aside to calibrate with.
+
+Data is an .npz file with arrays `images` (uint8 NHWC, or float32 NCHW as the model takes them) and
+`labels`, or a folder or .zip of images whose classes are their subfolders or stand in --class-map.
+Preprocessing, x = (pixel - mean) / scale with pixels from 0 to 255, may also stand in a TOML file
+beside the model, MODEL.toml, with the keys resize, crop, color_order, mean and scale.
+
+\b
+ResNet-20 on CIFAR-10:
+  sparq evaluate resnet20_cifar10_bn.onnx --data cifar10_test.npz \\
+    --calibration cifar10_calibration.npz \\
+    --mean 123.675,116.28,103.53 --scale 58.395,57.12,57.375
+\b
+SqueezeNet on ImageNet:
+  sparq evaluate squeezenet_dc_imagenet.onnx --data evaluation.zip \\
+    --calibration calibration.zip --class-map classes.txt \\
+    --color-order BGR --mean 104,117,123
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")
+@data_options
+@click.option("--images", type=Integer(), metavar="N", help="Evaluate so many, chosen by the seed.")
+@formats_option
+@click.option("--rounding/--no-rounding", default=True, help="Round or trim. [default: round]")
+@click.option("--vsparq/--no-vsparq", default=True, help="Pair zeros. [default: on]")
+@click.option(
+    "--group",
+    "groups",
+    type=Listed.of(*map(str, GROUPS)),
+    default="1",
+    show_default=True,
+    metavar="N,...",
+    help=f"Activations that share a window: some of {', '.join(map(str, GROUPS))}.",
+)
+@click.option("--all-variants", is_flag=True, help="With and without rounding, and vSPARQ.")
+@click.option("--weight-bits", type=Integer(), default=8, show_default=True, help="4 to 8.")
+@click.option(
+    "--sparsity",
+    type=Listed.of(*SPARSITIES),
+    default="dense",
+    show_default=True,
+    metavar="NAME,...",
+    help="dense; 2:4 prunes the weights of windowed layers by magnitude.",
+)
+@click.option(
+    "--calibration-method",
+    type=click.Choice(METHODS),
+    default="mean",
+    show_default=True,
+    help="Range of a tensor: mean over images of each image's largest, the largest of all, or "
+    "mean of each image's percentile.",
+)
+@click.option("--percentile", type=float, default=PERCENTILE, show_default=True, metavar="P")
+@click.option("--first-layer", type=click.Choice(LAYER_CHOICES), default="8bit", show_default=True)
+@click.option("--last-layer", type=click.Choice(LAYER_CHOICES), default="8bit", show_default=True)
+@click.option(
+    "--recalibrate-batch-norm", is_flag=True, help="Restate it for the quantized network."
+)
+@click.option(
+    "--channel-order",
+    type=click.Choice(CHANNEL_ORDERS),
+    default="natural",
+    show_default=True,
+    help="Which channels are paired: neighbours, or chosen on the calibration images.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("build/evaluate"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder for the CSV file and the plots.",
+)
+@json_option
+def evaluate(
+    model: Path,
+    images: object,
+    formats: Sequence[str],
+    rounding: bool,
+    vsparq: bool,
+    groups: Sequence[str],
+    all_variants: bool,
+    weight_bits: object,
+    sparsity: Sequence[str],
+    calibration_method: str,
+    percentile: float,
+    first_layer: str,
+    last_layer: str,
+    recalibrate_batch_norm: bool,
+    channel_order: str,
+    scheduler: str | None,
+    output: Path,
+    json_file: Path | None,
+    **inputs: Any,
+) -> None:
+    """Measure a trained network's accuracy in the integer arithmetic of the hardware."""
+    bits = check_integer("weight_bits", weight_bits, 4, 8)
+    if not 50 < percentile <= 100:
+        raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
+    # Plots take a quarter of a second to import, which the other commands need not wait for.
+    from networks.evaluation.report import report_files
+
+    loaded = load_inputs(model, **inputs)
+    chosen = loaded.images
+    if images is not None:
+        count = check_integer("images", images, 1, len(chosen))
+        order = np.random.Generator(np.random.PCG64(inputs["seed"])).permutation(len(chosen))
+        chosen = chosen.select(np.sort(order[:count]))
+    make_folder(output)
+    choices = (True, False)
+    result = evaluate_model(
+        loaded.model,
+        chosen,
+        loaded.calibration,
+        settings_of(
+            formats,
+            choices if all_variants else (rounding,),
+            choices if all_variants else (vsparq,),
+            [int(group) for group in groups],
+            bits,
+            sparsity,
+        ),
+        Options(
+            bits,
+            calibration_method,
+            percentile,
+            first_layer == "windowed",
+            last_layer == "windowed",
+            recalibrate_batch_norm,
+            channel_order,
+        ),
+        progress_bar(),
+        scheduler,
+    )
+    print_tables(_accuracy_table(result), _layer_table(result))
+    click.echo(_summary(result))
+    for path, text in report_files(result, output).items():
+        write_if_changed(path, text)
+        click.echo(f"wrote {path}")
+    write_json(json_file, result)
+
+
+def _percent(value: float | None, digits: int = 2) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _accuracy_table(result: dict[str, Any]) -> Table:
+    rows = table(
+        f"{result['model']}: {result['images']} images, "
+        f"calibrated on {result['calibration_images']}",
+        *("format", "weights", "bits/activation", "top-1 %", "±", "top-5 %"),
+        *("- 8-bit", "± paired", ""),
+    )
+    for row in result["rows"]:
+        difference = row["difference"]
+        rows.add_row(
+            row["label"],
+            "" if row["weight_bits"] is None else str(row["weight_bits"]),
+            f"{row['bits_per_activation']:g}",
+            _percent(row["top1"]),
+            _percent(row["standard_error"]),
+            _percent(row["top5"]),
+            "" if difference is None else f"{difference:+.2f}",
+            _percent(row["difference_error"]),
+            "≈" if row["within_error"] else "",
+        )
+    return rows
+
+
+def _layer_table(result: dict[str, Any]) -> Table:
+    # As many as a terminal shows; the JSON file has all.
+    shown = list(result["layers"][0]["sqnr_db"])[:SHOWN_NOISES] if result["layers"] else []
+    rows = table(
+        "Layers (SQNR: signal to quantization noise of the output, dB)",
+        *("layer", "M x K x N", "products", "zeros %", "zero pairs %"),
+        *shown,
+    )
+    for layer in result["layers"]:
+        groups = f" x {layer['groups']}" if layer["groups"] > 1 else ""
+        rows.add_row(
+            layer["name"],
+            f"{layer['m']} x {layer['k']} x {layer['n'] // layer['groups']}{groups}",
+            "windowed" if layer["windowed"] else f"8 bits: {layer['reason']}",
+            _percent(layer["zeros"], 1),
+            _percent(layer["zero_pairs"], 1),
+            *(_percent(layer["sqnr_db"][label], 1) for label in shown),
+        )
+    return rows
+
+
+def _summary(result: dict[str, Any]) -> str:
+    lines = ["≈: the difference from 8 bits is below the standard error of the paired comparison"]
+    if result["zeros"] is not None:
+        lines.append(
+            f"{result['windowed_share']:.1f} % of the multiplications are windowed; of their "
+            f"activations {result['zeros']:.1f} % are zero, of their pairs "
+            f"{result['zero_pairs']:.1f} % hold a zero"
+        )
+    return "\n".join(lines)

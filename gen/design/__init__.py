@@ -1,0 +1,1 @@
+"""What is generated: its description, and what it must compute."""

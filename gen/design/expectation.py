@@ -1,0 +1,59 @@
+"""Comparing what hardware computed with what golden says."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import golden
+from gen.design.configuration import Configuration
+from support.errors import RunError
+
+
+class MismatchError(RunError):
+    """Hardware and golden differ: one line with the first differing element."""
+
+
+def expected_product(
+    configuration: Configuration, x: npt.NDArray[Any], w: npt.NDArray[Any]
+) -> npt.NDArray[np.int32]:
+    """What a machine of ``configuration`` must compute for ``x`` (M, K) times ``w`` (K, N)."""
+    if configuration.pe == "sparq":
+        product = golden.sparq_matmul_2_4 if configuration.is_sparse else golden.sparq_matmul
+        return product(x, w, configuration.sparq_format, configuration.weight_bits)
+    if configuration.pe == "2x4x8":
+        x = x & 15
+    return golden.exact_matmul(x, w, configuration.weight_bits)
+
+
+def random_operands(
+    configuration: Configuration, depth: int, generator: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]:
+    """One tile for a machine of ``configuration``, ``depth`` steps of K long.
+
+    Activations are zero with a probability of the tile's own, so that pairs of all kinds occur, and
+    as small as the tile has them, so that windows stand low as well as high.
+    Where weights must be 2:4 sparse, groups with two, one and none occur.
+    """
+    half = 1 << (configuration.weight_bits - 1)
+    x = generator.integers(0, 256, (configuration.rows, depth), dtype=np.uint8)
+    x >>= generator.integers(0, generator.integers(1, 9), x.shape, dtype=np.uint8)
+    x[generator.random(x.shape) < generator.random()] = 0
+    w = generator.integers(-half, half, (depth, configuration.cols), dtype=np.int8)
+    if configuration.is_sparse:
+        groups = -(-depth // 4)
+        rank = generator.random((groups, 4, configuration.cols)).argsort(axis=1)
+        kept = rank < generator.choice((2, 2, 2, 1, 0), (groups, 1, configuration.cols))
+        w[~kept.reshape(-1, configuration.cols)[:depth]] = 0
+    return x, w
+
+
+def require_equal(what: str, got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> None:
+    """Raise :class:`MismatchError` at the first element that differs."""
+    differs = got != expected
+    if differs.any():
+        row, column = (int(index) for index in np.argwhere(differs)[0])
+        raise MismatchError(
+            f"{what}: row {row}, column {column}: expected {expected[row, column]}, "
+            f"got {got[row, column]} ({int(differs.sum())} of {differs.size} elements differ)"
+        )

@@ -1,0 +1,225 @@
+"""The pictures of the README: ``python -m gen.documentation.figures`` draws them into ``docs``."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import schemdraw
+from amaranth.sim import Simulator
+from schemdraw import elements as elm
+from schemdraw.logic import TimingDiagram
+
+from golden.format import named_format
+from hdl import SparqPe, SystolicArray
+from support.files import write_if_changed
+
+FOLDER = Path("docs")
+ROWS = COLS = 2
+BUBBLE = None
+SLICES = ("A0", "A1", BUBBLE, "A2", "B0", "B1", "B2")
+"""What enters in each cycle: two tiles, A and B, of three slices each."""
+
+LABEL_OFFSET = 0.1
+"""How far schemdraw puts a label right of and above its place."""
+
+Align = Literal["left", "center"]
+Point = tuple[float, float]
+
+
+def _svg(drawing: schemdraw.Drawing) -> str:
+    return str(drawing.get_imagedata("svg").decode()).rstrip() + "\n"
+
+
+class _BlockDiagram:
+    """Boxes, wires and text at given places."""
+
+    def __init__(self) -> None:
+        self.drawing = schemdraw.Drawing(show=False)
+        self.drawing.config(fontsize=11, lw=1.2, bgcolor="white", margin=0.2)
+
+    def box(self, center: Point, width: float, height: float, text: str = "") -> None:
+        x, y = center
+        corners = (x - width / 2, y - height / 2), (x + width / 2, y + height / 2)
+        self.drawing.add(elm.Rect(corner1=corners[0], corner2=corners[1]).at((0, 0)).theta(0))
+        if text:
+            self.text(center, text)
+
+    def text(self, center: Point, text: str, align: Align = "center") -> None:
+        style = elm.Label().at((center[0] - LABEL_OFFSET, center[1] - LABEL_OFFSET)).theta(0)
+        self.drawing.add(style.label(text, loc="center", halign=align, valign="center"))
+
+    def wire(self, *points: Point, arrow: bool = True) -> None:
+        for number, (start, end) in enumerate(pairwise(points), 2):
+            kind = elm.Arrow if arrow and number == len(points) else elm.Line
+            self.drawing.add(kind().at(start).to(end))
+
+    def dot(self, point: Point) -> None:
+        self.drawing.add(elm.Dot(radius=0.07).at(point))
+
+    def adder(self, center: Point) -> None:
+        self.drawing.add(elm.Dot(radius=0.4, open=True, zorder=1).at(center))
+        self.text(center, "+")
+
+
+def pe_figure() -> str:
+    """The datapath of the SPARQ processing element."""
+    d = _BlockDiagram()
+
+    # Weights, on two lines that both lanes share.
+    d.text((4.55, 10.9), "weight_in (offset binary)")
+    d.box((4.1, 10.2), 0.9, 0.8, "w0")
+    d.box((5.0, 10.2), 0.9, 0.8, "w1")
+    d.wire((4.1, 9.8), (4.1, 1.6), (5.9, 1.6))
+    d.wire((5.0, 9.8), (5.0, 0.8), (5.9, 0.8))
+
+    # Lanes.
+    d.text((1.1, 9.7), "activation_in")
+    d.text((1.1, 9.2), "(pair, decoded)")
+    for lane, y in enumerate((0.0, -5.0)):
+        for name, height in (("x", 8.4), ("ShiftCtrl ", 7.6), ("MuxCtrl ", 6.8)):
+            d.box((1.1, y + height), 2.2, 0.8, f"{name}{lane}")
+        d.wire((2.2, y + 8.4), (9.0, y + 8.4))
+        d.wire((2.2, y + 7.6), (9.0, y + 7.6))
+        d.wire((2.2, y + 6.8), (2.8, y + 6.8), (2.8, y + 4.8), (6.6, y + 4.8), (6.6, y + 5.4))
+        d.box((6.6, y + 6.2), 1.4, 1.6, "mux")
+        d.wire((7.3, y + 6.2), (9.0, y + 6.2))
+        d.text((8.1, y + 5.8), "weight")
+        d.box((10.7, y + 7.3), 3.4, 3.0, f"ShiftAddMultiplier {lane}")
+        d.text((10.7, y + 6.6), "(x · weight) << shift")
+    for x, height in ((4.1, 6.6), (5.0, 5.8)):
+        d.dot((x, height))
+        d.wire((x, height), (5.9, height))
+
+    # Sum and accumulator.
+    d.wire((12.4, 7.3), (13.6, 7.3), (13.6, 5.2))
+    d.wire((12.4, 2.3), (13.6, 2.3), (13.6, 4.4))
+    d.adder((13.6, 4.8))
+    d.wire((14.0, 4.8), (16.4, 4.8))
+    d.text((15.2, 5.15), "products")
+    d.adder((16.8, 4.8))
+    d.wire((17.2, 4.8), (18.2, 4.8))
+    d.box((19.4, 4.8), 2.4, 1.0, "accumulator")
+    d.wire((20.6, 4.8), (21.7, 4.8))
+    d.dot((21.1, 4.8))
+    d.wire((21.1, 4.8), (21.1, 3.0), (17.5, 3.0))
+    d.box((16.8, 3.0), 1.4, 1.0, "mux")
+    d.text((15.05, 3.0), "0")
+    d.wire((15.3, 3.0), (16.1, 3.0))
+    d.wire((16.8, 3.5), (16.8, 4.4))
+    d.wire((16.8, 1.7), (16.8, 2.5))
+    d.text((16.8, 1.3), "last_out: 0")
+
+    # Result register.
+    d.text((20.5, 7.7), "result_in (from above)")
+    d.wire((20.5, 7.3), (20.5, 5.7), (21.7, 5.7))
+    d.box((22.4, 5.25), 1.4, 1.8, "mux")
+    d.wire((23.1, 5.25), (23.9, 5.25))
+    d.box((24.9, 5.25), 2.0, 1.0, "result")
+    d.wire((25.9, 5.25), (26.7, 5.25))
+    d.text((26.8, 5.25), "result_out", "left")
+    d.wire((22.4, 2.3), (22.4, 4.35))
+    d.text((22.0, 1.9), "last_out: accumulator", "left")
+    d.text((22.0, 1.4), "else shift_out: result_in", "left")
+    d.text((22.0, 0.9), "else the register holds", "left")
+
+    # To the neighbours.
+    for x, names in ((0.0, ("activation",)), (9.7, ("weight",)), (18.3, ("last", "shift"))):
+        inputs, outputs = (", ".join(f"{name}_{way}" for name in names) for way in ("in", "out"))
+        d.text((x, -1.6), inputs, "left")
+        d.wire((x + 2.9, -1.6), (x + 3.6, -1.6))
+        d.box((x + 4.5, -1.6), 1.8, 0.8, "register")
+        d.wire((x + 5.4, -1.6), (x + 6.1, -1.6))
+        d.text((x + 6.2, -1.6), outputs, "left")
+    return _svg(d.drawing)
+
+
+def _record() -> list[dict[str, Any]]:
+    """What the ports of an array show in each cycle, from a simulation."""
+    array = SystolicArray(ROWS, COLS, SparqPe(named_format("5opt")))
+    simulator = Simulator(array)
+    simulator.add_clock(1e-6)
+    cycles: list[dict[str, Any]] = []
+    schedule = (*SLICES, *[BUBBLE] * (array.latency + ROWS))
+
+    async def bench(ctx: Any) -> None:
+        for number, item in enumerate(schedule):
+            ctx.set(array.in_valid, item is not BUBBLE)
+            ctx.set(array.in_last, item is not BUBBLE and item.endswith("2"))
+            ctx.set(array.in_a, 0x01010101 * (number + 1))
+            ctx.set(array.in_w, 0x01010101)
+            names = ("in_valid", "in_ready", "in_last", "out_valid", "out_last")
+            cycles.append({name: ctx.get(getattr(array, name)) for name in names})
+            await ctx.tick()
+
+    simulator.add_testbench(bench)
+    simulator.run()
+    return cycles
+
+
+def _wave(values: list[Any]) -> str:
+    """Levels of a WaveJSON signal: a dot where nothing changes."""
+    return "".join(
+        "." if number and value == values[number - 1] else str(value)
+        for number, value in enumerate(values)
+    )
+
+
+def _labels(name: str, labels: list[str | None]) -> dict[str, Any]:
+    """A WaveJSON signal with a label in each cycle that has one."""
+    wave = "".join("x" if label is None else "=" for label in labels)
+    wave = "".join(
+        "." if number and symbol == "x" and wave[number - 1] == "x" else symbol
+        for number, symbol in enumerate(wave)
+    )
+    return {"name": name, "wave": wave, "data": [label for label in labels if label is not None]}
+
+
+def timing_figure() -> str:
+    """Two tiles entering and leaving an array, as simulated."""
+    cycles = _record()
+
+    # A tile's rows leave from the bottom one up, and end with last.
+    rows: list[str | None] = []
+    tiles = iter("AB")
+    row, tile = 0, ""
+    for cycle in cycles:
+        if not cycle["out_valid"]:
+            rows.append(None)
+            continue
+        if row == 0:
+            row, tile = ROWS, next(tiles)
+        row -= 1
+        assert cycle["out_last"] == (row == 0)
+        rows.append(f"{tile} r{row}")
+    slices = [*SLICES, *[None] * (len(cycles) - len(SLICES))]
+
+    def level(name: str) -> dict[str, Any]:
+        return {"name": name, "wave": _wave([cycle[name] for cycle in cycles])}
+
+    signals = [
+        {"name": "clk", "wave": "p" + "." * (len(cycles) - 1)},
+        level("in_valid"),
+        level("in_ready"),
+        level("in_last"),
+        _labels("in_a, in_w", slices),
+        level("out_valid"),
+        level("out_last"),
+        _labels("out_acc", rows),
+    ]
+    drawing = schemdraw.Drawing(show=False)
+    drawing.config(bgcolor="white", margin=0.2)
+    drawing.add(TimingDiagram({"signal": signals, "config": {"hscale": 1.6}}, namecolor="black"))
+    return _svg(drawing)
+
+
+def main() -> None:
+    """Draw all figures."""
+    schemdraw.use("svg")
+    for name, text in (("pe", pe_figure()), ("timing", timing_figure())):
+        path = FOLDER / f"{name}.svg"
+        write_if_changed(path, text)
+        print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

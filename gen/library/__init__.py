@@ -1,0 +1,1 @@
+"""Standard-cell libraries: their cells, functions and timing."""

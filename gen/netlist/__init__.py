@@ -1,0 +1,1 @@
+"""Mapped netlists: reading, timing and simulation."""

@@ -1,0 +1,149 @@
+# amaranth: UnusedElaboratable=no
+"""The contract of elements, by induction: what enters leaves one cycle later; results drain."""
+
+from pathlib import Path
+
+from gen.proof.accumulator_nets import read_accumulator
+from gen.proof.element import Element
+from gen.proof.gates import Gates
+from gen.proof.job import Job, Rtl
+from gen.proof.solver import sat
+from gen.proof.verdict import Verdict
+from gen.verilog.emission import Emission
+from hdl.edge.column_correction import ColumnCorrection
+
+INDUCTION = "-tempinduct -maxsteps 4"
+
+
+class ContractJob(Job):
+    """What neighbours see of an element.
+
+    Operands and control leave it one cycle after they entered; a result register that no last
+    loads takes its upper neighbour's with shift, and stays as it is without.
+    """
+
+    property_name = "contract"
+    says = "what enters an element leaves it one cycle later; its result register shifts and holds"
+    method = "SAT, induction"
+    depth = "unbounded"
+
+    def __init__(self, element: Element):
+        self.element = element
+        self.configuration = element.name
+
+    def rtl(self) -> Rtl:
+        """The element."""
+        return {"pe": self.element.rtl()["pe"]}
+
+    @property
+    def statement(self) -> str:
+        """Registers of the property hold the inputs and control of the cycle before."""
+        pe = self.element.build()
+        widths = {
+            "last": 1,
+            "shift": 1,
+            "activation": pe.multiplier.activation_code_bits,
+            "weight": pe.multiplier.weight_code_bits,
+            "result": pe.acc_bits,
+        }
+        ports = [f"input [{width - 1}:0] {name}_in" for name, width in widths.items()]
+        pins = [f".{name}_{way}({name}_{way})" for name in widths for way in ("in", "out")]
+        lines = [f"module claim(input clk, input rst, {', '.join(ports)});"]
+        lines += [f"  wire [{width - 1}:0] {name}_out;" for name, width in widths.items()]
+        lines += [f"  pe dut(.clk(clk), .rst(rst), {', '.join(pins)});"]
+        lines += ["  reg started = 0, was_reset;"]
+        lines += [f"  reg [{width - 1}:0] {name}_was;" for name, width in widths.items()]
+        lines += [f"  reg loads, shifts; reg [{pe.acc_bits - 1}:0] held;"]
+        lines += ["  always @(posedge clk) begin started <= 1; was_reset <= rst;"]
+        lines += [f"    {name}_was <= {name}_in;" for name in widths]
+        lines += ["    loads <= last_out; shifts <= shift_out; held <= result_out; end"]
+        lines += ["  always @* if (started) begin"]
+        for name in ("activation", "weight"):
+            lines.append(f"    assert ({name}_out == {name}_was);")
+        for name in ("last", "shift"):
+            lines.append(f"    assert ({name}_out == (was_reset ? 1'b0 : {name}_was));")
+        lines += ["    assert (loads || result_out == (shifts ? result_was : held));"]
+        return "\n".join([*lines, "  end", "endmodule\n"])
+
+    def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
+        """Induction of one step."""
+        return sat(rtl, self.statement, INDUCTION, timeout, waveform)
+
+
+class CorrectionJob(Job):
+    """The end of a column: what leaves it is the result, less both biases.
+
+    The bias of the row is passed on one cycle later; that of the column is what was accumulated,
+    times its scale, when the last came that this part passes on as well.
+    """
+
+    property_name = "correction"
+    says = "what leaves a column is the element's result less the accumulated biases"
+    method = "SAT, induction"
+    depth = "unbounded"
+
+    def __init__(self, element: Element):
+        self.element = element
+        self.configuration = element.name
+
+    def rtl(self) -> Rtl:
+        """The correction of a column."""
+        correction = ColumnCorrection(self.element.build())
+        return {"column_correction": Emission("column_correction").verilog(correction)}
+
+    @property
+    def statement(self) -> str:
+        """With wires ``total`` and ``held`` that show what is inside."""
+        pe = self.element.build()
+        multiplier, bits = pe.multiplier, pe.acc_bits
+        widths = {"result": bits}
+        pins = [".result_in(result_in)", ".result_out(result_out)", ".clk(clk)", ".rst(rst)"]
+        lines: list[str] = []
+        head_wires: list[str] = []
+        exact = "result_was"
+        if multiplier.row_scale:
+            row_bits = multiplier.row_bias_bits(bits)
+            widths["row_bias"] = row_bits
+            pins += [".row_bias_in(row_bias_in)", ".row_bias_out(row_bias_out)"]
+            head_wires.append(f"  wire [{row_bits - 1}:0] row_bias_out;")
+            exact += f" - (row_bias_was * {multiplier.row_scale & -multiplier.row_scale})"
+        if multiplier.column_scale:
+            head_wires.append("  wire last_out;")
+            widths |= {"weight": multiplier.weight_code_bits, "last": 1}
+            pins += [".weight(weight_in)", ".last_in(last_in)", ".last_out(last_out)"]
+            scale = multiplier.column_scale
+            product_bits = bits + scale.bit_length()
+            lines += [
+                f"  (* keep *) wire [{bits - 1}:0] total, held;",
+                f"  wire [{product_bits - 1}:0] product = total * {scale.bit_length()}'d{scale};",
+                f"  reg [{bits - 1}:0] bias; reg loaded = 0;",
+                "  always @(posedge clk) if (last_out) begin loaded <= 1; bias <= product; end",
+            ]
+            exact += " - bias"
+        ports = [f"input [{width - 1}:0] {name}_in" for name, width in widths.items()]
+        head = [f"module claim(input clk, input rst, {', '.join(ports)});"]
+        head += [f"  wire [{bits - 1}:0] result_out;", *head_wires]
+        head += [f"  column_correction dut({', '.join(pins)});", "  reg started = 0, was_reset;"]
+        head += [f"  reg [{width - 1}:0] {name}_was;" for name, width in widths.items()]
+        lines += ["  always @(posedge clk) begin started <= 1; was_reset <= rst;"]
+        lines += [f"    {name}_was <= {name}_in;" for name in widths]
+        lines += ["  end", f"  wire [{bits - 1}:0] exact = {exact};"]
+        lines += ["  always @* if (started) begin"]
+        if multiplier.row_scale:
+            lines.append("    assert (row_bias_out == row_bias_was);")
+        if multiplier.column_scale:
+            lines.append("    assert (last_out == (was_reset ? 1'b0 : last_was));")
+            lines.append("    assert (!loaded || held == bias);")
+        condition = "!loaded || " if multiplier.column_scale else ""
+        lines += [f"    assert ({condition}result_out == exact);", "  end", "endmodule\n"]
+        return "\n".join([*head, *lines])
+
+    def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
+        """Induction of one step; the total is shown by nets that ``accumulation`` is about."""
+        probes = {}
+        if self.element.build().multiplier.column_scale:
+            gates = Gates.of(rtl["column_correction"], "column_correction", timeout)
+            counted = read_accumulator(gates).counted
+            nets = [*(f"dut.{gates.name(net)}" for net in reversed(counted)), "dut.accumulator_low"]
+            probes = {"total": ",".join(nets), "held": "dut.held"}
+        return sat(rtl, self.statement, INDUCTION, timeout, waveform, probes)

@@ -1,0 +1,1 @@
+"""The emitted Verilog compiled and run: whole tiles and matrix products."""

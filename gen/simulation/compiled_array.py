@@ -1,0 +1,138 @@
+"""The Verilog of an array or tensor core, compiled by Verilator, multiplying matrices."""
+
+import ctypes
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gen.design.configuration import Configuration
+from gen.simulation.tiling import WORD_BYTES, ArrayShape, Bytes
+from gen.tools.verilator import LINT_WAIVERS, ToolError, environment
+from gen.verilog.generate import generate
+from support.files import locked, write_if_changed
+
+HARNESS = Path(__file__).with_name("compiled_array.cpp")
+STRIPE_TILES = 256
+"""Tiles that are streamed in one go, back to back."""
+
+
+class Product(NamedTuple):
+    """What an array made of a product: int64 sums (M, N), tiles, and clock cycles."""
+
+    sums: npt.NDArray[np.int64]
+    tiles: int
+    cycles: int
+
+
+class CompiledArray:
+    """The machine of ``configuration`` (its ``top`` is in ``MACHINES``), built in ``folder``.
+
+    Building takes seconds to a minute, once: the library is kept as long as Verilog and harness
+    stay the same. Raises ``ToolError`` if there is no compiler or it fails.
+    """
+
+    def __init__(self, configuration: Configuration, folder: Path = Path("build/simulation")):
+        generated = generate(configuration)
+        self.sidecar = generated.sidecar
+        self._group = configuration.group
+        self._shape = ArrayShape.of(generated.sidecar)
+        library = _library(generated.name, generated.verilog, folder)
+        self._run = ctypes.CDLL(str(library.resolve())).run
+        self._run.restype = ctypes.c_int64
+
+    def tiles(self, m: int, n: int) -> int:
+        """How many tiles an (m, n) product takes."""
+        return sum(1 for _ in self._shape.tiles(m, n))
+
+    def matmul(
+        self,
+        x: npt.NDArray[Any],
+        w: npt.NDArray[Any],
+        on_tiles: Callable[[int], None] = lambda tiles: None,
+    ) -> Product:
+        """``x`` (M, K) uint8 times ``w`` (K, N) int8, tile after tile without a gap.
+
+        ``w`` must be 2:4 sparse where the machine needs that, otherwise it is a ``ValueError``.
+        ``on_tiles`` is called now and then with the number of tiles done since.
+        """
+        shape = self._shape
+        m, n = x.shape[0], w.shape[1]
+        sums = np.zeros((m, n), np.int64)
+        tiles = list(shape.tiles(m, n))
+        cycles = 0
+        for start in range(0, len(tiles), STRIPE_TILES):
+            stripe = tiles[start : start + STRIPE_TILES]
+            words = [shape.slices(x[rows], w[:, cols]) for rows, cols in stripe]
+            last = np.concatenate([np.arange(len(a)) == len(a) - 1 for a, *_ in words])
+            operands = [np.concatenate(parts) for parts in zip(*words, strict=True)]
+            received, used = self._stream(operands, last.astype(np.uint8), len(stripe))
+            cycles += used
+            for index, (rows, cols) in enumerate(stripe):
+                block = received[index * shape.rows : (index + 1) * shape.rows]
+                results = shape.results(block)
+                sums[rows, cols] = results[: rows.stop - rows.start, : cols.stop - cols.start]
+            on_tiles(len(stripe))
+        return Product(sums, len(tiles), cycles)
+
+    def _stream(self, operands: list[Bytes], last: Bytes, tiles: int) -> tuple[Bytes, int]:
+        """Rows of ``out_acc`` in order of arrival, and the cycles it took.
+
+        ``operands``: words of each of the shape's operands.
+        """
+        shape = self._shape
+        row_bytes = -(-shape.cols * shape.acc_bits // (8 * WORD_BYTES)) * WORD_BYTES
+        rows = np.zeros((tiles * shape.rows, row_bytes), np.uint8)
+        # A tile may wait for its registers, or until its last group is filled up.
+        wait = shape.rows + self._group
+        limit = len(last) + tiles * wait + self.sidecar["latency"] + 2 * shape.rows
+        inputs = (ctypes.c_void_p * 3)(*(words.ctypes.data for words in operands))
+        strides = (ctypes.c_int64 * 3)(*(words.shape[1] for words in operands))
+        cycles = self._run(
+            *(inputs, strides),
+            *(last.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(len(last))),
+            *(rows.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(row_bytes)),
+            *(ctypes.c_int64(len(rows)), ctypes.c_int64(limit)),
+        )
+        if cycles < 0:
+            raise RuntimeError(f"the array gave fewer than {len(rows)} rows in {limit} cycles")
+        return rows, int(cycles)
+
+
+def _library(name: str, verilog: str, folder: Path) -> Path:
+    """The shared library for this Verilog, built unless it is there."""
+    build = folder / name
+    library = build / "array.so"
+    with locked(folder / f"{name}.lock"):
+        source = build / f"{name}.v"
+        harness = build / HARNESS.name
+        changed = [
+            write_if_changed(source, verilog),
+            write_if_changed(harness, HARNESS.read_text(encoding="utf-8")),
+        ]
+        if any(changed) or not library.exists():
+            library.unlink(missing_ok=True)
+            objects = build / "objects"
+            shutil.rmtree(objects, ignore_errors=True)
+            command = ["verilator", "--cc", "--exe", "--build", "-j", "0", "-Mdir", str(objects)]
+            command += ["--prefix", "Vtop", "--top-module", name, "-O3", "--no-assert"]
+            command += [f"-Wno-{warning}" for warning in LINT_WAIVERS]
+            command += ["-CFLAGS", "-fPIC -O1", "-LDFLAGS", "-shared", "-o", "array.so"]
+            command += [str(source), str(harness.resolve())]
+            result = subprocess.run(
+                command,
+                env=environment(folder / "tools"),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if result.returncode:
+                log = build / "build.log"
+                log.write_text(result.stdout + result.stderr, encoding="utf-8")
+                raise ToolError(f"building the simulation of {name} failed: see {log}")
+            (objects / "array.so").replace(library)
+    return library

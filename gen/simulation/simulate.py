@@ -1,0 +1,53 @@
+"""Random tiles through an emitted array or tensor core."""
+
+from typing import Any
+
+import numpy as np
+from rich.progress import Progress
+
+from gen.design.configuration import MACHINES, Configuration, ConfigurationError
+from gen.design.expectation import expected_product, random_operands, require_equal
+from gen.simulation.compiled_array import CompiledArray
+
+MAX_DEPTH = 300
+
+
+def run_simulation(
+    configuration: Configuration, tiles: object, seed: int, progress: Progress
+) -> dict[str, Any]:
+    """Multiply ``tiles`` random tiles of 1 to 300 steps of K, against golden.
+
+    Returns counts of what was compared. Raises ``MismatchError`` at the first differing element.
+    """
+    if configuration.top not in MACHINES:
+        raise ConfigurationError(
+            f"top must be one of {', '.join(MACHINES)} to simulate, not {configuration.top!r}"
+        )
+    if isinstance(tiles, bool) or not isinstance(tiles, int) or not 1 <= tiles <= 1_000_000:
+        raise ConfigurationError(f"tiles must be an integer from 1 to 1000000, not {tiles}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ConfigurationError(f"seed must be an integer of at least 0, not {seed}")
+    with progress:
+        building = progress.add_task("building the simulation", total=None)
+        array = CompiledArray(configuration)
+        progress.update(building, total=1, completed=1)
+
+        generator = np.random.default_rng(seed)
+        task = progress.add_task("random tiles", total=tiles)
+        cycles = 0
+        for tile in range(tiles):
+            depth = int(generator.integers(1, min(MAX_DEPTH, configuration.max_reduction) + 1))
+            x, w = random_operands(configuration, depth, generator)
+            product = array.matmul(x, w)
+            cycles += product.cycles
+            what = f"seed {seed}, tile {tile} (K = {depth})"
+            require_equal(what, product.sums, expected_product(configuration, x, w))
+            progress.advance(task)
+    return {
+        "top": configuration.name,
+        "seed": seed,
+        "tiles": tiles,
+        "sums_compared": tiles * configuration.rows * configuration.cols,
+        "cycles": cycles,
+        "bit_exact": True,  # otherwise require_equal has raised
+    }

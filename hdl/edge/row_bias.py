@@ -1,0 +1,59 @@
+# amaranth: UnusedElaboratable=no
+"""The bias of one row's sums, accumulated where its activations enter."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hdl.arithmetic.accumulator import Accumulator
+from hdl.element.processing_element import ProcessingElement
+
+
+class RowBias(wiring.Component):
+    """Accumulates the row bias of a processing element's multiplier, in step with column 0.
+
+    Its result register is loaded, and shifted down, in the same cycles as that of the row's first
+    processing element. Units of the largest power of two in ``row_scale``, not yet multiplied by
+    what else is in it: all above wraps as the accumulators do.
+
+    Members
+    -------
+    activation : In, the row's activation code
+    last, shift : In(1), the row's control
+    bias_in, bias_out : downwards
+    """
+
+    module_name = "row_bias"
+    passed = ("bias",)
+
+    def __init__(self, pe: ProcessingElement):
+        self._pe = pe
+        bits = pe.multiplier.row_bias_bits(pe.acc_bits)
+        super().__init__(
+            {
+                "activation": In(pe.multiplier.activation_code_bits),
+                "last": In(1),
+                "shift": In(1),
+                "bias_in": In(bits),
+                "bias_out": Out(bits),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        value = self._pe.multiplier.row_bias(m, platform, self.activation)
+        for stage in range(self._pe.pipeline):
+            earlier, value = value, Signal(len(value), name=f"value_{stage}", reset_less=True)
+            m.d.sync += value.eq(earlier)
+
+        last = Signal(name="last_register")
+        shift = Signal(name="shift_register")
+        m.d.sync += [last.eq(self.last), shift.eq(self.shift)]
+        accumulator = Accumulator(m, platform, len(self.bias_in), len(value))
+        accumulator.add([(value, 0)], last, registered=False)
+        result = Signal(len(self.bias_in), reset_less=True)
+        m.d.sync += result.eq(Mux(last, accumulator.total, Mux(shift, self.bias_in, result)))
+        m.d.comb += self.bias_out.eq(result)
+        return m

@@ -1,0 +1,37 @@
+"""Two exact MACs on one accumulator."""
+
+from hdl.element.processing_element import ProcessingElement
+from hdl.multiplier.booth import Booth
+from hdl.multiplier.exact import AndArray, DistributedArithmetic, Radix4
+from hdl.multiplier.multiplier import Multiplier
+
+
+class Pe2x8x8(ProcessingElement):
+    """Two 8-bit activations times two weights per cycle; equals ``golden.exact_matmul``.
+
+    What SPARQ has to beat at equal throughput. Contract, members and latency as
+    :class:`ProcessingElement`.
+
+    Parameters
+    ----------
+    multiplier : "radix4", "booth", "distributed" or "and"
+        As :class:`Pe8x8`; "distributed" selects none, one or the sum of both weights by each pair
+        of activation bits.
+    """
+
+    MULTIPLIERS = ("radix4", "booth", "distributed", "and")
+
+    def __init__(
+        self,
+        weight_bits: int = 8,
+        acc_bits: int = 32,
+        pipeline: int = 0,
+        multiplier: str = "radix4",
+    ):
+        kinds: dict[str, type[Multiplier]] = {"radix4": Radix4, "booth": Booth, "and": AndArray}
+        kind = (
+            DistributedArithmetic(weight_bits)
+            if multiplier == "distributed"
+            else kinds[multiplier](weight_bits, 2)  # type: ignore[call-arg]
+        )
+        super().__init__(kind, acc_bits, pipeline)

@@ -1,0 +1,1 @@
+"""Grids of elements, built of halves."""

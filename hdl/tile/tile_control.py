@@ -1,0 +1,65 @@
+"""Control of a tensor core: where tiles start, end and drain."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
+
+from hdl.tile.tile_handshake import HANDSHAKE, end_tiles
+
+
+class TileControl(wiring.Component):
+    """Turns a stream of slices into the control that all units of a core see together.
+
+    A tile's ``last`` hands every unit's sum to its result register; when it may, :func:`end_tiles`
+    says.
+
+    After reset ``last`` is high until the first slice can arrive, so that all sums start from zero;
+    no results follow that.
+
+    Parameters
+    ----------
+    rows : int
+    delay : int, from 1
+        Cycles from a slice to the ``last`` that ends it.
+
+    Members
+    -------
+    in_valid, in_last, in_ready, hold, taken
+        As :data:`HANDSHAKE` says.
+    last, shift : Out(1)
+        Of all units.
+    out_valid, out_last : Out(1)
+        A row of results is two cycles past the ``last`` or one past the ``shift`` that brought it
+        to the bottom; last with row 0.
+    """
+
+    module_name = "tile_control"
+
+    def __init__(self, rows: int, delay: int):
+        self.rows = rows
+        self.delay = delay
+        outputs = ("last", "shift", "out_valid", "out_last")
+        super().__init__(HANDSHAKE | dict.fromkeys(outputs, Out(1)))
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+
+        last_sent = end_tiles(m, self, self.rows)
+
+        # As late as the slices.
+        ends = Signal(self.delay)
+        clears = Signal(self.delay, init=-1)
+        m.d.sync += [ends.eq(Cat(last_sent, ends)), clears.eq(Cat(0, clears))]
+        m.d.comb += self.last.eq(ends[-1] | clears[-1])
+
+        # Drain, the bottom row first.
+        rows_left = Signal(range(self.rows + 1))
+        with m.If(ends[-1]):
+            m.d.sync += rows_left.eq(self.rows)
+        with m.Elif(rows_left != 0):
+            m.d.sync += rows_left.eq(rows_left - 1)
+        m.d.comb += self.shift.eq(rows_left[1:].any())  # more than one
+        m.d.sync += [self.out_valid.eq(rows_left != 0), self.out_last.eq(rows_left == 1)]
+        return m

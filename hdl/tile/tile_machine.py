@@ -1,0 +1,123 @@
+"""What machines that multiply tiles have in common: their streams, and how slices enter."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.format import ACTIVATION_BITS
+from hdl.element.multiply_accumulate import MultiplyAccumulate
+from hdl.placement import place
+from hdl.tile.group_buffer import GroupBuffer
+
+
+class TileMachine(wiring.Component):
+    """Multiplies tiles: ``rows`` x K activations by K x ``cols`` weights, any K.
+
+    One slice of ``k_per_cycle`` steps of K enters per cycle, for all rows and columns together. A
+    cycle without a slice is a bubble and harmless anywhere. A new tile may start in the cycle after
+    ``in_last``.
+
+    Results leave one row per cycle, row ``rows - 1`` first, while the next tile computes; nothing
+    can hold them back. A tile occupies the result registers for :attr:`drain_cycles`: after a tile
+    of fewer slices than that, ``in_ready`` stays low until they are free, so no result is lost and
+    ``in_ready`` never falls inside a tile. Where windows are shared by several slices, a tile whose
+    slices do not fill the last group also keeps ``in_ready`` low for those that are missing.
+
+    Parameters
+    ----------
+    rows, cols : int, from 1
+    element : MultiplyAccumulate
+        That of row 0 and column 0; the others are its replicas.
+    column_inputs : mapping
+        The ports that carry weights, and their bits per column.
+
+    Members
+    -------
+    in_valid : In(1), in_ready : Out(1), in_last : In(1)
+        A slice is taken in a cycle where valid and ready are 1; last ends the tile.
+    in_a : In(rows * k_per_cycle * 8)
+        Unsigned bytes, row 0 low; within a row the lower k low.
+    in_w : In(cols * k_per_cycle * weight_bits)
+        Signed weights, column 0 low; within a column the lower k low.
+    out_valid : Out(1), out_last : Out(1)
+        A row of results; last with row 0.
+    out_acc : Out(cols * acc_bits)
+        Signed sums, column 0 low.
+    """
+
+    def __init__(
+        self, rows: int, cols: int, element: MultiplyAccumulate, column_inputs: Mapping[str, int]
+    ):
+        self.rows = rows
+        self.cols = cols
+        self._element = element
+        super().__init__(
+            {
+                "in_valid": In(1),
+                "in_ready": Out(1),
+                "in_last": In(1),
+                "in_a": In(rows * element.k_per_cycle * ACTIVATION_BITS),
+                **{name: In(cols * bits) for name, bits in column_inputs.items()},
+                "out_valid": Out(1),
+                "out_last": Out(1),
+                "out_acc": Out(cols * element.acc_bits),
+            }
+        )
+
+    @property
+    def k_per_cycle(self) -> int:
+        """Steps of the reduction per slice."""
+        return self._element.k_per_cycle
+
+    @property
+    def drain_cycles(self) -> int:
+        """Cycles from a tile's last slice to the earliest possible one of the next tile."""
+        return self.rows
+
+    @property
+    def _group_delay(self) -> int:
+        """Cycles that a slice waits for its group."""
+        slices = self._element.multiplier.slices_per_group
+        return slices if slices > 1 else 0
+
+    def _rows_of(self, activations: Value) -> list[Value]:
+        """The activations of each row."""
+        bits = self.k_per_cycle * ACTIVATION_BITS
+        return [activations.word_select(row, bits) for row in range(self.rows)]
+
+    def _slices(
+        self,
+        m: Module,
+        platform: Any,
+        control: wiring.Component,
+        weights_in: Value,
+        activations: Signal,
+        weights: Signal,
+    ) -> Sequence[Value]:
+        """Let slices enter, bubbles as zeros, when their group is complete.
+
+        ``activations`` and ``weights`` are what enters; returns what each row's group shares,
+        nothing where a slice is a group. ``control`` has the members of a handshake of tiles.
+        """
+        multiplier = self._element.multiplier
+        if multiplier.slices_per_group == 1:
+            m.d.comb += activations.eq(Mux(control.taken, self.in_a, 0))
+            m.d.comb += weights.eq(weights_in)
+            return []
+        slice_in = Cat(self.in_a, weights_in)
+        buffer = GroupBuffer(
+            multiplier.slices_per_group, len(slice_in), self.rows * ACTIVATION_BITS
+        )
+        place(m, platform, "group_buffer", buffer)
+        m.d.comb += [
+            buffer.taken.eq(control.taken),
+            buffer.last.eq(self.in_last),
+            control.hold.eq(buffer.filling),
+            buffer.data_in.eq(slice_in),
+            buffer.largest_in.eq(Cat(map(multiplier.shares, self._rows_of(self.in_a)))),
+            Cat(activations, weights).eq(buffer.data_out),
+        ]
+        return [buffer.largest_out.word_select(row, ACTIVATION_BITS) for row in range(self.rows)]

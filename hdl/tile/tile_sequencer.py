@@ -1,0 +1,74 @@
+"""Control at the array's left edge: where tiles start, end and drain."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
+
+from hdl.tile.tile_handshake import HANDSHAKE, end_tiles
+
+
+class TileSequencer(wiring.Component):
+    """Turns a stream of slices into the control that enters each row of the array.
+
+    A tile's ``last`` hands every element's sum to its result register; when it may,
+    :func:`end_tiles` says.
+
+    ``last`` runs down the rows, one per cycle, ``delay`` cycles late as what it ends may be. When
+    it reaches the bottom row, all rows start to ``shift``, and row ``r`` stops after ``r + 1``
+    cycles, before its next result. One more runs down after reset, one cycle ahead of the first
+    slice and as late as it, so that all sums start from zero; it is followed by no shift.
+
+    Parameters
+    ----------
+    rows : int
+    delay : int
+
+    Members
+    -------
+    in_valid, in_last, in_ready, hold, taken
+        As :data:`HANDSHAKE` says.
+    last : Out(rows + 1), shift : Out(rows)
+        Control of row r at bit r, 1 + delay + r cycles after a slice was taken; bit ``rows`` of
+        last is for what is below the last row.
+    """
+
+    module_name = "tile_sequencer"
+    latency = 1
+
+    def __init__(self, rows: int, delay: int = 0):
+        self.rows = rows
+        self.delay = delay
+        super().__init__(
+            {
+                **HANDSHAKE,
+                "last": Out(rows + 1),
+                "shift": Out(rows),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+
+        last_sent = end_tiles(m, self, self.rows)
+
+        # As late as the slices; after reset, as if one had been sent in the cycle before.
+        last_arrives = last_sent
+        for cycle in range(self.delay):
+            delayed = Signal(name=f"last_delayed_{cycle}", init=int(cycle == 0))
+            m.d.sync += delayed.eq(last_arrives)
+            last_arrives = delayed
+
+        # Down the rows.
+        last = Signal(self.rows + 1, init=int(self.delay == 0))
+        cleared = Signal()
+        bottom = last[self.rows - 1]
+        with m.If(bottom):
+            m.d.sync += cleared.eq(1)
+        m.d.comb += self.last.eq(last)
+        m.d.sync += [
+            last.eq(Cat(last_arrives, last)),
+            self.shift.eq(Cat(0, self.shift) | Mux(bottom & cleared, -1, 0)),
+        ]
+        return m

@@ -1,0 +1,1 @@
+"""Testbenches and tests; its folders mirror those of the source."""

@@ -1,1 +1,0 @@
-"""cocotb tests, run in the simulator by ``sim_tb.runner``."""

@@ -1,0 +1,256 @@
+# amaranth: UnusedElaboratable=no
+# Machines are asked what they are made of, and not all are elaborated.
+"""The measurement: units mapped, verified and compared."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from gen.cli import cli
+from gen.commands.area import run_area, select
+from gen.commands.area_report import SHOWN, area_tables
+from gen.commands.terminal import progress_bar
+from gen.design.configuration import ConfigurationError
+from gen.design.expectation import MismatchError
+from gen.library.errors import LibraryError
+from gen.library.library import load_library
+from gen.netlist.netlist import parse_netlist
+from gen.netlist.simulation import Simulator
+from gen.synthesis.energy import LANES, Operands, work
+from gen.synthesis.equivalence import require_equivalence
+from gen.synthesis.hierarchy import below, boxed, count_parts, without_outputs
+from gen.synthesis.mapping import RECIPES, link, map_verilog
+from gen.synthesis.measure import Candidate, Workshop, choose
+from gen.synthesis.units import Unit, sparq_unit
+from gen.synthesis.verification import VECTORS, verify_array
+from support.files import OutputError
+
+
+def candidate(area: float, delay: float) -> Candidate:
+    return Candidate("plain", area, delay, "", 1, 1, "", {})
+
+
+def test_the_smallest_that_meets_the_target() -> None:
+    small, quick, quickest = candidate(5, 9), candidate(7, 4), candidate(8, 3)
+    assert choose([quickest, small, quick], 9) is small
+    assert choose([quickest, small, quick], 5) is quick
+    assert choose([quickest, small, quick], 2) is quickest  # none meets it: the row says so
+
+
+def test_parts_of_an_array() -> None:
+    """What a machine is made of, counted as its own text says."""
+    verilog = sparq_unit("array", "5opt", rows=3, cols=2).verilog("unit")
+    counts = count_parts(verilog, "unit")
+    assert counts["unit_pe"] == 6
+    assert counts["unit_row_bias"] == counts["unit_activation_lane"] == 3
+    assert counts["unit_column_correction"] == counts["unit_weight_lane"] == 2
+    assert counts["unit_delay_1x16b_by_1"] == 3 + 1  # rows late by 1 and 2, a column by 1
+    modules = set(re.findall(r"^module (\w+)", below(verilog, "unit_pe"), re.MULTILINE))
+    assert {"unit_pe", "unit_full_adder"} <= modules
+    assert modules.isdisjoint({"unit", "unit_activation_lane", "unit_row_bias"})
+    assert boxed(verilog, counts).count("(* blackbox *)") == len(counts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "unit",
+    [
+        Unit("pe", "8x8", "radix4"),
+        sparq_unit("pe", "3opt", weight_bits=5, acc_bits=20, pipeline=1),
+        sparq_unit("dot_product", "5opt", vsparq=False, group=4, pairs=2),
+        Unit("sparse_tensor_core", "2x8x8", "booth", pairs=1, rows=2, cols=2),
+        sparq_unit("sparse_tensor_core", "5opt", pairs=2, rows=2, cols=2),
+        sparq_unit("encoder", "2opt", rounding=False),
+    ],
+    ids=lambda unit: unit.label.replace(" ", "-"),
+)
+def test_netlists_equal_golden(unit: Unit, tmp_path: Path) -> None:
+    """By one recipe, for speed."""
+    workshop = Workshop("generic", tmp_path, RECIPES[1:2])
+    found = workshop.best(unit, 1e6)
+    checked = workshop.check(unit, found, [])
+    assert checked.verified_vectors >= min(VECTORS, 1 << 16)
+    assert checked.proved_equal == (unit.unit in ("pe", "encoder"))
+    assert found.area > 0
+    assert workshop.check(unit, found, []) == checked  # from the cache
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "unit",
+    [
+        Unit("pe", "2x8x8", "booth", pipeline=1),
+        sparq_unit("pe", "3opt", vsparq=False, group=4, weight_bits=5),
+        Unit("dot_product", "8x8", "radix4", pairs=4, pipeline=2),
+        Unit("dot_product", "2x4x8", "distributed", pairs=2, weight_bits=6),
+        sparq_unit("dot_product", "5opt", pairs=4),
+        sparq_unit("dot_product", "5opt", vsparq=False, group=4, pairs=4),
+        sparq_unit("dot_product", "2opt", vsparq=False, group=8, pairs=2, pipeline=1),
+    ],
+    ids=lambda unit: f"{unit.unit}-{unit.label}".replace(" ", "-"),
+)
+def test_energy_is_that_of_products(unit: Unit, tmp_path: Path) -> None:
+    """What the unit shows while energy is measured; zeros on one side show its biases."""
+    library = load_library("generic", tmp_path)
+    (mapped,) = map_verilog(unit.verilog("unit"), "unit", library, RECIPES[:1])
+    netlist = parse_netlist(mapped.json, library)
+    rng = np.random.default_rng(9)
+    x = rng.integers(0, 256, (LANES, 42), dtype=np.uint8)
+    x[rng.random(x.shape) < 0.3] = 0
+    w = rng.integers(-128, 128, x.shape, dtype=np.int8)
+    layers = [(x, w), (x, w), (x, 0 * w), (0 * x, w), (0 * x, 0 * w), (x, w)]
+    _, both, activation, weight, neither, *_ = work(
+        unit, Simulator(netlist, library, LANES), library, Operands("", layers)
+    )
+    expected = unit.product(x[:, np.newaxis], (w >> 8 - (unit.weight_bits or 8))[..., np.newaxis])
+    wrap = np.uint64((1 << (unit.acc_bits or 32)) - 1)
+    np.testing.assert_array_equal(
+        (both - activation - weight + neither) & wrap,
+        expected[:, 0, 0].astype(np.uint64) & wrap,
+    )
+
+
+def test_a_changed_gate_is_a_mismatch(tmp_path: Path) -> None:
+    library = load_library("generic", tmp_path)
+    unit = Unit("array", "8x8", "and", rows=1, cols=1)
+    (mapped,) = map_verilog(unit.verilog("unit"), "unit", library, RECIPES[:1])
+    cells = re.findall(r'"type": "(NAND2|NOR2|XOR2|AND2|OR2)"', mapped.json)
+    assert cells
+    for cell, other in (("NAND2", "NOR2"), ("AND2", "OR2"), ("XOR2", "XNOR2")):
+        if cell in cells:
+            changed = mapped.json.replace(f'"type": "{cell}"', f'"type": "{other}"', 1)
+            with pytest.raises(MismatchError, match=r"^netlist of 1x1 8x8 and"):
+                verify_array(unit, parse_netlist(changed, library), library, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "unit", [Unit("pe", "8x8", "and"), sparq_unit("encoder", "5opt")], ids=lambda unit: unit.unit
+)
+def test_a_changed_gate_is_not_equivalent(unit: Unit, tmp_path: Path) -> None:
+    library = load_library("generic", tmp_path)
+    verilog = unit.verilog("unit")
+    (mapped,) = map_verilog(verilog, "unit", library, RECIPES[:1])
+    require_equivalence(verilog, mapped.verilog, library, unit.label)
+    for cell, other in (("NAND2", "NOR2"), ("NOR2", "NAND2")):
+        *before, after = mapped.verilog.split(f"  {cell} ")
+        changed = f"  {cell} ".join(before) + f"  {other} {after}"
+        with pytest.raises(MismatchError, match=r"^netlist of .* is not proved equal to its Ver"):
+            require_equivalence(verilog, changed, library, unit.label)
+
+
+def test_not_proved_in_time(tmp_path: Path, monkeypatch: Any) -> None:
+    """A proof that is not found is no proof."""
+    monkeypatch.setattr("gen.synthesis.equivalence.SECONDS", 0.001)
+    library = load_library("generic", tmp_path)
+    unit = Unit("pe", "8x8", "booth")
+    (mapped,) = map_verilog(unit.verilog("unit"), "unit", library, RECIPES[:1])
+    with pytest.raises(MismatchError, match=r"^netlist of 8x8 booth is not .* within 0\.001 s$"):
+        require_equivalence(unit.verilog("unit"), mapped.verilog, library, unit.label)
+
+
+def test_a_port_that_nobody_reads() -> None:
+    """Its register goes with it."""
+    verilog = Unit("pe", "8x8", "and").verilog("unit")
+    cut = without_outputs(verilog, "unit", ("weight_out", "last_out"))
+    assert set(re.findall(r"output (?:\[\d+:0\] )?(\w+)", verilog)) - set(
+        re.findall(r"output (?:\[\d+:0\] )?(\w+)", cut)
+    ) == {"weight_out", "last_out"}
+    assert "reg [7:0] weight_out" in cut
+
+
+def test_flat_and_by_parts(tmp_path: Path) -> None:
+    """A flat array confirms the sum of its parts."""
+    workshop = Workshop("generic", tmp_path, RECIPES[:1])
+    unit = Unit("array", "8x8", "and", rows=4, cols=4)
+    parts, flat = (workshop.best(replace(unit, flat=f), 1e6) for f in (False, True))
+    assert 0.97 * parts.area < flat.area <= parts.area
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--unit", "alu"], "unit must be one of pe, dot_product, encoder, array, tensor_core, "),
+        (["--design", "4x4"], "design must be one of sparq, 8x8, 2x8x8, 2x4x8, not '4x4'"),
+        (["--format", "9opt"], "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, not '9opt'"),
+        (["--unit", "pe", "--group", "16"], "no unit is called unit pe, group 16"),
+        (["--library", "tsmc"], "library must be one of generic, osu018, osu035, or a path"),
+        (["--liberty", "no.lib"], "cannot read no.lib: No such file or directory"),
+        (["--target-ps", "0"], "target-ps must be an integer of at least 1, not 0"),
+        (["--weight-bits", "9"], "weight-bits must be an integer from 2 to 8, not 9"),
+        (["--acc-bits", "16"], "acc-bits must be an integer from 17 to 63, not 16"),
+    ],
+)
+def test_bad_arguments(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, ["area", *arguments])
+    assert isinstance(result.exception, ConfigurationError | LibraryError | OutputError)
+    assert str(result.exception).startswith(message)
+    assert "\n" not in str(result.exception)
+
+
+@pytest.mark.slow
+def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
+    """Rows, ratios and files; an unreachable target is said in the row."""
+    monkeypatch.chdir(tmp_path)
+    encoder = sparq_unit("encoder", "2opt", weight_bits=None, acc_bits=None, pipeline=None)
+    units = [Unit("pe", "8x8", "and"), encoder]
+    result = run_area("generic", units, 10, progress_bar(), faster=False)
+    element, other = result["rows"]
+    assert element["ratio_to_8x8"] == element["energy_per_mac_ratio"] == 1
+    assert element["ratio_to_2x8x8"] is None
+    assert not element["meets_target"]
+    assert other["area_per_mac"] is None
+    assert element["verified_vectors"] >= VECTORS
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_yosys_fails(tmp_path: Path) -> None:
+    library = load_library("generic", tmp_path)
+    with pytest.raises(LibraryError, match=r"^Yosys cannot map with generic: syntax error"):
+        map_verilog("module unit(;", "unit", library, RECIPES[:1])
+    with pytest.raises(LibraryError, match=r"^Yosys cannot link with generic: .*`\\part'"):
+        link(["module unit; part part(); endmodule"], "unit", library)
+
+
+def test_machines_beside_each_other() -> None:
+    """Of an exact design the smallest multiplier counts; what a machine lacks is a dash."""
+    row = {
+        "rounding": True,
+        "vsparq": True,
+        "group": 1,
+        "flat": False,
+        "target_ps": 100.0,
+        "meets_target": True,
+        "ratio_to_2x8x8": None,
+    } | dict.fromkeys(set(SHOWN.values()) - {"ratio_to_2x8x8"})
+    array = {**row, "unit": "array", "rows": 4, "cols": 4, "pairs": 1}
+    core = {**row, "unit": "tensor_core", "rows": 2, "cols": 2, "pairs": 4}
+    exact = {"design": "8x8", "format": None}
+    rows = [
+        {**array, **exact, "area_per_mac": 9.0, "ratio_to_8x8": 1.5},
+        {**array, **exact, "area_per_mac": 6.0, "ratio_to_8x8": 1.0},
+        {**array, "design": "sparq", "format": "5opt", "area_per_mac": 4.2, "ratio_to_8x8": 0.7},
+        {**core, **exact, "area_per_mac": 8.0, "ratio_to_8x8": 1.0},
+    ]
+    *_, printed = area_tables({"library": "l", "target": 100.0, "rows": rows})
+    assert printed.title == "All machines, l: area per MAC relative to 8x8 (to 2x8x8)"
+    columns = {column.header: list(column.cells) for column in printed.columns}
+    assert columns == {
+        "design": ["8x8", "5opt"],
+        "array 4x4": ["1.000 (-)", "0.700 (-)"],
+        "tensor_core 2x2": ["1.000 (-)", "-"],
+    }
+
+
+def test_baselines_come_along() -> None:
+    labels = {unit.label for unit in select(8, 32, {"unit": ("pe",), "format": ("5opt",)})}
+    assert {"8x8 radix4", "2x8x8 radix4", "sparq 5opt"} <= labels
+    assert not any("pipeline" in label for label in labels)

@@ -1,0 +1,177 @@
+"""The command line and its make target: exit status, one line of error, what is written."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gen.design.configuration import PRESETS, TOPS
+
+SPARQ = Path(sys.executable).parent / "sparq"
+REPOSITORY = Path(__file__).resolve().parents[2]
+SIDE = "must be an integer from 1 to 256, not"
+
+
+def sparq(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``sparq`` in ``folder``."""
+    return subprocess.run(
+        [SPARQ, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+REFUSED = [
+    (["--rows", "0"], f"rows {SIDE} 0"),
+    (["--rows", "1.5"], f"rows {SIDE} 1.5"),
+    (["--cols", "many"], f"cols {SIDE} 'many'"),
+    (["--format", "9opt"], "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, not '9opt'"),
+    (["--group", "3"], "group must be one of 1, 2, 4, 8, 16, not 3"),
+    (["--group", "two"], "group must be one of 1, 2, 4, 8, 16, not 'two'"),
+    (["--pe", "4x4"], "pe must be one of sparq, 8x8, 2x8x8, 2x4x8, not '4x4'"),
+    (["--top", "core"], f"top must be one of {', '.join(TOPS)}, not 'core'"),
+    (["--pairs", "0"], "pairs must be an integer from 1 to 16, not 0"),
+    (
+        ["--preset", "sparse_tensor_core", "--group", "16", "--no-vsparq"],
+        "a window must be shared within one slice of 8 selected activations, not by 16",
+    ),
+    (["--weight-bits", "9"], "weight_bits must be an integer from 2 to 8, not 9"),
+    (["--acc-bits", "16"], "acc_bits must be an integer from 17 to 64, not 16"),
+    (["--pipeline", "3"], "pipeline must be an integer from 0 to 2, not 3"),
+    (["--pipeline", "deep"], "pipeline must be an integer from 0 to 2, not 'deep'"),
+    (["--preset", "huge"], f"preset must be one of {', '.join(PRESETS)}, not 'huge'"),
+    (["--config", "missing.toml"], "cannot read missing.toml: No such file or directory"),
+    (["--config", "key.toml"], "unknown key 'lines'; allowed are acc_bits, cols, format"),
+    (["--config", "type.toml"], f"rows {SIDE} 'many'"),
+    (["--config", "text.toml"], "text.toml is not a TOML file: "),
+    (["--output", "file/below"], "cannot write into file/below: "),
+    (["--output", "file"], "cannot write into file: "),
+    (["--depth", "3"], "No such option"),
+]
+FILES = {
+    "key.toml": "lines = 4\n",
+    "type.toml": 'rows = "many"\n',
+    "text.toml": "rows: 4\n",
+    "file": "",
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED)
+def test_refused(arguments: list[str], message: str, tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    result = sparq(tmp_path, "verilog", *arguments)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"sparq: {message}")
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.endswith("\n")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(FILES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [(["emit"], "emit"), (["verilog", "--depth", "3"], "--depth"), (["verilog", "x"], "x")],
+)
+def test_unknown_word(arguments: list[str], named: str, tmp_path: Path) -> None:
+    result = sparq(tmp_path, *arguments)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("sparq: ")
+    assert named in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_success(tmp_path: Path) -> None:
+    result = sparq(tmp_path, "verilog", "--preset", "tiny", "--output", "out", "--json", "r.json")
+    name = "array_2x3_sparq_5opt_w8_acc32"
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert result.stdout.splitlines() == [
+        f"wrote out/{name}.v",
+        f"wrote out/{name}.json",
+        "wrote r.json",
+    ]
+    files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert files == ["out", f"out/{name}.json", f"out/{name}.v", "r.json"]
+    sidecar = json.loads((tmp_path / "r.json").read_text())
+    assert sidecar == json.loads((tmp_path / "out" / f"{name}.json").read_text())
+    assert (sidecar["top"], sidecar["rows"], sidecar["cols"]) == (name, 2, 3)
+
+
+def test_default_folder(tmp_path: Path) -> None:
+    result = sparq(tmp_path, "verilog", "--top", "encoder", "--format", "3opt", "--no-rounding")
+    assert result.returncode == 0
+    assert (tmp_path / "build" / "verilog" / "encoder_sparq_3opt_trim.v").is_file()
+
+
+def test_group(tmp_path: Path) -> None:
+    arguments = ("--top", "encoder", "--group", "4", "--json", "r.json", "--output", ".")
+    result = sparq(tmp_path, "verilog", *arguments)
+    assert result.returncode == 0, result.stderr
+    sidecar = json.loads((tmp_path / "r.json").read_text())
+    assert (sidecar["top"], sidecar["group"]) == ("encoder_sparq_5opt_group4", 4)
+
+
+def test_json_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = sparq(tmp_path, "verilog", "--top", "encoder", "--json", "file/result.json")
+    assert result.returncode == 2
+    assert result.stderr.startswith("sparq: cannot write into file: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--preset", "tiny"], (2, 3, "sparq")),
+        (["--preset", "tiny", "--config", "c.toml"], (2, 5, "8x8")),
+        (["--config", "c.toml", "--preset", "tiny"], (2, 5, "8x8")),
+        (["--preset", "tiny", "--config", "c.toml", "--cols", "4"], (2, 4, "8x8")),
+        (["--preset", "tiny", "--rows", "1", "--pe", "2x8x8"], (1, 3, "2x8x8")),
+    ],
+)
+def test_precedence(arguments: list[str], expected: tuple[int, int, str], tmp_path: Path) -> None:
+    """A preset gives way to a file, and a file to the command line."""
+    (tmp_path / "c.toml").write_text('cols = 5\npe = "8x8"\n')
+    result = sparq(tmp_path, "verilog", *arguments, "--output", ".", "--json", "r.json")
+    assert result.returncode == 0, result.stderr
+    sidecar = json.loads((tmp_path / "r.json").read_text())
+    assert (sidecar["rows"], sidecar["cols"], sidecar["pe"]) == expected
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``make`` in the repository, without what an outer ``make`` passes down."""
+    if shutil.which("make") is None:
+        pytest.skip("no make")
+    outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
+    environment = {name: value for name, value in os.environ.items() if name not in outer}
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", ["ROUNDING", "VSPARQ"])
+def test_make_refuses_a_flag(name: str, tmp_path: Path) -> None:
+    result = make("verilog", f"{name}=2", f"OUTPUT={tmp_path / 'out'}")
+    assert result.returncode != 0
+    assert f"{name} must be 0 or 1, not 2" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_make_passes_options_on(tmp_path: Path) -> None:
+    result = make(
+        "verilog", "TOP=pe", "ROUNDING=0", "VSPARQ=1", "GROUP=4", "PIPELINE=1", f"OUTPUT={tmp_path}"
+    )
+    assert result.returncode == 0, result.stderr
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"pe_sparq_5opt_trim_group4_w8_acc32_p1.{suffix}" for suffix in ("json", "v")]

@@ -1,0 +1,124 @@
+"""Arrays compiled by Verilator, through which the demo and `sparq simulate` go."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.progress import Progress
+
+from gen.commands.demo import run_demo
+from gen.design.configuration import TENSOR_CORES, Configuration, ConfigurationError
+from gen.design.expectation import MismatchError, expected_product, random_operands, require_equal
+from gen.simulation.compiled_array import CompiledArray
+from gen.simulation.simulate import run_simulation
+from gen.simulation.tiling import pack_fields, unpack_fields
+
+SEED = 7
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 8, 20, 32, 64])
+def test_fields_survive_packing(width: int) -> None:
+    generator = np.random.default_rng(SEED)
+    values = generator.integers(-(2**63), 2**63 - 1, (5, 7), dtype=np.int64) >> (64 - width)
+    assert np.array_equal(unpack_fields(pack_fields(values, width), 7, width), values)
+
+
+def test_fields_are_packed_from_the_low_end() -> None:
+    assert pack_fields(np.array([[1, 2, -1]]), 4).tolist() == [[0x21, 0x0F, 0, 0, 0, 0, 0, 0]]
+
+
+@pytest.mark.slow
+def test_product_larger_than_the_array() -> None:
+    """Tiles in both directions, an odd K, narrow weights and accumulators."""
+    configuration = Configuration(
+        rows=3, cols=2, format="3opt", weight_bits=5, acc_bits=24, pipeline=1
+    )
+    array = CompiledArray(configuration)
+    generator = np.random.default_rng(SEED)
+    x = generator.integers(0, 256, (11, 37), dtype=np.uint8)
+    x[generator.random(x.shape) < 0.4] = 0
+    w = generator.integers(-16, 16, (37, 5), dtype=np.int8)
+    done: list[int] = []
+    product = array.matmul(x, w, done.append)
+    require_equal(f"seed {SEED}", product.sums, expected_product(configuration, x, w))
+    assert product.tiles == sum(done) == array.tiles(11, 5) == 4 * 3
+    # Tiles follow each other without a gap: 19 slices each, then skew and drain of the last one.
+    latency, rows = array.sidecar["latency"], configuration.rows
+    assert product.cycles == 12 * 19 + latency - 1 + rows
+    # A second product starts from a reset, whatever the first one left.
+    again = array.matmul(x[:3], w[:, :2])
+    require_equal("again", again.sums, expected_product(configuration, x[:3], w[:, :2]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("top", TENSOR_CORES)
+def test_product_on_a_tensor_core(top: str) -> None:
+    """Tiles of a column of a core, a K that fills no slice; and random tiles."""
+    configuration = Configuration(top=top, rows=2, cols=2, pairs=2, weight_bits=4)
+    core = CompiledArray(configuration)
+    generator = np.random.default_rng(SEED)
+    x, w = random_operands(configuration, 27, generator)
+    product = core.matmul(x, w)
+    require_equal(f"seed {SEED}", product.sums, expected_product(configuration, x, w))
+    slices = -(-27 // core.sidecar["k_per_cycle"])
+    assert product.cycles == slices + core.sidecar["latency"] - 1 + configuration.rows
+    result = run_simulation(configuration, 5, SEED, Progress())
+    assert result["sums_compared"] == 5 * 2 * 2
+    if configuration.is_sparse:
+        with pytest.raises(ValueError, match="at most 2 non-zero weights in each group of 4"):
+            core.matmul(x, np.ones_like(w))
+
+
+def test_short_tiles_whose_groups_are_filled_up() -> None:
+    """Tiles of one slice on one row, each of which waits until its group is complete."""
+    configuration = Configuration(rows=1, cols=1, group=16)
+    generator = np.random.default_rng(SEED)
+    x = generator.integers(0, 256, (40, 2), dtype=np.uint8)
+    w = generator.integers(-128, 128, (2, 1), dtype=np.int8)
+    product = CompiledArray(configuration).matmul(x, w)
+    require_equal(f"seed {SEED}", product.sums, expected_product(configuration, x, w))
+
+
+def test_first_differing_element_is_named() -> None:
+    expected = np.array([[1, 2], [3, 4]])
+    with pytest.raises(
+        MismatchError,
+        match=r"^layer: row 0, column 1: expected 2, got 9 \(2 of 4 elements differ\)$",
+    ):
+        require_equal("layer", np.array([[1, 9], [3, 8]]), expected)
+
+
+@pytest.mark.parametrize(
+    ("top", "tiles", "seed", "message"),
+    [
+        (
+            "pe",
+            1,
+            1,
+            "top must be one of array, tensor_core, sparse_tensor_core to simulate, not 'pe'",
+        ),
+        ("array", 0, 1, "tiles must be an integer from 1 to 1000000, not 0"),
+        ("array", 1, "x", "seed must be an integer of at least 0, not x"),
+    ],
+)
+def test_bad_simulations_are_refused(top: str, tiles: int, seed: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        run_simulation(Configuration(top=top), tiles, seed, Progress())
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("images", [0, 1001, "x", True])
+def test_bad_image_counts_are_refused(images: object) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        run_demo(images, "5opt", Progress())
+    assert str(caught.value) == f"images must be an integer from 1 to 1000, not {images}"
+
+
+@pytest.mark.full
+def test_demo() -> None:
+    """One image through both 16 x 16 arrays: exact, in half the cycles."""
+    result = run_demo(1, "3opt", Progress())
+    assert [layer["name"] for layer in result["layers"]] == ["conv1", "conv2", "conv3", "linear"]
+    assert all(layer["bit_exact"] and layer["ratio"] < 0.56 for layer in result["layers"])
+    assert result["accuracy"]["fp32"] >= 97
+    assert result["accuracy"]["sparq"] >= result["accuracy"]["a8w8"] - 1

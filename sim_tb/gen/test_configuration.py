@@ -1,0 +1,324 @@
+"""Configurations: what is refused and with which words, names, hashes, presets and TOML files."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gen.design.configuration import (
+    PRESETS,
+    TENSOR_CORES,
+    Configuration,
+    ConfigurationError,
+    load_preset,
+    load_toml,
+)
+from golden import NAMED_FORMATS, exact_matmul
+from hdl import PROCESSING_ELEMENTS
+
+TOPS = "array, tensor_core, sparse_tensor_core, pe, encoder"
+FORMATS = "5opt, 3opt, 2opt, 6opt, 7opt"
+GROUP = "group must be one of 1, 2, 4, 8, 16, not"
+SIDE = "must be an integer from 1 to 256, not"
+FLAG = "must be true or false, not"
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"top": "core"}, f"top must be one of {TOPS}, not 'core'"),
+    ({"top": 1}, f"top must be one of {TOPS}, not 1"),
+    *(({side: 0}, f"{side} {SIDE} 0") for side in ("rows", "cols")),
+    *(({side: 257}, f"{side} {SIDE} 257") for side in ("rows", "cols")),
+    *(({side: -4}, f"{side} {SIDE} -4") for side in ("rows", "cols")),
+    *(({side: 1.5}, f"{side} {SIDE} 1.5") for side in ("rows", "cols")),
+    *(({side: True}, f"{side} {SIDE} True") for side in ("rows", "cols")),
+    *(({side: None}, f"{side} {SIDE} None") for side in ("rows", "cols")),
+    ({"pe": "4x4"}, "pe must be one of sparq, 8x8, 2x8x8, 2x4x8, not '4x4'"),
+    ({"pe": []}, "pe must be one of sparq, 8x8, 2x8x8, 2x4x8, not []"),
+    ({"format": "9opt"}, f"format must be one of {FORMATS}, not '9opt'"),
+    ({"format": 5}, f"format must be one of {FORMATS}, not 5"),
+    ({"rounding": 1}, f"rounding {FLAG} 1"),
+    ({"rounding": "yes"}, f"rounding {FLAG} 'yes'"),
+    ({"vsparq": 0}, f"vsparq {FLAG} 0"),
+    ({"vsparq": None}, f"vsparq {FLAG} None"),
+    *(({"group": group}, f"{GROUP} {group!r}") for group in (3, 0, 32, -2, True, 2.0, "4", None)),
+    ({"weight_bits": 1}, "weight_bits must be an integer from 2 to 8, not 1"),
+    ({"weight_bits": 9}, "weight_bits must be an integer from 2 to 8, not 9"),
+    ({"weight_bits": 8.0}, "weight_bits must be an integer from 2 to 8, not 8.0"),
+    ({"acc_bits": 16}, "acc_bits must be an integer from 17 to 64, not 16"),
+    ({"acc_bits": 65}, "acc_bits must be an integer from 17 to 64, not 65"),
+    (
+        {"acc_bits": 12, "weight_bits": 4},
+        "acc_bits must be an integer from 13 to 64, not 12",
+    ),
+    *(
+        ({"pipeline": value}, f"pipeline must be an integer from 0 to 2, not {value!r}")
+        for value in (3, -1, 1.0, True, "1", None)
+    ),
+    *(
+        ({"pairs": value}, f"pairs must be an integer from 1 to 16, not {value!r}")
+        for value in (0, 17, -1, 4.0, True, "4", None)
+    ),
+    *(
+        (
+            {"top": top, "pairs": pairs, "acc_bits": least - 1},
+            f"acc_bits must be an integer from {least} to 64, not {least - 1}",
+        )
+        for top in TENSOR_CORES
+        for pairs, least in ((1, 17), (2, 18), (3, 19), (4, 19), (5, 20), (16, 21))
+    ),
+    (
+        {"top": "tensor_core", "pairs": 3, "group": 8, "vsparq": False},
+        "6 activations per slice must be a divisor or a multiple of the 8 that share a window",
+    ),
+    (
+        {"top": "sparse_tensor_core", "pairs": 2, "group": 8, "vsparq": False},
+        "a window must be shared within one slice of 4 selected activations, not by 8",
+    ),
+    (
+        {"top": "sparse_tensor_core", "pairs": 1, "pe": "8x8"},
+        "2:4 sparse weights come in pairs: a slice must have an even number of them, not 1",
+    ),
+    (
+        {"top": "encoder", "pe": "8x8"},
+        "pe must be sparq where top is encoder, not '8x8'",
+    ),
+    (
+        {"row": 4},
+        "unknown key 'row'; allowed are acc_bits, cols, format, group, pairs, pe, pipeline, "
+        "rounding, rows, top, vsparq, weight_bits",
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), REFUSED)
+def test_refused_value(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        Configuration.from_options(**options)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"rows": 1, "cols": 1},
+        {"rows": 256, "cols": 256},
+        {"weight_bits": 2, "acc_bits": 11},
+        {"weight_bits": 8, "acc_bits": 17},
+        {"acc_bits": 64},
+        {"group": 1},
+        {"group": 16},
+        {"pipeline": 0},
+        {"pipeline": 2},
+        {"pairs": 1},
+        {"pairs": 16},
+        *({"top": top, "pairs": 1, "acc_bits": 17} for top in TENSOR_CORES),
+        {"top": "tensor_core", "pairs": 16, "acc_bits": 21},
+        {"top": "tensor_core", "pairs": 4, "weight_bits": 2, "acc_bits": 13},
+        {"top": "sparse_tensor_core", "pairs": 1, "pe": "2x8x8"},
+    ],
+)
+def test_limits_are_allowed(options: dict[str, Any]) -> None:
+    configuration = Configuration.from_options(**options)
+    assert {name: getattr(configuration, name) for name in options} == options
+
+
+def test_presets() -> None:
+    sizes = {name: Configuration(**load_preset(name)) for name in PRESETS}
+    got = {name: (configuration.rows, configuration.cols) for name, configuration in sizes.items()}
+    squares = {f"{side}x{side}": (side, side) for side in (8, 16, 32, 64, 128, 256)}
+    assert got == {"tiny": (2, 3), **squares, **dict.fromkeys(TENSOR_CORES, (4, 4))}
+    tops = {name: configuration.top for name, configuration in sizes.items()}
+    assert tops == {name: name if name in TENSOR_CORES else "array" for name in PRESETS}
+    assert all(sizes[name].pairs == 4 for name in TENSOR_CORES)
+    with pytest.raises(ConfigurationError) as error:
+        load_preset("huge")
+    assert str(error.value) == f"preset must be one of {', '.join(PRESETS)}, not 'huge'"
+
+
+def test_toml(tmp_path: Path) -> None:
+    path = tmp_path / "array.toml"
+    path.write_text('rows = 4\npe = "8x8"\nrounding = false\n')
+    assert load_toml(path) == {"rows": 4, "pe": "8x8", "rounding": False}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"cannot read {path}: No such file or directory"),
+        (b"rows 4", r"{path} is not a TOML file: "),
+        (b"rows = 4\nrows = 5", r"{path} is not a TOML file: "),
+        (b"\xff\xfe", r"{path} is not a TOML file: "),
+        (b"lines = 4", "unknown key 'lines'; allowed are acc_bits, cols"),
+        (b"[rows]\nrows = 4", "rows must be an integer from 1 to 256, not {{'rows': 4}}"),
+        (b'rows = "many"', "rows must be an integer from 1 to 256, not 'many'"),
+        (b"rounding = 1", "rounding must be true or false, not 1"),
+        (b"group = 2.0", f"{GROUP} 2.0"),
+        (b"format = 5", f"format must be one of {FORMATS}, not 5"),
+    ],
+)
+def test_refused_toml(content: bytes | None, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "array.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as error:
+        Configuration.from_options(**load_toml(path))
+    assert str(error.value).startswith(message.format(path=path))
+
+
+SWEEP: list[dict[str, Any]] = [
+    {
+        "top": top,
+        "rows": rows,
+        "cols": cols,
+        "pe": pe,
+        "format": fmt,
+        "rounding": rounding,
+        "vsparq": vsparq,
+        "group": group,
+        "weight_bits": weight_bits,
+        "acc_bits": acc_bits,
+        "pipeline": pipeline,
+    }
+    for (
+        top,
+        (rows, cols),
+        pe,
+        fmt,
+        rounding,
+        vsparq,
+        group,
+        (weight_bits, acc_bits, pipeline),
+    ) in itertools.product(
+        ("array", "pe", "encoder"),
+        ((1, 11), (11, 1), (16, 16)),
+        PROCESSING_ELEMENTS,
+        NAMED_FORMATS,
+        (True, False),
+        (True, False),
+        (1, 4, 16),
+        ((8, 32, 0), (4, 32, 0), (8, 24, 0), (8, 32, 1), (8, 32, 2)),
+    )
+    if top != "encoder" or pe == "sparq"
+]
+
+
+def test_names_and_hashes_tell_hardware_apart() -> None:
+    """Name, hash and canonical fields are equal together or different together."""
+    configurations = [Configuration(**options) for options in SWEEP]
+    keys = {
+        (c.name, c.hash, tuple(sorted(c.canonical.items(), key=lambda item: item[0])))
+        for c in configurations
+    }
+    assert len(keys) == len({key[0] for key in keys})
+    assert len(keys) == len({key[1] for key in keys})
+    assert len(keys) == len({key[2] for key in keys})
+    formats = 5 * 2 * 2 * 3
+    arrays = 3 * 5 * (formats + 3)
+    elements = 5 * (formats + 3)
+    encoders = formats
+    assert len(keys) == arrays + elements + encoders
+
+
+@pytest.mark.parametrize(
+    ("base", "change"),
+    [
+        ({"top": "pe"}, {"rows": 3, "cols": 5}),
+        *(({"top": top}, {"pairs": 3}) for top in ("array", "pe", "encoder")),
+        ({"top": "tensor_core", "pe": "8x8"}, {"format": "3opt", "vsparq": False}),
+        ({"top": "encoder"}, {"rows": 3, "weight_bits": 4, "acc_bits": 20, "pipeline": 1}),
+        ({"pe": "8x8"}, {"format": "3opt", "rounding": False, "vsparq": False, "group": 4}),
+    ],
+)
+def test_what_does_not_matter(base: dict[str, Any], change: dict[str, Any]) -> None:
+    plain, changed = Configuration(**base), Configuration(**base | change)
+    assert plain.hash == changed.hash
+    assert plain.name == changed.name
+    assert all(plain.canonical[name] is None for name in change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rows": 8},
+        {"cols": 8},
+        {"pe": "8x8"},
+        {"format": "3opt"},
+        {"rounding": False},
+        {"vsparq": False},
+        {"group": 2},
+        {"weight_bits": 7},
+        {"acc_bits": 31},
+        {"pipeline": 1},
+        {"pipeline": 2},
+        {"top": "pe"},
+        {"top": "encoder"},
+        {"top": "tensor_core"},
+        {"top": "sparse_tensor_core"},
+    ],
+)
+def test_what_matters(change: dict[str, Any]) -> None:
+    assert Configuration(**change).hash != Configuration().hash
+    assert Configuration(**change).name != Configuration().name
+
+
+@pytest.mark.parametrize("top", TENSOR_CORES)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rows": 8},
+        {"cols": 8},
+        {"pairs": 2},
+        {"pe": "8x8"},
+        {"format": "3opt"},
+        {"group": 2},
+        {"acc_bits": 31},
+        {"pipeline": 1},
+        {"top": "array"},
+    ],
+)
+def test_what_matters_to_a_tensor_core(top: str, change: dict[str, Any]) -> None:
+    core, changed = Configuration(top=top), Configuration(**{"top": top} | change)
+    assert core.hash != changed.hash
+    assert core.name != changed.name
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"rows": 2}, "array_2x16_sparq_5opt_w8_acc32"),
+        ({"group": 4}, "array_16x16_sparq_5opt_group4_w8_acc32"),
+        ({"top": "pe", "vsparq": False, "group": 2}, "pe_sparq_5opt_novsparq_group2_w8_acc32"),
+        ({"top": "encoder", "rounding": False, "group": 16}, "encoder_sparq_5opt_trim_group16"),
+        ({"top": "pe", "pe": "2x8x8", "group": 8}, "pe_mac_2x8x8_w8_acc32"),
+        ({"pe": "8x8", "pipeline": 1}, "array_16x16_mac_8x8_w8_acc32_p1"),
+        ({"top": "pe", "pipeline": 2}, "pe_sparq_5opt_w8_acc32_p2"),
+        ({"top": "encoder", "pipeline": 2}, "encoder_sparq_5opt"),
+        (PRESETS["tensor_core"], "tensor_core_4x4_4pairs_sparq_5opt_w8_acc32"),
+        (
+            {"top": "sparse_tensor_core", "rows": 2, "pairs": 2, "pe": "2x8x8", "pipeline": 1},
+            "sparse_tensor_core_2x16_2pairs_mac_2x8x8_w8_acc32_p1",
+        ),
+    ],
+)
+def test_name(options: dict[str, Any], name: str) -> None:
+    configuration = Configuration(**options)
+    assert configuration.name == name
+    assert configuration.sparq_format.group == options.get("group", 1)
+
+
+@pytest.mark.parametrize(("weight_bits", "acc_bits"), [(8, 32), (8, 17), (2, 11), (4, 20), (8, 64)])
+def test_max_reduction(weight_bits: int, acc_bits: int) -> None:
+    """One step more than the longest reduction could leave the accumulator."""
+    longest = Configuration(weight_bits=weight_bits, acc_bits=acc_bits).max_reduction
+    largest = 255 << (weight_bits - 1)
+    limit = 1 << (acc_bits - 1)
+    assert longest * largest < limit <= (longest + 1) * largest
+
+
+def test_max_reduction_is_reached() -> None:
+    longest = Configuration(acc_bits=24).max_reduction
+    x = np.full((1, longest), 255, np.uint8)
+    w = np.full((longest, 1), -128, np.int8)
+    assert -(1 << 23) <= int(exact_matmul(x, w)[0, 0]) < -(1 << 23) + 255 * 128

@@ -1,0 +1,320 @@
+# amaranth: UnusedElaboratable=no
+"""Proofs: the quick ones hold, every property can fail, and the command refuses bad input."""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import Any
+
+import pytest
+from joblib.externals.loky import get_reusable_executor
+
+from gen.cli import main
+from gen.commands.prove import Outcome, run_job, select
+from gen.design.configuration import ConfigurationError
+from gen.proof import cache, solver
+from gen.proof.accumulation import AccumulationJob
+from gen.proof.array import ArrayJob
+from gen.proof.bounds import OverflowJob
+from gen.proof.element import Element, LanesJob, ProductJob
+from gen.proof.element_ports import ContractJob, CorrectionJob
+from gen.proof.encoder import EncoderJob
+from gen.proof.gates import Gates
+from gen.proof.job import Job
+from gen.proof.rule import PAPER, rule_of
+from gen.proof.streams import GroupBufferJob, RowsJob, SequencerJob
+from gen.proof.table import all_jobs
+from gen.proof.top import TopJob
+from gen.proof.verdict import ProofError
+from gen.proof.wiring import EdgesJob, GridJob
+from gen.tools.verilator import ToolError
+from sim_tb.oracle import reference
+
+SPARQ = Element("5opt")
+RADIX_4 = Element("8x8", "radix4")
+NARROW = replace(SPARQ, weight_bits=2, acc_bits=11)
+TIMEOUT = 120
+
+
+def swap(part: str, pattern: str, replacement: str, count: int = 1) -> Callable[[Any], Any]:
+    """A change of the emitted Verilog of ``part``, which must be there to be changed."""
+
+    def change(rtl: Any) -> Any:
+        text, changes = re.subn(pattern, replacement, rtl[part], count=count)
+        assert changes, f"{pattern} is not in {part}"
+        return {**rtl, part: text}
+
+    return change
+
+
+def _name(value: Any) -> str:
+    return value.name if isinstance(value, Job) else value if isinstance(value, str) else ""
+
+
+BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
+    (
+        "rounding",
+        EncoderJob("5opt", True, True, 1),
+        swap("dut", r"trimmed \+ round_up", "trimmed - round_up"),
+    ),
+    ("sum", LanesJob(SPARQ), swap("pe", r"\.c\(multiplier1_product\[3\]\)", ".c(1'h0)")),
+    (
+        "weight code",
+        ProductJob(RADIX_4),
+        swap("weight_lane", r"~ *data_in", "data_in"),
+    ),
+    ("kept", AccumulationJob(SPARQ), swap("pe", r"last_out \? 17'h00000", "shift_out ? 17'h00000")),
+    (
+        "operand",
+        ContractJob(SPARQ),
+        swap("pe", "weight_out <= weight_in", "weight_out <= ~weight_in"),
+    ),
+    (
+        "held",
+        CorrectionJob(RADIX_4),
+        swap("column_correction", r"if \(last_out\) held", "if (~last_out) held"),
+    ),
+    (
+        "neighbour",
+        GridJob(SPARQ, 2, 3),
+        swap("grid", r"\.last_in\(col_0_last_out\)", ".last_in(last_in)"),
+    ),
+    (
+        "skew",
+        EdgesJob(RADIX_4, 2, 3),
+        swap("weight_edge", r"\.data_in\(delay_data_out\)", ".data_in(data_in[23:16])"),
+    ),
+    (
+        "bubble",
+        ArrayJob(replace(RADIX_4, weight_bits=2, acc_bits=11), 1, 1, slices=3),
+        swap("array", r"sequencer_taken \? in_a : \d+'\w+", "in_a"),
+    ),
+    ("edge", TopJob(SPARQ, 2, 3), swap("array", r"sequencer_taken \?", "in_ready ?")),
+    (
+        "ready",
+        SequencerJob(2, 0),
+        swap("sequencer", r"assign in_ready = [^;]*;", "assign in_ready = 1'h1;"),
+    ),
+    ("valid", RowsJob(SPARQ, 2, 2), swap("array", r"bottom_row \| out_last", "bottom_row")),
+    ("order", GroupBufferJob(2, 8), swap("buffer", r"\? waiting_0", "? leaving_1")),
+]
+"""Of each property, what is broken in the hardware and how."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("job", select([], [], quick=True), ids=lambda job: job.name)
+def test_quick_proofs_hold(job: Job, tmp_path: Path) -> None:
+    verdict = job.prove(job.rtl(), TIMEOUT, tmp_path / "trace.vcd")
+    assert verdict.proved, verdict.reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("what", "job", "change"), BROKEN, ids=_name)
+def test_what_is_broken_is_found(
+    what: str, job: Job, change: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    waveform = tmp_path / "trace.vcd"
+    verdict = job.prove(change(job.rtl()), TIMEOUT, waveform)
+    assert not verdict.proved, what
+    assert verdict.waveform == waveform, verdict.reason
+    assert "$enddefinitions" in waveform.read_text()
+    assert str(waveform) in verdict.reason
+
+
+def test_an_accumulator_that_is_too_narrow_is_found(tmp_path: Path) -> None:
+    class TooLong(OverflowJob):
+        def length(self, weight_bits: int, acc_bits: int) -> int:
+            return 2 * super().length(weight_bits, acc_bits)
+
+    waveform = tmp_path / "trace.vcd"
+    verdict = TooLong(SPARQ).prove({}, TIMEOUT, waveform)
+    assert not verdict.proved
+    assert waveform.is_file()
+
+
+def test_every_property_is_broken_by_a_test() -> None:
+    broken = {job.property_name for _, job, _ in BROKEN} | {"overflow"}
+    assert broken == {job.property_name for job in all_jobs()}
+
+
+def test_names_of_jobs_are_unique() -> None:
+    jobs = all_jobs()
+    assert len({job.name for job in jobs}) == len(jobs)
+
+
+@pytest.mark.parametrize("rounding", [True, False])
+@pytest.mark.parametrize("vsparq", [True, False])
+@pytest.mark.parametrize("group", [1, 2])
+@pytest.mark.parametrize("name", PAPER)
+def test_rule_of_the_proofs_is_that_of_the_tests(
+    name: str, rounding: bool, vsparq: bool, group: int
+) -> None:
+    rule = rule_of(name, rounding, vsparq, group)
+    other = reference.Rule(*reference.NAMED[name], rounding, vsparq, group)
+    pairs = [(a, b) for a in range(0, 256, 5) for b in (0, 1, 7, 15, 16, 100, 127, 128, 250, 255)]
+    for a, b in pairs:
+        assert rule.pair(a, b) == reference.effective_pair(a, b, other), (a, b)
+
+
+def test_gates_compute_what_their_verilog_says() -> None:
+    verilog = (
+        "module dut(input [2:0] a, output y, z); assign y = a[2] ? a[1] : ~a[0];"
+        " assign z = a[0] ^ (a[1] | a[2]); endmodule"
+    )
+    gates = Gates.of(verilog, "dut", TIMEOUT)
+    inputs = gates.ports["a"]
+    for row in range(8):
+        bits = [row >> place & 1 for place in range(3)]
+        known = gates.evaluate(
+            [*gates.ports["y"], *gates.ports["z"]], dict(zip(inputs, bits, strict=True)), 1
+        )
+        assert known[gates.ports["y"][0]] == (bits[1] if bits[2] else 1 - bits[0])
+        assert known[gates.ports["z"][0]] == bits[0] ^ (bits[1] | bits[2])
+
+
+def test_a_statement_that_is_false_is_not_proved(tmp_path: Path) -> None:
+    statement = "module claim(input [3:0] a); always @* assert (a != 5); endmodule"
+    verdict = solver.sat({}, statement, "", TIMEOUT, tmp_path / "trace.vcd")
+    assert not verdict.proved
+    assert (tmp_path / "trace.vcd").is_file()
+
+
+def test_a_solver_that_runs_out_of_time_is_a_failure(tmp_path: Path) -> None:
+    statement = """
+    module claim(input [23:0] a, b, c);
+      always @* assert ((a + b) * c == a * c + b * c);
+    endmodule"""
+    verdict = solver.sat({}, statement, "", 1, tmp_path / "trace.vcd")
+    assert not verdict.proved
+    assert verdict.reason == "not proved within 1 s"
+
+
+def test_an_error_of_yosys_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ProofError, match=r"^Yosys failed: syntax error") as caught:
+        solver.sat({}, "module claim(; endmodule", "", TIMEOUT, tmp_path / "trace.vcd")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_solver_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", absent)
+    with pytest.raises(ToolError, match="pyosys is not installed"):
+        solver.version()
+
+
+@pytest.mark.parametrize(("found", "named"), [("absent", "absent"), ("", r"c\+\+")])
+def test_a_missing_compiler_is_refused(
+    found: str, named: str, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", found)
+    monkeypatch.setattr("gen.tools.verilator.shutil.which", lambda name: None)
+    with pytest.raises(ToolError, match=rf"no C\+\+ compiler \({named}\): install one"):
+        LanesJob(SPARQ).prove(LanesJob(SPARQ).rtl(), TIMEOUT, tmp_path / "trace.vcd")
+    status, _, errors = run("--property", "lanes", "--configuration", "5opt")
+    assert status == 2
+    assert errors.startswith("sparq: no C++ compiler (")
+    assert len(errors.splitlines()) == 1
+    assert run("--property", "overflow", "--configuration", "8x8")[0] == 0
+    get_reusable_executor().shutdown()  # its workers would keep CXX
+
+
+def test_a_proof_that_runs_out_of_time_is_a_failure(run: Any) -> None:
+    choice = ("--property", "products", "--configuration", "2x8x8_radix4")
+    status, output, errors = run(*choice, "--timeout", "1")
+    assert status == 1
+    assert "NO" in output
+    assert errors.endswith("products of 2x8x8_radix4: not proved within 1 s\n")
+    assert not list(Path("build/prove").iterdir())
+
+
+def test_proofs_are_kept_until_something_changes(tmp_path: Path) -> None:
+    job = EncoderJob("2opt", False, False, 1)
+    programs = cache.programs()
+    first = run_job(job, TIMEOUT, tmp_path, programs)
+    assert first.proved
+    assert not first.cached
+    second = run_job(job, TIMEOUT, tmp_path, programs)
+    assert second.proved
+    assert second.cached
+    other = run_job(job, TIMEOUT, tmp_path, "of another version")
+    assert other.proved
+    assert other.outdated
+    assert not other.cached
+    (tmp_path / f"{job.name}.json").write_text("{")
+    unreadable = run_job(job, TIMEOUT, tmp_path, programs)
+    assert unreadable.proved
+    assert unreadable.outdated
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"property must be one of encoder, .*, not 'x'"):
+        select(["x"], [])
+    with pytest.raises(ConfigurationError, match=r"configuration must be one of .*, not '9opt'"):
+        select(["encoder"], ["9opt"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--property", "x"], "property must be one of"),
+        (["--property", "encoder", "--configuration", "x"], "configuration must be one of"),
+        (["--timeout", "0"], "timeout must be an integer of at least 1, not 0"),
+        (["--timeout", "soon"], "timeout must be an integer of at least 1, not 'soon'"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], message: str, run: Any) -> None:
+    status, _, errors = run(*arguments)
+    assert status == 2
+    assert message in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_command_prints_and_writes_what_is_proved(run: Any) -> None:
+    choice = ("--property", "sequencer", "--configuration", "1rows")
+    status, output, _ = run(*choice, "--json", "proofs.json")
+    assert status == 0
+    assert "unbounded" in output
+    written = json.loads(Path("proofs.json").read_text())
+    assert written["proved"] == 1
+    assert written["proofs"][0]["property"] == "sequencer"
+    kept = Path("build/prove/sequencer_1rows.json")
+    kept.write_text('{"programs": "of another version"}')
+    status, output, _ = run(*choice)
+    assert status == 0
+    assert "1 results in build/prove are of another version: proved again" in output
+    assert run(*choice)[1].count("(cached)") == 1
+
+
+def test_what_is_not_proved_is_a_failure(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = Outcome("rows", "2x2", "SAT", "unbounded", False, 1.0, reason="not proved within 1 s")
+    monkeypatch.setattr("gen.commands.prove.run_proofs", lambda *arguments: [outcome])
+    status, output, errors = run("--property", "rows")
+    assert status == 1
+    assert "NO" in output
+    assert errors == "sparq: 1 of 1 not proved; the first is rows of 2x2: not proved within 1 s\n"
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run ``sparq prove`` in a folder of its own: exit status, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["sparq", "prove", *arguments])
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        output, errors = capsys.readouterr()
+        return status, output, errors
+
+    return command

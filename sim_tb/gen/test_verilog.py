@@ -1,0 +1,380 @@
+# amaranth: UnusedElaboratable=no
+"""The emitted Verilog and its sidecar: reproducible, compact, and plain to every tool."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gen.design.configuration import MACHINES, TENSOR_CORES, Configuration
+from gen.tools.verilator import LINT_WAIVERS, environment
+from gen.verilog.generate import Generated, generate, write_verilog
+from hdl import PROCESSING_ELEMENTS, PairEncoder, SystolicArray, processing_element
+
+ROOT = Path(__file__).resolve().parents[2]
+SIDECAR = {
+    *(
+        "sparse",
+        "pairs",
+        "top",
+        "rows",
+        "cols",
+        "k_per_cycle",
+        "weight_bits",
+        "acc_bits",
+        "pipeline",
+        "format",
+    ),
+    *("rounding", "vsparq", "group", "pe", "latency", "drain_cycles", "max_reduction", "files"),
+    *("ports", "activation_code_bits", "weight_code_bits", "row_scale", "column_scale"),
+    *("configuration", "hash", "tools"),
+}
+CONFIGURATIONS = [
+    *(Configuration(rows=3, cols=2, pe=pe) for pe in PROCESSING_ELEMENTS),
+    *(Configuration(top="pe", pe=pe) for pe in PROCESSING_ELEMENTS),
+    *(Configuration(top="encoder", format=name) for name in ("5opt", "3opt", "2opt", "7opt")),
+    Configuration(rows=1, cols=1),
+    Configuration(rows=1, cols=4, pe="8x8"),
+    Configuration(rows=5, cols=1, format="6opt", weight_bits=2, acc_bits=11),
+    Configuration(rows=2, cols=2, format="2opt", rounding=False, vsparq=False, acc_bits=64),
+    Configuration(top="pe", format="7opt", rounding=False, weight_bits=5, acc_bits=20),
+    Configuration(top="encoder", rounding=False, vsparq=False),
+    Configuration(rows=2, cols=2, format="3opt", vsparq=False, group=2),
+    Configuration(rows=2, cols=3, group=4),
+    Configuration(rows=1, cols=1, format="7opt", vsparq=False, group=16),
+    Configuration(top="pe", format="3opt", vsparq=False, group=8),
+    *(Configuration(top="encoder", format="2opt", group=group) for group in (2, 8)),
+    *(Configuration(rows=2, cols=2, pe=pe, pipeline=1) for pe in PROCESSING_ELEMENTS),
+    *(Configuration(top="pe", pe=pe, pipeline=2) for pe in PROCESSING_ELEMENTS),
+    Configuration(rows=2, cols=3, group=4, vsparq=False, pipeline=2),
+    Configuration(top="pe", pe="8x8", weight_bits=5),
+    Configuration(rows=2, cols=1, pe="2x8x8", weight_bits=3, acc_bits=12),
+    *(
+        Configuration(top=top, rows=3, cols=2, pairs=2, pe=pe, pipeline=pipeline)
+        for top in TENSOR_CORES
+        for pe in PROCESSING_ELEMENTS
+        for pipeline in (0, 2)
+    ),
+    *(Configuration(top=top, rows=1, cols=1, pairs=3, format="7opt") for top in TENSOR_CORES),
+    *(
+        Configuration(top=top, rows=1, cols=2, group=4, pairs=2, vsparq=vsparq, weight_bits=5)
+        for top in TENSOR_CORES
+        for vsparq in (True, False)
+    ),
+    *(
+        Configuration(top="tensor_core", rows=2, cols=1, group=8, pairs=2, vsparq=vsparq)
+        for vsparq in (True, False)
+    ),
+    Configuration(top="tensor_core", rows=2, cols=2, pairs=1, pe="8x8", acc_bits=17),
+    Configuration(top="sparse_tensor_core", rows=2, cols=2, pairs=2, pe="2x8x8", weight_bits=3),
+]
+every_configuration = pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda c: c.name)
+
+
+@cache
+def generated(configuration: Configuration) -> Generated:
+    return generate(configuration)
+
+
+def modules(text: str) -> list[str]:
+    return re.findall(r"^module (\w+)", text, re.MULTILINE)
+
+
+def top_ports(text: str, top: str) -> dict[str, tuple[str, int, bool]]:
+    """Direction, width and signedness of each port, read from the Verilog text."""
+    match = re.search(rf"^module {top}\((.*?)\);(.*?)^endmodule", text, re.MULTILINE | re.DOTALL)
+    assert match is not None
+    names, body = match[1].replace(" ", "").split(","), match[2]
+    declared = re.findall(
+        r"^  (input|output) (signed )?(?:\[(\d+):0\] )?(\w+);", body, re.MULTILINE
+    )
+    ports = {
+        name: (direction, int(high or 0) + 1, bool(is_signed))
+        for direction, is_signed, high, name in declared
+    }
+    assert sorted(ports) == sorted(names)
+    return ports
+
+
+def run(command: list[str], folder: Path, env: dict[str, str] | None = None) -> str:
+    """Everything that the command prints; it must succeed."""
+    result = subprocess.run(
+        command,
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+def test_same_bytes_in_every_process(tmp_path: Path) -> None:
+    """Neither the hash seed nor the working folder shows in the files."""
+    program = (
+        "import sys; from pathlib import Path; from gen.design.configuration import Configuration; "
+        "from gen.verilog.generate import write_verilog; "
+        "[write_verilog(Configuration(rows=5, cols=3, top=top), Path(sys.argv[1])) "
+        "for top in ('array', 'tensor_core', 'sparse_tensor_core', 'pe', 'encoder')]"
+    )
+    contents = []
+    for seed in ("0", "1"):
+        folder = tmp_path / seed
+        folder.mkdir()
+        env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
+        run([sys.executable, "-c", program, f"out_{seed}"], folder, env)
+        contents.append({p.name: p.read_bytes() for p in (folder / f"out_{seed}").iterdir()})
+    assert len(contents[0]) == 10
+    assert contents[0] == contents[1]
+    assert not any(str(tmp_path).encode() in content for content in contents[0].values())
+
+
+def test_same_bytes_again_in_one_process() -> None:
+    first, _, again = [generate(CONFIGURATIONS[index]).verilog for index in (0, 1, 0)]
+    assert again == first
+
+
+def test_unchanged_file_is_left_alone(tmp_path: Path) -> None:
+    paths = write_verilog(Configuration(top="pe"), tmp_path)
+    for path in paths:
+        os.utime(path, ns=(1, 1))
+    assert write_verilog(Configuration(top="pe"), tmp_path) == paths
+    assert [path.stat().st_mtime_ns for path in paths] == [1, 1]
+    text = paths[0].read_text()
+    paths[0].write_text(text + "// edited\n")
+    write_verilog(Configuration(top="pe"), tmp_path)
+    assert paths[0].read_text() == text
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+
+def test_text_grows_with_the_logarithm_of_the_array() -> None:
+    texts = [generate(Configuration(rows=side, cols=side)).verilog for side in (16, 32, 64)]
+    counts = [len(modules(text)) for text in texts]
+    assert counts[2] - counts[1] == counts[1] - counts[0]
+    assert 0 < counts[1] - counts[0] < 20
+    sizes = [len(text.encode()) for text in texts]
+    assert sizes[2] - sizes[1] < 1.1 * (sizes[1] - sizes[0])
+    assert sizes[2] < 130_000
+
+
+@pytest.mark.slow
+@every_configuration
+def test_each_component_once(configuration: Configuration) -> None:
+    """Names are unique, and each module is instantiated somewhere."""
+    text = generated(configuration).verilog
+    names = modules(text)
+    assert len(set(names)) == len(names)
+    assert all(name.startswith(configuration.name) for name in names)
+    assert configuration.name in names
+    used = set(re.findall(r"^  (\w+) \w+ \($", text, re.MULTILINE))
+    assert used == set(names) - {configuration.name}
+
+
+@pytest.mark.parametrize(
+    ("weight_bits", "acc_bits", "rows", "cols"), [(8, 32, 3, 2), (5, 20, 1, 4)]
+)
+@pytest.mark.parametrize("pe", PROCESSING_ELEMENTS)
+def test_ports_of_the_array(pe: str, weight_bits: int, acc_bits: int, rows: int, cols: int) -> None:
+    configuration = Configuration(
+        pe=pe, rows=rows, cols=cols, weight_bits=weight_bits, acc_bits=acc_bits
+    )
+    k = 1 if pe == "8x8" else 2
+    expected = {
+        "clk": ("input", 1, False),
+        "rst": ("input", 1, False),
+        "in_valid": ("input", 1, False),
+        "in_ready": ("output", 1, False),
+        "in_last": ("input", 1, False),
+        "in_a": ("input", 8 * k * rows, False),
+        "in_w": ("input", weight_bits * k * cols, False),
+        "out_valid": ("output", 1, False),
+        "out_last": ("output", 1, False),
+        "out_acc": ("output", acc_bits * cols, False),
+    }
+    design = generated(configuration)
+    assert top_ports(design.verilog, design.name) == expected
+    assert [port["name"] for port in design.sidecar["ports"]] == list(expected)
+
+
+@every_configuration
+def test_sidecar_tells_of_the_text(configuration: Configuration) -> None:
+    design = generated(configuration)
+    sidecar: dict[str, Any] = json.loads(json.dumps(design.sidecar))
+    assert set(sidecar) == SIDECAR
+    names = ("name", "direction", "width", "signed")
+    ports = {port["name"]: port for port in sidecar["ports"]}
+    assert {
+        name: dict(zip(names, (name, *port), strict=True))
+        for name, port in top_ports(design.verilog, design.name).items()
+    } == ports
+    assert {"clk", "rst"} <= set(ports)
+    assert sidecar["top"] == configuration.name
+    assert sidecar["files"] == [f"{configuration.name}.v"]
+    assert sidecar["hash"] == configuration.hash
+    assert sidecar["configuration"] == configuration.canonical
+    assert set(sidecar["tools"]) == {"sparq", "amaranth", "pyosys"}
+    side = (configuration.rows, configuration.cols) if configuration.top in MACHINES else (1, 1)
+    assert (sidecar["rows"], sidecar["cols"]) == side
+    is_core = configuration.top in TENSOR_CORES
+    pairs = configuration.pairs if is_core else 1
+    k_per_cycle = (1 if configuration.pe == "8x8" else 2) * pairs
+    if configuration.top == "sparse_tensor_core":
+        k_per_cycle *= 2
+    assert sidecar["k_per_cycle"] == k_per_cycle
+    assert sidecar["pairs"] == (pairs if is_core else None)
+    assert sidecar["sparse"] == ("in_index" in ports) == (configuration.top == "sparse_tensor_core")
+    waiting = configuration.group // k_per_cycle if configuration.group > k_per_cycle else 0
+    multiplying = configuration.pipeline + 2
+    latency = {"array": sum(side) + waiting + multiplying, "pe": multiplying, "encoder": 0}
+    latency |= dict.fromkeys(TENSOR_CORES, 2 + waiting + multiplying)
+    assert sidecar["latency"] == latency[configuration.top]
+    drain = configuration.rows if configuration.top in MACHINES else None
+    assert sidecar["drain_cycles"] == drain
+    for name in ("weight_bits", "acc_bits", "pipeline", "format", "rounding", "vsparq"):
+        assert sidecar[name] == configuration.canonical[name]
+    assert (sidecar["group"], sidecar["pe"]) == (
+        configuration.canonical["group"],
+        configuration.pe,
+    )
+
+
+@pytest.mark.parametrize("top", TENSOR_CORES)
+@pytest.mark.parametrize("pe", PROCESSING_ELEMENTS)
+def test_ports_of_the_tensor_core(top: str, pe: str) -> None:
+    """Operands of all pairs at once; with 2:4 weights, half as many weights and their places."""
+    options: dict[str, Any] = {"rows": 3, "cols": 2, "pairs": 4, "weight_bits": 5, "acc_bits": 20}
+    weights = 4 if pe == "8x8" else 8
+    steps = 2 * weights if top == "sparse_tensor_core" else weights
+    expected = {
+        "clk": ("input", 1, False),
+        "rst": ("input", 1, False),
+        "in_valid": ("input", 1, False),
+        "in_ready": ("output", 1, False),
+        "in_last": ("input", 1, False),
+        "in_a": ("input", 8 * steps * 3, False),
+        "in_w": ("input", 5 * weights * 2, False),
+        "in_index": ("input", 2 * weights * 2, False),
+        "out_valid": ("output", 1, False),
+        "out_last": ("output", 1, False),
+        "out_acc": ("output", 20 * 2, False),
+    }
+    if top == "tensor_core":
+        del expected["in_index"]
+    design = generated(Configuration(top=top, pe=pe, **options))
+    assert top_ports(design.verilog, design.name) == expected
+    assert [port["name"] for port in design.sidecar["ports"]] == list(expected)
+
+
+CODES: list[tuple[dict[str, Any], tuple[int, int, int, int]]] = [
+    ({"pe": "8x8"}, (8, 8, 43, 255)),
+    ({"pe": "8x8", "weight_bits": 5}, (8, 5, -5, 255)),
+    ({"pe": "2x8x8", "weight_bits": 4}, (16, 8, 3, 255)),
+    ({"pe": "2x4x8"}, (8, 25, 128, 0)),
+    ({"pe": "2x4x8", "weight_bits": 3}, (8, 10, 4, 0)),
+    ({"format": "2opt", "vsparq": False, "weight_bits": 6}, (10, 12, 32, 0)),
+    ({"format": "2opt", "vsparq": False, "group": 2}, (9, 25, 128, 0)),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), CODES)
+def test_ports_of_the_processing_element(
+    options: dict[str, Any], expected: tuple[int, int, int, int]
+) -> None:
+    """Ports, and what the sidecar says of codes and biases, which only a lone element needs."""
+    design = generated(Configuration(top="pe", acc_bits=20, **options))
+    activation, weight, *_ = expected
+    ports: dict[str, tuple[str, int, bool]] = {
+        "clk": ("input", 1, False),
+        "rst": ("input", 1, False),
+    }
+    widths = {"last": 1, "shift": 1, "activation": activation, "weight": weight, "result": 20}
+    ports |= {f"{name}_in": ("input", width, False) for name, width in widths.items()}
+    ports |= {f"{name}_out": ("output", width, False) for name, width in widths.items()}
+    assert top_ports(design.verilog, design.name) == ports
+    names = ("activation_code_bits", "weight_code_bits", "row_scale", "column_scale")
+    assert tuple(design.sidecar[name] for name in names) == expected
+    array = generated(Configuration(rows=2, cols=2)).sidecar
+    assert all(array[name] is None for name in names)
+
+
+@every_configuration
+def test_plain_text(configuration: Configuration) -> None:
+    """No combinational processes, no unknown values, no signal without a name of its own."""
+    text = generated(configuration).verilog
+    assert not re.search(r"always\s*@\s*(\*|\(\s*\*)", text)
+    assert not re.search(r"'s?[bodh][0-9a-f_]*[xz]", text, re.IGNORECASE)
+    assert text.isascii()
+    assert not re.search(r"\\\S*\$", text)
+    assert text.endswith("endmodule\n")
+
+
+@pytest.mark.slow
+@every_configuration
+def test_verilator_lint(configuration: Configuration, tmp_path: Path) -> None:
+    write_verilog(configuration, tmp_path)
+    waivers = [f"-Wno-{name}" for name in LINT_WAIVERS]
+    command = ["verilator", "--lint-only", "-Wall", *waivers]
+    command += ["--top-module", configuration.name, f"{configuration.name}.v"]
+    output = run(command, tmp_path, environment(tmp_path / "tools"))
+    assert "Warning" not in output, output
+
+
+@pytest.mark.slow
+def test_yosys(tmp_path: Path) -> None:
+    """All designs together, so that no two of them may share a module."""
+    names = [configuration.name for configuration in CONFIGURATIONS]
+    for configuration in CONFIGURATIONS:
+        write_verilog(configuration, tmp_path)
+    passes = ["read_verilog " + " ".join(f"{name}.v" for name in names)]
+    for name in names:
+        passes += [
+            "design -push-copy",
+            f"hierarchy -check -top {name}",
+            "proc",
+            "check -assert",
+            "design -pop",
+        ]
+    program = (
+        "from pyosys import libyosys\n"
+        "design = libyosys.Design()\n"
+        f"for command in {passes!r}:\n"
+        "    libyosys.run_pass(command, design)\n"
+    )
+    output = run([sys.executable, "-c", program], tmp_path)
+    assert output.count("Found and reported 0 problems.") == len(names)
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus (iverilog) is not installed")
+@every_configuration
+def test_icarus(configuration: Configuration, tmp_path: Path) -> None:
+    write_verilog(configuration, tmp_path)
+    command = ["iverilog", "-g2005", "-Wall", "-t", "null", "-s", configuration.name]
+    output = run([*command, f"{configuration.name}.v"], tmp_path)
+    warnings = [line for line in output.splitlines() if "timescale" not in line]
+    assert warnings == []
+
+
+@pytest.mark.slow
+def test_two_designs_share_no_module() -> None:
+    names = [name for c in CONFIGURATIONS for name in modules(generated(c).verilog)]
+    assert len(set(names)) == len(names)
+
+
+def test_component_behind_each_top() -> None:
+    """The latency in the sidecar is the component's own."""
+    array = SystolicArray(3, 2, processing_element("8x8"))
+    assert generated(Configuration(rows=3, cols=2, pe="8x8")).sidecar["latency"] == array.latency
+    encoder = PairEncoder(Configuration().sparq_format)
+    width = {
+        p["name"]: p["width"] for p in generated(Configuration(top="encoder")).sidecar["ports"]
+    }
+    assert width["pair"] == len(encoder.pair)

@@ -1,0 +1,491 @@
+# amaranth: UnusedElaboratable=no
+# The lanes of an edge know their processing element, which nothing then elaborates.
+"""Each hardware component by itself, in Amaranth's own simulator, against the golden model."""
+
+import random
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.sim import Simulator
+
+from golden import (
+    NAMED_FORMATS,
+    ControlState,
+    SparqFormat,
+    encode_pairs,
+    exact_matmul,
+    named_format,
+    pack_pairs,
+    sparq_matmul,
+    unpack_pairs,
+)
+from golden.quantize import lane_table, wide_table
+from hdl import (
+    PROCESSING_ELEMENTS,
+    LeadingOneDetector,
+    PairEncoder,
+    PairZeroDetector,
+    Pe8x8,
+    SystolicArray,
+    WindowShifter,
+    processing_element,
+)
+from hdl.edge.delay import Delay
+from hdl.edge.edge_lane import ActivationLane, ResultLane, WeightLane
+from hdl.edge.skewed_lanes import SkewedLanes
+from hdl.element.processing_element import ProcessingElement
+from hdl.encode.control_decoder import ControlDecoder
+from hdl.tile.group_buffer import GroupBuffer
+from hdl.tile.tile_sequencer import TileSequencer
+from sim_tb.hdl.operands import effective
+from sim_tb.hdl.pysim import (
+    CUSTOM,
+    SEED,
+    Bench,
+    Word,
+    clock,
+    describe,
+    grouped,
+    pack,
+    respond,
+    signed,
+)
+from sim_tb.oracle.reference import assert_same
+
+CORNERS = (0, 1, 2, 15, 16, 17, 127, 128, 240, 247, 248, 254, 255)
+ODD = (SparqFormat(1, (0, 7)), SparqFormat(1, tuple(range(8))), SparqFormat(5, (0, 1, 2, 7)))
+MODES = [(rounding, vsparq) for rounding in (True, False) for vsparq in (True, False)]
+
+
+WINDOWS = [
+    (name, double, rounding)
+    for name in NAMED_FORMATS
+    for double in (False, True)
+    for rounding in (False, True)
+]
+
+
+@pytest.mark.parametrize(("name", "double", "rounding"), WINDOWS)
+def test_window_of_every_value(name: str, double: bool, rounding: bool, checks: Any) -> None:
+    """Leading-one detector and window shifter, as narrow and as double window."""
+    fmt = named_format(name, rounding)
+    bits = fmt.window_bits * (2 if double else 1)
+    placements = fmt.wide_placements if double else fmt.placements
+    table = (wide_table if double else lane_table)(fmt)
+    values = range(256)
+    one_hot = [1 << placements.index(int(shift)) for shift in table.shift]
+    detected = respond(LeadingOneDetector(bits, placements), [{"value": v} for v in values])
+    assert_same("placement", values, one_hot, [word["placement"] for word in detected])
+    shifted = respond(
+        WindowShifter(bits, placements, rounding),
+        [{"value": v, "placement": p} for v, p in zip(values, one_hot, strict=True)],
+    )
+    assert_same("window", values, table.window, [word["window"] for word in shifted])
+    checks(2 * 256)
+
+
+def test_pair_zero_detector(checks: Any) -> None:
+    pairs = [(a, b) for a in CORNERS for b in CORNERS]
+    got = respond(PairZeroDetector(), [{"first": a, "second": b} for a, b in pairs])
+    alone = [0 in pair for pair in pairs]
+    assert_same("alone", pairs, alone, [word["alone"] for word in got])
+    owned = [(pair, word) for pair, word in zip(pairs, got, strict=True) if 0 in pair]
+    owner = [a == 0 and b != 0 for (a, b), _ in owned]
+    assert_same("owner", owned, owner, [word["owner"] for _, word in owned])
+    checks(len(pairs) + len(owned))
+
+
+ENCODER_FORMATS = [
+    *(named_format(name) for name in NAMED_FORMATS),
+    *(named_format("5opt", *mode) for mode in MODES[1:]),
+    *CUSTOM,
+    *(SparqFormat(fmt.window_bits, fmt.shifts, False, False) for fmt in CUSTOM),
+    *(named_format("5opt", *mode, 2) for mode in MODES),
+    *(
+        grouped(fmt, 2, vsparq)
+        for fmt in (named_format("3opt"), named_format("7opt"), *CUSTOM)
+        for vsparq in (True, False)
+    ),
+]
+
+
+DECODER_FORMATS = [
+    grouped(fmt, group, vsparq)
+    for fmt in (*(named_format(name) for name in NAMED_FORMATS), *CUSTOM, *ODD)
+    for group in (1, 2)
+    for vsparq in (True, False)
+]
+
+
+@pytest.mark.parametrize("fmt", ENCODER_FORMATS, ids=describe)
+def test_pair_encoder(fmt: SparqFormat, checks: Any) -> None:
+    generator = np.random.default_rng(SEED)
+    pairs = generator.integers(0, 256, (2000, 2))
+    pairs[generator.random(pairs.shape) < 0.2] = 0
+    corners = [(a, b) for a in CORNERS for b in CORNERS]
+    alone = [pair for value in range(256) for pair in ((0, value), (value, 0))]
+    pairs = np.concatenate([pairs, corners, alone])
+    got = respond(PairEncoder(fmt), [{"activations": int(a) | int(b) << 8} for a, b in pairs])
+    expected = pack_pairs(encode_pairs(pairs, fmt), fmt)[:, 0]
+    assert_same(describe(fmt), pairs.tolist(), expected, [word["pair"] for word in got])
+    checks(len(pairs))
+
+
+@pytest.mark.parametrize("fmt", DECODER_FORMATS, ids=describe)
+def test_control_decoder(fmt: SparqFormat, checks: Any) -> None:
+    """Every code; any word with it stands for the same state."""
+    states, codes = zip(*fmt.control_codes.items(), strict=True)
+    got = respond(ControlDecoder(fmt), [{"control": code} for code in codes])
+    fields = [[word[name] for name in ControlState._fields] for word in got]
+    unpacked = unpack_pairs(np.array(codes) << 2 * fmt.window_bits, fmt)
+    expected = np.concatenate([unpacked.shift_ctrl, unpacked.mux_ctrl], axis=-1)
+    assert_same(describe(fmt), codes, expected, fields)
+    assert_same(describe(fmt), codes, states, fields)
+    checks(4 * len(codes))
+
+
+def share_of(a: int, b: int, vsparq: bool) -> int:
+    """What a pair adds to the OR of its group."""
+    return 0 if vsparq and 0 in (a, b) else a | b
+
+
+GROUP_FORMATS = [
+    *(named_format("5opt", *mode, group) for group in (4, 8, 16) for mode in MODES),
+    *(
+        grouped(fmt, group, vsparq)
+        for fmt, group in zip(
+            (*(named_format(name) for name in ("3opt", "2opt", "6opt", "7opt")), *CUSTOM),
+            (4, 8, 4, 8, 4, 8, 4),
+            strict=True,
+        )
+        for vsparq in (True, False)
+    ),
+]
+
+
+@pytest.mark.parametrize("fmt", GROUP_FORMATS, ids=describe)
+def test_pair_encoder_in_a_group(fmt: SparqFormat, checks: Any) -> None:
+    """Every pair of random groups, small and large ones."""
+    generator = np.random.default_rng(SEED)
+    groups = generator.integers(0, 256, (3000 // fmt.group, fmt.group))
+    groups >>= generator.integers(0, 8, (len(groups), 1))
+    groups[generator.random(groups.shape) < 0.25] = 0
+    inputs: list[Word] = []
+    for group in groups.tolist():
+        pairs = list(zip(group[::2], group[1::2], strict=True))
+        shared = reduce(or_, (share_of(a, b, fmt.vsparq) for a, b in pairs))
+        inputs += [{"activations": a | b << 8, "shared": shared} for a, b in pairs]
+    got = respond(PairEncoder(fmt), inputs)
+    expected = pack_pairs(encode_pairs(groups, fmt), fmt)
+    words = np.reshape([word["pair"] for word in got], expected.shape)
+    assert_same(describe(fmt), groups.tolist(), expected, words)
+    checks(len(inputs))
+
+
+class Share(wiring.Component):
+    """What the encoder says that a pair shares."""
+
+    def __init__(self, fmt: SparqFormat):
+        self.fmt = fmt
+        super().__init__({"activations": In(16), "share": Out(8)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.d.comb += self.share.eq(PairEncoder.shares(self.fmt, self.activations))
+        return m
+
+
+@pytest.mark.parametrize("vsparq", [True, False])
+def test_share_of_a_pair(vsparq: bool, checks: Any) -> None:
+    pairs = [(a, b) for a in (*CORNERS, 64, 170) for b in (*CORNERS, 85)]
+    fmt = named_format("5opt", vsparq=vsparq, group=4)
+    got = respond(Share(fmt), [{"activations": a | b << 8} for a, b in pairs])
+    expected = [share_of(a, b, vsparq) for a, b in pairs]
+    assert_same("share", pairs, expected, [word["share"] for word in got])
+    checks(len(pairs))
+
+
+@pytest.mark.parametrize(
+    ("lanes", "width", "cycles"), [(1, 3, 1), (1, 8, 5), (4, 2, 1), (3, 5, 3), (5, 4, 2), (2, 1, 7)]
+)
+def test_delay(lanes: int, width: int, cycles: int, checks: Any) -> None:
+    rng = random.Random(SEED)
+    inputs = [rng.getrandbits(lanes * width) for _ in range(60)]
+    got = clock(Delay(lanes, width, cycles), [{"data_in": word} for word in inputs])
+    outputs = [word["data_out"] for word in got[cycles:]]
+    assert_same("delay", range(60 - cycles), inputs[:-cycles], outputs)
+    checks(len(outputs))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "lanes"),
+    [
+        *((kind, lanes) for kind in (ActivationLane, WeightLane) for lanes in (1, 2, 3, 4, 7)),
+        *((ResultLane, lanes) for lanes in (2, 3, 4, 7)),  # a single one is combinational
+    ],
+)
+def test_skewed_lanes(kind: Any, lanes: int, reverse: bool, checks: Any) -> None:
+    """Lane i is i cycles later than lane 0, or earlier; weights are put in offset form."""
+    rng = random.Random(SEED)
+    lane = kind(Pe8x8())
+    width = len(lane.data_in)
+    inputs = [[rng.getrandbits(width) for _ in range(lanes)] for _ in range(40)]
+    edge = SkewedLanes(lanes, lane, reverse)
+    got = clock(edge, [{"data_in": pack(values, width)} for values in inputs])
+    for i in range(lanes):
+        latency = lane.latency + (lanes - 1 - i if reverse else i)
+        outputs = [(word["data_out"] >> (i * width)) & ((1 << width) - 1) for word in got]
+        offset = 1 << (width - 1) if kind is WeightLane else 0
+        sent = [values[i] ^ offset for values in inputs[: 40 - latency]]
+        assert_same(f"lane {i}", range(40 - latency), sent, outputs[latency:])
+    checks(40 * lanes)
+
+
+@pytest.mark.parametrize("bubbles", [0.0, 0.3])
+@pytest.mark.parametrize("slices", [2, 3, 4, 8])
+def test_group_buffer(slices: int, bubbles: float, checks: Any) -> None:
+    """Random tiles, bubbles of garbage, and some resets: every slice once, when it must leave."""
+    rng = random.Random(SEED)
+    width, largest_bits, cycles = 9, 8, 2000
+    inputs: list[Word] = []
+    filling = [False] * (cycles + slices)
+    leaving: dict[int, tuple[int, int]] = {}
+    group: list[tuple[int, int]] = []
+    lost = 0
+    for cycle in range(cycles):
+        taken = not filling[cycle] and rng.random() >= bubbles
+        last = rng.random() < rng.choice((0.05, 0.3))
+        data, largest = rng.randrange(1, 1 << width), 1 << rng.randrange(largest_bits)
+        reset = rng.random() < 0.01
+        inputs.append(
+            {"taken": taken, "last": last, "data_in": data, "largest_in": largest, "rst": reset}
+        )
+        if taken:
+            group.append((data, largest))
+        if reset:
+            later = [leaves for leaves in leaving if leaves > cycle]
+            lost += len(group) + len(later)
+            for leaves in later:
+                del leaving[leaves]
+            filling[cycle + 1 :] = [False] * (len(filling) - cycle - 1)
+            group = []
+        elif taken and (last or len(group) == slices):
+            together = reduce(or_, (own for _, own in group))
+            for after, (word, _) in enumerate(reversed(group)):
+                assert cycle + slices - after not in leaving
+                leaving[cycle + slices - after] = word, together
+            missing = slices - len(group)
+            filling[cycle + 1 : cycle + 1 + missing] = [True] * missing
+            group = []
+    assert len(leaving) + lost + len(group) == sum(word["taken"] for word in inputs)
+
+    got = clock(GroupBuffer(slices, width, largest_bits), inputs)
+    for cycle, outputs in enumerate(got):
+        out, shared = leaving.get(cycle, (0, outputs["largest_out"]))
+        expected = {"filling": filling[cycle], "data_out": out, "largest_out": shared}
+        assert outputs == expected, f"cycle {cycle}"
+    checks(2 * cycles + sum(cycle < cycles for cycle in leaving))
+
+
+@pytest.mark.parametrize("delay", [0, 2, 8])
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("long_tiles", [False, True])
+def test_tile_sequencer(rows: int, long_tiles: bool, delay: int, checks: Any) -> None:
+    """Random slices and bubbles: when slices are taken, and the control of every row.
+
+    Slices that are delayed are sometimes held off after the end of a tile.
+    """
+    rng = random.Random(SEED)
+    shortest = rows if long_tiles else 1
+    tiles = [rng.randint(shortest, shortest + rows + 2) for _ in range(40)]
+    slices = [k == tile - 1 for tile in tiles for k in range(tile)]
+    bench = Bench(TileSequencer(rows, delay))
+    valid: list[bool] = []
+    holds: list[bool] = []
+    words: list[Word] = []
+
+    async def testbench(ctx: Any) -> None:
+        position = 0
+        drain = 3 * rows + 2 + delay
+        to_hold = 0
+        while drain:
+            waiting = position < len(slices)
+            drain -= not waiting
+            valid.append(waiting and rng.random() < 0.8)
+            is_last = slices[position] if valid[-1] else rng.random() < 0.5
+            holds.append(to_hold > 0)
+            to_hold = max(0, to_hold - 1)
+            values: Word = {"in_valid": valid[-1], "in_last": is_last, "hold": holds[-1]}
+            ctx.set(bench.stimulus, bench.pack(values))
+            words.append(bench.unpack(ctx.get(bench.response)))
+            if words[-1]["taken"]:
+                to_hold = rng.randint(0, delay) if is_last else 0
+                position += 1
+            await ctx.tick()
+
+    simulator = Simulator(bench.module)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+    # Independent model: when the last of a tile is sent, and what follows from it.
+    free_at, position, held = 0, 0, False
+    last = [0] * len(words)
+    for cycle, word in enumerate(words):
+        ready = not held and not holds[cycle]
+        taken = valid[cycle] and ready
+        assert (word["in_ready"], word["taken"]) == (ready, taken), f"cycle {cycle}"
+        if taken:
+            due = slices[position]
+            if not due:
+                assert words[cycle + 1]["in_ready"], f"stall inside a tile, cycle {cycle + 1}"
+            position += 1
+        else:
+            due = held
+        if due and cycle >= free_at:
+            last[cycle], free_at, due = 1, cycle + rows, False
+        held = due
+    assert position == len(slices)
+    assert sum(last) == len(tiles)
+    if long_tiles:
+        assert all(word["in_ready"] != hold for word, hold in zip(words, holds, strict=True))
+
+    def at(events: list[int], cycle: int) -> int:
+        return int(events[cycle]) if cycle >= 0 else 0
+
+    for cycle, word in enumerate(words):
+        for row in range(rows + 1):
+            sent = cycle - delay
+            # One more last comes before all others, as if sent in the cycle before the first.
+            expected = {"last": int(at(last, sent - 1 - row) or sent == row)}
+            if row < rows:
+                bottom = range(sent - rows - 1 - row, sent - rows)
+                expected["shift"] = int(any(at(last, c) for c in bottom))
+            got = {name: word[name] >> row & 1 for name in expected}
+            assert got == expected, f"cycle {cycle}, row {row}"
+    checks(len(words) * (3 + 2 * rows))
+
+
+def make_tiles(
+    rng: Any, lengths: Sequence[int], rows: int, cols: int, weight_bits: int
+) -> list[tuple[Any, Any]]:
+    half = 1 << (weight_bits - 1)
+    tiles = []
+    for k in lengths:
+        x = rng.integers(0, 256, (rows, k), dtype=np.uint8)
+        x >>= rng.integers(0, 8, x.shape, dtype=np.uint8)
+        x[rng.random(x.shape) < 0.4] = 0
+        tiles.append((x, rng.integers(-half, half, (k, cols), dtype=np.int8)))
+    return tiles
+
+
+def product(pe: str, fmt: SparqFormat, x: Any, w: Any) -> Any:
+    return sparq_matmul(x, w, fmt) if pe == "sparq" else exact_matmul(effective(pe, fmt, x), w)
+
+
+ARRAY_CASES = [
+    *((pe, named_format("5opt"), 3, 2, 8, 32, 0) for pe in PROCESSING_ELEMENTS),
+    ("8x8", named_format("5opt"), 1, 1, 8, 32, 0),
+    ("sparq", named_format("2opt"), 1, 3, 4, 24, 0),
+    ("sparq", named_format("7opt", False), 4, 1, 8, 32, 0),
+    ("sparq", named_format("6opt", True, False), 2, 2, 8, 32, 0),
+    *(("sparq", fmt, 2, 3, 8, 32, 0) for fmt in CUSTOM),
+    ("sparq", named_format("3opt", group=2), 2, 3, 8, 32, 0),
+    ("sparq", named_format("5opt", True, False, 4), 3, 2, 8, 32, 0),
+    ("sparq", named_format("5opt", group=8), 2, 2, 8, 32, 0),
+    ("sparq", named_format("7opt", False, False, 16), 1, 2, 4, 24, 0),
+    *((pe, named_format("3opt"), 3, 2, 8, 32, p) for pe in PROCESSING_ELEMENTS for p in (1, 2)),
+    *((pe, named_format("5opt"), 2, 3, bits, 20, 0) for pe in ("8x8", "2x8x8") for bits in (3, 5)),
+    ("2x8x8", named_format("5opt"), 2, 3, 5, 20, 2),
+    ("sparq", named_format("5opt", True, False, 4), 3, 2, 8, 32, 1),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bubbles", [0.0, 0.4])
+@pytest.mark.parametrize(
+    ("pe", "fmt", "rows", "cols", "weight_bits", "acc_bits", "pipeline"), ARRAY_CASES
+)
+def test_systolic_array(
+    pe: str,
+    fmt: SparqFormat,
+    rows: int,
+    cols: int,
+    weight_bits: int,
+    acc_bits: int,
+    pipeline: int,
+    bubbles: float,
+    checks: Any,
+) -> None:
+    """Tiles of many lengths, back to back or with bubbles of garbage between slices."""
+    rng = np.random.default_rng(SEED)
+    element: ProcessingElement = processing_element(pe, fmt, weight_bits, acc_bits, pipeline)
+    array = SystolicArray(rows, cols, element)
+    step, latency = array.k_per_cycle, array.latency
+    lengths = [1, *(int(k) for k in rng.integers(1, step * (rows + 3), 8)), 1, 1, step * rows]
+    tiles = make_tiles(rng, lengths, rows, cols, weight_bits)
+    slices: list[tuple[Word, int]] = []
+    for tile, (x, w) in enumerate(tiles):
+        odd = -x.shape[1] % step
+        x, w = np.pad(x, ((0, 0), (0, odd))), np.pad(w, ((0, odd), (0, 0)))
+        for k in range(0, x.shape[1], step):
+            word = {
+                "in_valid": 1,
+                "in_last": int(k + step == x.shape[1]),
+                "in_a": pack(x[:, k : k + step], 8),
+                "in_w": pack(w[k : k + step].T, weight_bits),
+            }
+            slices.append((word, tile))
+    bench = Bench(array)
+    rows_out: list[tuple[int, Word]] = []
+    last_taken: dict[int, int] = {}
+    ready: list[int] = []
+
+    async def testbench(ctx: Any) -> None:
+        position = 0
+        for cycle in range(1000):
+            offered = position < len(slices) and rng.random() >= bubbles
+            garbage = {name: int(rng.integers(1 << 30)) for name in ("in_a", "in_w", "in_last")}
+            word, tile = slices[position] if offered else (garbage, -1)
+            ctx.set(bench.stimulus, bench.pack(word))
+            response = bench.unpack(ctx.get(bench.response))
+            ready.append(response["in_ready"])
+            if response["out_valid"]:
+                rows_out.append((cycle, response))
+            if offered and response["in_ready"]:
+                last_taken[tile] = cycle
+                position += 1
+            await ctx.tick()
+            if position == len(slices) and cycle > last_taken[len(tiles) - 1] + 4 * rows + latency:
+                break
+
+    simulator = Simulator(bench.module)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+    # A tile's last is sent when the result registers are free; its last group is filled up.
+    assert len(rows_out) == rows * len(tiles)
+    sent: list[int] = []
+    held: set[int] = set()
+    for tile, (x, w) in enumerate(tiles):
+        expected = product(pe, fmt, x, w)
+        sent.append(max(last_taken[tile], sent[-1] + rows if sent else 0))
+        missing = -len(range(0, lengths[tile], step)) % max(1, fmt.group // 2)
+        held |= {*range(last_taken[tile] + 1, max(sent[tile], last_taken[tile] + missing) + 1)}
+        for row in range(rows):
+            cycle, word = rows_out[tile * rows + rows - 1 - row]
+            sums = [signed(word["out_acc"] >> (acc_bits * c), acc_bits) for c in range(cols)]
+            assert sums == expected[row].tolist(), f"tile {tile}, row {row}, K {lengths[tile]}"
+            assert word["out_last"] == (row == 0)
+            assert cycle == sent[tile] + latency + rows - 1 - row, f"tile {tile}, row {row}"
+    assert [cycle for cycle, is_ready in enumerate(ready) if not is_ready] == sorted(held)
+    checks(rows * cols * len(tiles) + len(ready))

@@ -1,0 +1,380 @@
+# amaranth: UnusedElaboratable=no
+# The edges of a core know the unit they serve, and some tests look at a core's properties alone.
+"""Dot-product units and tensor cores in Amaranth's simulator, against the golden model."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+import golden
+from golden import SparqFormat, exact_matmul, named_format, sparq_matmul, sparq_matmul_2_4
+from hdl.broadcast.multiplier_bank import MultiplierBank
+from hdl.broadcast.structured_selection import StructuredSelection
+from hdl.broadcast.units import DOT_PRODUCTS, SPARSE_MULTIPLIERS, dot_product_unit
+from hdl.element.dot_product_unit import DotProductUnit
+from hdl.multiplier.booth import Booth
+from hdl.multiplier.exact import Radix4
+from hdl.multiplier.shared_window import SharedWindow
+from hdl.multiplier.window_lanes import WindowLanes
+from hdl.tensor.sparse_tensor_core import SparseTensorCore
+from hdl.tensor.tensor_core import TensorCore
+from sim_tb.hdl.operands import effective
+from sim_tb.hdl.pysim import Bench, Word, clock, describe, pack, signed
+
+SEED = 21
+NO_FORMAT = named_format("5opt")
+CUSTOM = [
+    SparqFormat(1, (0, 2, 3, 7)),
+    SparqFormat(3, (0, 1, 2, 4, 5), rounding=False),
+    SparqFormat(5, (0, 1, 2, 3), vsparq=False),
+    SparqFormat(7, (0, 1), group=4),
+    SparqFormat(3, (0, 1, 2, 3, 4, 5, 6), group=2, vsparq=False),
+]
+
+
+@dataclass(frozen=True)
+class Core:
+    """A tensor core to test; the names of its exact multipliers are the factory's."""
+
+    name: str
+    fmt: SparqFormat = NO_FORMAT
+    pairs: int = 2
+    rows: int = 1
+    cols: int = 1
+    pipeline: int = 0
+    weight_bits: int = 8
+    acc_bits: int = 32
+    multiplier: str | None = None
+    sparse: bool = False
+
+    def __str__(self) -> str:
+        name = describe(self.fmt) if self.name == "sparq" else f"{self.name}-{self.multiplier}"
+        kind = "sparse" if self.sparse else "dense"
+        return f"{kind}-{name}-{self.pairs}p-{self.rows}x{self.cols}-w{self.weight_bits}"
+
+    def component(self) -> TensorCore:
+        unit = dot_product_unit(
+            self.name,
+            self.pairs,
+            self.fmt,
+            self.weight_bits,
+            self.acc_bits,
+            self.pipeline,
+            self.sparse,
+            self.multiplier,
+        )
+        kind = SparseTensorCore if self.sparse else TensorCore
+        return kind(self.rows, self.cols, unit)
+
+    @property
+    def step(self) -> int:
+        """Steps of K per slice."""
+        lanes = self.pairs if self.name == "8x8" else 2 * self.pairs
+        return 2 * lanes if self.sparse else lanes
+
+    @property
+    def slices_per_group(self) -> int:
+        return max(1, self.fmt.group // self.step) if self.name == "sparq" else 1
+
+    @property
+    def latency(self) -> int:
+        """Encoding, multiplication, accumulation, result, correction; and the wait for a group."""
+        waiting = self.slices_per_group if self.slices_per_group > 1 else 0
+        return waiting + 4 + self.pipeline
+
+    def product(self, x: Any, w: Any) -> Any:
+        if self.name != "sparq":
+            return exact_matmul(effective(self.name, self.fmt, x), w)
+        return (sparq_matmul_2_4 if self.sparse else sparq_matmul)(x, w, self.fmt)
+
+    def slices(self, x: Any, w: Any) -> list[Word]:
+        """The slices of a tile, the last one filled with zeros."""
+        missing = -x.shape[1] % self.step
+        x, w = np.pad(x, ((0, 0), (0, missing))), np.pad(w, ((0, missing), (0, 0)))
+        words = []
+        for k in range(0, x.shape[1], self.step):
+            end = k + self.step
+            word = {"in_valid": 1, "in_last": int(end == x.shape[1]), "in_a": pack(x[:, k:end], 8)}
+            if self.sparse:
+                values, indices = pack_2_4(w[k:end])
+                word["in_w"] = pack(values.T, self.weight_bits)
+                word["in_index"] = pack(indices.T, 2)
+            else:
+                word["in_w"] = pack(w[k:end].T, self.weight_bits)
+            words.append(word)
+        return words
+
+
+def pack_2_4(w: Any) -> tuple[Any, Any]:
+    """The non-zero weights of ``w`` (K, N), two per group of four, and their places: (K / 2, N).
+
+    A group with one weight has it first, and twice its place; one with none has descending places.
+    """
+    groups = w.reshape(-1, 4, w.shape[1])
+    values = np.zeros((len(groups), 2, w.shape[1]), np.int8)
+    indices = np.zeros(values.shape, np.uint8)
+    for group, column in np.ndindex(len(groups), w.shape[1]):
+        places = [int(place) for place in np.flatnonzero(groups[group, :, column])]
+        for slot, place in enumerate(places):
+            values[group, slot, column] = groups[group, place, column]
+        indices[group, :, column] = [[3, 0], 2 * places, places][len(places)]
+    return values.reshape(-1, w.shape[1]), indices.reshape(-1, w.shape[1])
+
+
+def make_tiles(rng: Any, core: Core, lengths: list[int]) -> list[tuple[Any, Any]]:
+    half = 1 << (core.weight_bits - 1)
+    tiles = []
+    for k in lengths:
+        x = rng.integers(0, 256, (core.rows, k), dtype=np.uint8)
+        x >>= rng.integers(0, 8, x.shape, dtype=np.uint8)
+        x[rng.random(x.shape) < 0.3] = 0
+        w = rng.integers(-half, half, (k, core.cols), dtype=np.int8)
+        w[rng.random(w.shape) < 0.1] = -half
+        if core.sparse:
+            padded = np.pad(w, ((0, -k % 4), (0, 0))).reshape(-1, 4, core.cols)
+            kept = rng.random(padded.shape).argsort(axis=1) < rng.integers(0, 3, (1, 1, core.cols))
+            w = np.where(kept, padded, 0).astype(np.int8).reshape(-1, core.cols)[:k]
+        tiles.append((x, w))
+    return tiles
+
+
+def check_core(core: Core, checks: Any) -> None:
+    """Tiles of many lengths, back to back and with bubbles of garbage; every sum in its cycle."""
+    rng = np.random.default_rng(SEED)
+    component = core.component()
+    assert component.k_per_cycle == core.step
+    assert component.latency == core.latency
+    assert component.drain_cycles == core.rows
+    longest = core.step * (core.rows + 3)
+    half = [1, *(int(k) for k in rng.integers(1, longest, 4)), 1, 1, core.step * core.rows]
+    lengths = 2 * half
+    tiles = make_tiles(rng, core, lengths)
+    slices = [
+        (word, tile) for tile, operands in enumerate(tiles) for word in core.slices(*operands)
+    ]
+    bench = Bench(component)
+    rows_out: list[tuple[int, Word]] = []
+    last_taken: dict[int, int] = {}
+    ready: list[int] = []
+
+    async def testbench(ctx: Any) -> None:
+        position = 0
+        for cycle in range(1000):
+            bubbles = 0.4 if position > len(slices) // 2 else 0.0
+            offered = position < len(slices) and rng.random() >= bubbles
+            garbage = {"in_a": int(rng.integers(1 << 30)), "in_w": int(rng.integers(1 << 30))}
+            garbage |= {"in_index": int(rng.integers(1 << 16)), "in_last": int(rng.integers(2))}
+            word, tile = slices[position] if offered else (garbage, -1)
+            ctx.set(bench.stimulus, bench.pack(word))
+            response = bench.unpack(ctx.get(bench.response))
+            ready.append(response["in_ready"])
+            if response["out_valid"]:
+                rows_out.append((cycle, response))
+            if offered and response["in_ready"]:
+                last_taken[tile] = cycle
+                position += 1
+            await ctx.tick()
+            end = last_taken.get(len(tiles) - 1, cycle) + 2 * core.rows + core.latency
+            if position == len(slices) and cycle > end:
+                break
+
+    simulator = Simulator(bench.module)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+    # A tile's last is sent when the result registers are free; its last group is filled up.
+    assert len(rows_out) == core.rows * len(tiles)
+    sent: list[int] = []
+    held: set[int] = set()
+    for tile, (x, w) in enumerate(tiles):
+        expected = core.product(x, w)
+        sent.append(max(last_taken[tile], sent[-1] + core.rows if sent else 0))
+        missing = -len(range(0, lengths[tile], core.step)) % core.slices_per_group
+        held |= {*range(last_taken[tile] + 1, max(sent[tile], last_taken[tile] + missing) + 1)}
+        for row in range(core.rows):
+            cycle, word = rows_out[tile * core.rows + core.rows - 1 - row]
+            sums = [
+                signed(word["out_acc"] >> (core.acc_bits * c), core.acc_bits)
+                for c in range(core.cols)
+            ]
+            assert sums == expected[row].tolist(), f"tile {tile}, row {row}, K {lengths[tile]}"
+            assert word["out_last"] == (row == 0)
+            assert cycle == sent[tile] + core.latency + core.rows - 1 - row, f"{tile}, row {row}"
+    assert [cycle for cycle, is_ready in enumerate(ready) if not is_ready] == sorted(held)
+    checks(core.rows * core.cols * len(tiles) + len(ready))
+
+
+def sparq(name: str, group: int = 1, vsparq: bool = True, rounding: bool = True) -> SparqFormat:
+    return named_format(name, rounding, vsparq, group)
+
+
+SHAPES = ((1, 2, 2, 0), (2, 2, 1, 1), (4, 1, 1, 2))
+"""Pairs, rows, columns, pipeline."""
+
+DENSE = [
+    *(
+        Core(name, pairs=pairs, rows=rows, cols=cols, pipeline=pipeline)
+        for name in DOT_PRODUCTS
+        for pairs, rows, cols, pipeline in SHAPES
+    ),
+    *(
+        Core(name, multiplier=multiplier, pipeline=pipeline)
+        for pipeline, name in enumerate(("8x8", "2x8x8", "2x4x8"))
+        for multiplier in DOT_PRODUCTS[name][1:]
+    ),
+    *(
+        Core("sparq", sparq(name, vsparq=vsparq, rounding=vsparq), pairs=1)
+        for name in ("3opt", "2opt", "6opt", "7opt")
+        for vsparq in (True, False)
+    ),
+    *(
+        Core("sparq", sparq("5opt", group, vsparq), pairs, pipeline=(group + pairs) % 3)
+        for group in (2, 4, 8)
+        for pairs in (1, 2, 4)
+        for vsparq in (True, False)
+    ),
+    Core("sparq", sparq("7opt", 16, False), 8, pipeline=2),
+    Core("sparq", sparq("6opt", 16, False), 2, rows=3, pipeline=1),
+    *(Core("sparq", fmt, pipeline=n % 3, weight_bits=8 - n) for n, fmt in enumerate(CUSTOM)),
+    Core("sparq", SparqFormat(8, (0,), group=2, vsparq=False), weight_bits=5),
+    Core("sparq", sparq("2opt"), 1, rows=4, cols=3, weight_bits=4, acc_bits=24),
+    Core("8x8", pairs=3, rows=3, cols=2, weight_bits=3),
+]
+
+SPARSE = [
+    *(
+        Core(name, pairs=max(2, pairs), rows=rows, cols=cols, pipeline=pipeline, sparse=True)
+        for name in DOT_PRODUCTS
+        for pairs, rows, cols, pipeline in SHAPES
+    ),
+    *(
+        Core(name, pairs=pairs, multiplier=multiplier, weight_bits=weight_bits, sparse=True)
+        for name, pairs in (("8x8", 2), ("2x8x8", 1))
+        for multiplier, weight_bits in zip(SPARSE_MULTIPLIERS, (5, 8), strict=True)
+    ),
+    *(
+        Core("sparq", sparq(name, 1, vsparq, vsparq), pairs=1, sparse=True)
+        for name in ("3opt", "2opt", "6opt", "7opt")
+        for vsparq in (True, False)
+    ),
+    *(
+        Core(
+            "sparq", sparq("5opt", group, vsparq), pairs, pipeline=(group + pairs) % 3, sparse=True
+        )
+        for group in (2, 4, 8)
+        for pairs in (1, 2, 4)
+        for vsparq in (True, False)
+        if group <= 2 * pairs
+    ),
+    *(
+        Core("sparq", fmt, pipeline=n % 3, weight_bits=8 - n, sparse=True)
+        for n, fmt in enumerate(CUSTOM)
+    ),
+    Core("sparq", SparqFormat(8, (0,), group=2, vsparq=False), weight_bits=5, sparse=True),
+    Core("sparq", sparq("2opt"), 1, rows=3, cols=2, weight_bits=4, acc_bits=24, sparse=True),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", DENSE, ids=str)
+def test_tensor_core(core: Core, checks: Any) -> None:
+    check_core(core, checks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", SPARSE, ids=str)
+def test_sparse_tensor_core(core: Core, checks: Any) -> None:
+    check_core(core, checks)
+
+
+@pytest.mark.parametrize(
+    "core",
+    [
+        Core("2x4x8", pairs=1),
+        Core("2x4x8", pairs=1, pipeline=2, rows=2),
+        Core("sparq", sparq("2opt", 4, False), pairs=1, pipeline=1),
+    ],
+    ids=str,
+)
+def test_reset(core: Core, checks: Any) -> None:
+    """Reset with slices offered before and during it: only the tile after it counts."""
+    rng = np.random.default_rng(SEED)
+    tile, other = make_tiles(rng, core, [4 * core.step, 3 * core.step])
+    after = core.slices(*tile) + [{}] * (2 * core.rows + core.latency)
+    for before in range(1, 8):
+        lost = core.slices(*other)[:2] * 4
+        inputs = [*lost[:before], lost[0] | {"rst": 1}, *after]
+        got = clock(core.component(), inputs)[before + 1 :]
+        results = [word["out_acc"] for word in got if word["out_valid"]]
+        sums = [signed(word, core.acc_bits) for word in results]
+        assert sums == core.product(*tile)[::-1, 0].tolist(), f"reset after {before} slices"
+        checks(len(sums))
+
+
+def test_pack_2_4(checks: Any) -> None:
+    w = np.array([[5, 0, 0, 1], [0, 0, 0, 0], [0, 0, 7, 2], [-3, 0, 0, 0]], np.int8)
+    values, indices = pack_2_4(w)
+    assert values.tolist() == [[5, 0, 7, 1], [-3, 0, 0, 2]]
+    assert indices.tolist() == [[0, 3, 2, 0], [3, 0, 2, 2]]
+    checks(16)
+
+
+def test_golden_packing(checks: Any) -> None:
+    """Golden packs as the slow statement above, with groups of every kind, and many matrices."""
+    rng = np.random.default_rng(SEED)
+    for depth in (1, 3, 4, 6, 40, 203):
+        w = rng.integers(-128, 128, (2, 3, depth, 5), dtype=np.int8)
+        padded = np.pad(w, ((0, 0), (0, 0), (0, -depth % 4), (0, 0)))
+        groups = padded.reshape(2, 3, -1, 4, 5)
+        kept = rng.random(groups.shape).argsort(axis=-2) < rng.integers(0, 3, (1, 1, 1, 1, 5))
+        padded = np.where(kept, groups, 0).astype(np.int8).reshape(padded.shape)
+        padded[..., depth:, :] = 0
+        values, places = golden.pack_2_4(padded[..., :depth, :])
+        assert [values.dtype.name, places.dtype.name] == ["int8", "uint8"]
+        assert values.shape == places.shape == (2, 3, -(-depth // 4) * 2, 5)
+        for matrix in np.ndindex(2, 3):
+            expected = pack_2_4(padded[matrix])
+            assert np.array_equal(values[matrix], expected[0])
+            assert np.array_equal(places[matrix], expected[1])
+        checks(2 * values.size)
+    with pytest.raises(ValueError, match=re.escape("w must have the shape (..., K, N), not (4,)")):
+        golden.pack_2_4([1, 0, 0, 2])
+
+
+ERRORS: list[tuple[Callable[[], object], str]] = [
+    (lambda: MultiplierBank(WindowLanes(sparq("5opt", 8), 8), 3), "6 activations per slice"),
+    (lambda: SharedWindow(sparq("5opt", 4, False), 8, 4), "pairs must divide a group of 2, not 4"),
+    (lambda: StructuredSelection(Booth(8, 3)), "even number of them, not 3"),
+    (lambda: StructuredSelection(Radix4(8, 2)), "Radix4 has a bias that depends on"),
+    (
+        lambda: dot_product_unit("sparq", 2, sparq("5opt", 8, False), sparse=True),
+        "within one slice of 4 selected activations, not by 8",
+    ),
+    (lambda: dot_product_unit("4x4", 2), "pe must be one of sparq, 8x8, 2x8x8, 2x4x8, not '4x4'"),
+    (lambda: dot_product_unit("sparq", 2), "pe 'sparq' needs a SparqFormat, not None"),
+    (lambda: dot_product_unit("8x8", 3, multiplier="distributed"), "even number of lanes, not 3"),
+    (
+        lambda: dot_product_unit("8x8", 2, sparse=True, multiplier="radix4"),
+        "multiplier must be one of booth, distributed, not 'radix4'",
+    ),
+    (
+        lambda: dot_product_unit("sparq", 3, sparq("5opt", 8, False)),
+        "6 activations per slice must be a divisor or a multiple of the 8 that share a window",
+    ),
+    (
+        lambda: SparseTensorCore(1, 1, DotProductUnit(Radix4(8, 2))),
+        "unit must have a StructuredSelection as its multiplier, not Radix4",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "text"), ERRORS)
+def test_what_cannot_be_built(make: Callable[[], object], text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(text)):
+        make()

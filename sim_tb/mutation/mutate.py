@@ -1,0 +1,161 @@
+"""``make mutate``: what part of changed components the project's own benches notice."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import Progress
+
+from gen.commands.terminal import (
+    Integer,
+    json_option,
+    print_tables,
+    progress_bar,
+    table,
+    write_json,
+)
+from gen.design.configuration import ConfigurationError, check_choice, check_integer
+from sim_tb.mutation.mutants import COMPONENTS, FOLDER, Mutation
+from support.files import OutputError, write_if_changed
+from support.tasks import run_tasks
+
+MUTANTS = 200
+BAD_ARGUMENT, FAILED = 2, 1
+
+
+class CoverageError(Exception):
+    """Too many mutants survive, or the tests fail without a mutation: one line that says where."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How the mutants of a component ended; those that are equivalent to it do not count."""
+
+    component: str
+    aim: float
+    killed: int
+    equivalent: int
+    survivors: list[Mutation]
+
+    @property
+    def part(self) -> float:
+        """Killed mutants of those that could be."""
+        return self.killed / max(1, self.killed + len(self.survivors))
+
+
+def measure(names: Sequence[str], count: int, seed: int, progress: Progress) -> list[Coverage]:
+    """Mutate components on all cores. Raises :class:`CoverageError` if tests fail by themselves."""
+
+    def everywhere(what: str, function: Any, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
+        task = progress.add_task(what, total=len(tasks))
+        return run_tasks(function, tasks, on_done=lambda: progress.advance(task))
+
+    with progress:
+        prepared = everywhere("building", _prepare, [(name, count, seed) for name in names])
+        mutations = dict(zip(names, prepared, strict=True))
+        for name, fails in zip(
+            names, everywhere("without mutation", _is_noticed, [(n, 0) for n in names]), strict=True
+        ):
+            if fails:
+                raise CoverageError(f"the tests of {name} fail without a mutation")
+        tasks = [(name, mutation.number) for name in names for mutation in mutations[name]]
+        noticed = dict(zip(tasks, everywhere("mutants", _is_noticed, tasks), strict=True))
+        left = [task for task in tasks if not noticed[task]]
+        equal = dict(zip(left, everywhere("survivors", _is_equivalent, left), strict=True))
+    return [
+        Coverage(
+            name,
+            COMPONENTS[name].aim,
+            killed=sum(noticed[name, mutation.number] for mutation in mutations[name]),
+            equivalent=sum(equal.get((name, m.number), False) for m in mutations[name]),
+            survivors=[m for m in mutations[name] if equal.get((name, m.number)) is False],
+        )
+        for name in names
+    ]
+
+
+def _prepare(name: str, count: int, seed: int) -> list[Mutation]:
+    return COMPONENTS[name].prepare(count, seed)
+
+
+def _is_noticed(name: str, number: int) -> bool:
+    return COMPONENTS[name].is_noticed(number)
+
+
+def _is_equivalent(name: str, number: int) -> bool:
+    return COMPONENTS[name].is_equivalent(number)
+
+
+@click.command()
+@click.option("--component", "names", multiple=True, metavar="NAME", help="This one; repeatable.")
+@click.option("--mutants", type=Integer(), default=MUTANTS, show_default=True, metavar="N")
+@click.option("--seed", type=Integer(), default=1, show_default=True, metavar="N")
+@json_option
+def mutate(names: tuple[str, ...], mutants: Any, seed: Any, json_file: Path | None) -> None:
+    """Change one gate or wire of a component at a time; the project's tests should notice.
+
+    Mutants that are proved equivalent do not count. Fails if too many others survive.
+    """
+    for name in names:
+        check_choice("component", name, list(COMPONENTS))
+    check_integer("mutants", mutants, 1, 10_000)
+    check_integer("seed", seed, 0)
+    found = measure(names or list(COMPONENTS), mutants, seed, progress_bar())
+    write_if_changed(FOLDER / "report.md", _report(found, mutants, seed))
+    for coverage in found:
+        for survivor in coverage.survivors:
+            click.echo(f"{coverage.component}: survived: {survivor}")
+    rows = table(f"Mutation coverage, seed {seed}", *HEADINGS)
+    for coverage in found:
+        rows.add_row(*_cells(coverage))
+    print_tables(rows)
+    write_json(json_file, [asdict(coverage) | {"coverage": coverage.part} for coverage in found])
+    low = [coverage for coverage in found if coverage.part < coverage.aim]
+    if low:
+        raise CoverageError(
+            f"{low[0].component}: {100 * low[0].part:.1f} % of its mutants are noticed, "
+            f"and {100 * low[0].aim:g} % should be"
+        )
+
+
+HEADINGS = ("component", "mutants", "killed", "equivalent", "survived", "coverage %", "aim %")
+
+
+def _cells(coverage: Coverage) -> list[str]:
+    survived = len(coverage.survivors)
+    total = coverage.killed + coverage.equivalent + survived
+    numbers = (total, coverage.killed, coverage.equivalent, survived)
+    percent = (f"{100 * coverage.part:.1f}", f"{100 * coverage.aim:g}")
+    return [coverage.component, *map(str, numbers), *percent]
+
+
+def _report(found: Sequence[Coverage], count: int, seed: int) -> str:
+    lines = [f"# Mutation coverage: {count} mutants of each component, seed {seed}", ""]
+    lines += [f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|"]
+    lines += [f"| {' | '.join(_cells(coverage))} |" for coverage in found]
+    survivors = [f"- {c.component}: `{mutation}`" for c in found for mutation in c.survivors]
+    return "\n".join([*lines, "", *survivors]) + "\n"
+
+
+def main() -> None:
+    """Run the command: exit 0 on success, 2 on a bad argument, 1 if a coverage is too low."""
+    try:
+        mutate.main(prog_name="mutate", standalone_mode=False)
+    except click.ClickException as error:
+        _fail(error.format_message(), BAD_ARGUMENT)
+    except (ConfigurationError, OutputError) as error:
+        _fail(str(error), BAD_ARGUMENT)
+    except CoverageError as error:
+        _fail(str(error), FAILED)
+
+
+def _fail(message: str, status: int) -> None:
+    click.echo(f"mutate: {message}", err=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Tests of trained networks: import, quantization, evaluation."""

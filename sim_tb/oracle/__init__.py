@@ -1,0 +1,1 @@
+"""The paper's rule, stated independently of everything that is tested."""

@@ -1,0 +1,1 @@
+"""cocotb tests, run in the simulator by ``sim_tb.rtl.runner``."""

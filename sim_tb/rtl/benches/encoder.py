@@ -1,0 +1,74 @@
+"""All encoders on one input, against the golden encoding."""
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.triggers import Timer
+
+from golden import SparqFormat, encode_pairs, named_format, pack_pairs
+from golden.format import GROUPS
+from sim_tb.rtl.benches.common import PARAMETERS, fields, generator, record, where
+
+FORMATS = [named_format(*mode) for mode in PARAMETERS.get("formats", [])]
+SHARED_BITS = 8
+
+
+def compare(dut: Any, expected: Sequence[int], what: str) -> None:
+    """The encoders' outputs."""
+    got = fields(int(dut.outputs.value), [fmt.pair_bits for fmt in FORMATS])
+    if got != list(expected):
+        index = next(i for i in range(len(got)) if got[i] != expected[i])
+        raise AssertionError(
+            where(
+                f"{what}, {PARAMETERS['formats'][index]}: "
+                f"expected {expected[index]:#x}, got {got[index]:#x}"
+            )
+        )
+
+
+@cocotb.test()
+async def every_pair(dut: Any) -> None:
+    """Each of the 65,536 pairs in each format, alone in its group."""
+    words = np.arange(1 << 16)
+    pairs = np.stack([words & 255, words >> 8], axis=-1).astype(np.uint8)
+    columns = [pack_pairs(encode_pairs(pairs, fmt), fmt)[:, 0].tolist() for fmt in FORMATS]
+    for word, expected in enumerate(zip(*columns, strict=True)):
+        dut.activations.value = word
+        await Timer(1, "ns")
+        compare(dut, expected, f"pair {pairs[word].tolist()}")
+    record(len(words) * len(FORMATS))
+
+
+def shared(row: Sequence[int], fmt: SparqFormat) -> list[int]:
+    """For each pair of ``row``, the OR of its group, without those with a zero if vSPARQ."""
+    values: list[int] = []
+    for start in range(0, len(row), fmt.group):
+        group = row[start : start + fmt.group]
+        pairs = zip(group[::2], group[1::2], strict=True)
+        counted = (a | b for a, b in pairs if not (fmt.vsparq and 0 in (a, b)))
+        values += [reduce(or_, counted, 0)] * (fmt.group // 2)
+    return values
+
+
+@cocotb.test()
+async def random_groups(dut: Any) -> None:
+    """Every pair of random groups, of small and of large activations."""
+    rng = generator()
+    rows = rng.integers(0, 256, (600, max(GROUPS))) >> rng.integers(0, 8, (600, 1))
+    rows[rng.random(rows.shape) < 0.25] = 0
+    columns = [pack_pairs(encode_pairs(rows, fmt), fmt).ravel().tolist() for fmt in FORMATS]
+    largest = [[word for row in rows.tolist() for word in shared(row, fmt)] for fmt in FORMATS]
+    expected = list(zip(*columns, strict=True))
+    for step, (ors, (a, b)) in enumerate(
+        zip(zip(*largest, strict=True), rows.reshape(-1, 2).tolist(), strict=True)
+    ):
+        dut.activations.value = a | b << 8
+        dut.shared.value = sum(word << SHARED_BITS * i for i, word in enumerate(ors))
+        await Timer(1, "ns")
+        row = rows[step * 2 // rows.shape[1]].tolist()
+        compare(dut, expected[step], f"pair {[a, b]} of {row}")
+    record(len(expected) * len(FORMATS))

@@ -1,0 +1,50 @@
+"""Emitted encoders in a simulator: every pair in every format, and random larger groups."""
+
+from collections.abc import Callable
+from itertools import product
+
+from gen.design.configuration import Configuration
+from golden import NAMED_FORMATS
+from sim_tb.rtl.runner import Module, module_of, run_bench
+
+SEED = 7
+Mode = tuple[str, bool, bool, int]
+FLAGS = (True, False)
+PAIRS: list[Mode] = list(product(NAMED_FORMATS, FLAGS, FLAGS, (1, 2)))
+GROUPS: list[Mode] = [
+    *product(NAMED_FORMATS, FLAGS, FLAGS, (4,)),
+    *product(("5opt", "7opt"), (True,), FLAGS, (8, 16)),
+]
+
+
+def encoder(name: str, rounding: bool, vsparq: bool, group: int) -> Module:
+    return module_of(
+        Configuration(top="encoder", format=name, rounding=rounding, vsparq=vsparq, group=group)
+    )
+
+
+def test_encoder(checks: Callable[[int], None]) -> None:
+    checks(
+        run_bench(
+            [encoder(*mode) for mode in PAIRS],
+            "encoder",
+            seed=SEED,
+            name="encoders",
+            parameters={"formats": PAIRS},
+            testcase="every_pair",
+        )
+    )
+
+
+def test_encoder_of_groups(checks: Callable[[int], None]) -> None:
+    checks(
+        run_bench(
+            [encoder(*mode) for mode in GROUPS],
+            "encoder",
+            seed=SEED,
+            name="group_encoders",
+            own=["shared"],
+            parameters={"formats": GROUPS},
+            testcase="random_groups",
+        )
+    )

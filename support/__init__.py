@@ -1,0 +1,1 @@
+"""The ground floor: files, tasks, texts and errors that every room uses."""

@@ -1,0 +1,85 @@
+"""Independent tasks on all cores of this machine, or on a Dask cluster."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
+
+from support.errors import InputError, RunError
+
+ATTEMPTS = 3
+CONNECT_SECONDS = 5
+
+
+class WorkerError(RunError):
+    """Tasks could not be run: one line that says why."""
+
+
+class SchedulerError(InputError):
+    """A scheduler cannot be reached: one line that names it."""
+
+
+def run_tasks(
+    function: Callable[..., Any],
+    tasks: Sequence[tuple[Any, ...]],
+    scheduler: str | None = None,
+    on_done: Callable[[], None] = lambda: None,
+) -> list[Any]:
+    """``function(*task)`` for each of ``tasks``, in their order; ``on_done`` is called after each.
+
+    They run in processes of this machine, one per core, or on the Dask cluster at the address
+    ``scheduler``; a task whose worker dies is run again. Raises :class:`SchedulerError` if the
+    scheduler cannot be reached, :class:`WorkerError` if workers die again and again; what
+    ``function`` raises passes.
+    """
+    results: dict[int, Any] = {}
+    with _backend(scheduler):
+        for _ in range(ATTEMPTS):
+            left = [index for index in range(len(tasks)) if index not in results]
+            try:
+                calls = (delayed(_numbered)(index, function, *tasks[index]) for index in left)
+                for index, result in Parallel(return_as="generator_unordered")(calls):
+                    results[index] = result
+                    on_done()
+                return [results[index] for index in range(len(tasks))]
+            except (BrokenProcessPool, TerminatedWorkerError):
+                continue
+            except Exception as error:
+                # Dask's own errors, without importing Dask where it is not used.
+                if type(error).__name__ not in ("KilledWorker", "CommClosedError"):
+                    raise
+                raise WorkerError(f"a worker of {scheduler} died in every attempt") from None
+    raise WorkerError(f"workers died in each of {ATTEMPTS} attempts: is there enough memory?")
+
+
+def _numbered(index: int, function: Callable[..., Any], *task: Any) -> tuple[int, Any]:
+    return index, function(*task)
+
+
+@contextmanager
+def _backend(scheduler: str | None) -> Iterator[None]:
+    if scheduler is None:
+        with warnings.catch_warnings():
+            # Workers grow by the buffers they keep, and are renewed for it; that is harmless.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
+            # One thread each: the tasks keep all cores busy.
+            with parallel_config("loky", n_jobs=-1, inner_max_num_threads=1):
+                yield
+        return
+    with connected(scheduler), parallel_config("dask", wait_for_workers_timeout=CONNECT_SECONDS):
+        yield
+
+
+def connected(scheduler: str) -> Any:
+    """A client of the Dask scheduler at that address; :class:`SchedulerError` if there is none."""
+    # Takes half a second, which only those pay who use it.
+    from distributed import Client
+
+    try:
+        return Client(scheduler, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+    except (OSError, TimeoutError, ValueError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise SchedulerError(f"cannot reach the scheduler at {scheduler}: {reason}") from None
