@@ -1,0 +1,1 @@
+"""Tests of the repository itself: its imports, dependencies, licences and documentation."""
