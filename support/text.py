@@ -4,6 +4,9 @@ import csv
 import io
 from typing import Any
 
+Grid = tuple[str, list[str], list[list[str]]]
+"""Title, headings and rows of a table."""
+
 
 def csv_text(rows: list[dict[str, Any]]) -> str:
     """``rows`` of one set of keys as comma-separated values with a heading."""

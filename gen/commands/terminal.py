@@ -1,7 +1,7 @@
 """What the commands share: options, tables and progress bars."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from rich.table import Table
 
 from golden import NAMED_FORMATS
 from support.files import OutputError, make_folder, write_if_changed
+from support.text import Grid
 
 
 class Integer(click.ParamType[Any]):
@@ -120,6 +121,17 @@ def print_tables(*tables: Table) -> None:
     if not console.is_terminal:
         console = Console(width=500)
     console.print(*tables)
+
+
+def print_grids(grids: Iterable[Grid], folded: str = "") -> None:
+    """Print tables given as title, headings and rows; ``folded`` as in :func:`table`."""
+    printed = []
+    for title, headings, rows in grids:
+        shown = table(title, *headings, folded=folded)
+        for row in rows:
+            shown.add_row(*row)
+        printed.append(shown)
+    print_tables(*printed)
 
 
 def progress_bar() -> Progress:

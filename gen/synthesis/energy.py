@@ -14,8 +14,8 @@ from amaranth.lib import wiring
 from gen.library.library import Library
 from gen.netlist.netlist import Netlist, parse_netlist
 from gen.netlist.simulation import Simulator, energy
-from gen.synthesis.hierarchy import without_outputs
 from gen.synthesis.mapping import map_quickly
+from gen.synthesis.parts import without_outputs
 from gen.synthesis.units import Unit
 from gen.verilog.emission import Emission
 from hdl.edge.column_edge import ColumnEdge

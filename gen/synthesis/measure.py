@@ -18,8 +18,8 @@ from gen.netlist.netlist import parse_netlist
 from gen.netlist.timing import critical_path
 from gen.synthesis.energy import Operands, energy_per_mac
 from gen.synthesis.equivalence import require_equivalence
-from gen.synthesis.hierarchy import alone, below, boxed, count_parts, without_outputs
 from gen.synthesis.mapping import RECIPES, Mapped, Recipe, link, map_quickly, map_verilog
+from gen.synthesis.parts import alone, below, boxed, count_parts, without_outputs
 from gen.synthesis.units import HARNESS_SIDE, Unit
 from gen.synthesis.verification import verify_array, verify_encoder
 from gen.verilog.emission import Emission

@@ -15,15 +15,7 @@ from rich.progress import Progress
 
 import golden
 from gen.cli import cli
-from gen.commands.tradeoff import (
-    COLUMNS,
-    FRONTS,
-    elements,
-    join,
-    load_demo_network,
-    pareto,
-    tradeoff_files,
-)
+from gen.commands.tradeoff import load_demo_network
 from gen.design.configuration import ConfigurationError
 from gen.library.errors import LibraryError
 from gen.library.library import load_library
@@ -31,6 +23,8 @@ from gen.netlist.netlist import parse_netlist
 from gen.synthesis.energy import LANES, Operands, _codes, energy_per_mac
 from gen.synthesis.mapping import RECIPES, map_verilog
 from gen.synthesis.measure import Workshop
+from gen.synthesis.tradeoff import FRONTS, elements, join, pareto
+from gen.synthesis.tradeoff_report import COLUMNS, tradeoff_files
 from gen.synthesis.units import sparq_unit
 from gen.synthesis.verification import VECTORS
 from hdl import Pe2x4x8, Pe2x8x8, Pe8x8

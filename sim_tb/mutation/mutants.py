@@ -11,7 +11,7 @@ from typing import Any
 
 from gen.design.configuration import Configuration
 from gen.synthesis.equivalence import are_equivalent
-from gen.synthesis.hierarchy import below
+from gen.synthesis.parts import below
 from gen.tools.yosys import run_yosys
 from gen.verilog.generate import write_verilog
 from golden import named_format

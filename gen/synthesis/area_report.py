@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from rich.table import Table
 
-from gen.commands.terminal import table
 from gen.design.configuration import MACHINES
 from support.plots import svg_text
-from support.text import markdown
+from support.text import Grid, markdown
 
 COLUMNS = (
     *("unit", "design", "multiplier", "format", "rounding", "vsparq", "group", "pairs"),
@@ -47,19 +45,6 @@ WHOLE = ("gate_equivalents", "area_um2", "delay_ps", "area_per_mac", "area_delay
 """Keys whose values are printed without decimals."""
 
 Row = dict[str, Any]
-Grid = tuple[str, list[str], list[list[str]]]
-"""Title, headings and rows of a table."""
-
-
-def area_tables(result: dict[str, Any]) -> list[Table]:
-    """Tables for the terminal, of what ``run_area`` returned."""
-    printed = []
-    for title, headings, rows in _grids(result):
-        shown = table(title, *headings, folded=PATH)
-        for row in rows:
-            shown.add_row(*row)
-        printed.append(shown)
-    return printed
 
 
 def area_files(result: dict[str, Any], folder: Path) -> dict[Path, str]:
@@ -71,13 +56,13 @@ def area_files(result: dict[str, Any], folder: Path) -> dict[Path, str]:
     texts = {
         ".json": json.dumps(result, indent=2) + "\n",
         ".csv": text.getvalue(),
-        ".md": "\n".join(markdown(*grid) for grid in _grids(result)),
+        ".md": "\n".join(markdown(*grid) for grid in area_grids(result)),
         **_plots(result),
     }
     return {folder / f"{result['library']}{suffix}": text for suffix, text in texts.items()}
 
 
-def _grids(result: dict[str, Any]) -> list[Grid]:
+def area_grids(result: dict[str, Any]) -> list[Grid]:
     """One table for each kind of unit and target; then all machines beside each other."""
     kinds: dict[str, list[Row]] = {}
     for row in result["rows"]:

@@ -1,0 +1,60 @@
+"""Options of the commands that measure: libraries, and the clock target."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gen.commands.terminal import Integer
+from gen.design.configuration import check_integer
+from gen.library.library import load_library
+from gen.synthesis.area import FOLDER, TARGET_FO4
+from support.files import make_folder
+
+
+def library_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of commands that measure: libraries, and the clock target."""
+    options = (
+        click.option(
+            "--library",
+            "libraries",
+            multiple=True,
+            metavar="NAME",
+            help="generic (embedded), osu018 or osu035; may be repeated. [default: generic]",
+        ),
+        click.option(
+            "--liberty",
+            "liberties",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="A Liberty file; may be repeated.",
+        ),
+        click.option(
+            "--target-ps",
+            type=Integer(),
+            metavar="PS",
+            help=f"Clock target. [default: {TARGET_FO4:.0f} delays of an inverter driving four]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def loadable(libraries: Sequence[str], liberties: Sequence[Path]) -> list[str | Path]:
+    """The libraries that were asked for, each loaded once to see that it can be.
+
+    Raises ``LibraryError``.
+    """
+    sources: list[str | Path] = [*libraries, *liberties] or ["generic"]
+    make_folder(FOLDER)
+    for source in sources:
+        load_library(source, FOLDER)
+    return sources
+
+
+def check_target(target_ps: object) -> int | None:
+    """The clock target in ps, if one is given. Raises ``ConfigurationError``."""
+    return None if target_ps is None else check_integer("target-ps", target_ps, 1)

@@ -1,0 +1,224 @@
+"""The area table: every unit mapped, chosen at each clock target, verified and compared."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from gen.design.configuration import MACHINES
+from gen.library.library import Library
+from gen.synthesis.area_report import Row
+from gen.synthesis.energy import Operands, demo_operands, uniform_operands
+from gen.synthesis.measure import Candidate, Checked, Workshop, choose
+from gen.synthesis.units import Unit
+from support.files import write_if_changed
+from support.tasks import run_tasks
+
+FOLDER = Path("build/area")
+TARGET_FO4 = 90.0
+"""The default clock target, in delays of an inverter that drives four of its kind.
+
+Every processing element meets it in all libraries tried, most by a small netlist.
+"""
+
+FASTER = 1.4
+SAME = ("unit", "pairs", "rows", "cols", "flat", "target_ps")
+"""What rows that are compared have in common."""
+
+
+def run_area(
+    library: str | Path,
+    units: Sequence[Unit],
+    target_ps: float | None,
+    progress: Progress,
+    faster: bool = True,
+    energy: bool = True,
+    netlists: Path | None = None,
+) -> dict[str, Any]:
+    """Measure ``units`` with a library; the smallest of all pipelines and recipes at each target.
+
+    The target is ``target_ps`` (or :data:`TARGET_FO4`). With ``faster``, processing elements are
+    also chosen at the delay of the 8x8 element that is chosen there, and at a clock faster than
+    that by :data:`FASTER`; without ``energy``, none is measured. Returns ``library``, ``target``
+    (ps) and ``rows``. Raises ``LibraryError``, and ``MismatchError`` if a netlist differs from
+    golden.
+    """
+    workshop = Workshop(library, FOLDER)
+    target = target_ps or round(TARGET_FO4 * inverter_fo4(workshop.library))
+    operands = [demo_operands(), uniform_operands()] if energy else []
+    name = workshop.library.name
+
+    def everywhere(what: str, function: Callable[..., Any], items: Sequence[Any]) -> list[Any]:
+        """``function`` of all items, on all cores."""
+        task = progress.add_task(f"{name}: {what}", total=len(items))
+        jobs = [(library, item) for item in items]
+        return run_tasks(function, jobs, on_done=lambda: progress.advance(task))
+
+    # Map everything; large arrays share what the smaller ones have mapped.
+    singles = [unit for unit in units if unit.unit not in MACHINES]
+    mapped = dict(zip(singles, everywhere("mapping", _map, singles), strict=True))
+    machines: dict[Unit, Candidate] = {}
+    for side in sorted({unit.rows or 0 for unit in units if unit.unit in MACHINES}):
+        group = [unit for unit in units if unit.unit in MACHINES and unit.rows == side]
+        jobs = [(unit, target) for unit in group]
+        found = everywhere(f"mapping {side}x{side} machines", _best, jobs)
+        machines |= zip(group, found, strict=True)
+
+    # Choose, verify and simulate.
+    targets = [target]
+    if faster and (own_clock := _own_clock(mapped, target)):
+        targets += [own_clock, round(own_clock / FASTER)]
+    chosen = []
+    for target_of_rows in targets:
+        families = _families(units if target_of_rows == target else _elements(units))
+        for family in families:
+            choices = [
+                (unit, machines.get(unit) or choose(mapped[unit], target_of_rows))
+                for unit in family
+            ]
+            chosen.append((target_of_rows, *_smallest(choices, target_of_rows)))
+    # What is chosen at several targets is verified once.
+    distinct = {
+        (unit, candidate.recipe): (unit, candidate, operands) for _, unit, candidate in chosen
+    }
+    results = everywhere("verification and energy", _check, list(distinct.values()))
+    checked = dict(zip(distinct, results, strict=True))
+    rows = [
+        _row(workshop.library, target_of_row, unit, candidate, checked[unit, candidate.recipe])
+        for target_of_row, unit, candidate in chosen
+    ]
+    _add_ratios(rows)
+    if netlists is not None:
+        _keep(netlists, workshop, chosen)
+    return {"library": name, "target": target, "rows": rows}
+
+
+def _map(library: str | Path, unit: Unit) -> list[Candidate]:
+    """All candidates, without their netlists, which are many and large."""
+    found = Workshop(library, FOLDER).candidates(unit)
+    return [replace(candidate, json="", netlists={}) for candidate in found]
+
+
+def _best(library: str | Path, item: tuple[Unit, float]) -> Candidate:
+    return Workshop(library, FOLDER).best(*item)
+
+
+def _check(library: str | Path, item: tuple[Unit, Candidate, Sequence[Operands]]) -> Checked:
+    unit, candidate, operands = item
+    workshop = Workshop(library, FOLDER)
+    return workshop.check(unit, workshop.with_netlists(candidate), operands)
+
+
+def _elements(units: Sequence[Unit]) -> list[Unit]:
+    return [unit for unit in units if unit.unit == "pe"]
+
+
+def _families(units: Sequence[Unit]) -> list[list[Unit]]:
+    """Units that differ in their pipelines alone."""
+    families: dict[Unit, list[Unit]] = {}
+    for unit in units:
+        families.setdefault(replace(unit, pipeline=None), []).append(unit)
+    return list(families.values())
+
+
+def _smallest(found: Sequence[tuple[Unit, Candidate]], target: float) -> tuple[Unit, Candidate]:
+    best = choose([candidate for _, candidate in found], target)
+    return next(entry for entry in found if entry[1] is best)
+
+
+def _own_clock(mapped: Mapping[Unit, Sequence[Candidate]], target: float) -> float | None:
+    """The delay of the smallest 8x8 element at the target."""
+    found = [
+        (unit, choose(candidates, target))
+        for unit, candidates in mapped.items()
+        if unit.unit == "pe" and unit.design == "8x8" and not unit.pipeline
+    ]
+    return _smallest(found, target)[1].delay_ps if found else None
+
+
+def _row(
+    library: Library, target: float, unit: Unit, candidate: Candidate, checked: Checked
+) -> Row:
+    macs = unit.macs_per_cycle
+    um2 = library.um2_per_area
+    per_mac = None if macs is None else candidate.area / macs
+    return {
+        **unit.fields,
+        "pairs": unit.pairs or (None if unit.unit == "encoder" else 1),
+        "target_ps": target,
+        "meets_target": candidate.delay_ps <= target,
+        "recipe": candidate.recipe,
+        "cells": candidate.cells,
+        "flip_flops": candidate.flip_flops,
+        "area": round(candidate.area, 2),
+        "area_um2": None if um2 is None else round(candidate.area * um2, 1),
+        "gate_equivalents": round(candidate.area / library.nand2_area, 1),
+        "delay_ps": candidate.delay_ps,
+        "limited_by": candidate.limited_by,
+        "macs_per_cycle": macs,
+        "area_per_mac": None if per_mac is None else round(per_mac, 2),
+        "area_delay_per_mac": None
+        if per_mac is None
+        else round(per_mac * candidate.delay_ps / 1000, 1),
+        "energy_per_mac_fj": checked.energy_per_mac.get("demo network"),
+        "uniform_fj": checked.energy_per_mac.get("uniform"),
+        "verified_vectors": checked.verified_vectors,
+        "proved_equal": checked.proved_equal,
+        "label": unit.label,
+    }
+
+
+def _add_ratios(rows: list[Row]) -> None:
+    """Ratios to the smallest exact designs of the same kind of unit, size and target."""
+    for row in rows:
+        alike = [
+            other
+            for other in rows
+            if all(row[key] == other[key] for key in SAME) and other["area_per_mac"] is not None
+        ]
+        for design in ("8x8", "2x8x8"):
+            found = [other for other in alike if other["design"] == design]
+            smallest = min(found, key=lambda other: other["area_per_mac"], default=None)
+            row[f"ratio_to_{design}"] = _ratio(row, smallest, "area_per_mac")
+            if design == "8x8":
+                row["energy_per_mac_ratio"] = _ratio(row, smallest, "energy_per_mac_fj")
+                row["uniform_energy_per_mac_ratio"] = _ratio(row, smallest, "uniform_fj")
+
+
+def _ratio(row: Row, base: Row | None, key: str) -> float | None:
+    if base is None or row[key] is None or not base[key]:
+        return None
+    return round(float(row[key] / base[key]), 4)
+
+
+def _keep(
+    folder: Path, workshop: Workshop, chosen: Sequence[tuple[float, Unit, Candidate]]
+) -> None:
+    """Write the netlists that were chosen."""
+    for target, unit, candidate in chosen:
+        name = f"{unit.unit}_{unit.label}_{target:.0f}ps".replace(" ", "_")
+        netlists = workshop.with_netlists(candidate).netlists
+        write_if_changed(folder / f"{name}.v", "\n".join(netlists.values()))
+
+
+def inverter_fo4(library: Library) -> float:
+    """Delay in ps of the smallest inverter of ``library`` that drives four of its kind.
+
+    The mean of rise and fall, at the slew that such an inverter itself makes.
+    """
+    inverters = [
+        cell
+        for cell in library.cells.values()
+        if len(cell.inputs) == len(cell.outputs) == 1
+        and cell.flip_flop is None
+        and cell.arcs
+        and cell.arcs[0].sense == "negative_unate"
+    ]
+    inverter = min(inverters, key=lambda cell: (cell.area, cell.name))
+    arc, load = inverter.arcs[0], 4 * inverter.pins[inverter.inputs[0]].capacitance
+    slew = 0.0
+    for _ in range(5):
+        slew = (arc.rise_transition.at(load, slew) + arc.fall_transition.at(load, slew)) / 2
+    return (arc.cell_rise.at(load, slew) + arc.cell_fall.at(load, slew)) / 2

@@ -1,0 +1,58 @@
+"""Which units a query of the area table asks for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gen.design.configuration import MACHINES, ConfigurationError
+from gen.synthesis.units import (
+    Unit,
+    arrays,
+    dot_products,
+    encoders,
+    processing_elements,
+    tensor_cores,
+)
+
+ARRAY_SIDES = (4, 8, 16, 64)
+SMALLEST = ("radix4", "distributed")
+"""Multipliers of which one makes the smallest exact element or dot-product unit."""
+
+
+def select(
+    weight_bits: int, acc_bits: int, filters: dict[str, Sequence[Any]], baselines: bool = True
+) -> list[Unit]:
+    """All units that agree with ``filters`` (field -> values), and the baselines beside them.
+
+    Baselines are exact designs: all machines, and the elements that may be the smallest. Other
+    choices than that of a pipeline leave pipelines out.
+    """
+    everything = [
+        *processing_elements(weight_bits, acc_bits),
+        *encoders(),
+        *dot_products(weight_bits, acc_bits),
+        *arrays(weight_bits, acc_bits, ARRAY_SIDES),
+        *tensor_cores(weight_bits, acc_bits),
+    ]
+    wanted = [
+        unit
+        for unit in everything
+        if all(getattr(unit, key) in values for key, values in filters.items())
+        and (not filters or "pipeline" in filters or not unit.pipeline)
+    ]
+    if not wanted:
+        asked = ", ".join(f"{key} {value}" for key, values in filters.items() for value in values)
+        raise ConfigurationError(
+            f"no unit is called {asked}: sparq area --help lists what there is"
+        )
+    kinds = {(unit.unit, unit.rows, unit.pairs, unit.pipeline) for unit in wanted}
+    return [
+        unit
+        for unit in everything
+        if unit in wanted
+        or (
+            baselines
+            and unit.design in ("8x8", "2x8x8")
+            and (unit.unit in MACHINES or unit.multiplier in SMALLEST)
+            and (unit.unit, unit.rows, unit.pairs, unit.pipeline) in kinds
+        )
+    ]
