@@ -10,6 +10,7 @@ from hdl.edge.edge_lane import ActivationLane, ResultLane, WeightLane
 from hdl.edge.row_bias import RowBias
 from hdl.edge.skewed_lanes import SkewedLanes
 from hdl.element.processing_element import ProcessingElement
+from hdl.elements import Elements
 from hdl.grid.pe_grid import make_grid
 from hdl.placement import place
 from hdl.tile.tile_machine import TileMachine
@@ -46,8 +47,8 @@ class SystolicArray(TileMachine):
 
     def __init__(self, rows: int, cols: int, pe: ProcessingElement):
         self._pe = pe
-        bits = pe.k_per_cycle * pe.multiplier.weight_bits
-        super().__init__(rows, cols, pe, {"in_w": bits})
+        weights = Elements(pe.multiplier.weight_bits, signed=True)
+        super().__init__(rows, cols, pe, {"in_w": weights.repeated("step", pe.k_per_cycle)})
 
     @property
     def latency(self) -> int:

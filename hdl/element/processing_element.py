@@ -8,6 +8,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
 from hdl.element.multiply_accumulate import MultiplyAccumulate
+from hdl.elements import Elements
 from hdl.multiplier.multiplier import Multiplier
 
 MAX_PIPELINE = 2
@@ -33,10 +34,27 @@ class ProcessingElement(MultiplyAccumulate):
 
     Members
     -------
-    activation_in, activation_out : code of ``k_per_cycle`` activations, to the right
-    weight_in, weight_out : code of ``k_per_cycle`` weights, downwards
-    last_in, last_out, shift_in, shift_out : control, to the right
-    result_in, result_out : acc_bits, downwards
+    last_in : In(1)
+        A sum ends with the operands of this cycle, or of as many cycles ago as pipeline says.
+    shift_in : In(1)
+        The result register takes result_in, which ends no sum, in the next cycle.
+    activation_in : In(activation_code_bits)
+        The code of the activations of one slice; zero activations are a bubble.
+    weight_in : In(weight_code_bits)
+        The code of the weights of one slice.
+    result_in : In(acc_bits)
+        The result of the element above, read one cycle after shift_in.
+    last_out : Out(1)
+        What last_in was one cycle ago.
+    shift_out : Out(1)
+        What shift_in was one cycle ago.
+    activation_out : Out(activation_code_bits)
+        What activation_in was one cycle ago.
+    weight_out : Out(weight_code_bits)
+        What weight_in was one cycle ago.
+    result_out : Out(acc_bits)
+        The result register: a sum with its biases two cycles after its last_in, or what was shifted
+        in.
     """
 
     module_name = "pe"
@@ -47,6 +65,18 @@ class ProcessingElement(MultiplyAccumulate):
         inputs = {f"{name}_in": In(width) for name, width in ports.items()}
         outputs = {f"{name}_out": Out(width) for name, width in ports.items()}
         super().__init__(multiplier, acc_bits, pipeline, inputs | outputs)
+
+    @property
+    def elements(self) -> dict[str, Elements]:
+        """Of each port, in the order of the signature, what its word consists of."""
+        words = {
+            "last": Elements(1),
+            "shift": Elements(1),
+            "activation": self.multiplier.activation_elements,
+            "weight": self.multiplier.weight_elements,
+            "result": Elements(self.acc_bits),
+        }
+        return {f"{name}_{way}": words[name] for way in ("in", "out") for name in words}
 
     def replica(self) -> "ProcessingElement":
         """A new element with the same parameters."""

@@ -10,6 +10,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS, ControlState, SparqFormat
+from hdl.elements import Elements, structure
 from hdl.encode.pair_layout import pair_layout
 from hdl.encode.window import window_of_alone, windows_of_pair
 
@@ -27,20 +28,30 @@ class PairEncoder(wiring.Component):
     Members
     -------
     activations : In(16)
-        Two unsigned bytes, the first (lower k) in bits 0 to 7.
+        Two unsigned activations, that of the lower step of the reduction low.
     pair : Out(fmt.pair_bits)
-        Packed as ``fmt.pair_layout`` says.
+        The encoded pair: lane 0, lane 1, and the code of their ShiftCtrl and MuxCtrl.
     shared : In(8)
-        The OR of the group's activations, of which those with a zero partner do not count if
-        ``fmt.vsparq``; see :meth:`shares`. Only where ``fmt.group`` is above 2.
+        The OR of the activations of all pairs of the group; with vSPARQ, pairs with a zero count as
+        zero. Only where a group has more than one pair.
+
+    Attributes
+    ----------
+    elements : dict
+        Of each port, in the order of the signature, the :class:`Elements` of its word.
     """
 
     module_name = "pair_encoder"
 
     def __init__(self, fmt: SparqFormat):
         self.fmt = fmt
+        self.elements = {
+            "activations": Elements(ACTIVATION_BITS).repeated("step", 2),
+            "pair": structure(*fmt.pair_layout),
+        }
         members = {"activations": In(2 * ACTIVATION_BITS), "pair": Out(fmt.pair_bits)}
         if fmt.group > 2:
+            self.elements["shared"] = Elements(ACTIVATION_BITS)
             members["shared"] = In(ACTIVATION_BITS)
         super().__init__(members)
 

@@ -5,6 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Value
 
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX
+from hdl.elements import Elements, structure
 from hdl.multiplier.multiplier import Addend, Multiplier, offset_binary, staged
 from hdl.multiplier.partial_products import (
     and_rows,
@@ -106,6 +107,11 @@ class DistributedArithmetic(ExactMultiplier):
     def __init__(self, weight_bits: int, lane_bits: int = ACTIVATION_BITS):
         super().__init__(weight_bits, 2, lane_bits)
         self.weight_code_bits = 3 * weight_bits + 1
+
+    @property
+    def weight_elements(self) -> Elements:
+        bits = self.weight_bits
+        return structure(("weight0", bits), ("weight1", bits), ("sum", bits + 1))
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
         first, second = offset_binary(weights, self.weight_bits)

@@ -6,6 +6,7 @@ from typing import Any
 from amaranth.hdl import Const, Module, Signal, Value
 
 from golden.format import ACTIVATION_BITS
+from hdl.elements import Elements
 
 Addend = tuple[Value, int]
 """An unsigned number and the power of two it counts for."""
@@ -47,6 +48,17 @@ class Multiplier(ABC):
     row_scale: int = 0
     column_scale: int = 0
     slices_per_group: int = 1
+
+    @property
+    def activation_elements(self) -> Elements:
+        """What an activation code consists of."""
+        bits = self.activation_code_bits // self.k_per_cycle
+        return Elements(bits).repeated("step", self.k_per_cycle)
+
+    @property
+    def weight_elements(self) -> Elements:
+        """What a weight code consists of."""
+        return Elements(self.weight_bits).repeated("step", self.k_per_cycle)
 
     @abstractmethod
     def addends(

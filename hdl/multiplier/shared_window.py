@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Value
 
 from golden.format import ACTIVATION_BITS, SparqFormat
 from hdl.arithmetic.bit_heap import total_of
+from hdl.elements import Elements, structure
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.multiplier.multiplier import Addend, Multiplier, named, offset_binary, stage
 from hdl.multiplier.partial_products import distributed_rows
@@ -46,6 +47,17 @@ class SharedWindow(Multiplier):
         self.slices_per_group = fmt.group // self.k_per_cycle
         self._total_bits = fmt.window_bits + weight_bits + 1 + (pairs - 1).bit_length()
         self.sum_bits = fmt.lane_shifts[-1] + self._total_bits
+
+    @property
+    def activation_elements(self) -> Elements:
+        lanes = [(f"x{lane}", self.fmt.window_bits) for lane in range(self.k_per_cycle)]
+        return structure(*lanes, ("control", self.fmt.control_bits))
+
+    @property
+    def weight_elements(self) -> Elements:
+        bits = self.weight_bits
+        pair = structure(("weight0", bits), ("weight1", bits), ("sum", bits + 1))
+        return pair.repeated("pair", self.pairs)
 
     def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
         if self.fmt.group == self.k_per_cycle > 2:

@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 
 from golden.format import SparqFormat
+from hdl.elements import Elements, structure
 from hdl.encode.control_decoder import ControlDecoder
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.pair_layout import pair_layout
@@ -29,6 +30,10 @@ class WindowLanes(Multiplier):
         self.row_scale = 1 << (weight_bits - 1)
         self.slices_per_group = max(1, fmt.group // 2)
         self.sum_bits = fmt.lane_shifts[-1] + fmt.window_bits + weight_bits + 1
+
+    @property
+    def activation_elements(self) -> Elements:
+        return structure(*self.fmt.pair_layout)
 
     def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
         encoder = PairEncoder(self.fmt)

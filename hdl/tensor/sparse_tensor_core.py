@@ -1,7 +1,9 @@
 """The tensor core for 2:4 structured sparse weights."""
 
-from hdl.broadcast.structured_selection import StructuredSelection
+from golden.structured import KEPT
+from hdl.broadcast.structured_selection import INDEX_BITS, StructuredSelection
 from hdl.element.dot_product_unit import DotProductUnit
+from hdl.elements import Elements
 from hdl.tensor.tensor_core import TensorCore
 
 
@@ -24,11 +26,12 @@ class SparseTensorCore(TensorCore):
     in_valid, in_ready, in_last, in_a, out_valid, out_last, out_acc
         As in a :class:`TensorCore`.
     in_w : In(cols * k_per_cycle // 2 * weight_bits)
-        Signed non-zero weights, column 0 low; within a column two for each group of four steps, the
-        lower group low.
+        Signed non-zero weights, column 0 low; within a column two for each group of four steps of
+        the reduction, the lower group low.
     in_index : In(cols * k_per_cycle // 2 * 2)
-        The place of each weight in its group, in the same order; equal indices: the group has one
-        weight, the first; descending ones: it has none.
+        The step of each weight within its group of four, 0 to 3, in the order of in_w. Ascending
+        indices: the group has both weights. Equal ones: it has the first weight alone. Descending
+        ones: it has none.
     """
 
     module_name = "sparse_tensor_core"
@@ -42,5 +45,7 @@ class SparseTensorCore(TensorCore):
         self._selection = unit.multiplier
         super().__init__(rows, cols, unit)
 
-    def _column_inputs(self) -> dict[str, int]:
-        return {"in_w": self._selection.values_bits, "in_index": self._selection.indices_bits}
+    def _column_inputs(self) -> dict[str, Elements]:
+        dimensions = (("group", self._selection.groups), ("weight", KEPT))
+        weights = Elements(self._selection.weight_bits, True, dimensions)
+        return {"in_w": weights, "in_index": Elements(INDEX_BITS, False, dimensions)}

@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from hdl.edge.column_edge import ColumnEdge
 from hdl.edge.row_edge import RowEdge
 from hdl.element.dot_product_unit import DotProductUnit
+from hdl.elements import Elements
 from hdl.grid.unit_grid import make_grid
 from hdl.placement import place
 from hdl.tile.tile_control import TileControl
@@ -46,9 +47,10 @@ class TensorCore(TileMachine):
         self._unit = unit
         super().__init__(rows, cols, unit, self._column_inputs())
 
-    def _column_inputs(self) -> dict[str, int]:
-        """The ports that ``multiplier.recode`` reads, the first low, and their bits per column."""
-        return {"in_w": self._unit.k_per_cycle * self._unit.multiplier.weight_bits}
+    def _column_inputs(self) -> dict[str, Elements]:
+        """The ports that ``multiplier.recode`` reads, the first low: what each column has."""
+        weight = Elements(self._unit.multiplier.weight_bits, signed=True)
+        return {"in_w": weight.repeated("step", self._unit.k_per_cycle)}
 
     @property
     def latency(self) -> int:
@@ -74,8 +76,8 @@ class TensorCore(TileMachine):
         activations = Signal.like(self.in_a)
         columns = [
             Cat(
-                getattr(self, name).word_select(column, bits)
-                for name, bits in self._column_inputs().items()
+                getattr(self, name).word_select(column, elements.width)
+                for name, elements in self._column_inputs().items()
             )
             for column in range(self.cols)
         ]

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
 from hdl.element.multiply_accumulate import MultiplyAccumulate
+from hdl.elements import Elements
 from hdl.placement import place
 from hdl.tile.group_buffer import GroupBuffer
 
@@ -32,38 +33,68 @@ class TileMachine(wiring.Component):
     element : MultiplyAccumulate
         That of row 0 and column 0; the others are its replicas.
     column_inputs : mapping
-        The ports that carry weights, and their bits per column.
+        The ports that carry weights, and what they have for each column.
 
     Members
     -------
-    in_valid : In(1), in_ready : Out(1), in_last : In(1)
-        A slice is taken in a cycle where valid and ready are 1; last ends the tile.
+    in_valid : In(1)
+        A slice is offered: in_last, activations and weights of some steps of the reduction.
+    in_ready : Out(1)
+        A slice that is offered in this cycle is taken; it depends on no input of the same cycle.
+    in_last : In(1)
+        The slice is the last one of its tile.
     in_a : In(rows * k_per_cycle * 8)
-        Unsigned bytes, row 0 low; within a row the lower k low.
+        Unsigned activations, row 0 low; within a row the lower step of the reduction low.
     in_w : In(cols * k_per_cycle * weight_bits)
-        Signed weights, column 0 low; within a column the lower k low.
-    out_valid : Out(1), out_last : Out(1)
-        A row of results; last with row 0.
+        Signed weights, column 0 low; within a column the lower step of the reduction low.
+    out_valid : Out(1)
+        A row of results leaves, the bottom row of a tile first; nothing can hold it back.
+    out_last : Out(1)
+        The row is row 0, the last one of its tile.
     out_acc : Out(cols * acc_bits)
-        Signed sums, column 0 low.
+        Signed sums of the row, column 0 low.
+
+    Attributes
+    ----------
+    elements : dict
+        Of each port, in the order of the signature, the :class:`Elements` of its word.
     """
 
     def __init__(
-        self, rows: int, cols: int, element: MultiplyAccumulate, column_inputs: Mapping[str, int]
+        self,
+        rows: int,
+        cols: int,
+        element: MultiplyAccumulate,
+        column_inputs: Mapping[str, Elements],
     ):
         self.rows = rows
         self.cols = cols
         self._element = element
+        bit = Elements(1)
+        activations = Elements(ACTIVATION_BITS).repeated("step", element.k_per_cycle)
+        inputs = {
+            "in_a": activations.repeated("row", rows),
+            **{name: column.repeated("column", cols) for name, column in column_inputs.items()},
+        }
+        sums = Elements(element.acc_bits, signed=True).repeated("column", cols)
+        self.elements = {
+            "in_valid": bit,
+            "in_ready": bit,
+            "in_last": bit,
+            **inputs,
+            "out_valid": bit,
+            "out_last": bit,
+            "out_acc": sums,
+        }
         super().__init__(
             {
                 "in_valid": In(1),
                 "in_ready": Out(1),
                 "in_last": In(1),
-                "in_a": In(rows * element.k_per_cycle * ACTIVATION_BITS),
-                **{name: In(cols * bits) for name, bits in column_inputs.items()},
+                **{name: In(word.width) for name, word in inputs.items()},
                 "out_valid": Out(1),
                 "out_last": Out(1),
-                "out_acc": Out(cols * element.acc_bits),
+                "out_acc": Out(sums.width),
             }
         )
 
@@ -76,6 +107,15 @@ class TileMachine(wiring.Component):
     def drain_cycles(self) -> int:
         """Cycles from a tile's last slice to the earliest possible one of the next tile."""
         return self.rows
+
+    @property
+    def max_stall_cycles(self) -> int:
+        """The most cycles for which ``in_ready`` stays low.
+
+        Either a tile of one slice, taken right after another's last one, waits for the result
+        registers, or one slice of a group is filled up with all the others.
+        """
+        return max(self.rows, self._element.multiplier.slices_per_group) - 1
 
     @property
     def _group_delay(self) -> int:
