@@ -8,7 +8,7 @@ import click
 
 from gen.commands.terminal import Integer
 from gen.design.configuration import check_integer
-from gen.library.library import load_library
+from gen.library.load import load_library
 from gen.synthesis.area import FOLDER, TARGET_FO4
 from support.files import make_folder
 

@@ -89,10 +89,6 @@ class Netlist:
         """The sum of the areas of all cells, in the library's unit of area."""
         return sum(count * library.cells[cell].area for cell, count in self.cell_counts.items())
 
-    def fanout(self, net: int) -> int:
-        """How many input pins and bits of output ports ``net`` drives."""
-        return len(self.sinks[net]) + self.output_bits[net]
-
     def loads(self, library: Library, wire_load: float, port_load: float = 0.0) -> list[float]:
         """The capacitance in fF that the driver of each net sees.
 

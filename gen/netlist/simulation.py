@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gen.library.library import Cell, Library, Table, Words, compile_function
+from gen.library.function import Words, compile_function
+from gen.library.library import Cell, Library, Table
 from gen.netlist.netlist import CONSTANTS, ONE, Instance, Netlist, NetlistError, Port
 
 WORD = 64

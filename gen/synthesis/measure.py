@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gen.design.configuration import MACHINES
-from gen.library.library import Library, load_library
+from gen.library.library import Library
+from gen.library.load import load_library
 from gen.netlist.netlist import parse_netlist
 from gen.netlist.timing import critical_path
 from gen.synthesis.energy import Operands, energy_per_mac

@@ -17,7 +17,7 @@ from gen.commands.terminal import progress_bar
 from gen.design.configuration import ConfigurationError
 from gen.design.expectation import MismatchError
 from gen.library.errors import LibraryError
-from gen.library.library import load_library
+from gen.library.load import load_library
 from gen.netlist.netlist import parse_netlist
 from gen.netlist.simulation import Simulator
 from gen.synthesis.area import run_area

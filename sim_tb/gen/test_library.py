@@ -8,19 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gen.library import library as library_module
+from gen.library import load as load_module
+from gen.library.errors import LibraryError
+from gen.library.function import compile_function
 from gen.library.generic_library import INVERTER_FF, TAU_PS, generic_liberty
-from gen.library.library import (
-    AdderCell,
-    Arc,
-    Cell,
-    Library,
-    LibraryError,
-    Table,
-    compile_function,
-    function_inputs,
-    load_library,
-)
+from gen.library.library import AdderCell, Arc, Cell, Library, Table
+from gen.library.load import load_library
 
 GENERIC = generic_liberty()
 
@@ -111,7 +104,6 @@ def truth(function: str, *names: str) -> list[int]:
 )
 def test_function(function: str, names: str, expected: list[int]) -> None:
     assert truth(function, *names) == expected
-    assert sorted(function_inputs(function)) == list(names)
 
 
 @pytest.mark.parametrize(
@@ -362,7 +354,7 @@ def test_no_such_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert str(caught.value) == (
         "library must be one of generic, osu018, osu035, or a path of a Liberty file, not 'foo'"
     )
-    monkeypatch.setitem(library_module._INSTALLED, "osu018", tmp_path / "none.lib")
+    monkeypatch.setitem(load_module._INSTALLED, "osu018", tmp_path / "none.lib")
     with pytest.raises(LibraryError) as caught:
         load_library("osu018", tmp_path)
     assert str(caught.value) == (
@@ -392,14 +384,14 @@ NO_LIBERTY = "is not a Liberty file: "
         (b"", "it ends in the middle, near line 1"),
         (b"module m(a, b); endmodule\n", "unexpected 'm', near line 1"),
         (b"\x7fELF\x02\x01\x01" + bytes(100), "it ends in the middle, near line 1"),
-        (b"\xff\xfe\n" * 9, "unexpected '\xff\xfe', near line 3"),
+        (b"\xff\xfe\n" * 9, "unexpected '\xff\xfe', near line 2"),
         (b"cell (X) { area : 1; }", "it must hold one library"),
         (b"library (a) { } library (b) { }", "it must hold one library"),
         (b"library (x) { }", "it has no capacitive_load_unit"),
         (b"library (x) { nom_temperature : -", "it ends in the middle, near line 1"),
         (b'library (x) { a : -b } "', "it ends in the middle, near line 1"),
-        (b"library (x) {\n a : 1; }\n}", "it ends in the middle, near line 3"),
-        (b"a (b) {" * 5000, "it cannot be parsed, near line 1"),
+        (b"library (x) {\n a : 1; }\n}", "unexpected '}', near line 3"),
+        (b"a (b) {" * 5000, "it ends in the middle, near line 1"),
     ],
 )
 def test_no_liberty(text: bytes, reason: str, tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from pyosys import libyosys
 
-from gen.library.library import Arc, Cell, Library, compile_function, load_library
+from gen.library.function import compile_function
+from gen.library.library import Arc, Cell, Library
+from gen.library.load import load_library
 from gen.netlist.netlist import Netlist, NetlistError, parse_netlist
 from gen.netlist.simulation import Simulator, bit_planes, energy, lane_bytes
 from gen.netlist.timing import critical_path, smallest_flip_flop
@@ -137,7 +139,7 @@ def test_reads_what_yosys_mapped(library: Library, mapped: Callable[[str], str])
     assert {name: len(port.nets) for name, port in netlist.ports.items()} == {
         **{"clk": 1, "a": 8, "b": 8, "sum": 16, "zero": 1}
     }
-    assert netlist.fanout(netlist.ports["clk"].nets[0]) == 16
+    assert len(netlist.sinks[netlist.ports["clk"].nets[0]]) == 16
     driven = {net for port in netlist.ports.values() if port.is_input for net in port.nets}
     driven |= {net for register in netlist.registers for net in register.outputs.values()}
     for instance in netlist.logic:

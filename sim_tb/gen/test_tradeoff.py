@@ -18,7 +18,7 @@ from gen.cli import cli
 from gen.commands.tradeoff import load_demo_network
 from gen.design.configuration import ConfigurationError
 from gen.library.errors import LibraryError
-from gen.library.library import load_library
+from gen.library.load import load_library
 from gen.netlist.netlist import parse_netlist
 from gen.synthesis.energy import LANES, Operands, _codes, energy_per_mac
 from gen.synthesis.mapping import RECIPES, map_verilog

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gen.design.configuration import Configuration
-from gen.library.library import load_library
+from gen.library.load import load_library
 from gen.synthesis.mapping import RECIPES, map_verilog
 from gen.tools.yosys import run_yosys
 from gen.verilog.generate import generate
