@@ -7,15 +7,21 @@ from typing import Any
 
 from gen.proof import solver
 from gen.proof.job import Job, Rtl
+from gen.tools.provenance import compiler_version, programs_digest
 from support.files import write_if_changed
+
+ROOMS = (
+    *("golden", "hdl", "support"),
+    *("gen/design", "gen/proof", "gen/tools", "gen/verilog"),
+)
+"""All that makes a property, or the text that is proved."""
 
 
 def programs() -> str:
-    """Identifies the programs that prove: their text, and the version of the solver."""
-    folder = Path(__file__).parent
-    files = [*sorted(folder.glob("*.[pc]*")), folder.parent / "tools" / "yosys.py"]
-    texts = [path.read_text(encoding="utf-8") for path in files]
-    return _digest(*texts, solver.version())
+    """Identifies the programs that prove: their text, and the versions of their tools."""
+    return _digest(
+        programs_digest(ROOMS, ("amaranth", "numpy")), solver.version(), compiler_version()
+    )
 
 
 def key(job: Job, rtl: Rtl) -> str:

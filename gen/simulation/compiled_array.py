@@ -4,6 +4,7 @@ import ctypes
 import shutil
 import subprocess
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from gen.design.configuration import Configuration
 from gen.simulation.tiling import WORD_BYTES, ArrayShape, Bytes
+from gen.tools.provenance import compiler_version
 from gen.tools.verilator import LINT_WAIVERS, ToolError, environment
 from gen.verilog.generate import generate
 from support.files import locked, write_if_changed
@@ -113,6 +115,7 @@ def _library(name: str, verilog: str, folder: Path) -> Path:
         changed = [
             write_if_changed(source, verilog),
             write_if_changed(harness, HARNESS.read_text(encoding="utf-8")),
+            write_if_changed(build / "tools.txt", f"{version('verilator')} {compiler_version()}"),
         ]
         if any(changed) or not library.exists():
             library.unlink(missing_ok=True)

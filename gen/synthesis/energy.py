@@ -2,6 +2,7 @@
 # Components are asked what they are, and not all are elaborated.
 """Energy of a processing element or a dot-product unit at work on operands."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -55,6 +56,14 @@ class Operands:
 
     name: str
     layers: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]]
+
+    @property
+    def digest(self) -> str:
+        """Identifies name, shapes and values."""
+        digest = hashlib.sha256(self.name.encode())
+        for x, w in self.layers:
+            digest.update(f"\0{x.shape}".encode() + x.tobytes() + w.tobytes())
+        return digest.hexdigest()[:24]
 
 
 def demo_operands() -> Operands:

@@ -6,11 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
 
 from gen.design.configuration import MACHINES
 from gen.library.library import Library
@@ -23,11 +20,20 @@ from gen.synthesis.mapping import RECIPES, Mapped, Recipe, link, map_quickly, ma
 from gen.synthesis.parts import alone, below, boxed, count_parts, without_outputs
 from gen.synthesis.units import HARNESS_SIDE, Unit
 from gen.synthesis.verification import verify_array, verify_encoder
+from gen.tools.provenance import programs_digest
 from gen.verilog.emission import Emission
 from support.files import write_if_changed
 
 REST_RECIPES = RECIPES[:1]
 """For the wires, registers and control of a machine outside its parts, which are small."""
+
+MAPPED_BY = ("gen/library", "gen/netlist", "gen/synthesis", "gen/tools", "support")
+"""What area and delay depend on, beside the Verilog that is mapped."""
+
+SIMULATED_BY = (*MAPPED_BY, "gen/design", "gen/verilog", "golden", "hdl", "networks")
+"""What verification and energy depend on: what is expected, the operands, and what is around."""
+
+DISTRIBUTIONS = ("amaranth", "numpy", "onnx", "pyosys")
 
 LARGEST_VERIFIED = 16
 """Rows of the largest array whose control is simulated."""
@@ -94,8 +100,8 @@ class Checked:
 class Workshop:
     """A library, and a folder that remembers what was measured with it.
 
-    Results are found again by the hash of the Verilog, the library, the recipes and the programs
-    that made them.
+    Results are found again by the hash of the Verilog, the library, the recipes, and all programs
+    that made them: for what is simulated, golden, networks and components too, and the operands.
     """
 
     def __init__(self, library: str | Path, folder: Path, recipes: Sequence[Recipe] = RECIPES):
@@ -131,8 +137,8 @@ class Workshop:
 
         Elements and encoders are also proved equal to their Verilog.
         """
-        names = [operand.name for operand in operands]
-        path = self._cache("checked", *candidate.netlists.values(), repr(unit), *names)
+        digests = [operand.digest for operand in operands]
+        path = self._cache("checked", *candidate.netlists.values(), repr(unit), *digests)
         if path.is_file():
             return Checked(**json.loads(path.read_text()))
         energies: dict[str, float] = {}
@@ -303,7 +309,9 @@ class Workshop:
         return str(json.loads(path.read_text()))
 
     def _cache(self, kind: str, *parts: str) -> Path:
-        text = "\0".join((kind, *parts, self.library.digest, repr(REST_RECIPES), _programs()))
+        programs = MAPPED_BY if kind in ("mapped", "size", "around") else SIMULATED_BY
+        made_by = programs_digest(programs, DISTRIBUTIONS)
+        text = "\0".join((kind, *parts, self.library.digest, repr(REST_RECIPES), made_by))
         digest = hashlib.sha256(text.encode()).hexdigest()[:24]
         return self.folder / "cache" / f"{kind}_{digest}.json"
 
@@ -320,12 +328,3 @@ def choose(candidates: Sequence[Candidate], target_ps: float) -> Candidate:
 def _library(library: str | Path, folder: Path) -> Library:
     """Loaded once in a process, which takes a quarter of a second."""
     return load_library(library, folder)
-
-
-@cache
-def _programs() -> str:
-    """What results depend on beside their inputs: the programs that measure, and their tools."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return f"{digest.hexdigest()} {version('pyosys')} {np.__version__}"

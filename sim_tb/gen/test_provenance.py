@@ -1,0 +1,98 @@
+"""Results that are kept: a change of anything that they depend on makes them anew."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gen.library.errors import LibraryError
+from gen.proof import cache
+from gen.synthesis.energy import Operands
+from gen.synthesis.measure import MAPPED_BY, SIMULATED_BY, Candidate, Workshop
+from gen.synthesis.units import sparq_unit
+from gen.tools import provenance
+from gen.tools.provenance import ROOT, programs_digest
+from sim_tb.repository.sources import PACKAGES
+
+
+def edited(folder: Path, file: str, monkeypatch: Any) -> None:
+    """Let the programs be a copy of ours in which one file has one line more."""
+    root = folder / file.replace("/", "_")
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, root / package)
+    with (root / file).open("a") as stream:
+        stream.write("\n# changed\n")
+    monkeypatch.setattr(provenance, "ROOT", root)
+
+
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [
+        ("golden/format.py", ["checked", "simulated", "proofs"]),
+        ("networks/quantization/arithmetic.py", ["checked", "simulated"]),
+        ("gen/library/cells.py", ["mapped", "size", "around", "checked", "simulated"]),
+        ("gen/netlist/timing.py", ["mapped", "size", "around", "checked", "simulated"]),
+        ("gen/proof/enumeration.cpp", ["proofs"]),
+        ("sim_tb/conftest.py", []),
+    ],
+)
+def test_a_changed_source(
+    file: str, changed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop = Workshop("generic", tmp_path)
+
+    def keys() -> dict[str, str]:
+        kinds = ("mapped", "size", "around", "checked", "simulated")
+        found = {kind: str(workshop._cache(kind, "module")) for kind in kinds}
+        return found | {"proofs": cache.programs()}
+
+    before = keys()
+    assert keys() == before
+    edited(tmp_path, file, monkeypatch)
+    assert [kind for kind, key in keys().items() if key != before[kind]] == changed
+
+
+def test_a_changed_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = programs_digest(("golden",), ("numpy",))
+    assert programs_digest(("golden",), ()) != before
+    provenance._digest.cache_clear()
+    monkeypatch.setattr(provenance, "version", lambda name: "0")
+    assert programs_digest(("golden",), ("numpy",)) != before
+    provenance._digest.cache_clear()
+
+
+def test_a_room_that_is_not_there() -> None:
+    with pytest.raises(FileNotFoundError):
+        programs_digest(("gen/nothing",), ())
+    for room in SIMULATED_BY:
+        assert programs_digest((room,), ())
+    assert {*MAPPED_BY} < {*SIMULATED_BY}
+
+
+def test_changed_operands(tmp_path: Path) -> None:
+    """What was checked on other operands is not what is asked for."""
+    x, w = np.zeros((4, 2), np.uint8), np.ones((4, 2), np.int8)
+    operands = Operands("some", [(x, w)])
+    assert Operands("some", [(x.copy(), w)]).digest == operands.digest
+    others = [
+        Operands("some", [(x, w + np.int8(1))]),
+        Operands("some", [(x, w), (x, w)]),
+        Operands("some", [(x.reshape(2, 4), w.reshape(2, 4))]),
+        replace(operands, name="others"),
+    ]
+    digests = {operands.digest, *(other.digest for other in others)}
+    assert len(digests) == 1 + len(others)
+
+    workshop = Workshop("generic", tmp_path)
+    unit = sparq_unit("pe", "5opt")
+    candidate = Candidate("plain", 1, 1, "", 1, 1, "", {"unit": "module unit; endmodule\n"})
+    kept = '{"verified_vectors": 7, "proved_equal": true, "energy_per_mac": {}}'
+    path = workshop._cache("checked", *candidate.netlists.values(), repr(unit), operands.digest)
+    path.parent.mkdir(parents=True)
+    path.write_text(kept)
+    assert workshop.check(unit, candidate, [operands]).verified_vectors == 7
+    with pytest.raises(LibraryError, match=r"^Yosys cannot link"):
+        workshop.check(unit, candidate, others[:1])
