@@ -4,27 +4,31 @@ Everything that the hardware computes is stated here once, as exact integer arit
 is checked against it and never the other way round.
 """
 
-from golden.format import NAMED_FORMATS, ControlState, SparqFormat, named_format
+from golden.format import ControlState, SparqFormat
 from golden.matmul import exact_matmul, sparq_matmul, sparq_matmul_2_4
+from golden.named import NAMED_FORMATS, NamedFormat, named_format
 from golden.pairs import EncodedPairs, decode_pairs, encode_pairs, pack_pairs, unpack_pairs
-from golden.quantize import sparq, trim
+from golden.quantize import low_bits, sparq, trim
 from golden.requantize import FixedPointScale, requantize, rescale
-from golden.structured import pack_2_4
+from golden.structured import pack_2_4, select_2_4
 
 __all__ = [
     "NAMED_FORMATS",
     "ControlState",
     "EncodedPairs",
     "FixedPointScale",
+    "NamedFormat",
     "SparqFormat",
     "decode_pairs",
     "encode_pairs",
     "exact_matmul",
+    "low_bits",
     "named_format",
     "pack_2_4",
     "pack_pairs",
     "requantize",
     "rescale",
+    "select_2_4",
     "sparq",
     "sparq_matmul",
     "sparq_matmul_2_4",

@@ -257,23 +257,3 @@ class SparqFormat:
         if self.shared_shift:
             return self.window_bits + self.control_bits / self.group
         return self.pair_bits / 2
-
-
-NAMED_FORMATS: dict[str, tuple[int, tuple[int, ...]]] = {
-    "5opt": (4, (0, 1, 2, 3, 4)),
-    "3opt": (4, (0, 2, 4)),
-    "2opt": (4, (0, 4)),
-    "6opt": (3, (0, 1, 2, 3, 4, 5)),
-    "7opt": (2, (0, 1, 2, 3, 4, 5, 6)),
-}
-"""The formats of the paper (table 2 and section 5.2): name -> (window bits, shifts)."""
-
-
-def named_format(
-    name: str, rounding: bool = True, vsparq: bool = True, group: int = 1
-) -> SparqFormat:
-    """The format of that name in :data:`NAMED_FORMATS`; ``ValueError`` if there is none."""
-    if not isinstance(name, str) or name not in NAMED_FORMATS:
-        raise ValueError(f"format must be one of {', '.join(NAMED_FORMATS)}, not {name!r}")
-    window_bits, shifts = NAMED_FORMATS[name]
-    return SparqFormat(window_bits, shifts, rounding=rounding, vsparq=vsparq, group=group)

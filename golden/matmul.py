@@ -17,7 +17,7 @@ import numpy.typing as npt
 from golden import checks
 from golden.format import ACTIVATION_MAX, SparqFormat
 from golden.quantize import as_pairs, pair_table, sparq
-from golden.structured import groups_of_four
+from golden.structured import groups_of_four, select_2_4
 
 OFFSET = 128
 BLOCK = (1 << 24) // (OFFSET * 128)
@@ -109,7 +109,7 @@ def sparq_matmul_2_4(
     if not fmt.vsparq and fmt.group == 1:
         return sparq_matmul(activations, weights, fmt, weight_bits)
     if fmt.group > 2:
-        return _selected_matmul(activations, grouped, fmt)
+        return _selected_matmul(activations, weights, fmt)
 
     # An activation's value depends on its partner alone. So each one appears up to four times in a
     # longer, dense product: with each partner in its group, and with none; a column's weight stands
@@ -140,25 +140,15 @@ def sparq_matmul_2_4(
 
 
 def _selected_matmul(
-    activations: npt.NDArray[np.uint8], grouped: npt.NDArray[np.int8], fmt: SparqFormat
+    activations: npt.NDArray[np.uint8], weights: npt.NDArray[np.int8], fmt: SparqFormat
 ) -> Int32Array:
-    """The 2:4 product column by column, for windows that are shared beyond a pair.
-
-    ``grouped``: weights (groups of four, 4, N).
-    """
-    groups, _, columns = grouped.shape
-    result = np.empty((*activations.shape[:-1], columns), np.int32)
-    for column in range(columns):
-        weights = grouped[:, :, column]
-        # The non-zero weights come first; a missing one meets an activation of zero.
-        selected = np.argsort(weights == 0, axis=1, kind="stable")[:, :2]
-        chosen = np.take_along_axis(weights, selected, axis=1).reshape(-1)
-        index = (selected + 4 * np.arange(groups)[:, np.newaxis]).reshape(-1)
-        used = chosen != 0
-        pairs = np.zeros((*activations.shape[:-1], 2 * groups), np.uint8)
-        pairs[..., used] = activations[..., index[used]]
-        result[..., column] = sparq_matmul(pairs, chosen[:, np.newaxis], fmt)[..., 0]
-    return result
+    """The 2:4 product column by column, for windows that are shared beyond a pair."""
+    rows = activations.reshape(-1, activations.shape[-1])
+    result = np.empty((len(rows), weights.shape[1]), np.int32)
+    for column in range(weights.shape[1]):
+        selected, values = select_2_4(rows, weights[:, column])
+        result[:, column] = sparq_matmul(selected, values[:, np.newaxis], fmt)[:, 0]
+    return result.reshape(*activations.shape[:-1], weights.shape[1])
 
 
 def _blocked(

@@ -135,6 +135,19 @@ def as_pairs(x: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(x).reshape(*x.shape[:-1], x.shape[-1] // 2, 2)
 
 
+def low_bits(x: npt.ArrayLike, bits: int) -> npt.NDArray[np.uint8]:
+    """The low ``bits`` bits of every element: what a lane without a window multiplies.
+
+    A 2x4x8 element takes the low four of each byte (uniform A4W8), one of 8 bits takes all. ``x``:
+    integers from 0 to 255, any shape; ``bits``: 1 to 8. Returns uint8 of the same shape.
+    """
+    if isinstance(bits, bool) or not isinstance(bits, int | np.integer):
+        raise TypeError(f"bits must be an integer from 1 to {ACTIVATION_BITS}, not {bits!r}")
+    if not 1 <= bits <= ACTIVATION_BITS:
+        raise ValueError(f"bits must be an integer from 1 to {ACTIVATION_BITS}, not {bits}")
+    return checks.activations(x) & np.uint8((1 << bits) - 1)
+
+
 def trim(x: npt.ArrayLike, fmt: SparqFormat) -> npt.NDArray[np.uint8]:
     """bSPARQ of every element, each on its own (paper, section 3.1).
 

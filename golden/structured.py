@@ -51,6 +51,38 @@ def pack_2_4(w: npt.ArrayLike) -> tuple[Int8Array, npt.NDArray[np.uint8]]:
     return values.reshape(shape), indices.reshape(shape)
 
 
+def select_2_4(x: npt.ArrayLike, w: npt.ArrayLike) -> tuple[npt.NDArray[np.uint8], Int8Array]:
+    """What one column of 2:4 sparse weights makes of the reduction: half as long.
+
+    Parameters
+    ----------
+    x : integers from 0 to 255, shape (..., M, K)
+    w : integers from -128 to 127, shape (..., K)
+        A column, or one for each of the matrices ``x``.
+
+    Returns
+    -------
+    selected : uint8 array of shape (..., M, ceil(K / 4) * 2)
+        The activations that meet a non-zero weight, and zeros where a group has fewer than two.
+    values : int8 array of shape (..., ceil(K / 4) * 2)
+        The weights that they meet, those of :func:`pack_2_4`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`pack_2_4` does.
+    """
+    activations = checks.activations(x)
+    packed, packed_places = pack_2_4(np.asarray(w)[..., np.newaxis])
+    values, places = packed[..., 0], packed_places[..., 0]
+    # Places beyond an incomplete last group have no weight; any activation will do.
+    index = np.arange(places.shape[-1]) // KEPT * GROUP + places
+    index = np.minimum(index, activations.shape[-1] - 1)[..., np.newaxis, :]
+    shape = (*activations.shape[:-1], index.shape[-1])
+    selected = np.take_along_axis(activations, np.broadcast_to(index, shape), axis=-1)
+    return np.where(values[..., np.newaxis, :] != 0, selected, np.uint8(0)), values
+
+
 def groups_of_four(weights: Int8Array) -> Int8Array:
     """``weights`` (..., K, N) as (..., groups, 4, N), the last group filled up with zeros.
 

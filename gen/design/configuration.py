@@ -7,13 +7,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from golden import NAMED_FORMATS, named_format
 from golden.format import (
     ACTIVATION_BITS,
     ACTIVATION_MAX,
     GROUPS,
-    NAMED_FORMATS,
     SparqFormat,
-    named_format,
 )
 from hdl.broadcast.units import dot_product
 from hdl.element import PROCESSING_ELEMENTS

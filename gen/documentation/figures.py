@@ -9,7 +9,7 @@ from amaranth.sim import Simulator
 from schemdraw import elements as elm
 from schemdraw.logic import TimingDiagram
 
-from golden.format import named_format
+from golden import named_format
 from hdl import SparqPe, SystolicArray
 from support.files import write_if_changed
 

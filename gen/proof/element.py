@@ -14,7 +14,8 @@ from gen.proof.rule import Rule, rule_of
 from gen.proof.verdict import ProofError, Verdict
 from gen.proof.waveform import write_waveform
 from gen.verilog.emission import Emission
-from golden.format import SparqFormat, named_format
+from golden import named_format
+from golden.format import SparqFormat
 from hdl import Pe2x4x8, Pe2x8x8, Pe8x8, SparqPe
 from hdl.edge.column_correction import ColumnCorrection
 from hdl.edge.edge_lane import ActivationLane, WeightLane

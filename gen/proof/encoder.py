@@ -13,7 +13,8 @@ from gen.proof.rule import rule_of
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
 from gen.verilog.emission import Emission
-from golden.format import SparqFormat, named_format
+from golden import named_format
+from golden.format import SparqFormat
 from hdl import PairEncoder
 from hdl.placement import place
 

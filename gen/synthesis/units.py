@@ -14,7 +14,8 @@ from amaranth.lib import wiring
 import golden
 from gen.design.configuration import MACHINES
 from gen.verilog.emission import Emission
-from golden.format import NAMED_FORMATS, SparqFormat, named_format
+from golden import NAMED_FORMATS, named_format
+from golden.format import SparqFormat
 from hdl import (
     PROCESSING_ELEMENTS,
     DotProductUnit,

@@ -11,7 +11,7 @@ KNOWN = {
     "sim_tb": ("gen", "hdl", "networks", "golden", "support"),
     "gen": ("hdl", "networks", "golden", "support"),
     "networks": ("golden", "support"),
-    "hdl": ("golden/format",),  # the definition of the formats, never the arithmetic
+    "hdl": ("golden/format", "golden/named"),  # the definition of the formats, never the arithmetic
     "golden": (),
     "support": (),
 }
@@ -50,7 +50,7 @@ LAYERS = {
         ("hdl/arithmetic",),
         ("hdl/placement",),
     ),
-    "golden": (("golden",), ("golden/format",)),
+    "golden": (("golden",), ("golden/named",), ("golden/format",)),
     "support": (("support",),),
 }
 """The rooms of each package, the highest layer first.

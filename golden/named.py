@@ -1,0 +1,99 @@
+"""Formats by name: what people write, and what files and modules are called after."""
+
+import re
+from dataclasses import dataclass, field
+
+from golden.format import SparqFormat
+
+NAMED_FORMATS: dict[str, tuple[int, tuple[int, ...]]] = {
+    "5opt": (4, (0, 1, 2, 3, 4)),
+    "3opt": (4, (0, 2, 4)),
+    "2opt": (4, (0, 4)),
+    "6opt": (3, (0, 1, 2, 3, 4, 5)),
+    "7opt": (2, (0, 1, 2, 3, 4, 5, 6)),
+}
+"""The formats of the paper (table 2 and section 5.2): name -> (window bits, shifts)."""
+
+ALLOWED = f"one of {', '.join(NAMED_FORMATS)}, or window bits and shifts such as 4:0,1,3"
+"""What a name may be."""
+
+_WINDOW = re.compile(r"([0-9]{1,3}):([0-9]{1,3}(?:,[0-9]{1,3})*)")
+
+
+@dataclass(frozen=True)
+class NamedFormat:
+    """A window format by its name, with its options.
+
+    One format has one name: shifts are sorted, those that no value needs are left out, and a format
+    of the paper has the paper's name (``4:4,3,2,1,0`` and ``4:0,1,2,3,4,6`` are ``5opt``).
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`NAMED_FORMATS`, or window bits and shifts as in ``4:0,1,3``.
+    rounding, vsparq, group
+        As of a :class:`SparqFormat`.
+
+    Attributes
+    ----------
+    sparq_format : SparqFormat
+        The format itself.
+
+    Raises
+    ------
+    TypeError, ValueError
+        One line that names the offending value and what is allowed.
+    """
+
+    name: str
+    rounding: bool = True
+    vsparq: bool = True
+    group: int = 1
+    sparq_format: SparqFormat = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        window = NAMED_FORMATS.get(self.name) if isinstance(self.name, str) else None
+        if window is None:
+            given = _WINDOW.fullmatch(self.name) if isinstance(self.name, str) else None
+            if given is None:
+                raise ValueError(f"format must be {ALLOWED}, not {self.name!r}")
+            window = int(given[1]), tuple(int(shift) for shift in given[2].split(","))
+        try:
+            fmt = SparqFormat(*window)
+        except ValueError as error:
+            raise ValueError(f"format {self.name}: {error}") from None
+        fmt = SparqFormat(fmt.window_bits, fmt.placements, self.rounding, self.vsparq, self.group)
+        own = f"{fmt.window_bits}:{','.join(map(str, fmt.shifts))}"
+        papers = {window: name for name, window in NAMED_FORMATS.items()}
+        object.__setattr__(self, "name", papers.get((fmt.window_bits, fmt.shifts), own))
+        object.__setattr__(self, "group", fmt.group)
+        object.__setattr__(self, "sparq_format", fmt)
+
+    @property
+    def label(self) -> str:
+        """What people read, such as ``5opt trim no vSPARQ group 2``."""
+        return " ".join([self.name, *self._options("no vSPARQ", "group ")])
+
+    @property
+    def slug(self) -> str:
+        """The same for file names and, behind a letter, identifiers: ``5opt_trim_novsparq_group2``.
+
+        That of ``4:0,1,3`` starts with ``4b_0_1_3``.
+        """
+        name = self.name.replace(":", "b_").replace(",", "_")
+        return "_".join([name, *self._options("novsparq", "group")])
+
+    def _options(self, without_vsparq: str, group: str) -> list[str]:
+        """The options that are not the paper's usual ones."""
+        return [
+            *([] if self.rounding else ["trim"]),
+            *([] if self.vsparq else [without_vsparq]),
+            *([] if self.group == 1 else [f"{group}{self.group}"]),
+        ]
+
+
+def named_format(
+    name: str, rounding: bool = True, vsparq: bool = True, group: int = 1
+) -> SparqFormat:
+    """The format that a :class:`NamedFormat` of these arguments names; errors are its."""
+    return NamedFormat(name, rounding, vsparq, group).sparq_format

@@ -1,0 +1,24 @@
+"""Formats that nobody named, drawn at random from all that a ``SparqFormat`` allows."""
+
+import os
+import random
+
+from golden import NamedFormat
+from golden.format import GROUPS
+
+SEED = os.environ.get("SEED", "7")
+"""The draw is that of ``SEED``, which the tests' output names with each format."""
+
+
+def random_formats(count: int, groups: tuple[int, ...] = GROUPS) -> list[NamedFormat]:
+    """``count`` different formats: windows of 1 to 8 bits, sets of shifts, and all options."""
+    rng = random.Random(f"formats {SEED}")
+    found: dict[NamedFormat, None] = {}
+    while len(found) < count:
+        bits = rng.randrange(1, 9)
+        reaching = rng.randrange(8 - bits, 8)
+        others = [shift for shift in range(1, 8) if rng.random() < 0.4]
+        shifts = ",".join(map(str, sorted({0, reaching, *others})))
+        options = (rng.random() < 0.5, rng.random() < 0.5, rng.choice(groups))
+        found[NamedFormat(f"{bits}:{shifts}", *options)] = None
+    return list(found)
