@@ -7,8 +7,8 @@ of tools or files.
 
 from hdl.array.systolic_array import SystolicArray
 from hdl.broadcast.units import dot_product_unit
-from hdl.element import PROCESSING_ELEMENTS, processing_element
 from hdl.element.dot_product_unit import DotProductUnit
+from hdl.element.elements import PROCESSING_ELEMENTS, processing_element
 from hdl.element.pe_2x4x8 import Pe2x4x8
 from hdl.element.pe_2x8x8 import Pe2x8x8
 from hdl.element.pe_8x8 import Pe8x8

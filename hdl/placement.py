@@ -5,17 +5,35 @@ from typing import Any, NamedTuple
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
+from hdl.identity import Identified, snake_case
+
+
+class Component(Identified, wiring.Component):
+    """An Amaranth component that can be emitted once, however often it is placed.
+
+    Its identity, the type and all arguments of its constructor, says which ones are alike.
+    ``module_name`` is what it is called where nothing else has to tell it from its variants: the
+    name of the class, in lower case, unless a class says otherwise.
+    """
+
+    @property
+    def module_name(self) -> str:
+        return snake_case(type(self).__name__)
+
 
 def place(m: Module, platform: Any, name: str, component: wiring.Component) -> None:
     """Make ``component`` the submodule ``name`` of ``m``.
 
     Amaranth lowers every submodule separately, however many are alike. A ``platform`` with a method
     ``instance_of(component, name)`` may therefore answer with an ``Instance`` of a module lowered
-    once; ``component.module_name`` must then be the same for like components, and for those alone.
-    Under any other platform the component itself is elaborated in place.
+    once for all components of the same ``identity``. Under any other platform, and where it is no
+    :class:`Component` and nothing says what it is like, it is elaborated in place.
     """
     instance_of = getattr(platform, "instance_of", None)
-    m.submodules[name] = component if instance_of is None else instance_of(component, name)
+    if instance_of is None or not isinstance(component, Component):
+        m.submodules[name] = component
+    else:
+        m.submodules[name] = instance_of(component, name)
 
 
 class Halves(NamedTuple):

@@ -15,7 +15,7 @@ from golden.format import (
     SparqFormat,
 )
 from hdl.broadcast.units import dot_product
-from hdl.element import PROCESSING_ELEMENTS
+from hdl.element.elements import PROCESSING_ELEMENTS
 from hdl.element.processing_element import MAX_PIPELINE
 from support.errors import InputError
 

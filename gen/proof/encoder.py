@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from amaranth.hdl import Cat, Module
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from gen.proof.job import Job, Rtl
@@ -16,10 +15,10 @@ from gen.verilog.emission import Emission
 from golden import named_format
 from golden.format import SparqFormat
 from hdl import PairEncoder
-from hdl.placement import place
+from hdl.placement import Component, place
 
 
-class EncodedGroup(wiring.Component):  # type: ignore[misc]
+class EncodedGroup(Component):
     """The encoders of a group of four activations, and what they share."""
 
     module_name = "encoded_group"

@@ -3,16 +3,19 @@
 import gc
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockSignal, Instance, ResetSignal, Signal
+from amaranth.hdl import ClockSignal, Const, Instance, ResetSignal, Signal, Value
+from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
 from gen.tools.yosys import run_yosys
+from gen.verilog.naming import NameConflict, module_names
+from hdl.identity import Identity
+from hdl.placement import Component
 
 CLOCK_AND_RESET = {"clk": ClockSignal, "rst": ResetSignal}
 
@@ -20,64 +23,122 @@ CLOCK_AND_RESET = {"clk": ClockSignal, "rst": ResetSignal}
 class Emission:
     """An Amaranth platform under which ``hdl.placement.place`` shares modules.
 
+    Components of one identity become one module; its name is ``top`` + ``_`` + their
+    ``module_name``, followed by what tells it from its variants in the same design. So several
+    emissions can be used in one design.
+
     Parameters
     ----------
     top : str
-        Name of the top module. All others are called ``top`` + ``_`` + their component's
-        ``module_name``, so that several emissions can be used in one design.
+        Name of the top module, and prefix of all others.
     """
 
     def __init__(self, top: str):
         self._top = top
-        self._modules: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
+        self._shared: dict[Identity, tuple[str, str]] = {}
+        """Of each module that is shared: the name by which it is lowered, and its component's."""
 
     def verilog(self, component: wiring.Component) -> str:
         """Plain Verilog-2005 of ``component`` and all below it.
 
         Every top module has ``clk`` and ``rst``, a combinational one too, which does not read them.
+        Ports stand in the order of the signature, behind these two. Raises ``TypeError`` for a
+        component whose arguments cannot be compared, and :class:`NameConflict`.
         """
         with _rare_garbage_collection():
-            self._lower(component, self._top)
-            if not self._has_input(self._top, "clk"):
-                unread = [Signal(name=name) for name in CLOCK_AND_RESET]
-                ports = [signal for _, _, signal in component.signature.flatten(component)]
-                self._lower(component, self._top, ports=unread + ports)
-        return _to_verilog("\n".join(self._modules.values()))
+            self._lower(component, self._top, always=tuple(CLOCK_AND_RESET))
+        return _to_verilog(self._named("\n".join(self._texts.values())))
 
-    def instance_of(self, component: wiring.Component, instance_name: str) -> Instance:
+    def instance_of(self, component: Component, instance_name: str) -> Instance:
         """An instance, wired to the component's own signals, of a module lowered once.
 
         The signals are renamed after the instance, which tells them apart in the module around it.
         """
-        name = f"{self._top}_{component.module_name}"
         # What is only instantiated is never elaborated, which Amaranth would warn about.
         component._MustUse__used = True
-        if name not in self._modules:
+        if component.identity not in self._shared:
+            # "#" is in no name that a component has: these names cannot be mistaken.
+            name = f"#{len(self._shared)}"
+            self._shared[component.identity] = name, component.module_name
             self._lower(component, name)
+        name, _ = self._shared[component.identity]
         ports = {}
-        for path, member, signal in component.signature.flatten(component):
-            direction = "i" if member.flow == wiring.In else "o"
-            port = "__".join(path)
-            ports[f"{direction}_{port}"] = signal
-            signal.name = f"{instance_name}_{port}"
+        for port, (value, direction) in _ports(component).items():
+            if direction is PortDirection.Input:
+                ports[f"i_{port}"] = value
+            elif isinstance(value, Signal):
+                ports[f"o_{port}"] = value
+            if isinstance(value, Signal):
+                value.name = f"{instance_name}_{port}"
         for port, signal in CLOCK_AND_RESET.items():
-            if self._has_input(name, port):
+            if re.search(rf"^  wire .* input \d+ +\\{port}$", self._texts[name], re.MULTILINE):
                 ports[f"i_{port}"] = signal()
         return Instance(name, **ports)
 
-    def _lower(self, component: wiring.Component, name: str, **kwargs: Any) -> None:
-        text = rtlil.convert(component, name=name, platform=self, emit_src=False, **kwargs)
-        # Amaranth counts ports from 0, which Yosys takes for "no place" and puts last.
-        self._modules[name] = re.sub(
-            r"^(  wire .*(?:input|output)) (\d+) ",
-            lambda match: f"{match[1]} {int(match[2]) + 1} ",
-            text,
-            flags=re.MULTILINE,
-        )
+    def _lower(self, component: wiring.Component, name: str, always: Sequence[str] = ()) -> None:
+        """Lower one module; ``always``: inputs that it has even if it does not read them."""
+        ports = _ports(component)
+        signals = {port: own for port, own in ports.items() if isinstance(own[0], Signal)}
+        text = rtlil.convert(component, name=name, platform=self, ports=signals, emit_src=False)
+        start = text.index(f"module \\{name}\n")
+        end = text.index("\nend\n", start)
+        before, own, after = text[:start], text[start:end], text[end:]
 
-    def _has_input(self, module: str, port: str) -> bool:
-        text = self._modules[module]
-        return re.search(rf"^  wire .* input \d+ +\\{port}$", text, re.MULTILINE) is not None
+        # Yosys puts ports in the order of their numbers; 0 counts as "no place", and as last.
+        places = {port: place for place, port in enumerate([*CLOCK_AND_RESET, *ports], 1)}
+        found = [match[3] for match in _PORT.finditer(own)]
+        for port in found:
+            if port not in places:
+                raise TypeError(
+                    f"{type(component).__name__} has a port {port} that its signature does not "
+                    "name: it may use the clock domain sync alone"
+                )
+        own = _PORT.sub(lambda match: f"{match[1]}{places[match[3]]} \\{match[3]}", own)
+        for port in always:
+            if port not in found:
+                own += f"\n  wire width 1 input {places[port]} \\{port}"
+        for port, (value, direction) in ports.items():
+            if isinstance(value, Const):  # such as the ready of a stream that is always ready
+                kind = "input" if direction is PortDirection.Input else "output"
+                own += f"\n  wire width {len(value)} {kind} {places[port]} \\{port}"
+                if kind == "output":
+                    own += f"\n  connect \\{port} {len(value)}'{value.value:0{len(value)}b}"
+        self._texts[name] = before + own + after
+
+    def _named(self, texts: str) -> str:
+        """RTLIL text with the final names of its modules."""
+        components = {identity: name for identity, (_, name) in self._shared.items()}
+        names = module_names(self._top, components)
+        final = {lowered: names[identity] for identity, (lowered, _) in self._shared.items()}
+        final[self._top] = self._top
+        modules: set[str] = set()
+
+        def rename(match: re.Match[str]) -> str:
+            # What is elaborated in place is called after where it is placed: MODULE.SUBMODULE.
+            head, *below = match["name"].split(".")
+            name = "_".join([final[head], *below]) if head in final else match["name"]
+            if match["kind"] == "module ":
+                if name in modules:
+                    raise NameConflict(f"two modules are called {name}")
+                modules.add(name)
+            return f"{match['kind']}\\{name}"
+
+        return _MODULE.sub(rename, texts)
+
+
+_PORT = re.compile(r"^(  wire .*(?:input|output) )(\d+) +\\(\S+)$", re.MULTILINE)
+_MODULE = re.compile(r"^(?P<kind>module |  cell )\\(?P<name>\S+)", re.MULTILINE)
+
+
+def _ports(component: wiring.Component) -> dict[str, tuple[Value, PortDirection]]:
+    """The value and direction of each port that has bits, by its name, in the signature's order."""
+    directions = {wiring.In: PortDirection.Input, wiring.Out: PortDirection.Output}
+    values = {
+        "__".join(map(str, path)): (Value.cast(value), directions[member.flow])
+        for path, member, value in component.signature.flatten(component)
+    }
+    return {port: (value, way) for port, (value, way) in values.items() if len(value)}
 
 
 def _to_verilog(modules: str) -> str:

@@ -3,11 +3,12 @@
 from typing import Any
 
 from amaranth.hdl import Module
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.placement import Component
 
-class FullAdder(wiring.Component):
+
+class FullAdder(Component):
     """``2 * carry + total = a + b + c``. Combinational.
 
     Members

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS, SparqFormat
 from hdl.encode.window import window_of_alone, windows_of_pair
+from hdl.placement import Component
 
 
-class LaneEncoder(wiring.Component):
+class LaneEncoder(Component):
     """Encodes a pair of activations as :class:`PairEncoder` does, without a control code.
 
     Where nothing stores or forwards a pair, a code as short as possible gains nothing: ShiftCtrl

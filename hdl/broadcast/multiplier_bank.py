@@ -1,13 +1,13 @@
 """Several equal multipliers side by side, as one."""
 
+from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Value
 
-from golden.format import ACTIVATION_BITS
-from hdl.broadcast.multiplier_part import MultiplierPart, Step, result_shapes
+from hdl.broadcast.multiplier_part import MultiplierPart, result_shapes
 from hdl.multiplier.multiplier import Addend, Multiplier, named
 from hdl.placement import place
 
@@ -62,7 +62,7 @@ class MultiplierBank(Multiplier):
                 together = reduce(or_, map(self.multiplier.shares, members))
                 shared = named(m, f"shared{index}", together)
             operands = [own, shared] if group > 1 else [own]
-            codes.append(self._one(m, platform, "encode", index, self._encode, operands))
+            codes.append(self._one(m, platform, "encode", index, operands))
         return Cat(codes)
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
@@ -72,22 +72,20 @@ class MultiplierBank(Multiplier):
     def addends(
         self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
     ) -> list[Addend]:
-        def step(m: Module, platform: Any, activation: Value, weight: Value) -> list[Addend]:
-            return self.multiplier.addends(m, platform, activation, weight, registered)
-
+        step = "registered_addends" if registered else "addends"
         pairs = zip(self._split(activation), self._split(weight), strict=True)
         return [
             addend
             for index, operands in enumerate(pairs)
-            for addend in self._part(m, platform, "multiply", index, step, list(operands)).results
+            for addend in self._part(m, platform, step, index, operands).results
         ]
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
-        biases = self._all(m, platform, "row_bias", self._row_bias, activation)
+        biases = self._all(m, platform, "row_bias", activation)
         return sum(biases[1:], start=biases[0])
 
     def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
-        biases = self._all(m, platform, "column_bias", self._column_bias, weight)
+        biases = self._all(m, platform, "column_bias", weight)
         return sum(biases[1:], start=biases[0])
 
     def _split(self, operand: Value) -> list[Value]:
@@ -95,37 +93,25 @@ class MultiplierBank(Multiplier):
         bits = len(operand) // self.count
         return [operand.word_select(index, bits) for index in range(self.count)]
 
-    def _all(self, m: Module, platform: Any, name: str, step: Step, operand: Value) -> list[Value]:
-        """The one result of each multiplier's ``step``."""
-        return [
-            self._one(m, platform, name, index, step, [part])
-            for index, part in enumerate(self._split(operand))
-        ]
+    def _all(self, m: Module, platform: Any, step: str, operand: Value) -> list[Value]:
+        """The one result of each multiplier's step."""
+        parts = enumerate(self._split(operand))
+        return [self._one(m, platform, step, index, [part]) for index, part in parts]
 
     def _one(
-        self, m: Module, platform: Any, name: str, index: int, step: Step, operands: list[Value]
+        self, m: Module, platform: Any, step: str, index: int, operands: Sequence[Value]
     ) -> Value:
-        return self._part(m, platform, name, index, step, operands).results[0][0]
+        return self._part(m, platform, step, index, operands).results[0][0]
 
     def _part(
-        self, m: Module, platform: Any, name: str, index: int, step: Step, operands: list[Value]
+        self, m: Module, platform: Any, step: str, index: int, operands: Sequence[Value]
     ) -> MultiplierPart:
         """A module for multiplier ``index``, wired to its operands."""
         widths = [len(operand) for operand in operands]
-        if name not in self._shapes:
-            self._shapes[name] = result_shapes(step, widths)
-        part = MultiplierPart(name, step, widths, self._shapes[name])
-        place(m, platform, f"{name}{index}", part)
+        if step not in self._shapes:
+            self._shapes[step] = result_shapes(self.multiplier, step, widths)
+        part = MultiplierPart(self.multiplier, step, widths, self._shapes[step])
+        place(m, platform, f"{step.removeprefix('registered_')}{index}", part)
         for number, operand in enumerate(operands):
             m.d.comb += getattr(part, f"operand{number}").eq(operand)
         return part
-
-    def _encode(self, m: Module, platform: Any, activations: Value, *shared: Value) -> list[Addend]:
-        together = shared[0] if shared else activations[:ACTIVATION_BITS]  # unread where none is
-        return [(self.multiplier.encode(m, platform, activations, together), 0)]
-
-    def _row_bias(self, m: Module, platform: Any, activation: Value) -> list[Addend]:
-        return [(self.multiplier.row_bias(m, platform, activation), 0)]
-
-    def _column_bias(self, m: Module, platform: Any, weight: Value) -> list[Addend]:
-        return [(self.multiplier.column_bias(m, platform, weight), 0)]

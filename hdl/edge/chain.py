@@ -5,18 +5,17 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from hdl.edge.column_correction import ColumnCorrection
 from hdl.edge.row_bias import RowBias
 from hdl.element.processing_element import ProcessingElement
-from hdl.placement import place
+from hdl.placement import Component, place
 
 Link = RowBias | ColumnCorrection
 
 
-class Chain(wiring.Component):
+class Chain(Component):
     """``count`` elements, each handing what its ``passed`` names to the next.
 
     Its ports are those of an element: one ``NAME_in`` and ``NAME_out`` for each ``NAME`` passed,

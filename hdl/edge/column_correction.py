@@ -4,14 +4,14 @@
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.arithmetic.accumulator import Accumulator
 from hdl.element.processing_element import ProcessingElement
+from hdl.placement import Component
 
 
-class ColumnCorrection(wiring.Component):
+class ColumnCorrection(Component):
     """Makes the exact sum of a biased result. Latency: 1 cycle.
 
     The bias of a row comes with its results, from the left, one cycle later in each column. That of

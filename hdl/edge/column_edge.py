@@ -4,14 +4,14 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.edge.row_edge import delayed
 from hdl.element.dot_product_unit import DotProductUnit
+from hdl.placement import Component
 
 
-class ColumnEdge(wiring.Component):
+class ColumnEdge(Component):
     """Recodes the weights of a column once for all its units, and makes its results exact.
 
     The column's bias is accumulated here; it holds for the results of a tile, which follow each

@@ -3,13 +3,12 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.placement import place
+from hdl.placement import Component, place
 
 
-class Delay(wiring.Component):
+class Delay(Component):
     """Delays ``lanes`` lanes of ``width`` bits by ``cycles`` cycles. Data only: it is not reset.
 
     Members

@@ -5,14 +5,14 @@
 from typing import Any, ClassVar
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
 from hdl.element.processing_element import ProcessingElement
+from hdl.placement import Component
 
 
-class EdgeLane(wiring.Component):
+class EdgeLane(Component):
     """One input, one output, a fixed latency in cycles, and the processing element it serves."""
 
     module_name: ClassVar[str]
@@ -21,10 +21,6 @@ class EdgeLane(wiring.Component):
     def __init__(self, pe: ProcessingElement, bits_in: int, bits_out: int):
         self._pe = pe
         super().__init__({"data_in": In(bits_in), "data_out": Out(bits_out)})
-
-    def replica(self) -> "EdgeLane":
-        """A new lane for the same processing element."""
-        return type(self)(self._pe)  # type: ignore[call-arg]  # subclasses take the element alone
 
 
 class ActivationLane(EdgeLane):

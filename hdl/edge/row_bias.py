@@ -4,14 +4,14 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.arithmetic.accumulator import Accumulator
 from hdl.element.processing_element import ProcessingElement
+from hdl.placement import Component
 
 
-class RowBias(wiring.Component):
+class RowBias(Component):
     """Accumulates the row bias of a processing element's multiplier, in step with column 0.
 
     Its result register is loaded, and shifted down, in the same cycles as that of the row's first

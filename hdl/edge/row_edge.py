@@ -4,14 +4,14 @@
 from typing import Any
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
 from hdl.element.dot_product_unit import DotProductUnit
+from hdl.placement import Component
 
 
-class RowEdge(wiring.Component):
+class RowEdge(Component):
     """Encodes the activations of a row once for all its units, and accumulates their bias.
 
     The bias drains as the results do: its register is loaded, and shifted down, in the same cycles.

@@ -3,15 +3,14 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.edge.delay import Delay
 from hdl.edge.edge_lane import EdgeLane
-from hdl.placement import place
+from hdl.placement import Component, place
 
 
-class SkewedLanes(wiring.Component):
+class SkewedLanes(Component):
     """``lanes`` equal lanes, lane ``i`` delayed by ``i`` cycles more than lane 0.
 
     With ``reverse`` the last lane is the early one, which takes such a skew out again. Built of

@@ -57,10 +57,6 @@ class DotProductUnit(MultiplyAccumulate):
             },
         )
 
-    def replica(self) -> "DotProductUnit":
-        """A new unit with the same parameters."""
-        return DotProductUnit(self.multiplier, self.acc_bits, self.pipeline)
-
     def elaborate(self, platform: Any) -> Module:
         m = Module()
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import wiring
 
 from hdl.arithmetic.accumulator import Accumulator
 from hdl.multiplier.multiplier import Multiplier
+from hdl.placement import Component
 
 
-class MultiplyAccumulate(wiring.Component):
+class MultiplyAccumulate(Component):
     """A multiplier, an accumulator, and a result register that drains while both go on.
 
     The result is biased as the multiplier says; what the edges have to do about it, and the codes

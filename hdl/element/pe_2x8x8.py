@@ -32,6 +32,6 @@ class Pe2x8x8(ProcessingElement):
         kind = (
             DistributedArithmetic(weight_bits)
             if multiplier == "distributed"
-            else kinds[multiplier](weight_bits, 2)  # type: ignore[call-arg]
+            else kinds[multiplier](weight_bits, 2)
         )
         super().__init__(kind, acc_bits, pipeline)

@@ -28,4 +28,4 @@ class Pe8x8(ProcessingElement):
         multiplier: str = "radix4",
     ):
         kinds: dict[str, type[Multiplier]] = {"radix4": Radix4, "booth": Booth, "and": AndArray}
-        super().__init__(kinds[multiplier](weight_bits, 1), acc_bits, pipeline)  # type: ignore[call-arg]
+        super().__init__(kinds[multiplier](weight_bits, 1), acc_bits, pipeline)

@@ -78,10 +78,6 @@ class ProcessingElement(MultiplyAccumulate):
         }
         return {f"{name}_{way}": words[name] for way in ("in", "out") for name in words}
 
-    def replica(self) -> "ProcessingElement":
-        """A new element with the same parameters."""
-        return ProcessingElement(self.multiplier, self.acc_bits, self.pipeline)
-
     def elaborate(self, platform: Any) -> Module:
         m = Module()
 

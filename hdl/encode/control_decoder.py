@@ -6,13 +6,13 @@ from operator import or_
 from typing import Any
 
 from amaranth.hdl import Const, Module, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import SparqFormat
+from hdl.placement import Component
 
 
-class ControlDecoder(wiring.Component):
+class ControlDecoder(Component):
     """Finds ShiftCtrl and MuxCtrl of both lanes from the control code of their pair.
 
     Combinational; the inverse of ``fmt.control_codes``. Of numbers that are no codes the outputs

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
+from hdl.placement import Component
 
 
-class LeadingOneDetector(wiring.Component):
+class LeadingOneDetector(Component):
     """Finds the lowest placement of a window that still contains the leading one.
 
     Combinational. ``placement`` has one bit per entry of ``placements``, exactly one of them set:

@@ -6,16 +6,17 @@ from operator import or_
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS, ControlState, SparqFormat
 from hdl.elements import Elements, structure
 from hdl.encode.pair_layout import pair_layout
 from hdl.encode.window import window_of_alone, windows_of_pair
+from hdl.placement import Component
 
 
-class PairEncoder(wiring.Component):
+class PairEncoder(Component):
     """Encodes a pair of activations: bSPARQ of each, or vSPARQ of the one that is not zero.
 
     Combinational; equals ``golden.pack_pairs(golden.encode_pairs(x, fmt), fmt)``. With shared

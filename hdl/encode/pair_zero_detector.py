@@ -3,13 +3,13 @@
 from typing import Any
 
 from amaranth.hdl import Module
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
+from hdl.placement import Component
 
 
-class PairZeroDetector(wiring.Component):
+class PairZeroDetector(Component):
     """Tells whether one of two activations may use both lanes, and which.
 
     Combinational.

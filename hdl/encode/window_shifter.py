@@ -6,13 +6,13 @@ from operator import or_
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX
+from hdl.placement import Component
 
 
-class WindowShifter(wiring.Component):
+class WindowShifter(Component):
     """Shifts the selected window of an activation down to bit 0, trimming or rounding the rest.
 
     Combinational; equals one row of ``golden.quantize.lane_table`` (or ``wide_table``). Rounding is

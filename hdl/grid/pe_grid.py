@@ -3,17 +3,16 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.element.processing_element import ProcessingElement
-from hdl.placement import halves, place
+from hdl.placement import Component, halves, place
 
 RIGHTWARDS: tuple[str, ...] = ("last", "shift", "activation")
 DOWNWARDS: tuple[str, ...] = ("weight", "result")
 
 
-class PeGrid(wiring.Component):
+class PeGrid(Component):
     """``rows`` x ``cols`` processing elements, each wired to its neighbours.
 
     Its ports are those of a processing element, as many times as it has rows (control and

@@ -3,16 +3,15 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.element.dot_product_unit import DotProductUnit
-from hdl.placement import halves, place
+from hdl.placement import Component, halves, place
 
 CONTROL = ("last", "shift")
 
 
-class UnitGrid(wiring.Component):
+class UnitGrid(Component):
     """``rows`` x ``cols`` dot-product units; operands are broadcast, results run down the columns.
 
     Its ports are those of a unit, activations as many times as it has rows, weights and results as

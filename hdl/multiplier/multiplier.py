@@ -7,12 +7,13 @@ from amaranth.hdl import Const, Module, Signal, Value
 
 from golden.format import ACTIVATION_BITS
 from hdl.elements import Elements
+from hdl.identity import Identified
 
 Addend = tuple[Value, int]
 """An unsigned number and the power of two it counts for."""
 
 
-class Multiplier(ABC):
+class Multiplier(Identified, ABC):
     """The product of a few activations with as many weights, as unsigned addends.
 
     A multiplier is part of a processing element or a dot-product unit, which adds the addends to an

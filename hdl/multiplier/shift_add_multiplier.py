@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Value
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import SparqFormat
 from hdl.arithmetic.bit_heap import total_of
 from hdl.multiplier.multiplier import stage
 from hdl.multiplier.partial_products import and_rows
+from hdl.placement import Component
 
 
 def shifted(value: Value, selects: Sequence[Value], shifts: Sequence[int]) -> Value:
@@ -21,7 +21,7 @@ def shifted(value: Value, selects: Sequence[Value], shifts: Sequence[int]) -> Va
     return result[: len(value) + shifts[-1]]
 
 
-class ShiftAddMultiplier(wiring.Component):
+class ShiftAddMultiplier(Component):
     """Multiplies a window by a weight and shifts the product to the window's place.
 
     ``product = (x * weight) << fmt.lane_shifts[i]``, exactly, where bit ``i`` of ``shift`` is the

@@ -3,11 +3,12 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.placement import Component
 
-class GroupBuffer(wiring.Component):
+
+class GroupBuffer(Component):
     """Holds the slices of a group until it is complete, and lets them go one per cycle.
 
     A group that a tile's last slice leaves incomplete is filled with empty slices, one per cycle,

@@ -3,13 +3,13 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
+from hdl.placement import Component
 from hdl.tile.tile_handshake import HANDSHAKE, end_tiles
 
 
-class TileControl(wiring.Component):
+class TileControl(Component):
     """Turns a stream of slices into the control that all units of a core see together.
 
     A tile's ``last`` hands every unit's sum to its result register; when it may, :func:`end_tiles`

@@ -10,11 +10,11 @@ from amaranth.lib.wiring import In, Out
 from golden.format import ACTIVATION_BITS
 from hdl.element.multiply_accumulate import MultiplyAccumulate
 from hdl.elements import Elements
-from hdl.placement import place
+from hdl.placement import Component, place
 from hdl.tile.group_buffer import GroupBuffer
 
 
-class TileMachine(wiring.Component):
+class TileMachine(Component):
     """Multiplies tiles: ``rows`` x K activations by K x ``cols`` weights, any K.
 
     One slice of ``k_per_cycle`` steps of K enters per cycle, for all rows and columns together. A

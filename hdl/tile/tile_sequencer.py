@@ -3,13 +3,13 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
+from hdl.placement import Component
 from hdl.tile.tile_handshake import HANDSHAKE, end_tiles
 
 
-class TileSequencer(wiring.Component):
+class TileSequencer(Component):
     """Turns a stream of slices into the control that enters each row of the array.
 
     A tile's ``last`` hands every element's sum to its result register; when it may,
