@@ -8,11 +8,11 @@ of tools or files.
 from hdl.array.systolic_array import SystolicArray
 from hdl.broadcast.units import dot_product_unit
 from hdl.element.dot_product_unit import DotProductUnit
-from hdl.element.elements import PROCESSING_ELEMENTS, processing_element
 from hdl.element.pe_2x4x8 import Pe2x4x8
 from hdl.element.pe_2x8x8 import Pe2x8x8
 from hdl.element.pe_8x8 import Pe8x8
 from hdl.element.processing_element import ProcessingElement
+from hdl.element.processing_elements import PROCESSING_ELEMENTS, processing_element
 from hdl.element.sparq_pe import SparqPe
 from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.pair_encoder import PairEncoder

@@ -15,8 +15,8 @@ from golden.format import (
     SparqFormat,
 )
 from hdl.broadcast.units import dot_product
-from hdl.element.elements import PROCESSING_ELEMENTS
 from hdl.element.processing_element import MAX_PIPELINE
+from hdl.element.processing_elements import PROCESSING_ELEMENTS
 from support.errors import InputError
 
 TENSOR_CORES = ("tensor_core", "sparse_tensor_core")

@@ -14,7 +14,7 @@ from gen.synthesis.mapping import RECIPES, map_verilog
 from gen.tools.yosys import run_yosys
 from gen.verilog.generate import generate
 from golden import NAMED_FORMATS
-from hdl.element.elements import PROCESSING_ELEMENTS
+from hdl.element.processing_elements import PROCESSING_ELEMENTS
 from sim_tb.rtl.runner import run_bench
 
 SEED = 11
