@@ -14,8 +14,8 @@ from hdl import SystolicArray
 class TopJob(Job):
     """Every part of an array gets what it must from the parts before it.
 
-    A cycle in which no slice is taken brings zeros; the bias of the rows is multiplied by what its
-    scale has beside a power of two.
+    A cycle in which no slice is taken brings zeros, whatever the operands are; the bias of the rows
+    is multiplied by what its scale has beside a power of two.
     """
 
     property_name = "top"
@@ -103,7 +103,7 @@ class TopJob(Job):
             ("in_ready", "sequencer__in_ready"),
             ("sequencer__hold", "1'b0"),
             ("activation_edge__data_in", "(sequencer__taken ? in_a : 0)"),
-            ("weight_edge__data_in", "in_w"),
+            ("weight_edge__data_in", "(sequencer__taken ? in_w : 0)"),
             ("grid__activation_in", "activation_edge__data_out"),
             ("grid__weight_in", "weight_edge__data_out"),
             ("grid__last_in", last),

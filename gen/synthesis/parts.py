@@ -11,6 +11,7 @@ PARTS = (
     r"row_bias",
     r"column_correction",
     r"tile_sequencer",
+    r"row_counter_\d+",
     r"group_buffer_\w+",
     r"delay_1x\d+b_by_1",
     r"dot_product_unit",

@@ -13,6 +13,7 @@ from hdl.element.processing_element import ProcessingElement
 from hdl.elements import Elements
 from hdl.grid.pe_grid import make_grid
 from hdl.placement import place
+from hdl.tile.row_counter import RowCounter
 from hdl.tile.tile_machine import TileMachine
 from hdl.tile.tile_sequencer import TileSequencer
 
@@ -70,7 +71,7 @@ class SystolicArray(TileMachine):
             self.in_ready.eq(sequencer.in_ready),
         ]
 
-        # Left and top edge. A bubble is a zero.
+        # Left and top edge. A bubble is all zeros.
         activations = Signal.like(self.in_a)
         weights = Signal.like(self.in_w)
         shared = self._slices(m, platform, sequencer, self.in_w, activations, weights)
@@ -115,18 +116,15 @@ class SystolicArray(TileMachine):
             earlier, bottom_last = bottom_last, Signal(name=f"bottom_last_{cycle}")
             m.d.sync += bottom_last.eq(earlier)
         cleared = Signal()
-        bottom_row = Signal()
-        rows_above = Signal(range(self.rows))
-        m.d.comb += bottom_row.eq(bottom_last & cleared)
         with m.If(bottom_last):
             m.d.sync += cleared.eq(1)  # the first one after reset ends no tile
-        with m.If(bottom_row):
-            m.d.sync += rows_above.eq(self.rows - 1)
-        with m.Elif(rows_above != 0):
-            m.d.sync += rows_above.eq(rows_above - 1)
-        m.d.comb += self.out_valid.eq(bottom_row | (rows_above != 0))
-        is_row_0 = bottom_row if self.rows == 1 else rows_above == 1
-        m.d.comb += self.out_last.eq(is_row_0)
+        row_counter = RowCounter(self.rows)
+        place(m, platform, "row_counter", row_counter)
+        m.d.comb += [
+            row_counter.start.eq(bottom_last & cleared),
+            self.out_valid.eq(row_counter.valid),
+            self.out_last.eq(row_counter.last),
+        ]
         return m
 
     def _row_bias(

@@ -72,7 +72,7 @@ class TensorCore(TileMachine):
             self.out_last.eq(control.out_last),
         ]
 
-        # Operands. A bubble is a zero.
+        # Operands. A bubble is all zeros.
         activations = Signal.like(self.in_a)
         columns = [
             Cat(

@@ -5,7 +5,8 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import Out
 
-from hdl.placement import Component
+from hdl.placement import Component, place
+from hdl.tile.row_counter import RowCounter
 from hdl.tile.tile_handshake import HANDSHAKE, end_tiles
 
 
@@ -55,11 +56,11 @@ class TileControl(Component):
         m.d.comb += self.last.eq(ends[-1] | clears[-1])
 
         # Drain, the bottom row first.
-        rows_left = Signal(range(self.rows + 1))
-        with m.If(ends[-1]):
-            m.d.sync += rows_left.eq(self.rows)
-        with m.Elif(rows_left != 0):
-            m.d.sync += rows_left.eq(rows_left - 1)
-        m.d.comb += self.shift.eq(rows_left[1:].any())  # more than one
-        m.d.sync += [self.out_valid.eq(rows_left != 0), self.out_last.eq(rows_left == 1)]
+        ended = Signal()
+        m.d.sync += ended.eq(ends[-1])
+        row_counter = RowCounter(self.rows)
+        place(m, platform, "row_counter", row_counter)
+        m.d.comb += row_counter.start.eq(ended)
+        m.d.comb += self.shift.eq(row_counter.valid & ~row_counter.last)
+        m.d.sync += [self.out_valid.eq(row_counter.valid), self.out_last.eq(row_counter.last)]
         return m

@@ -14,7 +14,7 @@ HANDSHAKE = {
 """Members that :func:`end_tiles` takes.
 
 A slice is taken in a cycle in which valid and ready are 1; ``hold`` forbids it. ``taken`` is
-combinational: other cycles are bubbles, and their activations must be made zero.
+combinational: other cycles are bubbles, and their operands must be made zero.
 """
 
 

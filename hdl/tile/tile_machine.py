@@ -18,8 +18,9 @@ class TileMachine(Component):
     """Multiplies tiles: ``rows`` x K activations by K x ``cols`` weights, any K.
 
     One slice of ``k_per_cycle`` steps of K enters per cycle, for all rows and columns together. A
-    cycle without a slice is a bubble and harmless anywhere. A new tile may start in the cycle after
-    ``in_last``.
+    cycle without a slice is a bubble and harmless anywhere: operands and ``in_last`` count in no
+    other cycle than that in which a slice is taken, and may be unknown (X) in all others. A new
+    tile may start in the cycle after ``in_last``.
 
     Results leave one row per cycle, row ``rows - 1`` first, while the next tile computes; nothing
     can hold them back. A tile occupies the result registers for :attr:`drain_cycles`: after a tile
@@ -145,7 +146,7 @@ class TileMachine(Component):
         multiplier = self._element.multiplier
         if multiplier.slices_per_group == 1:
             m.d.comb += activations.eq(Mux(control.taken, self.in_a, 0))
-            m.d.comb += weights.eq(weights_in)
+            m.d.comb += weights.eq(Mux(control.taken, weights_in, 0))
             return []
         slice_in = Cat(self.in_a, weights_in)
         buffer = GroupBuffer(

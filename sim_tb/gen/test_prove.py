@@ -99,7 +99,7 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
         SequencerJob(2, 0),
         swap("sequencer", r"assign in_ready = [^;]*;", "assign in_ready = 1'h1;"),
     ),
-    ("valid", RowsJob(SPARQ, 2, 2), swap("array", r"bottom_row \| out_last", "bottom_row")),
+    ("valid", RowsJob(SPARQ, 2, 2), swap("array", r"start \| last", "start")),
     ("order", GroupBufferJob(2, 8), swap("buffer", r"\? waiting_0", "? leaving_1")),
 ]
 """Of each property, what is broken in the hardware and how."""
