@@ -91,7 +91,7 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
     (
         "bubble",
         ArrayJob(replace(RADIX_4, weight_bits=2, acc_bits=11), 1, 1, slices=3),
-        swap("array", r"sequencer_taken \? in_a : \d+'\w+", "in_a"),
+        swap("array", r"sequencer_taken \?", "in_ready ?", count=2),
     ),
     ("edge", TopJob(SPARQ, 2, 3), swap("array", r"sequencer_taken \?", "in_ready ?")),
     (
