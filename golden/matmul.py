@@ -17,7 +17,7 @@ import numpy.typing as npt
 from golden import checks
 from golden.format import ACTIVATION_MAX, SparqFormat
 from golden.quantize import as_pairs, pair_table, sparq
-from golden.structured import groups_of_four, select_2_4
+from golden.structured import blocks_of_four, select_2_4
 
 OFFSET = 128
 BLOCK = (1 << 24) // (OFFSET * 128)
@@ -97,26 +97,26 @@ def sparq_matmul_2_4(
     Of each column's four consecutive weights along K at most two are non-zero; the two activations
     that meet them are a pair, for this column. With fewer than two, the missing partner counts as
     zero. Windows are shared by the selected activations. Arguments, result and errors as in
-    :func:`sparq_matmul`; a group of four with over two non-zero weights is a ``ValueError`` with
+    :func:`sparq_matmul`; a block of four with over two non-zero weights is a ``ValueError`` with
     its position.
     """
     checks.sparq_format(fmt)
     activations, weights = checks.matmul_operands(x, w, weight_bits)
     depth, columns = weights.shape
-    grouped = groups_of_four(weights)
-    groups = len(grouped)
-    used = grouped != 0
+    in_blocks = blocks_of_four(weights)
+    blocks = len(in_blocks)
+    used = in_blocks != 0
     if not fmt.vsparq and fmt.group == 1:
         return sparq_matmul(activations, weights, fmt, weight_bits)
     if fmt.group > 2:
         return _selected_matmul(activations, weights, fmt)
 
     # An activation's value depends on its partner alone. So each one appears up to four times in a
-    # longer, dense product: with each partner in its group, and with none; a column's weight stands
+    # longer, dense product: with each partner in its block, and with none; a column's weight stands
     # in the row of the partner that this column gives it.
-    padded = np.zeros((*activations.shape[:-1], groups * 4), np.uint8)
+    padded = np.zeros((*activations.shape[:-1], blocks * 4), np.uint8)
     padded[..., :depth] = activations
-    members = padded.reshape(-1, groups, 4)
+    members = padded.reshape(-1, blocks, 4)
     # By activation and partner, which are read as one word.
     values_of = np.ascontiguousarray(pair_table(fmt)[:, 0])
     expanded_x, expanded_w = [], []
@@ -132,7 +132,7 @@ def sparq_matmul_2_4(
                 values = values_of[own | members[:, :, partner].astype(np.uint16) << 8]
             rows = selected.any(axis=1)
             expanded_x.append(values[:, rows])
-            expanded_w.append(np.where(selected, grouped[:, position], 0)[rows])
+            expanded_w.append(np.where(selected, in_blocks[:, position], 0)[rows])
     long_x, long_w = np.concatenate(expanded_x, axis=1), np.concatenate(expanded_w, axis=0)
     if long_w.shape[0] == 0:
         return np.zeros((*activations.shape[:-1], columns), np.int32)

@@ -119,11 +119,11 @@ def pe_figure() -> str:
     d.text((26.8, 5.25), "result_out", "left")
     d.wire((22.4, 2.3), (22.4, 4.35))
     d.text((22.0, 1.9), "last_out: accumulator", "left")
-    d.text((22.0, 1.4), "else shift_out: result_in", "left")
+    d.text((22.0, 1.4), "else drain_out: result_in", "left")
     d.text((22.0, 0.9), "else the register holds", "left")
 
     # To the neighbours.
-    for x, names in ((0.0, ("activation",)), (9.7, ("weight",)), (18.3, ("last", "shift"))):
+    for x, names in ((0.0, ("activation",)), (9.7, ("weight",)), (18.3, ("last", "drain"))):
         inputs, outputs = (", ".join(f"{name}_{way}" for name in names) for way in ("in", "out"))
         d.text((x, -1.6), inputs, "left")
         d.wire((x + 2.9, -1.6), (x + 3.6, -1.6))

@@ -18,7 +18,7 @@ OPERANDS = {
     "column_correction": ("weight",),
 }
 RESULTS = {"pe": ("result_in", "result_out"), "row_bias": ("bias_in", "bias_out")}
-CONTROL = {"pe": ("last_in", "shift_in"), "row_bias": ("last", "shift")}
+CONTROL = {"pe": ("last_in", "drain_in"), "row_bias": ("last", "drain")}
 LANES = 256
 ROUNDS = 20
 
@@ -29,9 +29,9 @@ class AccumulationJob(Job):
     Read off the netlist of the element and of each accumulator of biases::
 
         value'  = (0 if last else value) + what the operands add    (a bubble adds what zeros add)
-        result' = value if last else (result from above if shift else result)
+        result' = value if last else (result from above if drain else result)
 
-    where last and shift are the inputs of the cycle before. So from the first last on, by
+    where last and drain are the inputs of the cycle before. So from the first last on, by
     induction, what is handed over with a last is the sum of all steps since the one before.
     """
 
@@ -81,15 +81,15 @@ def check_accumulation(gates: Gates, part: str, pipeline: int) -> None:
         last = gates.inputs["last_in"][0]
         _require_register(gates, accumulator.clear, last)
         return
-    last, shift = (gates.inputs[port][0] for port in CONTROL[part])
-    shift_register = _shift_register(gates, part)
+    last, drain = (gates.inputs[port][0] for port in CONTROL[part])
+    drain_register = _drain_register(gates, part)
     _require_register(gates, accumulator.clear, last)
-    _require_register(gates, shift_register, shift)
+    _require_register(gates, drain_register, drain)
     above, results = (gates.ports[port] for port in RESULTS[part])
     if len(results) != len(accumulator.total):
         raise ProofError(f"the sum has {len(accumulator.total)} bits, the result {len(results)}")
     for total, neighbour, result in zip(accumulator.total, above, results, strict=True):
-        variables = [accumulator.clear, shift_register, total, neighbour, result]
+        variables = [accumulator.clear, drain_register, total, neighbour, result]
         expected = [t if c else n if s else r for c, s, t, n, r in product((0, 1), repeat=5)]
         if gates.truth(gates.next_value(result), variables) != expected:
             raise ProofError(f"{gates.name(result)} does not take what it must")
@@ -102,8 +102,8 @@ def _require_register(gates: Gates, register: Net, source: Net) -> None:
         raise ProofError(f"{gates.name(register)} is not {gates.name(source)} one cycle later")
 
 
-def _shift_register(gates: Gates, part: str) -> Net:
-    name = "shift_out" if part == "pe" else "shift_register"
+def _drain_register(gates: Gates, part: str) -> Net:
+    name = "drain_out" if part == "pe" else "drain_register"
     return gates.signal(name)[0]
 
 
@@ -172,7 +172,7 @@ class _Step:
             registers["carry"] = [self._carry]
         if self._part in RESULTS:
             registers["result"] = self._gates.ports[RESULTS[self._part][1]]
-            registers["shift_register"] = [_shift_register(self._gates, self._part)]
+            registers["drain_register"] = [_drain_register(self._gates, self._part)]
         return {name: nets for name, nets in registers.items() if nets}
 
     def _carry_net(self) -> Net | None:
@@ -226,10 +226,10 @@ class _Step:
         must_be["last_register"] = unpack(values[gates.inputs[control[0]][0]], LANES)
         if self._part in RESULTS:
             above, result = (self._now(gates.ports[port]) for port in RESULTS[self._part])
-            shifts = unpack(values[_shift_register(gates, self._part)], LANES)
+            drains = unpack(values[_drain_register(gates, self._part)], LANES)
             must_be["result"] = [
                 t if c else a if s else r
-                for c, t, a, s, r in zip(clear, total, above, shifts, result, strict=True)
+                for c, t, a, s, r in zip(clear, total, above, drains, result, strict=True)
             ]
-            must_be["shift_register"] = unpack(values[gates.inputs[control[1]][0]], LANES)
+            must_be["drain_register"] = unpack(values[gates.inputs[control[1]][0]], LANES)
         return must_be

@@ -59,25 +59,25 @@ def read_accumulator(gates: Gates) -> AccumulatorNets:
     sums = nets.sum_nets(gates)
     if len(set(sums)) < len(sums):
         raise ProofError("two bits of the sum are one net")
-    weights = linear(gates, {net: 1 << place for place, net in enumerate(sums)}, 1 << bits)
+    weights = linear(gates, {net: 1 << exponent for exponent, net in enumerate(sums)}, 1 << bits)
     addends: dict[Net, int] = {}
     kept: set[int] = set()
     for net, weight in weights.items():
         _, leaves = gates.cone([net], stop=lambda cell: cell.is_adder or cell.kind == FLIP_FLOP)
-        own = [place for place, register in enumerate(low) if register in leaves]
+        own = [exponent for exponent, register in enumerate(low) if register in leaves]
         if not own:
             addends[net] = weight
             continue
-        place = own[0]
-        others = [leaf for leaf in leaves if leaf != low[place] and leaf not in ("0", "1")]
+        exponent = own[0]
+        others = [leaf for leaf in leaves if leaf != low[exponent] and leaf not in ("0", "1")]
         clear = clear or (others[0] if others else None)
         if clear is None or others != [clear]:
-            raise ProofError(f"{gates.name(net)} is not low[{place}] unless cleared")
-        if gates.truth(net, [low[place], clear]) != [0, 0, 1, 0] or weight != 1 << place:
-            raise ProofError(f"{gates.name(net)} does not keep low[{place}] in its place")
-        if place in kept:
-            raise ProofError(f"low[{place}] is added twice")
-        kept.add(place)
+            raise ProofError(f"{gates.name(net)} is not low[{exponent}] unless cleared")
+        if gates.truth(net, [low[exponent], clear]) != [0, 0, 1, 0] or weight != 1 << exponent:
+            raise ProofError(f"{gates.name(net)} does not keep low[{exponent}] in its place")
+        if exponent in kept:
+            raise ProofError(f"low[{exponent}] is added twice")
+        kept.add(exponent)
     if clear is None or kept != set(range(len(low))):
         raise ProofError("not all bits of the accumulator are kept")
     return AccumulatorNets(low, high, carry, clear, counted, addends)
@@ -107,10 +107,10 @@ def _carry(gates: Gates, high: list[Net], counted: list[Net]) -> Net | None:
     """The bit that the upper half adds to itself."""
     if not high:
         return None
-    places = {net: 1 << place for place, net in enumerate(counted)}
-    weights = linear(gates, places, 1 << len(high))
-    for place, net in enumerate(high):
-        if weights.pop(net, 0) != 1 << place:
+    powers = {net: 1 << exponent for exponent, net in enumerate(counted)}
+    weights = linear(gates, powers, 1 << len(high))
+    for exponent, net in enumerate(high):
+        if weights.pop(net, 0) != 1 << exponent:
             raise ProofError(f"the upper half does not count {gates.name(net)} in its place")
     rest = {net: weight for net, weight in weights.items() if weight}
     if len(rest) != 1 or set(rest.values()) != {1}:

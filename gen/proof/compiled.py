@@ -26,20 +26,20 @@ def function(
     """
     fixed: dict[Net, int] = {"0": 0, "1": 1, **(constants or {})}
     order, leaves = gates.cone(outputs, {*inputs, *fixed})
-    words = {net: f"in[{place}]" for place, net in enumerate(inputs)}
+    words = {net: f"in[{position}]" for position, net in enumerate(inputs)}
     words |= {net: "ones" if value else "zeros" for net, value in fixed.items()}
     if unknown := [leaf for leaf in leaves if leaf not in words]:
         raise ProofError(f"{name} depends on {gates.name(unknown[0])}")
     text_of_adders = "".join(
         function(
-            f"{name}_{place}",
+            f"{name}_{position}",
             adder,
             [adder.ports[pin][0] for pin in "abc" if pin in adder.ports],
             [adder.ports[pin][0] for pin in ("total", "carry")],
         )
-        for place, adder in enumerate(gates.adders.values())
+        for position, adder in enumerate(gates.adders.values())
     )
-    places = {kind: place for place, kind in enumerate(gates.adders)}
+    positions = {kind: position for position, kind in enumerate(gates.adders)}
     lines = []
     for index, cell in enumerate(order):
         if cell.kind == FLIP_FLOP:
@@ -48,10 +48,10 @@ def function(
         if cell.is_adder:
             given = ", ".join(words[net] for net in cell.inputs)
             lines.append(f"  const Word a{index}[] = {{{given}}}; Word n{index}[2];")
-            lines.append(f"  {name}_{places[cell.kind]}(a{index}, n{index});")
+            lines.append(f"  {name}_{positions[cell.kind]}(a{index}, n{index});")
             words |= {
-                cell.pins[pin]: f"n{index}[{place}]"
-                for place, pin in enumerate(("total", "carry"))
+                cell.pins[pin]: f"n{index}[{position}]"
+                for position, pin in enumerate(("total", "carry"))
                 if pin in cell.pins
             }
             continue
@@ -59,7 +59,7 @@ def function(
         operands = {pin: words[cell.pins[pin]] for pin in pins}
         lines.append(f"  const Word n{index} = {text.format(**operands)};")
         words[cell.pins["Y"]] = f"n{index}"
-    lines += [f"  out[{place}] = {words[net]};" for place, net in enumerate(outputs)]
+    lines += [f"  out[{position}] = {words[net]};" for position, net in enumerate(outputs)]
     body = "\n".join(lines)
     return f"{text_of_adders}static inline void {name}(const Word* in, Word* out) {{\n{body}\n}}\n"
 

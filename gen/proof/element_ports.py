@@ -19,11 +19,11 @@ class ContractJob(Job):
     """What neighbours see of an element.
 
     Operands and control leave it one cycle after they entered; a result register that no last
-    loads takes its upper neighbour's with shift, and stays as it is without.
+    loads takes its upper neighbour's with drain, and stays as it is without.
     """
 
     property_name = "contract"
-    says = "what enters an element leaves it one cycle later; its result register shifts and holds"
+    says = "what enters an element leaves it one cycle later; its result register drains or holds"
     method = "SAT, induction"
     depth = "unbounded"
 
@@ -41,7 +41,7 @@ class ContractJob(Job):
         pe = self.element.build()
         widths = {
             "last": 1,
-            "shift": 1,
+            "drain": 1,
             "activation": pe.multiplier.activation_code_bits,
             "weight": pe.multiplier.weight_code_bits,
             "result": pe.acc_bits,
@@ -53,16 +53,16 @@ class ContractJob(Job):
         lines += [f"  pe dut(.clk(clk), .rst(rst), {', '.join(pins)});"]
         lines += ["  reg started = 0, was_reset;"]
         lines += [f"  reg [{width - 1}:0] {name}_was;" for name, width in widths.items()]
-        lines += [f"  reg loads, shifts; reg [{pe.acc_bits - 1}:0] held;"]
+        lines += [f"  reg loads, drains; reg [{pe.acc_bits - 1}:0] held;"]
         lines += ["  always @(posedge clk) begin started <= 1; was_reset <= rst;"]
         lines += [f"    {name}_was <= {name}_in;" for name in widths]
-        lines += ["    loads <= last_out; shifts <= shift_out; held <= result_out; end"]
+        lines += ["    loads <= last_out; drains <= drain_out; held <= result_out; end"]
         lines += ["  always @* if (started) begin"]
         for name in ("activation", "weight"):
             lines.append(f"    assert ({name}_out == {name}_was);")
-        for name in ("last", "shift"):
+        for name in ("last", "drain"):
             lines.append(f"    assert ({name}_out == (was_reset ? 1'b0 : {name}_was));")
-        lines += ["    assert (loads || result_out == (shifts ? result_was : held));"]
+        lines += ["    assert (loads || result_out == (drains ? result_was : held));"]
         return "\n".join([*lines, "  end", "endmodule\n"])
 
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:

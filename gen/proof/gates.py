@@ -247,15 +247,15 @@ def unpack(word: int, lanes: int) -> list[int]:
 
 def lane_planes(values: Sequence[int], width: int) -> list[int]:
     """The bits of one integer of each lane, the lowest plane first."""
-    return [pack(value >> place & 1 for value in values) for place in range(width)]
+    return [pack(value >> exponent & 1 for value in values) for exponent in range(width)]
 
 
 def lane_values(planes: Sequence[int], lanes: int) -> list[int]:
     """The inverse of :func:`lane_planes`."""
     values = [0] * lanes
-    for place, plane in enumerate(planes):
+    for exponent, plane in enumerate(planes):
         for lane, bit in enumerate(unpack(plane, lanes)):
-            values[lane] |= bit << place
+            values[lane] |= bit << exponent
     return values
 
 

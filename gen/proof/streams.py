@@ -44,9 +44,9 @@ class SequencerJob(Job):
         length = delay + 2 * rows + 2
         lines = f"""
 module claim(input clk, input rst, input in_valid, input in_last, input hold);
-  wire in_ready, taken; wire [{rows}:0] last; wire [{rows - 1}:0] shift;
+  wire in_ready, taken; wire [{rows}:0] last; wire [{rows - 1}:0] drain;
   sequencer dut(.clk(clk), .rst(rst), .in_valid(in_valid), .in_last(in_last), .hold(hold),
-    .in_ready(in_ready), .taken(taken), .last(last), .shift(shift));
+    .in_ready(in_ready), .taken(taken), .last(last), .drain(drain));
   reg started = 0, in_tile = 0, pending = 0;
   reg [7:0] since = {rows}, low = 0;
   reg [{length - 1}:0] sent = 1, tile = 0;
@@ -85,7 +85,7 @@ module claim(input clk, input rst, input in_valid, input in_last, input hold);
             ]
         for row in range(rows):
             first = delay + rows
-            lines.append(f"    assert (shift[{row}] == |tile[{first} +: {row + 1}]);")
+            lines.append(f"    assert (drain[{row}] == |tile[{first} +: {row + 1}]);")
         lines += ["  end", *self._column(), "endmodule\n"]
         return "\n".join(lines)
 
@@ -93,16 +93,16 @@ module claim(input clk, input rst, input in_valid, input in_last, input hold);
         """A column of result registers; each holds a row's number and the parity of its tile."""
         rows, delay = self.rows, self.delay
         bits = max(1, (rows - 1).bit_length()) + 1
-        lines = [f"  reg [{rows - 1}:0] loads = 0, shifts = 0, parity = 0;"]
+        lines = [f"  reg [{rows - 1}:0] loads = 0, drains = 0, parity = 0;"]
         lines += [f"  reg [{bits - 1}:0] result_{row};" for row in range(rows)]
         lines += ["  always @(posedge clk) begin"]
-        lines += [f"    loads <= rst ? 0 : last[{rows - 1}:0]; shifts <= rst ? 0 : shift;"]
+        lines += [f"    loads <= rst ? 0 : last[{rows - 1}:0]; drains <= rst ? 0 : drain;"]
         lines += ["    parity <= rst ? 0 : parity ^ loads;"]
         for row in range(rows):
             above = f"result_{row - 1}" if row else "0"
             lines.append(
                 f"    result_{row} <= loads[{row}] ? {{{bits - 1}'d{row}, ~parity[{row}]}} "
-                f": shifts[{row}] ? {above} : result_{row};"
+                f": drains[{row}] ? {above} : result_{row};"
             )
         lines += ["  end", "  always @* if (started) begin"]
         for k in range(rows):

@@ -68,7 +68,7 @@ class TopJob(Job):
             "sequencer__taken": 1,
             "sequencer__hold": 1,
             "sequencer__last": rows + 1,
-            "sequencer__shift": rows,
+            "sequencer__drain": rows,
             "activation_edge__data_in": len(array.in_a),
             "activation_edge__data_out": rows * multiplier.activation_code_bits,
             "weight_edge__data_in": len(array.in_w),
@@ -76,7 +76,7 @@ class TopJob(Job):
             "grid__activation_in": rows * multiplier.activation_code_bits,
             "grid__weight_in": cols * multiplier.weight_code_bits,
             "grid__last_in": rows,
-            "grid__shift_in": rows,
+            "grid__drain_in": rows,
             "grid__result_out": cols * pe.acc_bits,
             "corrections__result_in": cols * pe.acc_bits,
             "corrections__result_out": cols * pe.acc_bits,
@@ -87,7 +87,7 @@ class TopJob(Job):
             bits = multiplier.row_bias_bits(pe.acc_bits)
             widths |= {"row_biases__bias_out": bits, "corrections__row_bias_in": bits}
             widths |= {"row_biases__activation": rows * multiplier.activation_code_bits}
-            widths |= {"row_biases__last": rows, "row_biases__shift": rows}
+            widths |= {"row_biases__last": rows, "row_biases__drain": rows}
         if multiplier.column_scale:
             widths |= {"corrections__weight": cols * multiplier.weight_code_bits}
             widths |= {"grid__weight_out": cols * multiplier.weight_code_bits}
@@ -107,7 +107,7 @@ class TopJob(Job):
             ("grid__activation_in", "activation_edge__data_out"),
             ("grid__weight_in", "weight_edge__data_out"),
             ("grid__last_in", last),
-            ("grid__shift_in", "sequencer__shift"),
+            ("grid__drain_in", "sequencer__drain"),
             ("corrections__result_in", "grid__result_out"),
             ("result_edge__data_in", "corrections__result_out"),
             ("out_acc", "result_edge__data_out"),
@@ -118,7 +118,7 @@ class TopJob(Job):
             equations += [
                 ("row_biases__activation", "activation_edge__data_out"),
                 ("row_biases__last", last),
-                ("row_biases__shift", "sequencer__shift"),
+                ("row_biases__drain", "sequencer__drain"),
                 ("corrections__row_bias_in", f"((row_biases__bias_out * {factor}) % (1 << {bits}))")
                 if bits < 32
                 else ("corrections__row_bias_in", f"(row_biases__bias_out * {factor})"),

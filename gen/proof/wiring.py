@@ -19,7 +19,7 @@ from hdl.edge.row_bias import RowBias
 from hdl.edge.skewed_lanes import SkewedLanes
 from hdl.grid.pe_grid import DOWNWARDS, RIGHTWARDS, PeGrid
 
-Place = tuple[int, int]
+Position = tuple[int, int]
 Difference = tuple[str, list[Any], list[Any]]
 """What is wired wrongly, the nets that it must have, and those it has."""
 
@@ -76,15 +76,15 @@ class GridJob(_StructureJob):
         module = solver.instances(rtl["grid"], "grid", "pe", timeout)
         ports = {name: port["bits"] for name, port in module["ports"].items()}
         elements = {
-            place_of(name): cell["connections"]
+            position_of(name): cell["connections"]
             for name, cell in module["cells"].items()
             if cell["type"] != "$scopeinfo"
         }
-        places = [(row, col) for row in range(self.rows) for col in range(self.cols)]
-        if sorted(elements) != places:
-            yield "places of the elements", [len(places)], [len(elements)]
+        positions = [(row, col) for row in range(self.rows) for col in range(self.cols)]
+        if sorted(elements) != positions:
+            yield "positions of the elements", [len(positions)], [len(elements)]
             return
-        for row, col in places:
+        for row, col in positions:
             own = elements[row, col]
             for name in RIGHTWARDS + DOWNWARDS:
                 rightwards = name in RIGHTWARDS
@@ -111,7 +111,7 @@ class GridJob(_StructureJob):
 class EdgesJob(_StructureJob):
     """The edges: lane i is i cycles later than lane 0, or as much earlier; chains pass on in order.
 
-    Each lane depends on its own inputs alone, all of one latency: one cycle and its place at the
+    Each lane depends on its own inputs alone, all of one latency: one cycle and its position at the
     left and top, the columns to its right at the bottom.
     """
 
@@ -160,12 +160,12 @@ class EdgesJob(_StructureJob):
     ) -> Iterator[Difference]:
         ports = {name: port["bits"] for name, port in module["ports"].items()}
         links = {
-            sum(place_of(name)): cell["connections"]
+            sum(position_of(name)): cell["connections"]
             for name, cell in module["cells"].items()
             if cell["type"] != "$scopeinfo"
         }
         if sorted(links) != list(range(count)):
-            yield "places in the chain", [count], [len(links)]
+            yield "positions in the chain", [count], [len(links)]
             return
         for index, own in links.items():
             for name, nets in own.items():
@@ -182,17 +182,17 @@ class EdgesJob(_StructureJob):
                     yield f"{name} of link {index}", source, nets
 
 
-def place_of(name: str) -> Place:
+def position_of(name: str) -> Position:
     """Row and column of an element, from the offsets in the names of the blocks around it.
 
     The lane of a chain counts as its row.
     """
-    place = {"row": 0, "col": 0}
+    position = {"row": 0, "col": 0}
     for block in name.split("."):
         kind, _, offset = block.rpartition("_")
         if kind in ("row", "col", "lane") and offset.isdigit():
-            place["row" if kind == "lane" else kind] += int(offset)
-    return place["row"], place["col"]
+            position["row" if kind == "lane" else kind] += int(offset)
+    return position["row"], position["col"]
 
 
 def _number(net: Any) -> int:

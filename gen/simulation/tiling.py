@@ -13,7 +13,7 @@ from golden.format import ACTIVATION_BITS
 Bytes = npt.NDArray[np.uint8]
 WORD_BYTES = 8
 INDEX_BITS = 2
-"""Of the place of a weight in its group of four."""
+"""Of the place of a weight in its block of four."""
 
 
 def pack_fields(values: npt.NDArray[Any], width: int) -> Bytes:

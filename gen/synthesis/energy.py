@@ -128,8 +128,8 @@ class Surroundings(NamedTuple):
         Of the names of its ports for operands and control.
     last_delay : int
         Cycles from the operands of a product's last slice to ``last``.
-    drain : int
-        Cycles of ``shift`` after ``last``.
+    drain_cycles : int
+        Cycles of ``drain`` after ``last``.
     activation, weight : Edge
         Of its operands.
     """
@@ -137,7 +137,7 @@ class Surroundings(NamedTuple):
     element: MultiplyAccumulate
     suffix: str
     last_delay: int
-    drain: int
+    drain_cycles: int
     activation: Edge
     weight: Edge
 
@@ -181,7 +181,7 @@ def work(
         simulator.set(f"activation{suffix}", activation)
         simulator.set(f"weight{suffix}", weight)
         simulator.set(f"last{suffix}", int(last))
-        simulator.set(f"shift{suffix}", int(1 <= cycles_since_last <= around.drain))
+        simulator.set(f"drain{suffix}", int(1 <= cycles_since_last <= around.drain_cycles))
         simulator.set("result_in", np.roll(results, 1))
         simulator.step()
         results = simulator.get("result_out")

@@ -207,7 +207,7 @@ class Workshop:
         if unit.unit == "array":
             element = below(verilog, "unit_pe")
             multiplier = unit.processing_element().multiplier
-            right = self._saved(element, ("last_out", "shift_out", "activation_out"))
+            right = self._saved(element, ("last_out", "drain_out", "activation_out"))
             down = self._saved(element, () if multiplier.column_scale else ("weight_out",))
             sizes += [(-(unit.rows or 1), right), (-(unit.cols or 1), down)]
         total = Size.weighted(sizes)

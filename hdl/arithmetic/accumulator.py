@@ -46,15 +46,15 @@ class Accumulator:
         heap = BitHeap(m, self._platform, "sum", low_bits + 1)
         if registered:
             products = BitHeap(m, self._platform, "product", low_bits)
-            for value, offset in addends:
-                products.add(value, offset)
+            for value, exponent in addends:
+                products.add(value, exponent)
             for index, row in enumerate(products.two_rows()):
                 register = Signal(low_bits, name=f"product_row{index}", reset_less=True)
                 m.d.sync += register.eq(row)
                 heap.add(register)
         else:
-            for value, offset in addends:
-                heap.add(value, offset, arrival=1)
+            for value, exponent in addends:
+                heap.add(value, exponent, arrival=1)
         kept = Signal(low_bits, name="accumulator_kept")
         m.d.comb += kept.eq(Mux(clear, 0, self._low))
         heap.add(kept)

@@ -37,9 +37,9 @@ class BitHeap:
         self._columns: list[list[tuple[int, int, Value]]] = [[] for _ in range(width)]
         self._count = 0
 
-    def add(self, bits: Value, offset: int = 0, arrival: int = 0) -> None:
-        """Add an unsigned number at weight ``2**offset``, ready ``arrival`` adders late."""
-        for column, bit in enumerate(bits, offset):
+    def add(self, bits: Value, exponent: int = 0, arrival: int = 0) -> None:
+        """Add an unsigned number at weight ``2**exponent``, ready ``arrival`` adders late."""
+        for column, bit in enumerate(bits, exponent):
             self._add_bit(column, arrival, bit)
 
     def total(self) -> Value:
@@ -82,6 +82,6 @@ def total_of(
 ) -> Value:
     """The sum of unsigned numbers, each at a power of two, modulo ``2**width``."""
     heap = BitHeap(m, platform, name, width)
-    for bits, offset in addends:
-        heap.add(bits, offset)
+    for bits, exponent in addends:
+        heap.add(bits, exponent)
     return heap.total()

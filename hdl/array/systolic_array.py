@@ -90,7 +90,7 @@ class SystolicArray(TileMachine):
         place(m, platform, "grid", grid)
         m.d.comb += [
             grid.last_in.eq(sequencer.last[: self.rows]),
-            grid.shift_in.eq(sequencer.shift),
+            grid.drain_in.eq(sequencer.drain),
             grid.activation_in.eq(activation_edge.data_out),
             grid.weight_in.eq(weight_edge.data_out),
         ]
@@ -136,7 +136,7 @@ class SystolicArray(TileMachine):
         m.d.comb += [
             biases.activation.eq(activations),
             biases.last.eq(sequencer.last[: self.rows]),
-            biases.shift.eq(sequencer.shift),
+            biases.drain.eq(sequencer.drain),
         ]
         multiplier, acc_bits = self._pe.multiplier, self._pe.acc_bits
         scaled = Signal(multiplier.row_bias_bits(acc_bits), name="row_bias")

@@ -21,8 +21,8 @@ class DecodedBooth(Booth):
 
     def __init__(self, weight_bits: int, k_per_cycle: int):
         super().__init__(weight_bits, k_per_cycle)
-        self._places = range(0, weight_bits, 2)
-        self.weight_code_bits = k_per_cycle * len(self._places) * FLAGS
+        self._exponents = range(0, weight_bits, 2)
+        self.weight_code_bits = k_per_cycle * len(self._exponents) * FLAGS
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
         flags = []
@@ -38,20 +38,20 @@ class DecodedBooth(Booth):
         addends = []
         for k in range(self.k_per_cycle):
             x = activation.word_select(k, ACTIVATION_BITS)
-            for place in self._places:
-                negative, single, double = self._flags(weight, k, place)
+            for exponent in self._exponents:
+                negative, single, double = self._flags(weight, k, exponent)
                 row = (Mux(single, x, 0) | Mux(double, x << 1, 0))[: ACTIVATION_BITS + 1]
                 row = row ^ negative.replicate(ACTIVATION_BITS + 1)
-                addends.append((named(m, f"product{k}_{place}_row", row), place))
+                addends.append((named(m, f"product{k}_{exponent}_row", row), exponent))
         return staged(m, addends, registered)
 
     def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
         biases = []
         for k in range(self.k_per_cycle):
-            negative = [self._flags(weight, k, place)[0] for place in self._places]
+            negative = [self._flags(weight, k, exponent)[0] for exponent in self._exponents]
             biases.append(Cat(bit for flag in negative for bit in (flag, 0))[:-1])
         return sum(biases[1:], start=biases[0])
 
-    def _flags(self, weight: Value, k: int, place: int) -> Value:
-        """The flags of the digit of weight ``k`` at ``place``."""
-        return weight.word_select(k * len(self._places) + place // 2, FLAGS)
+    def _flags(self, weight: Value, k: int, exponent: int) -> Value:
+        """The flags of the digit of weight ``k`` at ``exponent``."""
+        return weight.word_select(k * len(self._exponents) + exponent // 2, FLAGS)

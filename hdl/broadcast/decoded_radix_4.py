@@ -25,8 +25,8 @@ class DecodedRadix4(Radix4):
         lines = []
         for offset in self.weights(super().recode(m, platform, weights)):
             digits = self._digits(offset)
-            for place in range(0, self.digit_bits, 2):
-                low, high = digits[place], digits[place + 1]
+            for exponent in range(0, self.digit_bits, 2):
+                low, high = digits[exponent], digits[exponent + 1]
                 lines.append(select_lines(high & ~low, high & low, ~(low | high)))
         return Cat(lines)
 

@@ -32,7 +32,7 @@ def digit_lines(x: Value) -> Value:
 
     Where the number of bits is odd, the last digit is a bit, and its line too.
     """
-    digits = [x[place : place + 2] for place in range(0, len(x), 2)]
+    digits = [x[exponent : exponent + 2] for exponent in range(0, len(x), 2)]
     return Cat(
         select_lines(digit == 1, digit == 2, digit == 3) if len(digit) == 2 else digit
         for digit in digits
@@ -94,8 +94,8 @@ def pair_rows(
     if signed:
         weights = [weight.as_signed() for weight in weights]
     return [
-        (named(m, f"{name}_row{place}", selected_row(flags, *weights)[: bits + 1]), place)
-        for place, flags in enumerate(_split(lines))
+        (named(m, f"{name}_row{exponent}", selected_row(flags, *weights)[: bits + 1]), exponent)
+        for exponent, flags in enumerate(_split(lines))
     ]
 
 

@@ -18,10 +18,10 @@ from hdl.multiplier.multiplier import Addend, named
 def offset_rows(m: Module, name: str, rows: Sequence[Addend]) -> tuple[list[Addend], int]:
     """Rows of signed numbers with their top bits inverted, and what that adds to their sum."""
     addends, excess = [], 0
-    for index, (row, place) in enumerate(rows):
+    for index, (row, exponent) in enumerate(rows):
         top = 1 << (len(row) - 1)
-        addends.append((named(m, f"{name}_offset_row{index}", (row ^ top)[: len(row)]), place))
-        excess += top << place
+        addends.append((named(m, f"{name}_offset_row{index}", (row ^ top)[: len(row)]), exponent))
+        excess += top << exponent
     return addends, excess
 
 
@@ -29,9 +29,9 @@ def signed_sum(m: Module, platform: Any, name: str, rows: Sequence[Addend], bits
     """The sum of rows of signed numbers, which must fit a signed number of ``bits`` bits."""
     addends, excess = offset_rows(m, name, rows)
     missing = -excess % (1 << bits)
-    ones = [(Const(1, 1), place) for place in range(bits - 1) if missing >> place & 1]
+    ones = [(Const(1, 1), exponent) for exponent in range(bits - 1) if missing >> exponent & 1]
     total = total_of(m, platform, name, [*addends, *ones], bits)
-    # In the top place adding is inverting.
+    # In the top bit adding is inverting.
     return total ^ (missing & 1 << (bits - 1)) if missing >> (bits - 1) else total
 
 

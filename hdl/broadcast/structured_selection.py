@@ -17,7 +17,7 @@ class StructuredSelection(Multiplier):
 
     Pairs follow the weights, which differ from column to column, so activations travel as plain
     bytes and are encoded here, in each unit, after the selection. A slice's weights are the
-    non-zero ones, two of each group of four, and an index for each, its place in the group:
+    non-zero ones, two of each block of four, and an index for each, its place in the block:
 
     - first index < second index: both weights count;
     - equal indices: the first one alone, and the activation of the second counts as zero;
@@ -57,9 +57,9 @@ class StructuredSelection(Multiplier):
         self.multiplier = multiplier
         self.k_per_cycle = 2 * selected
         self.weight_bits = multiplier.weight_bits
-        self.groups = selected // 2
+        self.blocks = selected // 2
         self.activation_code_bits = self.k_per_cycle * ACTIVATION_BITS
-        self.weight_code_bits = 2 * SLOTS * self.groups + multiplier.weight_code_bits
+        self.weight_code_bits = 2 * SLOTS * self.blocks + multiplier.weight_code_bits
         self.sum_bits = multiplier.sum_bits
         self.column_scale = multiplier.column_scale
 
@@ -74,18 +74,18 @@ class StructuredSelection(Multiplier):
         return self.multiplier.k_per_cycle * INDEX_BITS
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
-        """The code of the non-zero weights, group after group, and above them their indices."""
+        """The code of the non-zero weights, block after block, and above them their indices."""
         selects, values = [], []
-        for group in range(self.groups):
+        for block in range(self.blocks):
             index0, index1 = (
-                weights[self.values_bits :].word_select(2 * group + slot, INDEX_BITS)
+                weights[self.values_bits :].word_select(2 * block + slot, INDEX_BITS)
                 for slot in range(2)
             )
             value0, value1 = (
-                weights.word_select(2 * group + slot, self.weight_bits) for slot in range(2)
+                weights.word_select(2 * block + slot, self.weight_bits) for slot in range(2)
             )
             # A weight that is alone in the last place takes the second slot, which reaches it.
-            moved = named(m, f"moved{group}", (index0 == SLOTS) & (index1 == SLOTS))
+            moved = named(m, f"moved{block}", (index0 == SLOTS) & (index1 == SLOTS))
             any_, both = index0 <= index1, index0 < index1
             selects += [any_ & (index0 == slot) for slot in range(SLOTS)]
             selects += [(both | moved) & (index1 == slot + 1) for slot in range(SLOTS)]
@@ -96,8 +96,8 @@ class StructuredSelection(Multiplier):
         self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
     ) -> list[Addend]:
         selected = [
-            named(m, f"selected{2 * group + slot}", self._select(activation, weight, group, slot))
-            for group in range(self.groups)
+            named(m, f"selected{2 * block + slot}", self._select(activation, weight, block, slot))
+            for block in range(self.blocks)
             for slot in range(2)
         ]
         shared = Const(0, ACTIVATION_BITS)
@@ -109,14 +109,14 @@ class StructuredSelection(Multiplier):
     def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
         return self.multiplier.column_bias(m, platform, self._weight_code(weight))
 
-    def _select(self, activation: Value, weight: Value, group: int, slot: int) -> Value:
+    def _select(self, activation: Value, weight: Value, block: int, slot: int) -> Value:
         """The activation that meets a weight, or 0."""
-        selects = weight.word_select(2 * group + slot, SLOTS)
+        selects = weight.word_select(2 * block + slot, SLOTS)
         result: Value = Const(0, ACTIVATION_BITS)
-        for place, select in enumerate(selects):
-            byte = activation.word_select(4 * group + slot + place, ACTIVATION_BITS)
+        for distance, select in enumerate(selects):
+            byte = activation.word_select(4 * block + slot + distance, ACTIVATION_BITS)
             result = result | Mux(select, byte, 0)
         return result
 
     def _weight_code(self, weight: Value) -> Value:
-        return weight[2 * SLOTS * self.groups :]
+        return weight[2 * SLOTS * self.blocks :]

@@ -21,7 +21,7 @@ class RowBias(Component):
     Members
     -------
     activation : In, the row's activation code
-    last, shift : In(1), the row's control
+    last, drain : In(1), the row's control
     bias_in, bias_out : downwards
     """
 
@@ -35,7 +35,7 @@ class RowBias(Component):
             {
                 "activation": In(pe.multiplier.activation_code_bits),
                 "last": In(1),
-                "shift": In(1),
+                "drain": In(1),
                 "bias_in": In(bits),
                 "bias_out": Out(bits),
             }
@@ -49,11 +49,11 @@ class RowBias(Component):
             m.d.sync += value.eq(earlier)
 
         last = Signal(name="last_register")
-        shift = Signal(name="shift_register")
-        m.d.sync += [last.eq(self.last), shift.eq(self.shift)]
+        drain = Signal(name="drain_register")
+        m.d.sync += [last.eq(self.last), drain.eq(self.drain)]
         accumulator = Accumulator(m, platform, len(self.bias_in), len(value))
         accumulator.add([(value, 0)], last, registered=False)
         result = Signal(len(self.bias_in), reset_less=True)
-        m.d.sync += result.eq(Mux(last, accumulator.total, Mux(shift, self.bias_in, result)))
+        m.d.sync += result.eq(Mux(last, accumulator.total, Mux(drain, self.bias_in, result)))
         m.d.comb += self.bias_out.eq(result)
         return m

@@ -30,7 +30,7 @@ class RowEdge(Component):
     shared : In(8)
         What the row's group shares; only where a group spans several slices.
     activation : Out, the code
-    last, shift : In(1), bias_in, bias_out : downwards
+    last, drain : In(1), bias_in, bias_out : downwards
         Only where the multiplier's sums have a row bias.
     """
 
@@ -47,7 +47,7 @@ class RowEdge(Component):
             members["shared"] = In(ACTIVATION_BITS)
         if multiplier.row_scale:
             bits = multiplier.row_bias_bits(unit.acc_bits)
-            members |= {"last": In(1), "shift": In(1), "bias_in": In(bits), "bias_out": Out(bits)}
+            members |= {"last": In(1), "drain": In(1), "bias_in": In(bits), "bias_out": Out(bits)}
         super().__init__(members)
 
     def elaborate(self, platform: Any) -> Module:
@@ -67,7 +67,7 @@ class RowEdge(Component):
             total = Signal(len(self.bias_in), reset_less=True)
             result = Signal(len(self.bias_in), reset_less=True)
             m.d.sync += total.eq(Mux(self.last, 0, total) + bias)
-            m.d.sync += result.eq(Mux(self.last, total, Mux(self.shift, self.bias_in, result)))
+            m.d.sync += result.eq(Mux(self.last, total, Mux(self.drain, self.bias_in, result)))
             m.d.comb += self.bias_out.eq(result)
         return m
 

@@ -18,7 +18,7 @@ class DotProductUnit(MultiplyAccumulate):
     broadcast by what is around it, which also registers them. In every cycle the unit adds what its
     multiplier makes of the operands to its accumulator, so a bubble is a slice of zero activations.
     ``last`` ends a sum, which goes to the result register while the next one starts from zero; with
-    ``shift`` the result register takes its upper neighbour's instead, so that the results of a
+    ``drain`` the result register takes its upper neighbour's instead, so that the results of a
     column leave at its bottom, one per cycle.
 
     Latency: ``last`` comes :attr:`pipeline` + 1 cycles after the operands of a sum's last slice,
@@ -34,7 +34,7 @@ class DotProductUnit(MultiplyAccumulate):
 
     Members
     -------
-    last, shift : In(1)
+    last, drain : In(1)
     activation : In, code of ``k_per_cycle`` activations
     weight : In, code of ``k_per_cycle`` weights
     result_in, result_out : acc_bits, downwards
@@ -49,7 +49,7 @@ class DotProductUnit(MultiplyAccumulate):
             pipeline,
             {
                 "last": In(1),
-                "shift": In(1),
+                "drain": In(1),
                 "activation": In(multiplier.activation_code_bits),
                 "weight": In(multiplier.weight_code_bits),
                 "result_in": In(acc_bits),
@@ -60,5 +60,5 @@ class DotProductUnit(MultiplyAccumulate):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
 
-        self._accumulate(m, platform, self.activation, self.weight, self.last, self.shift)
+        self._accumulate(m, platform, self.activation, self.weight, self.last, self.drain)
         return m

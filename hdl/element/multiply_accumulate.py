@@ -53,9 +53,9 @@ class MultiplyAccumulate(Component):
         activation: Value,
         weight: Value,
         last: Value,
-        shift: Value,
+        drain: Value,
     ) -> None:
-        """Add the product of two codes; hand the sum over with ``last``, and on with ``shift``."""
+        """Add the product of two codes; hand the sum over with ``last``, and on with ``drain``."""
         # Multiply and accumulate.
         accumulator = Accumulator(m, platform, self.acc_bits, self.multiplier.sum_bits)
         addends = self.multiplier.addends(
@@ -65,5 +65,5 @@ class MultiplyAccumulate(Component):
 
         # Drain.
         result = Signal(self.acc_bits, reset_less=True)
-        m.d.sync += result.eq(Mux(last, accumulator.total, Mux(shift, self.result_in, result)))
+        m.d.sync += result.eq(Mux(last, accumulator.total, Mux(drain, self.result_in, result)))
         m.d.comb += self.result_out.eq(result)

@@ -20,7 +20,7 @@ class ProcessingElement(MultiplyAccumulate):
     In every cycle the element adds what its multiplier makes of the operands at its inputs to its
     accumulator (zero activations add nothing but the multiplier's bias, so a bubble needs no
     enable) and passes operands and control on to its neighbours one cycle later. ``last`` ends a
-    sum, which then goes to the result register while the next one starts from zero; with ``shift``
+    sum, which then goes to the result register while the next one starts from zero; with ``drain``
     the result register takes its upper neighbour's instead.
 
     Latency: ``last`` of a slice comes :attr:`pipeline` cycles after its operands; ``result_out``
@@ -36,18 +36,18 @@ class ProcessingElement(MultiplyAccumulate):
     -------
     last_in : In(1)
         A sum ends with the operands of this cycle, or of as many cycles ago as pipeline says.
-    shift_in : In(1)
+    drain_in : In(1)
         The result register takes result_in, which ends no sum, in the next cycle.
     activation_in : In(activation_code_bits)
         The code of the activations of one slice; zero activations are a bubble.
     weight_in : In(weight_code_bits)
         The code of the weights of one slice.
     result_in : In(acc_bits)
-        The result of the element above, read one cycle after shift_in.
+        The result of the element above, read one cycle after drain_in.
     last_out : Out(1)
         What last_in was one cycle ago.
-    shift_out : Out(1)
-        What shift_in was one cycle ago.
+    drain_out : Out(1)
+        What drain_in was one cycle ago.
     activation_out : Out(activation_code_bits)
         What activation_in was one cycle ago.
     weight_out : Out(weight_code_bits)
@@ -60,7 +60,7 @@ class ProcessingElement(MultiplyAccumulate):
     module_name = "pe"
 
     def __init__(self, multiplier: Multiplier, acc_bits: int = 32, pipeline: int = 0):
-        ports = {"last": 1, "shift": 1, "activation": multiplier.activation_code_bits}
+        ports = {"last": 1, "drain": 1, "activation": multiplier.activation_code_bits}
         ports |= {"weight": multiplier.weight_code_bits, "result": acc_bits}
         inputs = {f"{name}_in": In(width) for name, width in ports.items()}
         outputs = {f"{name}_out": Out(width) for name, width in ports.items()}
@@ -71,7 +71,7 @@ class ProcessingElement(MultiplyAccumulate):
         """Of each port, in the order of the signature, what its word consists of."""
         words = {
             "last": Elements(1),
-            "shift": Elements(1),
+            "drain": Elements(1),
             "activation": self.multiplier.activation_elements,
             "weight": self.multiplier.weight_elements,
             "result": Elements(self.acc_bits),
@@ -83,14 +83,14 @@ class ProcessingElement(MultiplyAccumulate):
 
         # Pass operands and control on.
         last = Signal(name="last_register")
-        shift = Signal(name="shift_register")
-        m.d.sync += [last.eq(self.last_in), shift.eq(self.shift_in)]
-        m.d.comb += [self.last_out.eq(last), self.shift_out.eq(shift)]
+        drain = Signal(name="drain_register")
+        m.d.sync += [last.eq(self.last_in), drain.eq(self.drain_in)]
+        m.d.comb += [self.last_out.eq(last), self.drain_out.eq(drain)]
         for name in ("activation", "weight"):
             operand = getattr(self, f"{name}_in")
             passed = Signal(operand.shape(), name=f"{name}_register", reset_less=True)
             m.d.sync += passed.eq(operand)
             m.d.comb += getattr(self, f"{name}_out").eq(passed)
 
-        self._accumulate(m, platform, self.activation_in, self.weight_in, last, shift)
+        self._accumulate(m, platform, self.activation_in, self.weight_in, last, drain)
         return m

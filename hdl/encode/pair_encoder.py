@@ -105,8 +105,8 @@ class PairEncoder(Component):
         return Cat(bits)
 
 
-def _any(one_hot: Value, places: Sequence[int]) -> Value:
-    """Whether the bit that is set is at one of ``places``."""
-    if len(places) == len(one_hot):
+def _any(one_hot: Value, indices: Sequence[int]) -> Value:
+    """Whether the bit that is set is one of ``indices``."""
+    if len(indices) == len(one_hot):
         return Const(1, 1)
-    return reduce(or_, (one_hot[place] for place in places), Const(0, 1))
+    return reduce(or_, (one_hot[index] for index in indices), Const(0, 1))

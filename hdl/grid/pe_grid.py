@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from hdl.element.processing_element import ProcessingElement
 from hdl.placement import Component, halves, place
 
-RIGHTWARDS: tuple[str, ...] = ("last", "shift", "activation")
+RIGHTWARDS: tuple[str, ...] = ("last", "drain", "activation")
 DOWNWARDS: tuple[str, ...] = ("weight", "result")
 
 

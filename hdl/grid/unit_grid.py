@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from hdl.element.dot_product_unit import DotProductUnit
 from hdl.placement import Component, halves, place
 
-CONTROL = ("last", "shift")
+CONTROL = ("last", "drain")
 
 
 class UnitGrid(Component):
@@ -33,7 +33,7 @@ class UnitGrid(Component):
         super().__init__(
             {
                 "last": In(1),
-                "shift": In(1),
+                "drain": In(1),
                 "activation": In(rows * len(unit.activation)),
                 "weight": In(cols * len(unit.weight)),
                 "result_in": In(cols * unit.acc_bits),

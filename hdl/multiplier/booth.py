@@ -36,13 +36,13 @@ class Booth(Multiplier):
         addends = []
         for k in range(self.k_per_cycle):
             x = activation.word_select(k, ACTIVATION_BITS)
-            for place, (high, middle, low) in self._digits(weight, k):
-                name = f"product{k}_{place}"
+            for exponent, (high, middle, low) in self._digits(weight, k):
+                name = f"product{k}_{exponent}"
                 single = named(m, f"{name}_single", middle ^ low)
                 double = named(m, f"{name}_double", (high ^ middle) & ~(middle ^ low))
                 row = Mux(single, x, 0) | Mux(double, x << 1, 0)
                 row = row[: ACTIVATION_BITS + 1] ^ high.replicate(ACTIVATION_BITS + 1)
-                addends.append((named(m, f"{name}_row", row), place))
+                addends.append((named(m, f"{name}_row", row), exponent))
         return staged(m, addends, registered)
 
     def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
@@ -53,10 +53,10 @@ class Booth(Multiplier):
         return sum(biases[1:], start=biases[0])
 
     def _digits(self, weight: Value, k: int) -> list[tuple[int, tuple[Value, Value, Value]]]:
-        """Of each digit: its place, and the bits it is recoded from, the highest first."""
+        """Of each digit: its exponent, and the bits it is recoded from, the highest first."""
         word = weight.word_select(k, self.weight_bits)
         bits = Cat(0, word, word[-1])
         return [
-            (place, (bits[place + 2], bits[place + 1], bits[place]))
-            for place in range(0, self.weight_bits, 2)
+            (exponent, (bits[exponent + 2], bits[exponent + 1], bits[exponent]))
+            for exponent in range(0, self.weight_bits, 2)
         ]

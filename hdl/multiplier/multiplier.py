@@ -117,8 +117,10 @@ def stage(m: Module, name: str, value: Value, registered: bool) -> Signal:
 def staged(m: Module, addends: list[Addend], registered: bool) -> list[Addend]:
     """The addends; ``registered``, one cycle later."""
     return [
-        (stage(m, f"addend{index}", value, registered), place) if registered else (value, place)
-        for index, (value, place) in enumerate(addends)
+        (stage(m, f"addend{index}", value, registered), exponent)
+        if registered
+        else (value, exponent)
+        for index, (value, exponent) in enumerate(addends)
     ]
 
 

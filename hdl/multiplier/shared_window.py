@@ -21,7 +21,7 @@ PAIR_BITS = 2 * ACTIVATION_BITS
 class SharedWindow(Multiplier):
     """Encoded pairs that share a shift, times their weights, by distributed arithmetic.
 
-    The lanes of a pair stand at the same place, so that each pair of their bits selects none, one
+    The lanes of a pair have one shift, so that each pair of their bits selects none, one
     or the sum of two weights, which travels with them. All is added before it is shifted once. The
     activation code has the lanes of all pairs, then one control code.
 
@@ -118,5 +118,5 @@ class SharedWindow(Multiplier):
     def _selects(self, activation: Value) -> Value:
         """The shift, one-hot."""
         code = activation[self.k_per_cycle * self.fmt.window_bits :]
-        places = range(len(self.fmt.lane_shifts))
-        return Cat(code == place for place in places) if len(code) else Const(1, 1)
+        indices = range(len(self.fmt.lane_shifts))
+        return Cat(code == index for index in indices) if len(code) else Const(1, 1)

@@ -14,7 +14,7 @@ from hdl.placement import Component
 
 
 def shifted(value: Value, selects: Sequence[Value], shifts: Sequence[int]) -> Value:
-    """``value`` at the place that the one of ``selects`` that is 1 selects: AND and OR alone."""
+    """``value``, left-shifted as the one of ``selects`` that is 1 says: AND and OR alone."""
     result: Value = Mux(selects[0], value << shifts[0], 0)
     for select, shift in zip(selects[1:], shifts[1:], strict=True):
         result = result | Mux(select, value << shift, 0)
@@ -22,7 +22,7 @@ def shifted(value: Value, selects: Sequence[Value], shifts: Sequence[int]) -> Va
 
 
 class ShiftAddMultiplier(Component):
-    """Multiplies a window by a weight and shifts the product to the window's place.
+    """Multiplies a window by a weight and shifts the product to where the window stood.
 
     ``product = (x * weight) << fmt.lane_shifts[i]``, exactly, where bit ``i`` of ``shift`` is the
     one that is set. Combinational, or with one register between product and shift.

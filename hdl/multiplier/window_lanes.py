@@ -84,7 +84,7 @@ class WindowLanes(Multiplier):
         lanes = []
         for lane in range(2):
             code = getattr(decoder, f"shift{lane}")
-            places = range(len(self.fmt.lane_shifts))
-            shift = named(m, f"shift{lane}", Cat(code == index for index in places))
+            indices = range(len(self.fmt.lane_shifts))
+            shift = named(m, f"shift{lane}", Cat(code == index for index in indices))
             lanes.append((pair[f"x{lane}"], shift, getattr(decoder, f"mux{lane}")))
         return lanes

@@ -26,11 +26,11 @@ class SparseTensorCore(TensorCore):
     in_valid, in_ready, in_last, in_a, out_valid, out_last, out_acc
         As in a :class:`TensorCore`.
     in_w : In(cols * k_per_cycle // 2 * weight_bits)
-        Signed non-zero weights, column 0 low; within a column two for each group of four steps of
-        the reduction, the lower group low.
+        Signed non-zero weights, column 0 low; within a column two for each block of four steps of
+        the reduction, the lower block low.
     in_index : In(cols * k_per_cycle // 2 * 2)
-        The step of each weight within its group of four, 0 to 3, in the order of in_w. Ascending
-        indices: the group has both weights. Equal ones: it has the first weight alone. Descending
+        The step of each weight within its block of four, 0 to 3, in the order of in_w. Ascending
+        indices: the block has both weights. Equal ones: it has the first weight alone. Descending
         ones: it has none.
     """
 

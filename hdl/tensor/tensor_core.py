@@ -87,7 +87,7 @@ class TensorCore(TileMachine):
         # The grid between its edges.
         grid = make_grid(self.rows, self.cols, unit)
         place(m, platform, "grid", grid)
-        m.d.comb += [grid.last.eq(control.last), grid.shift.eq(control.shift)]
+        m.d.comb += [grid.last.eq(control.last), grid.drain.eq(control.drain)]
         row_bias = self._rows(m, platform, control, grid, activations, shared)
         self._columns(m, platform, control, grid, weights, row_bias)
         return m
@@ -114,7 +114,7 @@ class TensorCore(TileMachine):
             if multiplier.row_scale:
                 m.d.comb += [
                     edge.last.eq(control.last),
-                    edge.shift.eq(control.shift),
+                    edge.drain.eq(control.drain),
                     edge.bias_in.eq(bias),
                 ]
                 bias = edge.bias_out

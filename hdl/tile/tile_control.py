@@ -29,10 +29,10 @@ class TileControl(Component):
     -------
     in_valid, in_last, in_ready, hold, taken
         As :data:`HANDSHAKE` says.
-    last, shift : Out(1)
+    last, drain : Out(1)
         Of all units.
     out_valid, out_last : Out(1)
-        A row of results is two cycles past the ``last`` or one past the ``shift`` that brought it
+        A row of results is two cycles past the ``last`` or one past the ``drain`` that brought it
         to the bottom; last with row 0.
     """
 
@@ -41,7 +41,7 @@ class TileControl(Component):
     def __init__(self, rows: int, delay: int):
         self.rows = rows
         self.delay = delay
-        outputs = ("last", "shift", "out_valid", "out_last")
+        outputs = ("last", "drain", "out_valid", "out_last")
         super().__init__(HANDSHAKE | dict.fromkeys(outputs, Out(1)))
 
     def elaborate(self, platform: Any) -> Module:
@@ -61,6 +61,6 @@ class TileControl(Component):
         row_counter = RowCounter(self.rows)
         place(m, platform, "row_counter", row_counter)
         m.d.comb += row_counter.start.eq(ended)
-        m.d.comb += self.shift.eq(row_counter.valid & ~row_counter.last)
+        m.d.comb += self.drain.eq(row_counter.valid & ~row_counter.last)
         m.d.sync += [self.out_valid.eq(row_counter.valid), self.out_last.eq(row_counter.last)]
         return m

@@ -16,9 +16,9 @@ class TileSequencer(Component):
     :func:`end_tiles` says.
 
     ``last`` runs down the rows, one per cycle, ``delay`` cycles late as what it ends may be. When
-    it reaches the bottom row, all rows start to ``shift``, and row ``r`` stops after ``r + 1``
+    it reaches the bottom row, all rows start to ``drain``, and row ``r`` stops after ``r + 1``
     cycles, before its next result. One more runs down after reset, one cycle ahead of the first
-    slice and as late as it, so that all sums start from zero; it is followed by no shift.
+    slice and as late as it, so that all sums start from zero; it is followed by no drain.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class TileSequencer(Component):
     -------
     in_valid, in_last, in_ready, hold, taken
         As :data:`HANDSHAKE` says.
-    last : Out(rows + 1), shift : Out(rows)
+    last : Out(rows + 1), drain : Out(rows)
         Control of row r at bit r, 1 + delay + r cycles after a slice was taken; bit ``rows`` of
         last is for what is below the last row.
     """
@@ -44,7 +44,7 @@ class TileSequencer(Component):
             {
                 **HANDSHAKE,
                 "last": Out(rows + 1),
-                "shift": Out(rows),
+                "drain": Out(rows),
             }
         )
 
@@ -69,6 +69,6 @@ class TileSequencer(Component):
         m.d.comb += self.last.eq(last)
         m.d.sync += [
             last.eq(Cat(last_arrives, last)),
-            self.shift.eq(Cat(0, self.shift) | Mux(bottom & cleared, -1, 0)),
+            self.drain.eq(Cat(0, self.drain) | Mux(bottom & cleared, -1, 0)),
         ]
         return m

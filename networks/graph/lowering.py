@@ -13,8 +13,8 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Window:
-    """A window that slides over rows and columns of images (N, H, W, C).
+class Patch:
+    """A patch that slides over rows and columns of images (N, H, W, C).
 
     ``padding`` is (top, left, bottom, right); ``groups`` splits the channels of a convolution.
     """
@@ -81,8 +81,8 @@ class Window:
             *(image, row * self.stride[0], column * self.stride[1]),
             *(row * self.dilation[0], column * self.dilation[1], channel),
         )
-        windows = np.lib.stride_tricks.as_strided(padded, shape, strides, writeable=False)
-        grouped = windows.reshape(
+        patches = np.lib.stride_tricks.as_strided(padded, shape, strides, writeable=False)
+        grouped = patches.reshape(
             *(count, rows, columns, self.kernel[0] * self.kernel[1]),
             *(self.groups, channels // self.groups),
         )
@@ -126,4 +126,4 @@ class Flat:
         return values[..., np.newaxis, :]
 
 
-Lowering = Window | Flat
+Lowering = Patch | Flat

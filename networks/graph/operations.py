@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from networks.graph.lowering import Array, Lowering, Shape, Window
+from networks.graph.lowering import Array, Lowering, Patch, Shape
 from networks.grid import Float64Array, on_grid
 
 
@@ -128,17 +128,17 @@ class Concat:
 
 @dataclass(frozen=True)
 class MaxPool:
-    """The largest value under each position of ``window``, padding left out."""
+    """The largest value under each position of ``patch``, padding left out."""
 
-    window: Window
+    patch: Patch
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of the output; ``ValueError`` for an input that does not fit."""
-        return self.window.output_shape(shape, shape[-1])
+        return self.patch.output_shape(shape, shape[-1])
 
     def __call__(self, x: Array) -> Array:
         lowest = np.iinfo(x.dtype).min if x.dtype.kind in "iu" else -np.inf
-        taps = self.window.taps(x, lowest)
+        taps = self.patch.taps(x, lowest)
         result = taps[0].copy()
         for tap in taps[1:]:
             np.maximum(result, tap, out=result)
@@ -147,21 +147,21 @@ class MaxPool:
 
 @dataclass(frozen=True)
 class AveragePool:
-    """The sum under each position of ``window`` over ``divisors``, float64 (rows, columns, 1)."""
+    """The sum under each position of ``patch`` over ``divisors``, float64 (rows, columns, 1)."""
 
-    window: Window
+    patch: Patch
     divisors: Float64Array
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of the output; ``ValueError`` for an input that does not fit."""
-        return self.window.output_shape(shape, shape[-1])
+        return self.patch.output_shape(shape, shape[-1])
 
     def sums(self, x: Array, fill: Any, dtype: npt.DTypeLike) -> Array:
         """The sums, in ``dtype``, with padding of ``fill``."""
-        if self.window.kernel == x.shape[1:3] and not any(self.window.padding):
+        if self.patch.kernel == x.shape[1:3] and not any(self.patch.padding):
             total: Array = x.sum(axis=(1, 2), keepdims=True, dtype=dtype)
             return total
-        taps = self.window.taps(x, fill)
+        taps = self.patch.taps(x, fill)
         result = taps[0].astype(dtype)
         for tap in taps[1:]:
             result += tap

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from networks.graph.lowering import Flat, Shape, Window
+from networks.graph.lowering import Flat, Patch, Shape
 from networks.graph.operations import (
     Affine,
     AveragePool,
@@ -23,7 +23,7 @@ from networks.graph.operations import (
 from networks.grid import Float64Array
 from networks.importer.context import Context, Value, to_graph, to_onnx
 from networks.importer.model_file import FLOATS
-from networks.importer.windows import pooling_window, window
+from networks.importer.patches import patch, pooling_patch
 
 _BEYOND_ANY_AXIS = 2**31 - 1
 """Ends of slices from here on mean the end of the axis."""
@@ -45,7 +45,7 @@ def convolution(node: Context) -> Value:
     bias = node.per_channel(2, width) if node.has(2) else np.zeros(width)
     matrices = weights.reshape(groups, width // groups, depth, rows, columns)
     matrices = matrices.transpose(0, 3, 4, 2, 1).reshape(groups, rows * columns * depth, -1)
-    return node.emit(MatrixLayer(window(node, x, (rows, columns), groups), matrices, bias), x)
+    return node.emit(MatrixLayer(patch(node, x, (rows, columns), groups), matrices, bias), x)
 
 
 def gemm(node: Context) -> Value:
@@ -156,13 +156,13 @@ def concat(node: Context) -> Value:
 def max_pool(node: Context) -> Value:
     """MaxPool of images."""
     x = node.value(rank=4)
-    return node.emit(MaxPool(pooling_window(node, x)[0]), x)
+    return node.emit(MaxPool(pooling_patch(node, x)[0]), x)
 
 
 def average_pool(node: Context) -> Value:
     """AveragePool of images."""
     x = node.value(rank=4)
-    return node.emit(AveragePool(*pooling_window(node, x)), x)
+    return node.emit(AveragePool(*pooling_patch(node, x)), x)
 
 
 def global_average_pool(node: Context) -> Value:
@@ -186,7 +186,7 @@ def _mean(node: Context, x: Value, axes: set[int], keep: bool) -> Value:
     height, width = (x.stored[axis] if axis in axes else 1 for axis in (0, 1))
     rows, columns = (1 if axis in axes else x.stored[axis] for axis in (0, 1))
     mean = AveragePool(
-        Window((height, width)), np.full((rows, columns, 1), height * width, np.float64)
+        Patch((height, width)), np.full((rows, columns, 1), height * width, np.float64)
     )
     if keep:
         return node.emit(mean, x)

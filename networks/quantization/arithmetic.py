@@ -58,7 +58,7 @@ def _windowed(fmt: golden.SparqFormat, layer: IntegerMatrixLayer, x: Bytes) -> I
         return exact(layer, x)
     operand = layer.operand(x)
     if operand.shape[-1] // layer.groups % 2 == 0:
-        # Pairs are channels of one pixel, so each is quantized once, not once for each window.
+        # Pairs are channels of one pixel, so each is quantized once, not once for each patch.
         return _by_rows(layer, golden.sparq(operand, fmt), _exact_products)
     return _by_rows(layer, operand, lambda x, w: _exact_products(golden.sparq(x, fmt), w))
 

@@ -152,14 +152,14 @@ class Combine:
 
 @dataclass(frozen=True)
 class IntegerAveragePool:
-    """Sums under a window, requantized; the sums themselves where ``requantization`` is None."""
+    """Sums under a patch, requantized; the sums themselves where ``requantization`` is None."""
 
     pool: AveragePool
     input_zero_point: int
     requantization: Requantization | None
 
     def __call__(self, x: Bytes) -> Bytes | Int32Array:
-        taps = self.pool.window.kernel[0] * self.pool.window.kernel[1]
+        taps = self.pool.patch.kernel[0] * self.pool.patch.kernel[1]
         sums = self.pool.sums(x, self.input_zero_point, np.int32)
         sums -= np.int32(self.input_zero_point * taps)
         return sums if self.requantization is None else self.requantization(sums)

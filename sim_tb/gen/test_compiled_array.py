@@ -65,7 +65,7 @@ def test_product_on_a_tensor_core(top: str) -> None:
     result = run_simulation(configuration, 5, SEED, Progress())
     assert result["sums_compared"] == 5 * 2 * 2
     if configuration.is_sparse:
-        with pytest.raises(ValueError, match="at most 2 non-zero weights in each group of 4"):
+        with pytest.raises(ValueError, match="at most 2 non-zero weights in each block of 4"):
             core.matmul(x, np.ones_like(w))
 
 

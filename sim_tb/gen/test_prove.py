@@ -67,7 +67,7 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
         ProductJob(RADIX_4),
         swap("weight_lane", r"~ *data_in", "data_in"),
     ),
-    ("kept", AccumulationJob(SPARQ), swap("pe", r"last_out \? 17'h00000", "shift_out ? 17'h00000")),
+    ("kept", AccumulationJob(SPARQ), swap("pe", r"last_out \? 17'h00000", "drain_out ? 17'h00000")),
     (
         "operand",
         ContractJob(SPARQ),

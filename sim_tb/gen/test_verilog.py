@@ -296,7 +296,7 @@ def test_ports_of_the_processing_element(
         "clk": ("input", 1, False),
         "rst": ("input", 1, False),
     }
-    widths = {"last": 1, "shift": 1, "activation": activation, "weight": weight, "result": 20}
+    widths = {"last": 1, "drain": 1, "activation": activation, "weight": weight, "result": 20}
     ports |= {f"{name}_in": ("input", width, False) for name, width in widths.items()}
     ports |= {f"{name}_out": ("output", width, False) for name, width in widths.items()}
     assert top_ports(design.verilog, design.name) == ports

@@ -44,7 +44,7 @@ def operands(m: int, k: int, n: int, weight_bits: int = 8) -> tuple[Array, Array
 
 
 def make_2_4(w: Array) -> Array:
-    """``w`` with at most two non-zero weights in each group of four along K, sometimes fewer."""
+    """``w`` with at most two non-zero weights in each block of four along K, sometimes fewer."""
     rng = np.random.default_rng([SEED, *w.shape])
     sparse = w.copy()
     for start in range(0, len(w), 4):
@@ -349,7 +349,7 @@ def test_overflow_names_a_sum_that_does_not_fit() -> None:
 @pytest.mark.parametrize("target", [LIMIT - 1, -LIMIT])
 @pytest.mark.parametrize("beyond", [False, True])
 def test_2_4_sums_at_the_limit(target: int, beyond: bool) -> None:
-    """The same sums with two weights in each group of four; K is the caller's."""
+    """The same sums with two weights in each block of four; K is the caller's."""
     target += (1 if target > 0 else -1) * beyond
     x, w = sum_to(target, 240)
     spread_x, spread_w = (np.array(v + [0] * (len(v) % 2)).reshape(-1, 2) for v in (x, w))
@@ -390,7 +390,7 @@ def test_2_4_refuses_other_weights(
     with pytest.raises(ValueError, match="w must") as info:
         golden.sparq_matmul_2_4(np.ones((2, k), np.uint8), w, SparqFormat(4, (0, 4), vsparq=vsparq))
     assert str(info.value) == (
-        f"w must have at most 2 non-zero weights in each group of 4 along K, not {message}"
+        f"w must have at most 2 non-zero weights in each block of 4 along K, not {message}"
     )
 
 
@@ -399,7 +399,7 @@ def test_packing_refuses_other_weights(k: int) -> None:
     """As the product does; of several matrices, the one is named."""
     w = np.zeros((2, 3, k, 2), np.int8)
     w[1, 2, k - 3 :, 1] = 5
-    text = "w must have at most 2 non-zero weights in each group of 4 along K, not 3 in rows "
+    text = "w must have at most 2 non-zero weights in each block of 4 along K, not 3 in rows "
     text += f"{(k - 1) // 4 * 4} to {k - 1} of column 1"
     for weights, message in ((w, f"{text} of w[1, 2]"), (w[1, 2], text)):
         with pytest.raises(ValueError, match="w must") as info:
@@ -407,8 +407,8 @@ def test_packing_refuses_other_weights(k: int) -> None:
         assert str(info.value) == message
 
 
-def test_2_4_groups_are_aligned() -> None:
-    """Three non-zero weights in a row are fine across two groups."""
+def test_2_4_blocks_are_aligned() -> None:
+    """Three non-zero weights in a row are fine across two blocks."""
     w = [[0], [0], [3], [-5], [7], [0], [0], [0]]
     x = [[1, 2, 4, 8, 15, 1, 2, 4]]
     assert golden.sparq_matmul_2_4(x, w, FMT).tolist() == [[3 * 4 - 5 * 8 + 7 * 15]]

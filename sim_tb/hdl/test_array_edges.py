@@ -101,7 +101,7 @@ def test_row_bias(
             {
                 "activation": activation_codes(pe, fmt, x)[0],
                 "last": last_at(cycle, rng),
-                "shift": rng.random() < 0.3,
+                "drain": rng.random() < 0.3,
                 "bias_in": rng.getrandbits(bits),
             }
         )
@@ -114,7 +114,7 @@ def test_row_bias(
     for cycle in range(CYCLES - 2):
         if lasts[cycle]:
             result = sums[cycle]
-        elif inputs[cycle]["shift"]:
+        elif inputs[cycle]["drain"]:
             result = inputs[cycle + 1]["bias_in"] * scale
         if result is not None:
             known.append(cycle + 2)

@@ -368,7 +368,7 @@ def test_tile_sequencer(rows: int, long_tiles: bool, delay: int, checks: Any) ->
             expected = {"last": int(at(last, sent - 1 - row) or sent == row)}
             if row < rows:
                 bottom = range(sent - rows - 1 - row, sent - rows)
-                expected["shift"] = int(any(at(last, c) for c in bottom))
+                expected["drain"] = int(any(at(last, c) for c in bottom))
             got = {name: word[name] >> row & 1 for name in expected}
             assert got == expected, f"cycle {cycle}, row {row}"
     checks(len(words) * (3 + 2 * rows))

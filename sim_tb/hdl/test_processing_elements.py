@@ -121,7 +121,7 @@ def test_processing_element(
         inputs.append(
             {
                 "last_in": cycle == 0 or rng.random() < 0.2,
-                "shift_in": rng.random() < 0.3,
+                "drain_in": rng.random() < 0.3,
                 "activation_in": activation_codes(pe, fmt, x)[0],
                 "weight_in": weight_code(kind, w, weight_bits),
                 "result_in": rng.getrandbits(acc_bits),
@@ -130,7 +130,7 @@ def test_processing_element(
         values = effective(pe, fmt, x)
         sums.append(int(values @ np.array(w)) + bias(kind, values, w, weight_bits))
 
-    # last and shift act one cycle later, on what was added up to then.
+    # last and drain act one cycle later, on what was added up to then.
     expected: list[int | None] = [None] * (2 + pipeline)
     accumulator, result = None, None
     for cycle in range(pipeline, cycles - 2):
@@ -138,7 +138,7 @@ def test_processing_element(
         accumulator = None if accumulator is None else accumulator + added
         if inputs[cycle]["last_in"]:
             result, accumulator = accumulator, 0
-        elif inputs[cycle]["shift_in"]:
+        elif inputs[cycle]["drain_in"]:
             result = inputs[cycle + 1]["result_in"]
         expected.append(result)
     got = clock(element, inputs)
@@ -150,7 +150,7 @@ def test_processing_element(
         [int(expected[cycle] or 0) % (1 << acc_bits) for cycle in known],
         [got[cycle]["result_out"] for cycle in known],
     )
-    for name in ("last", "shift", "activation", "weight"):
+    for name in ("last", "drain", "activation", "weight"):
         passed = [int(word[f"{name}_in"]) for word in inputs[:-1]]
         assert_same(name, range(cycles - 1), passed, [word[f"{name}_out"] for word in got[1:]])
     checks(len(known) + 4 * (cycles - 1))

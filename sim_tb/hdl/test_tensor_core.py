@@ -111,7 +111,7 @@ class Core:
 
 
 def pack_2_4(w: Any) -> tuple[Any, Any]:
-    """The non-zero weights of ``w`` (K, N), two per group of four, and their places: (K / 2, N).
+    """The non-zero weights of ``w`` (K, N), two per block of four, and their places: (K / 2, N).
 
     A group with one weight has it first, and twice its place; one with none has descending places.
     """

@@ -330,7 +330,7 @@ def operator_errors() -> dict[str, tuple[Callable[[Builder], str], str]]:
         ),
         "pool of padding": (
             lambda b: b.pool("MaxPool", "x", 2, 1, 2),
-            "a window lies in the padding alone",
+            "a patch lies in the padding alone",
         ),
         "training": (
             lambda b: b.op("Dropout", "x", "", b.constant(True, np.bool_)),

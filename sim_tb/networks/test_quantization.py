@@ -15,7 +15,7 @@ from gen.commands.demo import LayerRun, through_array
 from gen.design.configuration import Configuration
 from gen.simulation.compiled_array import Product
 from networks.graph.graph import Graph, Node
-from networks.graph.lowering import Flat, Window
+from networks.graph.lowering import Flat, Patch
 from networks.graph.operations import (
     Affine,
     AveragePool,
@@ -80,10 +80,10 @@ def graph_of(shape: tuple[int, ...], *nodes: tuple[Any, ...]) -> Graph:
 
 def every_operation(rng: np.random.Generator) -> Graph:
     """Every operation, on signed and on non-negative values, with odd sizes throughout."""
-    stem = Window((3, 2), stride=(2, 1), padding=(1, 0, 2, 1))
-    grouped = Window((2, 3), padding=(1, 1, 0, 1), dilation=(1, 2), groups=2)
-    depthwise = Window((3, 3), padding=(1, 1, 1, 1), groups=6)
-    pool = Window((2, 3), stride=(1, 2), padding=(0, 1, 1, 1))
+    stem = Patch((3, 2), stride=(2, 1), padding=(1, 0, 2, 1))
+    grouped = Patch((2, 3), padding=(1, 1, 0, 1), dilation=(1, 2), groups=2)
+    depthwise = Patch((3, 3), padding=(1, 1, 1, 1), groups=6)
+    pool = Patch((2, 3), stride=(1, 2), padding=(0, 1, 1, 1))
     divisors = AveragePool(pool, np.ones(1)).sums(np.ones((1, 4, 5, 1)), 0, np.float64)[0]
     return graph_of(
         (7, 5, 3),
@@ -138,12 +138,12 @@ def finished(by: Requantization | Alignment | None, sums: Array) -> Array:
     return result
 
 
-def places(window: Window, shape: Any) -> list[list[list[tuple[int, int]]]]:
-    """The pixels under the window, padding among them, for each row and column of the output."""
-    top, left, bottom, right = window.padding
-    (kernel_rows, kernel_columns), (down, across) = window.kernel, window.dilation
-    rows = range(-top, shape[0] + bottom - (kernel_rows - 1) * down, window.stride[0])
-    columns = range(-left, shape[1] + right - (kernel_columns - 1) * across, window.stride[1])
+def places(patch: Patch, shape: Any) -> list[list[list[tuple[int, int]]]]:
+    """The pixels under the patch, padding among them, for each row and column of the output."""
+    top, left, bottom, right = patch.padding
+    (kernel_rows, kernel_columns), (down, across) = patch.kernel, patch.dilation
+    rows = range(-top, shape[0] + bottom - (kernel_rows - 1) * down, patch.stride[0])
+    columns = range(-left, shape[1] + right - (kernel_columns - 1) * across, patch.stride[1])
     return [
         [
             [
@@ -200,7 +200,7 @@ def integer_value(node: IntegerNode, values: Sequence[Array], dot: Dot) -> Array
     x = values[0]
     if isinstance(operation, IntegerMatrixLayer):
         sums = sums_of(operation, x, dot if operation.windowed else reference.dot)
-        if isinstance(operation.lowering, Window):
+        if isinstance(operation.lowering, Patch):
             lines = places(operation.lowering, x.shape)
             sums = sums.reshape(len(lines), len(lines[0]), -1)
         return finished(operation.finish, sums if sums.ndim > 2 else sums[0])
@@ -210,8 +210,8 @@ def integer_value(node: IntegerNode, values: Sequence[Array], dot: Dot) -> Array
             total = total + multiplier.astype(object) * value
         return finished(operation.requantization, total)
     if isinstance(operation, IntegerAveragePool | MaxPool):
-        window = operation.window if isinstance(operation, MaxPool) else operation.pool.window
-        lines = places(window, x.shape)
+        patch = operation.patch if isinstance(operation, MaxPool) else operation.pool.patch
+        lines = places(patch, x.shape)
         result = np.empty((len(lines), len(lines[0]), x.shape[-1]), object)
         for row, column, channel in np.ndindex(result.shape):
             under = [pixel(x, place, channel, None) for place in lines[row][column]]
@@ -362,7 +362,7 @@ def small(rng: np.random.Generator) -> Graph:
     """conv, linear: the conv with ReLU."""
     return graph_of(
         (4, 4, 2),
-        (matrix_layer(rng, Window((3, 3), groups=2), 2, 4), ("x",), "conv", RELU),
+        (matrix_layer(rng, Patch((3, 3), groups=2), 2, 4), ("x",), "conv", RELU),
         (Rearrange((0, 1, 2), (16,), (0,)), ("conv",), "flat"),
         (matrix_layer(rng, Flat(), 16, 5), ("flat",), "linear"),
     )
@@ -380,7 +380,7 @@ def test_weights_use_their_range(weight_bits: int, rng: np.random.Generator) -> 
 
 def test_quantization_by_hand() -> None:
     """Activations of 1 and 1.1 at most; weight steps of 1/127 and 1/508, and of 1/127 and 1/254."""
-    conv = MatrixLayer(Window((1, 1)), np.array([[[1, 0.25]]]), np.array([0.1, -0.05]))
+    conv = MatrixLayer(Patch((1, 1)), np.array([[[1, 0.25]]]), np.array([0.1, -0.05]))
     linear = MatrixLayer(Flat(), np.array([[[1, -0.5], [0.3, 0.1]]]), np.array([0, 0.5]))
     graph = graph_of(
         (1, 1, 1),
@@ -407,7 +407,7 @@ def test_quantization_by_hand() -> None:
 
 def test_silent_channels() -> None:
     """Channels of zero weights, with and without a bias, and one whose bias dwarfs its weights."""
-    conv = MatrixLayer(Window((1, 1)), np.array([[[0, 0, 1e-20, 0.5]]]), np.array([0, 0.5, 0.5, 0]))
+    conv = MatrixLayer(Patch((1, 1)), np.array([[[0, 0, 1e-20, 0.5]]]), np.array([0, 0.5, 0.5, 0]))
     graph = graph_of((1, 1, 1), (conv, ("x",), "conv", RELU), (Sum(), ("conv",), "copy"))
     images = np.array([0.0, 1.0]).reshape(2, 1, 1, 1)
     network = quantized(graph, images)
@@ -416,7 +416,7 @@ def test_silent_channels() -> None:
 
 
 def test_black_images_calibrate(rng: np.random.Generator) -> None:
-    conv = MatrixLayer(Window((1, 1)), np.ones((1, 1, 2)), np.zeros(2))
+    conv = MatrixLayer(Patch((1, 1)), np.ones((1, 1, 2)), np.zeros(2))
     graph = graph_of((2, 2, 1), (conv, ("x",), "conv", RELU), (Sum(), ("conv",), "copy"))
     network = quantized(graph, np.zeros((1, 2, 2, 1)))
     assert not network.forward(np.zeros((1, 2, 2, 1), np.uint8), exact).any()
@@ -483,7 +483,7 @@ def test_recalibrated_batch_norm(arithmetic: Arithmetic, rng: np.random.Generato
         """A convolution normalized by the statistics of some other data."""
         weights = rng.normal(size=(1, 9 * channels, 6)) * scale / deviation
         norm = BatchNormalization(scale, offset, 1e-5, deviation)
-        return MatrixLayer(Window((3, 3)), weights, rng.normal(size=6), norm)
+        return MatrixLayer(Patch((3, 3)), weights, rng.normal(size=6), norm)
 
     graph = graph_of(
         (9, 9, 2),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from networks.graph.lowering import Array, Shape, Window
+from networks.graph.lowering import Array, Patch, Shape
 
 
 class Parameters(NamedTuple):
@@ -28,10 +28,10 @@ class Conv:
     padding: int = 0
 
     @property
-    def window(self) -> Window:
+    def patch(self) -> Patch:
         """How it slides over an image."""
         side, step, margin = self.kernel, self.stride, self.padding
-        return Window((side, side), (step, step), (margin, margin, margin, margin))
+        return Patch((side, side), (step, step), (margin, margin, margin, margin))
 
     @property
     def depth(self) -> int:
@@ -45,11 +45,11 @@ class Conv:
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of the output for an image of ``shape`` (rows, columns, channels)."""
-        return self.window.output_shape(shape, self.out_channels)
+        return self.patch.output_shape(shape, self.out_channels)
 
     def lower(self, images: Array) -> Array:
         """``images`` (N, H, W, C) as the matrix (M, K) that meets the weights."""
-        return self.window.lower(images).reshape(-1, self.depth)
+        return self.patch.lower(images).reshape(-1, self.depth)
 
     def lower_transposed(self, lowered: Array, shape: Shape) -> Array:
         """The transpose of :meth:`lower`: each element is the sum of its copies in ``lowered``.
@@ -62,7 +62,7 @@ class Conv:
         parts = lowered.reshape(count, rows, columns, -1, channels)
         margin = self.padding
         padded = np.zeros((count, height + 2 * margin, width + 2 * margin, channels), lowered.dtype)
-        unpadded = Window((self.kernel, self.kernel), (self.stride, self.stride))
+        unpadded = Patch((self.kernel, self.kernel), (self.stride, self.stride))
         for index, tap in enumerate(unpadded.taps(padded, 0)):
             tap += parts[:, :, :, index]
         return padded[:, margin : margin + height, margin : margin + width]

@@ -52,7 +52,7 @@ class Element:
 async def compare(dut: Any, what: str, x: Any, w: Any, control: Any) -> int:
     """Apply pairs, weights and control, one a cycle, and check every output in every cycle.
 
-    ``control`` tells of last and shift; each element gets last as late as its pipeline demands. The
+    ``control`` tells of last and drain; each element gets last as late as its pipeline demands. The
     sum that the first last ends is not known.
     """
     elements = [Element(*item) for item in PARAMETERS["elements"]]
@@ -80,8 +80,8 @@ async def compare(dut: Any, what: str, x: Any, w: Any, control: Any) -> int:
                 offsets[name] += width
         for name, word in words.items():
             getattr(dut, name).value = word
-        shift = int(control[cycle][1])
-        dut.shift_in.value = shift
+        drain = int(control[cycle][1])
+        dut.drain_in.value = drain
         dut.result_in.value = above[cycle] & ((1 << len(dut.result_in)) - 1)
         await FallingEdge(dut.clk)
 
@@ -101,7 +101,7 @@ async def compare(dut: Any, what: str, x: Any, w: Any, control: Any) -> int:
             accumulators[index] = 0 if last else total
             expected = {
                 "last_out": int(cycle >= pipeline and control[cycle - pipeline][0]),
-                "shift_out": shift,
+                "drain_out": drain,
                 "activation_out": codes[index][cycle],
                 "weight_out": weights[index][cycle],
                 "result_out": results[index],
@@ -121,7 +121,7 @@ async def compare(dut: Any, what: str, x: Any, w: Any, control: Any) -> int:
 
 async def start(dut: Any) -> None:
     """Start the clock and reset the elements."""
-    for name in (*OWN, "shift_in", "result_in"):
+    for name in (*OWN, "drain_in", "result_in"):
         getattr(dut, name).value = 0
     dut.rst.value = 1
     Clock(dut.clk, 10, "ns").start()

@@ -1,26 +1,26 @@
-"""ONNX's attributes of convolutions and pools as windows."""
+"""ONNX's attributes of convolutions and pools as patches."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from networks.graph.lowering import Pair, Window
+from networks.graph.lowering import Pair, Patch
 from networks.grid import Float64Array
 from networks.importer.context import Context, Value
 from networks.importer.model_file import MOST_ELEMENTS
 
 
-def _extent(window: Window, axis: int) -> int:
-    return (window.kernel[axis] - 1) * window.dilation[axis] + 1
+def _extent(patch: Patch, axis: int) -> int:
+    return (patch.kernel[axis] - 1) * patch.dilation[axis] + 1
 
 
-def _padded(window: Window, before: tuple[int, ...], after: tuple[int, ...]) -> Window:
-    return replace(window, padding=(before[0], before[1], after[0], after[1]))
+def _padded(patch: Patch, before: tuple[int, ...], after: tuple[int, ...]) -> Patch:
+    return replace(patch, padding=(before[0], before[1], after[0], after[1]))
 
 
-def window(context: Context, x: Value, kernel: Pair, groups: int = 1) -> Window:
-    """The window of a node on ``x``, but for ``ceil_mode``."""
-    plain = Window(kernel, context.pair("strides"), (0, 0, 0, 0), context.pair("dilations"), groups)
+def patch(context: Context, x: Value, kernel: Pair, groups: int = 1) -> Patch:
+    """The patch of a node on ``x``, but for ``ceil_mode``."""
+    plain = Patch(kernel, context.pair("strides"), (0, 0, 0, 0), context.pair("dilations"), groups)
     auto = context.attribute("auto_pad", "NOTSET")
     if auto == "NOTSET":
         top, left, bottom, right = context.sizes("pads", (0, 0, 0, 0), 0)
@@ -46,14 +46,14 @@ def window(context: Context, x: Value, kernel: Pair, groups: int = 1) -> Window:
     return result
 
 
-def pooling_window(context: Context, x: Value) -> tuple[Window, Float64Array]:
-    """The window of a pool on ``x``, and how many elements it covers where: (rows, columns, 1).
+def pooling_patch(context: Context, x: Value) -> tuple[Patch, Float64Array]:
+    """The patch of a pool on ``x``, and how many elements it covers where: (rows, columns, 1).
 
     Padding counts if the attribute ``count_include_pad`` is set, but for the part that is there
     for ``ceil_mode`` only.
     """
     height, width = context.sizes("kernel_shape", (0, 0), 1)
-    declared = window(context, x, (height, width))
+    declared = patch(context, x, (height, width))
     before, after = declared.padding[:2], declared.padding[2:]
     rounded = declared
     # Padding by auto_pad already gives the number of outputs that it is defined by.
@@ -69,17 +69,17 @@ def pooling_window(context: Context, x: Value) -> tuple[Window, Float64Array]:
             for axis in (0, 1)
         ]
     if min(counts.min() for counts in inside) < 1:
-        raise ValueError("a window lies in the padding alone")
+        raise ValueError("a patch lies in the padding alone")
     return rounded, np.multiply.outer(*inside)[..., np.newaxis].astype(np.float64)
 
 
-def _ceiling(window: Window, axis: int, size: int) -> int:
+def _ceiling(patch: Patch, axis: int, size: int) -> int:
     """The padding after ``size`` pixels that makes a division round up.
 
-    The last window must start in the image or in the padding before it.
+    The last patch must start in the image or in the padding before it.
     """
-    before, after = window.padding[axis], window.padding[axis + 2]
-    extent, stride = _extent(window, axis), window.stride[axis]
+    before, after = patch.padding[axis], patch.padding[axis + 2]
+    extent, stride = _extent(patch, axis), patch.stride[axis]
     if size + before + after < extent:
         return after
     last = -(-(size + before + after - extent) // stride)
@@ -88,10 +88,10 @@ def _ceiling(window: Window, axis: int, size: int) -> int:
     return max(last * stride + extent - size - before, 0)
 
 
-def _covered(window: Window, axis: int, count: int, low: int, high: int) -> Float64Array:
-    """How many elements of each of ``count`` windows lie at the pixels ``low`` to ``high`` - 1."""
-    starts = np.arange(count) * window.stride[axis] - window.padding[axis]
-    dilation, kernel = window.dilation[axis], window.kernel[axis]
+def _covered(patch: Patch, axis: int, count: int, low: int, high: int) -> Float64Array:
+    """How many elements of each of ``count`` patches lie at the pixels ``low`` to ``high`` - 1."""
+    starts = np.arange(count) * patch.stride[axis] - patch.padding[axis]
+    dilation, kernel = patch.dilation[axis], patch.kernel[axis]
 
     def below(limit: int) -> Float64Array:
         result: Float64Array = np.clip(-((starts - limit) // dilation), 0, kernel)
