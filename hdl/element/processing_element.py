@@ -53,8 +53,8 @@ class ProcessingElement(MultiplyAccumulate):
     weight_out : Out(weight_code_bits)
         What weight_in was one cycle ago.
     result_out : Out(acc_bits)
-        The result register: a sum with its biases two cycles after its last_in, or what was shifted
-        in.
+        The result register: a sum with its biases two cycles after its last_in, or what drained
+        into it.
     """
 
     module_name = "pe"

@@ -46,6 +46,6 @@ class SparseTensorCore(TensorCore):
         super().__init__(rows, cols, unit)
 
     def _column_inputs(self) -> dict[str, Elements]:
-        dimensions = (("group", self._selection.groups), ("weight", KEPT))
+        dimensions = (("block", self._selection.blocks), ("weight", KEPT))
         weights = Elements(self._selection.weight_bits, True, dimensions)
         return {"in_w": weights, "in_index": Elements(INDEX_BITS, False, dimensions)}
