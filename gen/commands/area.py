@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from gen.commands.library_options import check_target, library_options, loadable
-from gen.commands.terminal import Integer, json_option, print_grids, progress_bar, write_json
+from gen.commands.options import Integer, json_option, write_json
+from gen.commands.terminal import print_grids, progress_bar
 from gen.design.configuration import check_choice, check_integer
 from gen.synthesis.area import FOLDER, run_area
 from gen.synthesis.area_report import PATH, area_files, area_grids

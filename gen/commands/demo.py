@@ -1,146 +1,77 @@
-"""Real images through the Verilog of both arrays."""
+"""``sparq demo``: real images through the Verilog of both arrays."""
 
-from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-from rich.progress import Progress
+import click
 
-from gen.commands.data_options import Inputs
-from gen.design.configuration import Configuration, ConfigurationError
-from gen.design.expectation import expected_product, require_equal
-from gen.simulation.compiled_array import CompiledArray
-from networks import load_mnist
-from networks.evaluation.model import channels_last
-from networks.evaluation.preparation import calibrated_network
-from networks.quantization.arithmetic import exact, matrices, windowed
-from networks.quantization.network import QuantizedNetwork
-from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLayer
-from networks.samples.mnist.quantized import quantized_mnist
-
-SIDE = 16
+from gen.commands.data_options import data_options, load_given
+from gen.commands.options import json_option, write_json
+from gen.commands.terminal import print_tables, progress_bar, table
+from gen.simulation.demo import SIDE, run_demo
+from golden.format import NAMED_FORMATS
 
 
-class LayerRun(NamedTuple):
-    """A layer on an array: the shape of its product (N of all groups together), and its cost."""
-
-    m: int
-    k: int
-    n: int
-    tiles: int
-    cycles: int
-
-
-def run_demo(
-    images: object,
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path), metavar="[MODEL.onnx]", required=False)
+@data_options
+@click.option(
+    "--images",
+    type=click.IntRange(1),
+    metavar="N",
+    help="How many of the images. [default: 10 of MNIST, 1 of the data for a model]",
+)
+@click.option(
+    "--format",
+    "format_name",
+    default="5opt",
+    show_default=True,
+    metavar="NAME",
+    help=f"Window format: {', '.join(NAMED_FORMATS)}.",
+)
+@click.option(
+    "--layers", metavar="NAME,...", help="These layers alone. [default: all windowed layers]"
+)
+@json_option
+def demo(
+    model: Path | None,
+    images: int | None,
     format_name: str,
-    progress: Progress,
-    inputs: Inputs | None = None,
-    layer_names: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Take ``images`` test images through the 8x8 and the SPARQ array, layer by layer.
+    layers: str | None,
+    json_file: Path | None,
+    **inputs: Any,
+) -> None:
+    """Take real images through the Verilog of the 8x8 and the SPARQ array, bit for bit.
 
-    Every product of a windowed layer (or of those called ``layer_names``) is computed by the
-    emitted Verilog under Verilator and must equal golden; the rest is golden's. The network is that
-    of ``inputs``, as ``sparq evaluate`` quantizes it, on evenly spread images; or else that for
-    MNIST, with all layers windowed. Returns layers (shapes, tiles, cycles), the number of images
-    and, for MNIST, the accuracy in per cent on the whole test split (of golden, whose sums the
-    arrays' are). Raises ``ConfigurationError`` before any work, ``MismatchError`` at the first
-    differing element.
+    The network is the one for MNIST that comes with this project, or MODEL with --data, quantized
+    as `sparq evaluate` does, which explains the options.
     """
-    configurations = [
-        Configuration(rows=SIDE, cols=SIDE, pe="8x8"),
-        Configuration(rows=SIDE, cols=SIDE, pe="sparq", format=format_name),
-    ]
-    mnist = load_mnist()
-    available = len(mnist.test.labels if inputs is None else inputs.images)
-    if isinstance(images, bool) or not isinstance(images, int) or not 1 <= images <= available:
-        raise ConfigurationError(f"images must be an integer from 1 to {available}, not {images}")
-    # Evenly spread, since the images may be in the order of their labels.
-    indices = np.arange(images) * available // images
-    if inputs is None:
-        graph, network = quantized_mnist(mnist, first_layer_windowed=True)
-        chosen = network.quantize_images(mnist.test.inputs[indices])
-    else:
-        network = calibrated_network(inputs.model, inputs.calibration)
-        chosen = network.quantize_images(channels_last(inputs.images.select(indices).batch()))
-    windowed_layers = [layer.name for layer in network.layers if layer.windowed]
-    for name in layer_names:
-        if name not in windowed_layers:
-            allowed = ", ".join(windowed_layers) or "none that are windowed"
-            raise ConfigurationError(f"layers must be some of {allowed}, not {name!r}")
-
-    with progress:
-        building = progress.add_task("building the simulations", total=None)
-        with ThreadPoolExecutor() as pool:
-            arrays = list(pool.map(CompiledArray, configurations))
-        progress.update(building, total=1, completed=1)
-        baseline, sparq = (
-            through_array(
-                *(network, chosen, configuration, array, progress),
-                layer_names or windowed_layers,
-            )
-            for configuration, array in zip(configurations, arrays, strict=True)
+    given = None if model is None else load_given(model, **inputs)
+    if model is None and inputs["data"] is not None:
+        raise click.UsageError("data must come with a model: MODEL.onnx --data FILE")
+    if images is None:
+        images = 10 if given is None else 1
+    names = [] if layers is None else layers.split(",")
+    result = run_demo(images, format_name, progress_bar(), given, names)
+    rows = table(
+        f"{result['images']} images, {SIDE} x {SIDE} arrays, {format_name}",
+        *("layer", "M x K x N", "tiles", "cycles 8x8", "cycles SPARQ", "ratio", "bit-exact"),
+    )
+    for layer in result["layers"]:
+        rows.add_row(
+            layer["name"],
+            f"{layer['m']} x {layer['k']} x {layer['n']}",
+            str(layer["tiles"]),
+            str(layer["cycles_8x8"]),
+            str(layer["cycles_sparq"]),
+            f"{layer['ratio']:.3f}",
+            "yes" if layer["bit_exact"] else "no",
         )
-    layers = [
-        {
-            **{"name": name, "m": run.m, "k": run.k, "n": run.n, "tiles": run.tiles},
-            "cycles_8x8": baseline[name].cycles,
-            "cycles_sparq": run.cycles,
-            "ratio": run.cycles / baseline[name].cycles,
-            "bit_exact": True,  # otherwise require_equal has raised
-        }
-        for name, run in sparq.items()
-    ]
-    result: dict[str, Any] = {"layers": layers, "images": images}
-    if inputs is None:
-        test = network.quantize_images(mnist.test.inputs)
-        logits = {
-            "fp32": graph.forward(mnist.test.inputs),
-            "a8w8": network.forward(test, exact),
-            "sparq": network.forward(test, windowed(configurations[1].sparq_format)),
-        }
-        result["accuracy"] = {
-            name: round(100 * mnist.test.accuracy(value), 2) for name, value in logits.items()
-        }
-    return result
-
-
-def through_array(
-    network: QuantizedNetwork,
-    images: Bytes,
-    configuration: Configuration,
-    array: CompiledArray,
-    progress: Progress,
-    layer_names: Collection[str],
-) -> dict[str, LayerRun]:
-    """Take ``images`` through ``network``, the layers called ``layer_names`` on ``array``.
-
-    ``configuration`` is the array's; other layers run in the same arithmetic, by golden. A layer is
-    one product, or one for each of its groups. Raises ``MismatchError`` at the first sum that
-    differs from golden's.
-    """
-    runs = {}
-    elsewhere = windowed(configuration.sparq_format) if configuration.pe == "sparq" else exact
-
-    def arithmetic(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
-        if layer.name not in layer_names:
-            return elsewhere(layer, x)
-        what = f"{layer.name} on the {configuration.pe} array"
-        operands = matrices(layer, x)
-        total = sum(array.tiles(len(rows), weights.shape[1]) for rows, weights in operands)
-        task = progress.add_task(what, total=total)
-        products = []
-        for rows, weights in operands:
-            product = array.matmul(rows, weights, lambda tiles: progress.advance(task, tiles))
-            require_equal(what, product.sums, expected_product(configuration, rows, weights))
-            products.append(product)
-        sums = np.concatenate([product.sums for product in products], axis=1)
-        cycles = sum(product.cycles for product in products)
-        runs[layer.name] = LayerRun(len(sums), layer.depth, layer.width, total, cycles)
-        shape = layer.lowering.output_shape(x.shape[1:], layer.width)
-        return sums.reshape(len(x), *shape).astype(np.int32)
-
-    network.forward(images, arithmetic)
-    return runs
+    print_tables(rows)
+    if "accuracy" in result:
+        accuracy = result["accuracy"]
+        click.echo(
+            f"accuracy on the whole test split: FP32 {accuracy['fp32']} %, "
+            f"8-bit {accuracy['a8w8']} %, SPARQ {format_name} {accuracy['sparq']} %"
+        )
+    write_json(json_file, result)

@@ -5,23 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from rich.table import Table
 
-from gen.commands.data_options import data_options, load_inputs
-from gen.commands.terminal import (
-    Integer,
-    Listed,
-    formats_option,
-    json_option,
-    print_tables,
-    progress_bar,
-    table,
-    write_json,
-)
-from gen.design.configuration import check_integer
+from gen.commands.data_options import data_options, load_given
+from gen.commands.options import Listed, formats_option, json_option, write_json
+from gen.commands.terminal import print_tables, progress_bar, table
 from golden.format import GROUPS
 from networks.evaluation.evaluate import evaluate_model
+from networks.evaluation.inputs import choose_images
 from networks.evaluation.preparation import CHANNEL_ORDERS, Options
 from networks.evaluation.settings import SPARSITIES, settings_of
 from networks.quantization.calibration import METHODS, PERCENTILE
@@ -54,7 +45,7 @@ SqueezeNet on ImageNet:
 @click.command(epilog=EPILOG)
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")
 @data_options
-@click.option("--images", type=Integer(), metavar="N", help="Evaluate so many, chosen by the seed.")
+@click.option("--images", type=int, metavar="N", help="Evaluate so many, chosen by the seed.")
 @formats_option
 @click.option("--rounding/--no-rounding", default=True, help="Round or trim. [default: round]")
 @click.option("--vsparq/--no-vsparq", default=True, help="Pair zeros. [default: on]")
@@ -68,7 +59,7 @@ SqueezeNet on ImageNet:
     help=f"Activations that share a window: some of {', '.join(map(str, GROUPS))}.",
 )
 @click.option("--all-variants", is_flag=True, help="With and without rounding, and vSPARQ.")
-@click.option("--weight-bits", type=Integer(), default=8, show_default=True, help="4 to 8.")
+@click.option("--weight-bits", type=click.IntRange(4, 8), default=8, show_default=True, metavar="N")
 @click.option(
     "--sparsity",
     type=Listed.of(*SPARSITIES),
@@ -110,13 +101,13 @@ SqueezeNet on ImageNet:
 @json_option
 def evaluate(
     model: Path,
-    images: object,
+    images: int | None,
     formats: Sequence[str],
     rounding: bool,
     vsparq: bool,
     groups: Sequence[str],
     all_variants: bool,
-    weight_bits: object,
+    weight_bits: int,
     sparsity: Sequence[str],
     calibration_method: str,
     percentile: float,
@@ -130,18 +121,15 @@ def evaluate(
     **inputs: Any,
 ) -> None:
     """Measure a trained network's accuracy in the integer arithmetic of the hardware."""
-    bits = check_integer("weight_bits", weight_bits, 4, 8)
     if not 50 < percentile <= 100:
         raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
     # Plots take a quarter of a second to import, which the other commands need not wait for.
     from networks.evaluation.report import report_files
 
-    loaded = load_inputs(model, **inputs)
+    loaded = load_given(model, **inputs)
     chosen = loaded.images
     if images is not None:
-        count = check_integer("images", images, 1, len(chosen))
-        order = np.random.Generator(np.random.PCG64(inputs["seed"])).permutation(len(chosen))
-        chosen = chosen.select(np.sort(order[:count]))
+        chosen = choose_images(chosen, images, inputs["seed"])
     make_folder(output)
     choices = (True, False)
     result = evaluate_model(
@@ -153,11 +141,11 @@ def evaluate(
             choices if all_variants else (rounding,),
             choices if all_variants else (vsparq,),
             [int(group) for group in groups],
-            bits,
+            weight_bits,
             sparsity,
         ),
         Options(
-            bits,
+            weight_bits,
             calibration_method,
             percentile,
             first_layer == "windowed",

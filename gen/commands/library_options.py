@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gen.commands.terminal import Integer
+from gen.commands.options import Integer
 from gen.design.configuration import check_integer
 from gen.library.load import load_library
 from gen.synthesis.area import FOLDER, TARGET_FO4

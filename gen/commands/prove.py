@@ -1,122 +1,23 @@
 """``sparq prove``: proofs of the emitted Verilog, for all inputs."""
 
-import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import Progress
 from rich.table import Table
 
-from gen.commands.terminal import (
-    Integer,
-    json_option,
-    print_tables,
-    progress_bar,
-    table,
-    write_json,
-)
-from gen.design.configuration import check_choice, check_integer
-from gen.proof import cache, solver
+from gen.commands.options import json_option, write_json
+from gen.commands.terminal import print_tables, progress_bar, table
+from gen.proof import solver
 from gen.proof.element import StepJob
 from gen.proof.job import Job
-from gen.proof.table import all_jobs
-from gen.proof.verdict import ProofError, Verdict
+from gen.proof.run import FOLDER, Outcome, run_proofs, select
+from gen.proof.verdict import ProofError
 from gen.tools.verilator import cpp_compiler
-from support.files import make_folder
-from support.tasks import run_tasks
 
-FOLDER = Path("build/prove")
 TIMEOUT = 600
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A job and how it ended.
-
-    ``seconds`` are those of the proof, also where it was ``cached``; ``outdated`` says that the
-    cache had it from another version.
-    """
-
-    property: str
-    configuration: str
-    method: str
-    depth: str
-    proved: bool
-    seconds: float
-    cached: bool = False
-    outdated: bool = False
-    reason: str = ""
-    waveform: str | None = None
-
-
-def select(
-    properties: Sequence[str], configurations: Sequence[str], quick: bool = False
-) -> list[Job]:
-    """The jobs of the given names, of all where none is given.
-
-    Raises ``ConfigurationError`` for a name that no job has, or if no job has both.
-    """
-    jobs = all_jobs()
-    for name in properties:
-        check_choice("property", name, list(dict.fromkeys(job.property_name for job in jobs)))
-    if properties:
-        jobs = [job for job in jobs if job.property_name in properties]
-    for name in configurations:
-        check_choice("configuration", name, list(dict.fromkeys(job.configuration for job in jobs)))
-    if configurations:
-        jobs = [job for job in jobs if job.configuration in configurations]
-    return [job for job in jobs if job.quick] if quick else jobs
-
-
-def run_job(job: Job, timeout: float, folder: Path, programs: str) -> Outcome:
-    """Prove one job, unless ``folder`` has its proof."""
-    kept = folder / f"{job.name}.json"
-    known = (job.property_name, job.configuration, job.method, job.depth)
-    start = time.monotonic()
-    outdated = False
-    try:
-        rtl = job.rtl()
-        key = cache.key(job, rtl)
-        entry = cache.read(kept)
-        outdated = kept.exists() and entry.get("programs") != programs
-        if entry.get("programs") == programs and entry.get("key") == key:
-            return Outcome(*known, True, entry["seconds"], cached=True)
-        verdict = job.prove(rtl, timeout, folder / f"{job.name}.vcd")
-    except ProofError as error:
-        verdict = Verdict(False, str(error))
-    seconds = round(time.monotonic() - start, 2)
-    if verdict.proved:
-        cache.write(kept, {"programs": programs, "key": key, "seconds": seconds})
-    waveform = None if verdict.waveform is None else str(verdict.waveform)
-    return Outcome(
-        *known,
-        *(verdict.proved, seconds),
-        outdated=outdated,
-        reason=verdict.reason,
-        waveform=waveform,
-    )
-
-
-def run_proofs(
-    jobs: Sequence[Job], timeout: float, progress: Progress, folder: Path = FOLDER
-) -> list[Outcome]:
-    """Prove ``jobs`` on all cores; the outcomes in the order of the jobs."""
-    make_folder(folder)
-    folder = folder.resolve()  # workers may be of an earlier call, from elsewhere
-    programs = cache.programs()
-    order = {(job.property_name, job.configuration): place for place, job in enumerate(jobs)}
-    longest_first = sorted(jobs, key=lambda job: -job.cost)
-    with progress:
-        task = progress.add_task("proofs", total=len(jobs))
-        outcomes = run_tasks(
-            run_job,
-            [(job, timeout, folder, programs) for job in longest_first],
-            on_done=lambda: progress.advance(task),
-        )
-    return sorted(outcomes, key=lambda outcome: order[outcome.property, outcome.configuration])
 
 
 def summary(outcomes: Sequence[Outcome]) -> Table:
@@ -169,7 +70,7 @@ def by_property(jobs: Iterable[Job], outcomes: Sequence[Outcome]) -> Table:
 @click.option("--quick", is_flag=True, help="The proofs of the developer loop alone.")
 @click.option(
     "--timeout",
-    type=Integer(),
+    type=click.IntRange(1),
     default=TIMEOUT,
     show_default=True,
     metavar="N",
@@ -181,7 +82,7 @@ def prove(
     properties: tuple[str, ...],
     configurations: tuple[str, ...],
     quick: bool,
-    timeout: object,
+    timeout: int,
     only_list: bool,
     json_file: Path | None,
 ) -> None:
@@ -190,7 +91,6 @@ def prove(
     A proof is kept in build/prove until the Verilog, the property or the programs change. A
     property that fails leaves a waveform there.
     """
-    seconds = check_integer("timeout", timeout, 1)
     jobs = select(properties, configurations, quick)
     if only_list:
         rows = table("Proofs", "property", "configuration", "method", "depth")
@@ -201,7 +101,7 @@ def prove(
     solver.version()
     if any(isinstance(job, StepJob) for job in jobs):
         cpp_compiler()
-    outcomes = run_proofs(jobs, seconds, progress_bar())
+    outcomes = run_proofs(jobs, timeout, progress_bar())
     print_tables(summary(outcomes), by_property(jobs, outcomes))
     if outdated := sum(outcome.outdated for outcome in outcomes):
         click.echo(f"{outdated} results in {FOLDER} are of another version: proved again")

@@ -5,19 +5,13 @@ from pathlib import Path
 
 import click
 
-from gen.commands.data_options import Inputs, load_inputs
 from gen.commands.library_options import check_target, library_options, loadable
-from gen.commands.terminal import (
-    Listed,
-    formats_option,
-    json_option,
-    print_grids,
-    progress_bar,
-    write_json,
-)
+from gen.commands.options import Listed, formats_option, json_option, write_json
+from gen.commands.terminal import print_grids, progress_bar
 from gen.synthesis.area import FOLDER, run_area
 from gen.synthesis.tradeoff import elements, join, measure_qualities
 from gen.synthesis.tradeoff_report import WEIGHT_BITS, tradeoff_files, tradeoff_grids
+from networks.evaluation.inputs import Inputs, load_inputs
 from networks.evaluation.settings import FP32
 from networks.samples.mnist.files import write_files
 from support.files import write_if_changed
@@ -33,9 +27,6 @@ def load_demo_network() -> Inputs:
         NETWORK_FOLDER / "mnist.onnx",
         data=NETWORK_FOLDER / "test.npz",
         calibration=NETWORK_FOLDER / "calibration.npz",
-        class_map=None,
-        calibration_images=None,
-        seed=1,
     )
 
 

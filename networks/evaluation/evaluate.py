@@ -26,10 +26,10 @@ def evaluate_model(
 ) -> dict[str, Any]:
     """Run ``model`` on ``images`` in each of ``settings``, quantized as ``calibration`` says.
 
-    Returns ``rows``, one per setting, and ``layers``, one per layer with weights, as the README
-    describes them; percentages, and decibels. The result does not depend on how many processes or
-    machines there are. Raises ``DataError`` for labels that are not classes of the model, and what
-    the parts raise.
+    Returns ``rows``, one per setting, and ``layers``, one per layer with weights, as
+    ``docs/evaluation.md`` describes them; percentages, and decibels. The result does not depend on
+    how many processes or machines there are. Raises ``DataError`` for labels that are not classes
+    of the model, and what the parts raise.
     """
     for part in (images, calibration):
         if part.labels.max() >= model.classes:

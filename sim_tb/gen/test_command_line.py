@@ -1,5 +1,6 @@
 """The command line and its make target: exit status, one line of error, what is written."""
 
+import inspect
 import json
 import os
 import shutil
@@ -7,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from gen.cli import COMMANDS, cli
 from gen.design.configuration import PRESETS, TOPS
 
 SPARQ = Path(sys.executable).parent / "sparq"
@@ -69,6 +72,49 @@ def test_refused(arguments: list[str], message: str, tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
     assert result.stderr.endswith("\n")
     assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(FILES)
+
+
+RANGE = "is not in the range"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["simulate", "--tiles", "0"], f"'--tiles': 0 {RANGE} 1<=x<=1000000."),
+        (["simulate", "--tiles", "x"], "'--tiles': 'x' is not a valid integer range."),
+        (["simulate", "--seed", "-1"], f"'--seed': -1 {RANGE} x>=0."),
+        (["demo", "--images", "0"], f"'--images': 0 {RANGE} x>=1."),
+        (["demo", "--images", "1.5"], "'--images': '1.5' is not a valid integer range."),
+        (["prove", "--timeout", "0"], f"'--timeout': 0 {RANGE} x>=1."),
+    ],
+)
+def test_out_of_range(arguments: list[str], message: str, tmp_path: Path) -> None:
+    result = sparq(tmp_path, *arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"sparq: Invalid value for {message}\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_does(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    paragraph, _, _ = inspect.cleandoc(str(command.help)).partition("\n\n")
+    assert COMMANDS[name] == " ".join(paragraph.split())
+
+
+def test_help_imports_no_command() -> None:
+    """What a command needs takes a second to import, which help need not wait for."""
+    script = """
+import sys
+from click.testing import CliRunner
+from gen.cli import COMMANDS, cli
+result = CliRunner().invoke(cli, ["--help"])
+assert all(name in result.output for name in COMMANDS), result.output
+print(*(name for name in sys.modules if name.split(".")[0] in ("amaranth", "numpy", "matplotlib")))
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (result.returncode, result.stderr, result.stdout) == (0, "", "\n")
 
 
 @pytest.mark.parametrize(

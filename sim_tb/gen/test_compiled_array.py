@@ -1,15 +1,13 @@
 """Arrays compiled by Verilator, through which the demo and `sparq simulate` go."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from rich.progress import Progress
 
-from gen.commands.demo import run_demo
 from gen.design.configuration import TENSOR_CORES, Configuration, ConfigurationError
 from gen.design.expectation import MismatchError, expected_product, random_operands, require_equal
 from gen.simulation.compiled_array import CompiledArray
+from gen.simulation.demo import run_demo
 from gen.simulation.simulate import run_simulation
 from gen.simulation.tiling import pack_fields, unpack_fields
 
@@ -88,27 +86,15 @@ def test_first_differing_element_is_named() -> None:
         require_equal("layer", np.array([[1, 9], [3, 8]]), expected)
 
 
-@pytest.mark.parametrize(
-    ("top", "tiles", "seed", "message"),
-    [
-        (
-            "pe",
-            1,
-            1,
-            "top must be one of array, tensor_core, sparse_tensor_core to simulate, not 'pe'",
-        ),
-        ("array", 0, 1, "tiles must be an integer from 1 to 1000000, not 0"),
-        ("array", 1, "x", "seed must be an integer of at least 0, not x"),
-    ],
-)
-def test_bad_simulations_are_refused(top: str, tiles: int, seed: Any, message: str) -> None:
+def test_a_part_of_a_machine_is_refused() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        run_simulation(Configuration(top=top), tiles, seed, Progress())
-    assert str(caught.value) == message
+        run_simulation(Configuration(top="pe"), 1, 1, Progress())
+    allowed = "array, tensor_core, sparse_tensor_core"
+    assert str(caught.value) == f"top must be one of {allowed} to simulate, not 'pe'"
 
 
-@pytest.mark.parametrize("images", [0, 1001, "x", True])
-def test_bad_image_counts_are_refused(images: object) -> None:
+@pytest.mark.parametrize("images", [0, 1001])
+def test_bad_image_counts_are_refused(images: int) -> None:
     with pytest.raises(ConfigurationError) as caught:
         run_demo(images, "5opt", Progress())
     assert str(caught.value) == f"images must be an integer from 1 to 1000, not {images}"

@@ -14,7 +14,6 @@ import pytest
 from joblib.externals.loky import get_reusable_executor
 
 from gen.cli import main
-from gen.commands.prove import Outcome, run_job, select
 from gen.design.configuration import ConfigurationError
 from gen.proof import cache, solver
 from gen.proof.accumulation import AccumulationJob
@@ -26,6 +25,7 @@ from gen.proof.encoder import EncoderJob
 from gen.proof.gates import Gates
 from gen.proof.job import Job
 from gen.proof.rule import PAPER, rule_of
+from gen.proof.run import Outcome, run_job, select
 from gen.proof.streams import GroupBufferJob, RowsJob, SequencerJob
 from gen.proof.table import all_jobs
 from gen.proof.top import TopJob

@@ -9,14 +9,8 @@ from typing import Any
 import click
 from rich.progress import Progress
 
-from gen.commands.terminal import (
-    Integer,
-    json_option,
-    print_tables,
-    progress_bar,
-    table,
-    write_json,
-)
+from gen.commands.options import Integer, json_option, write_json
+from gen.commands.terminal import print_tables, progress_bar, table
 from gen.design.configuration import ConfigurationError, check_choice, check_integer
 from sim_tb.mutation.mutants import COMPONENTS, FOLDER, Mutation
 from support.files import OutputError, write_if_changed

@@ -11,9 +11,9 @@ import pytest
 from rich.progress import Progress
 
 import golden
-from gen.commands.demo import LayerRun, through_array
 from gen.design.configuration import Configuration
 from gen.simulation.compiled_array import Product
+from gen.simulation.demo import LayerRun, through_array
 from networks.graph.graph import Graph, Node
 from networks.graph.lowering import Flat, Patch
 from networks.graph.operations import (

@@ -28,7 +28,7 @@ LAYERS = {
     "gen": (
         ("gen", "gen/cli"),
         ("gen/commands",),
-        ("gen/documentation", "gen/synthesis", "gen/proof", "gen/simulation"),
+        ("gen/benchmark", "gen/documentation", "gen/synthesis", "gen/proof", "gen/simulation"),
         ("gen/netlist", "gen/verilog"),
         ("gen/library", "gen/design", "gen/tools"),
     ),

@@ -1,0 +1,1 @@
+"""How fast the golden model, integer networks and the generator are, on this machine."""

@@ -1,0 +1,99 @@
+"""The options that several commands share, and the types of their values."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from golden.format import NAMED_FORMATS
+from support.files import OutputError, make_folder, write_if_changed
+
+
+class Integer(click.ParamType[Any]):
+    """An integer; anything else is passed on, for the command to refuse by name."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The integer or other number that ``value`` spells, or ``value`` itself."""
+        if not isinstance(value, str) or "_" in value:
+            return value
+        for number in (int, float):
+            with suppress(ValueError):
+                return number(value)
+        return value
+
+
+class Listed(click.ParamType[Any]):
+    """Values separated by commas, each converted by ``convert_item``; a tuple."""
+
+    name = "list"
+
+    def __init__(self, convert_item: Callable[[str], Any], expected: str):
+        self._convert_item = convert_item
+        self._expected = expected
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The values; an error that names the first one that is not ``expected``."""
+        if isinstance(value, tuple):
+            return value
+        items = []
+        for item in value.split(","):
+            try:
+                items.append(self._convert_item(item.strip()))
+            except ValueError:
+                name = param.opts[0].removeprefix("--")
+                raise click.UsageError(
+                    f"{name} must be {self._expected}, not {item.strip()!r}"
+                ) from None
+        return tuple(items)
+
+    @classmethod
+    def of(cls, *allowed: str) -> "Listed":
+        """A list of some of the names ``allowed``."""
+
+        def convert_item(item: str) -> str:
+            if item not in allowed:
+                raise ValueError
+            return item
+
+        return cls(convert_item, f"some of {', '.join(allowed)}")
+
+
+def _writable(ctx: Any, param: Any, path: Path | None) -> Path | None:
+    """Refuse an output file that cannot be written, before any work starts."""
+    if path is not None:
+        if path.is_dir():
+            raise OutputError(f"cannot write {path}: it is a folder")
+        make_folder(path.parent)
+    return path
+
+
+json_option = click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    callback=_writable,
+    help="Also write the result as JSON.",
+)
+
+
+formats_option = click.option(
+    "--formats",
+    type=Listed.of(*NAMED_FORMATS),
+    default=",".join(NAMED_FORMATS),
+    show_default=True,
+    metavar="NAME,...",
+    help="Window formats.",
+)
+
+
+def write_json(path: Path | None, value: Any) -> None:
+    """Write ``value`` to ``path``, if there is one, and say so."""
+    if path is not None:
+        write_if_changed(path, json.dumps(value, indent=2) + "\n")
+        click.echo(f"wrote {path}")

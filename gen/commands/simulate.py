@@ -1,0 +1,48 @@
+"""``sparq simulate``: random tiles through an emitted machine."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gen.commands.configuration_options import configuration_options, load_configuration
+from gen.commands.options import json_option, write_json
+from gen.commands.terminal import progress_bar
+from gen.simulation.simulate import MAX_TILES, run_simulation
+
+
+@click.command()
+@configuration_options
+@click.option(
+    "--tiles",
+    type=click.IntRange(1, MAX_TILES),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Tiles to multiply.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Of the random data.",
+)
+@json_option
+def simulate(
+    preset: str | None,
+    config: Path | None,
+    tiles: int,
+    seed: int,
+    json_file: Path | None,
+    **options: Any,
+) -> None:
+    """Run random tiles through the emitted array, and compare with golden."""
+    configuration = load_configuration(preset, config, options)
+    result = run_simulation(configuration, tiles, seed, progress_bar())
+    click.echo(
+        f"{result['top']}: {result['sums_compared']} sums of {result['tiles']} tiles equal golden "
+        f"({result['cycles']} cycles, seed {result['seed']})"
+    )
+    write_json(json_file, result)

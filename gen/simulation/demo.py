@@ -1,0 +1,146 @@
+"""Real images through the Verilog of both arrays."""
+
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.progress import Progress
+
+from gen.design.configuration import Configuration, ConfigurationError
+from gen.design.expectation import expected_product, require_equal
+from gen.simulation.compiled_array import CompiledArray
+from networks import load_mnist
+from networks.evaluation.inputs import Inputs
+from networks.evaluation.model import channels_last
+from networks.evaluation.preparation import calibrated_network
+from networks.quantization.arithmetic import exact, matrices, windowed
+from networks.quantization.network import QuantizedNetwork
+from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLayer
+from networks.samples.mnist.quantized import quantized_mnist
+
+SIDE = 16
+
+
+class LayerRun(NamedTuple):
+    """A layer on an array: the shape of its product (N of all groups together), and its cost."""
+
+    m: int
+    k: int
+    n: int
+    tiles: int
+    cycles: int
+
+
+def run_demo(
+    images: int,
+    format_name: str,
+    progress: Progress,
+    inputs: Inputs | None = None,
+    layer_names: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Take ``images`` test images through the 8x8 and the SPARQ array, layer by layer.
+
+    Every product of a windowed layer (or of those called ``layer_names``) is computed by the
+    emitted Verilog under Verilator and must equal golden; the rest is golden's. The network is that
+    of ``inputs``, as ``sparq evaluate`` quantizes it, on evenly spread images; or else that for
+    MNIST, with all layers windowed. Returns layers (shapes, tiles, cycles), the number of images
+    and, for MNIST, the accuracy in per cent on the whole test split (of golden, whose sums the
+    arrays' are). Raises ``ConfigurationError`` before any work, ``MismatchError`` at the first
+    differing element.
+    """
+    configurations = [
+        Configuration(rows=SIDE, cols=SIDE, pe="8x8"),
+        Configuration(rows=SIDE, cols=SIDE, pe="sparq", format=format_name),
+    ]
+    mnist = load_mnist()
+    available = len(mnist.test.labels if inputs is None else inputs.images)
+    if not 1 <= images <= available:
+        raise ConfigurationError(f"images must be an integer from 1 to {available}, not {images}")
+    # Evenly spread, since the images may be in the order of their labels.
+    indices = np.arange(images) * available // images
+    if inputs is None:
+        graph, network = quantized_mnist(mnist, first_layer_windowed=True)
+        chosen = network.quantize_images(mnist.test.inputs[indices])
+    else:
+        network = calibrated_network(inputs.model, inputs.calibration)
+        chosen = network.quantize_images(channels_last(inputs.images.select(indices).batch()))
+    windowed_layers = [layer.name for layer in network.layers if layer.windowed]
+    for name in layer_names:
+        if name not in windowed_layers:
+            allowed = ", ".join(windowed_layers) or "none that are windowed"
+            raise ConfigurationError(f"layers must be some of {allowed}, not {name!r}")
+
+    with progress:
+        building = progress.add_task("building the simulations", total=None)
+        with ThreadPoolExecutor() as pool:
+            arrays = list(pool.map(CompiledArray, configurations))
+        progress.update(building, total=1, completed=1)
+        baseline, sparq = (
+            through_array(
+                *(network, chosen, configuration, array, progress),
+                layer_names or windowed_layers,
+            )
+            for configuration, array in zip(configurations, arrays, strict=True)
+        )
+    layers = [
+        {
+            **{"name": name, "m": run.m, "k": run.k, "n": run.n, "tiles": run.tiles},
+            "cycles_8x8": baseline[name].cycles,
+            "cycles_sparq": run.cycles,
+            "ratio": run.cycles / baseline[name].cycles,
+            "bit_exact": True,  # otherwise require_equal has raised
+        }
+        for name, run in sparq.items()
+    ]
+    result: dict[str, Any] = {"layers": layers, "images": images}
+    if inputs is None:
+        test = network.quantize_images(mnist.test.inputs)
+        logits = {
+            "fp32": graph.forward(mnist.test.inputs),
+            "a8w8": network.forward(test, exact),
+            "sparq": network.forward(test, windowed(configurations[1].sparq_format)),
+        }
+        result["accuracy"] = {
+            name: round(100 * mnist.test.accuracy(value), 2) for name, value in logits.items()
+        }
+    return result
+
+
+def through_array(
+    network: QuantizedNetwork,
+    images: Bytes,
+    configuration: Configuration,
+    array: CompiledArray,
+    progress: Progress,
+    layer_names: Collection[str],
+) -> dict[str, LayerRun]:
+    """Take ``images`` through ``network``, the layers called ``layer_names`` on ``array``.
+
+    ``configuration`` is the array's; other layers run in the same arithmetic, by golden. A layer is
+    one product, or one for each of its groups. Raises ``MismatchError`` at the first sum that
+    differs from golden's.
+    """
+    runs = {}
+    elsewhere = windowed(configuration.sparq_format) if configuration.pe == "sparq" else exact
+
+    def arithmetic(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
+        if layer.name not in layer_names:
+            return elsewhere(layer, x)
+        what = f"{layer.name} on the {configuration.pe} array"
+        operands = matrices(layer, x)
+        total = sum(array.tiles(len(rows), weights.shape[1]) for rows, weights in operands)
+        task = progress.add_task(what, total=total)
+        products = []
+        for rows, weights in operands:
+            product = array.matmul(rows, weights, lambda tiles: progress.advance(task, tiles))
+            require_equal(what, product.sums, expected_product(configuration, rows, weights))
+            products.append(product)
+        sums = np.concatenate([product.sums for product in products], axis=1)
+        cycles = sum(product.cycles for product in products)
+        runs[layer.name] = LayerRun(len(sums), layer.depth, layer.width, total, cycles)
+        shape = layer.lowering.output_shape(x.shape[1:], layer.width)
+        return sums.reshape(len(x), *shape).astype(np.int32)
+
+    network.forward(images, arithmetic)
+    return runs
