@@ -13,6 +13,10 @@ ACTIVATION_MAX = 2**ACTIVATION_BITS - 1
 GROUPS = (1, 2, 4, 8, 16)
 """How many consecutive activations may share one window placement."""
 
+SPARSE_BLOCK = 4
+SPARSE_KEPT = 2
+"""2:4 sparse weights: of so many along the reduction, at most so many are non-zero."""
+
 
 def _integer(name: str, value: object, allowed: str) -> int:
     if isinstance(value, bool):

@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from golden import checks
+from golden.format import SPARSE_BLOCK as BLOCK
+from golden.format import SPARSE_KEPT as KEPT
 
-BLOCK = 4
-KEPT = 2
 NO_PLACES = (3, 0)
 """The places of a block without a weight: descending, as no other block's are."""
 

@@ -9,7 +9,7 @@ from gen.commands.data_options import data_options, load_given
 from gen.commands.options import json_option, write_json
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.simulation.demo import SIDE, run_demo
-from golden.format import NAMED_FORMATS
+from golden import NAMED_FORMATS
 
 
 @click.command()

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from golden.format import NAMED_FORMATS
+from golden import NAMED_FORMATS
 from support.files import OutputError, make_folder, write_if_changed
 
 

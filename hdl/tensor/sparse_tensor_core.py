@@ -1,6 +1,6 @@
 """The tensor core for 2:4 structured sparse weights."""
 
-from golden.structured import KEPT
+from golden.format import SPARSE_KEPT
 from hdl.broadcast.structured_selection import INDEX_BITS, StructuredSelection
 from hdl.element.dot_product_unit import DotProductUnit
 from hdl.elements import Elements
@@ -46,6 +46,6 @@ class SparseTensorCore(TensorCore):
         super().__init__(rows, cols, unit)
 
     def _column_inputs(self) -> dict[str, Elements]:
-        dimensions = (("block", self._selection.blocks), ("weight", KEPT))
+        dimensions = (("block", self._selection.blocks), ("weight", SPARSE_KEPT))
         weights = Elements(self._selection.weight_bits, True, dimensions)
         return {"in_w": weights, "in_index": Elements(INDEX_BITS, False, dimensions)}

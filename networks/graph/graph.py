@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from networks.fixed_point import Float64Array
 from networks.graph.lowering import Array, Shape
 from networks.graph.operations import MatrixLayer, Operation
-from networks.grid import Float64Array
 
 
 class AnyNode(Protocol):
@@ -108,8 +108,8 @@ class Graph:
     ) -> Float64Array:
         """The output for ``images``; ``observe`` is called with every value, ``images`` first.
 
-        The arithmetic is that of :func:`networks.grid.on_grid`: good to some 16 bits, and the same
-        on every machine.
+        The arithmetic is that of :func:`networks.fixed_point.to_fixed_point`: good to some 16 bits,
+        and the same on every machine.
         """
 
         def apply(node: Node, *values: Float64Array) -> Float64Array:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from networks.fixed_point import Float64Array, to_fixed_point
 from networks.graph.lowering import Array, Lowering, Patch, Shape
-from networks.grid import Float64Array, on_grid
 
 
 class BatchNormalization(NamedTuple):
@@ -64,7 +64,7 @@ class MatrixLayer:
         return self.lowering.output_shape(shape, self.width)
 
     def __call__(self, x: Float64Array) -> Float64Array:
-        lowered, weights = self.lowering.lower(on_grid(x)), on_grid(self.weights)
+        lowered, weights = self.lowering.lower(to_fixed_point(x)), to_fixed_point(self.weights)
         sums = np.stack(
             [lowered[..., group, :] @ weights[group] for group in range(len(weights))], axis=-2
         )
@@ -168,7 +168,7 @@ class AveragePool:
         return result
 
     def __call__(self, x: Float64Array) -> Float64Array:
-        result: Float64Array = self.sums(on_grid(x), 0, np.float64) / self.divisors
+        result: Float64Array = self.sums(to_fixed_point(x), 0, np.float64) / self.divisors
         return result
 
 

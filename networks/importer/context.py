@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from networks.fixed_point import Float64Array
 from networks.graph.graph import Node
 from networks.graph.lowering import Array, Pair, Shape
 from networks.graph.operations import BatchNormalization, Operation
-from networks.grid import Float64Array
 from networks.importer.model_file import MOST_ELEMENTS
 
 T = TypeVar("T", bound=int | float | str)

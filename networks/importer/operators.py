@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from networks.fixed_point import Float64Array
 from networks.graph.lowering import Flat, Patch, Shape
 from networks.graph.operations import (
     Affine,
@@ -20,7 +21,6 @@ from networks.graph.operations import (
     Slice,
     Sum,
 )
-from networks.grid import Float64Array
 from networks.importer.context import Context, Value, to_graph, to_onnx
 from networks.importer.model_file import FLOATS
 from networks.importer.patches import patch, pooling_patch

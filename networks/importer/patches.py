@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from networks.fixed_point import Float64Array
 from networks.graph.lowering import Pair, Patch
-from networks.grid import Float64Array
 from networks.importer.context import Context, Value
 from networks.importer.model_file import MOST_ELEMENTS
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from networks.fixed_point import Float64Array
 from networks.graph.graph import Graph
-from networks.grid import Float64Array
 
 Range = tuple[float, float]
 """Smallest and largest value of a tensor that quantization keeps."""

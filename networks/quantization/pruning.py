@@ -5,12 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from golden.format import SPARSE_BLOCK, SPARSE_KEPT
+from networks.fixed_point import Float64Array
 from networks.graph.graph import Graph
 from networks.graph.operations import MatrixLayer
-from networks.grid import Float64Array
-
-GROUP = 4
-KEPT = 2
 
 
 def prune_2_4(graph: Graph, layers: Collection[str]) -> Graph:
@@ -29,9 +27,9 @@ def prune_2_4(graph: Graph, layers: Collection[str]) -> Graph:
 
 def _pruned(weights: Float64Array) -> Float64Array:
     groups, depth, width = weights.shape
-    padded = np.zeros((groups, -(-depth // GROUP) * GROUP, width))
+    padded = np.zeros((groups, -(-depth // SPARSE_BLOCK) * SPARSE_BLOCK, width))
     padded[:, :depth] = weights
-    quads = padded.reshape(groups, -1, GROUP, width)
+    quads = padded.reshape(groups, -1, SPARSE_BLOCK, width)
     rank = np.argsort(np.argsort(-np.abs(quads), axis=2, kind="stable"), axis=2)
-    quads[rank >= KEPT] = 0
+    quads[rank >= SPARSE_KEPT] = 0
     return padded[:, :depth].copy()

@@ -16,7 +16,7 @@ import golden
 from networks import MNIST_MODEL, load_mnist
 from networks.evaluation.data import load_data
 from networks.evaluation.preprocessing import Preprocessing, load_preprocessing
-from networks.grid import on_grid
+from networks.fixed_point import to_fixed_point
 from networks.importer import import_onnx
 from networks.quantization.arithmetic import exact, windowed
 from networks.quantization.calibration import calibrate
@@ -103,13 +103,13 @@ def test_lowering_and_its_transpose(shape: tuple[int, ...], rng: np.random.Gener
     assert np.vdot(lowered, other) == np.vdot(images, back)
 
 
-def test_on_grid_rounds_to_16_bits(rng: np.random.Generator) -> None:
+def test_to_fixed_point_rounds_to_16_bits(rng: np.random.Generator) -> None:
     values = rng.normal(size=1000) * 10.0 ** rng.integers(-5, 5, 1000)
     largest = np.abs(values).max()
     step = Fraction(2) ** (int(np.frexp(largest)[1]) - 16)
     expected = [float(round(Fraction(value) / step) * step) for value in values.tolist()]
-    assert on_grid(values).tolist() == expected
-    assert on_grid(np.zeros(3)).tolist() == [0, 0, 0]
+    assert to_fixed_point(values).tolist() == expected
+    assert to_fixed_point(np.zeros(3)).tolist() == [0, 0, 0]
 
 
 def test_softmax(rng: np.random.Generator) -> None:

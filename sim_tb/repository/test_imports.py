@@ -19,8 +19,9 @@ KNOWN = {
 
 LAYERS = {
     "sim_tb": (
-        ("sim_tb", "sim_tb/conftest", "sim_tb/repository", "sim_tb/mutation"),
+        ("sim_tb", "sim_tb/conftest", "sim_tb/mutation"),
         ("sim_tb/gen", "sim_tb/networks", "sim_tb/golden"),
+        ("sim_tb/repository",),
         ("sim_tb/rtl",),
         ("sim_tb/hdl",),
         ("sim_tb/oracle",),
@@ -37,7 +38,7 @@ LAYERS = {
         ("networks/evaluation", "networks/samples"),
         ("networks/importer", "networks/quantization"),
         ("networks/graph",),
-        ("networks/grid",),
+        ("networks/fixed_point",),
     ),
     "hdl": (
         ("hdl",),
@@ -49,6 +50,7 @@ LAYERS = {
         ("hdl/encode",),
         ("hdl/arithmetic",),
         ("hdl/placement",),
+        ("hdl/elements", "hdl/identity"),
     ),
     "golden": (("golden",), ("golden/named",), ("golden/format",)),
     "support": (("support",),),

@@ -1,9 +1,9 @@
 """Training in arithmetic that gives the same bits on every machine.
 
 Only three kinds of operation are used: element-wise IEEE ``+ - * /`` and ``sqrt``, which round
-correctly everywhere; sums and matrix products of values :func:`networks.grid.on_grid`, which are
-exact; and maxima. The exponential is made of multiplications, because ``exp`` differs in its last
-bit between libraries and processors.
+correctly everywhere; sums and matrix products of values of
+:func:`networks.fixed_point.to_fixed_point`, which are exact; and maxima. The exponential is made of
+multiplications, because ``exp`` differs in its last bit between libraries and processors.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from networks.grid import Float64Array, on_grid
+from networks.fixed_point import Float64Array, to_fixed_point
 from networks.samples.mnist.layers import Conv, Layer, MaxPool, Parameters
 
 _SQUARINGS = 20
@@ -23,7 +23,7 @@ def softmax(logits: Float64Array) -> Float64Array:
     powers: Float64Array = 1 + shifted / (1 << _SQUARINGS)
     for _ in range(_SQUARINGS):
         powers = powers * powers
-    powers /= on_grid(powers).sum(axis=-1, keepdims=True)
+    powers /= to_fixed_point(powers).sum(axis=-1, keepdims=True)
     return powers
 
 
@@ -38,14 +38,14 @@ def gradients(
     ``images`` (N, H, W, C) and ``labels`` (N,); the last of ``layers`` is the only Linear. The
     result is the same, to the last bit, in whatever order the images come.
     """
-    weights = {name: on_grid(layer.weights) for name, layer in parameters.items()}
+    weights = {name: to_fixed_point(layer.weights) for name, layer in parameters.items()}
     values = images
     tape: list[tuple[Layer, Float64Array, Float64Array]] = []
     for layer in layers:
         if isinstance(layer, MaxPool):
             inputs, outputs = values, layer.pool(values)
         else:
-            inputs = on_grid(values)
+            inputs = to_fixed_point(values)
             sums = layer.lower(inputs) @ weights[layer.name] + parameters[layer.name].bias
             if isinstance(layer, Conv):
                 sums = np.maximum(sums, 0)
@@ -64,7 +64,7 @@ def gradients(
             continue
         if isinstance(layer, Conv):
             slope = np.where(outputs > 0, slope, 0)
-        slope = on_grid(slope).reshape(-1, layer.width)
+        slope = to_fixed_point(slope).reshape(-1, layer.width)
         result[layer.name] = Parameters(layer.lower(inputs).T @ slope, slope.sum(axis=0))
         # The images themselves need no gradient.
         if inputs is not tape[0][1]:
