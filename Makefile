@@ -38,7 +38,7 @@ help: ## List the targets
 	@echo "Options of verilog and simulate, with their defaults (sparq verilog --help explains each):"
 	@echo "  TOP=array ROWS=16 COLS=16 PE=sparq FORMAT=5opt ROUNDING=1 VSPARQ=1 GROUP=1"
 	@echo "  WEIGHT_BITS=8 ACC_BITS=32 PIPELINE=0 PAIRS=4 (of tensor cores)"
-	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file"
+	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file; NAME=top TESTBENCH=1 SEED=1 of verilog"
 
 setup: $(SETUP) ## Create .venv from the lock (every other target does it by itself)
 
@@ -54,7 +54,9 @@ $(SETUP): pyproject.toml requirements.lock
 	@touch $@
 
 verilog: $(SETUP) ## Emit Verilog and its JSON sidecar into build/verilog
-	@$(RUN) verilog $(CONFIGURATION) $(call option,OUTPUT,output) $(JSON_FILE)
+	@$(RUN) verilog $(CONFIGURATION) $(call option,OUTPUT,output) $(call option,NAME,name) \
+		$(filter --testbench,$(call flag,TESTBENCH,testbench)) \
+		$(call option,SEED,seed) $(JSON_FILE)
 
 simulate: $(SETUP) ## Run random tiles through the emitted array under Verilator, against golden
 	@$(RUN) simulate $(CONFIGURATION) $(call option,TILES,tiles) $(call option,SEED,seed) $(JSON_FILE)

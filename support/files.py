@@ -3,7 +3,7 @@
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +48,14 @@ def write_if_changed(path: Path, text: str) -> bool:
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from None
     return True
+
+
+def write_files(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """:func:`write_if_changed` of each name and text, in ``folder``; returns the paths."""
+    paths = {folder / name: text for name, text in texts.items()}
+    for path, text in paths.items():
+        write_if_changed(path, text)
+    return list(paths)
 
 
 @contextmanager

@@ -2,11 +2,12 @@
 
 import inspect
 import re
+from typing import Any
 
 
-def summary(component: type) -> str:
-    """The first paragraph of a component's docstring, as one line."""
-    return _plain(_text(component).partition("\n\n")[0])
+def plain(thing: Any) -> str:
+    """The first paragraph of the docstring of a class or function, as one line."""
+    return _plain((inspect.getdoc(thing) or "").partition("\n\n")[0])
 
 
 def ports(component: type) -> dict[str, str]:

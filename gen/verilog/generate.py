@@ -1,16 +1,17 @@
-"""A configuration's Verilog and its sidecar."""
+"""A configuration's Verilog, and the files beside it."""
 
 import json
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
-from gen.design.configuration import MACHINES, Configuration
-from gen.verilog.emission import CLOCK_AND_RESET, Emission
+from gen.design.configuration import Configuration
+from gen.verilog.emission import Emission
+from gen.verilog.module_name import require_module_name
+from gen.verilog.sidecar import make_sidecar
+from gen.verilog.template import instantiation_template
 from hdl import (
     PairEncoder,
     SparseTensorCore,
@@ -19,12 +20,7 @@ from hdl import (
     dot_product_unit,
     processing_element,
 )
-from support.files import make_folder, write_if_changed
-
-NAMES = "pairs weight_bits acc_bits pipeline format rounding vsparq group pe"
-"""Fields of the configuration that a sidecar repeats."""
-CODES = ("activation_code_bits", "weight_code_bits", "row_scale", "column_scale")
-"""What a sidecar says of the multiplier of a processing element that is placed by itself."""
+from support.files import make_folder, write_files
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class Generated:
     @property
     def name(self) -> str:
         """Name of the top module and, without their suffixes, of the files."""
-        return self.configuration.name
+        return str(self.sidecar["top"])
 
 
 def build(configuration: Configuration) -> wiring.Component:
@@ -58,73 +54,40 @@ def build(configuration: Configuration) -> wiring.Component:
     return core(configuration.rows, configuration.cols, unit)
 
 
-def generate(configuration: Configuration) -> Generated:
-    """Verilog and sidecar of ``configuration``: the same bytes wherever and whenever."""
+def generate(configuration: Configuration, name: str | None = None) -> Generated:
+    """Verilog and sidecar of ``configuration``: the same bytes wherever and whenever.
+
+    ``name`` is that of the top module, and the beginning of all others'; by default it is the
+    configuration's. Raises ``InputError`` for one that is not a module's.
+    """
+    name = configuration.name if name is None else require_module_name(name)
     component = build(configuration)
-    sidecar = _sidecar(configuration, component)
+    sidecar = make_sidecar(configuration, component, name)
     tools = sidecar["tools"]
     header = (
-        f"// {configuration.name}\n"
+        f"// {name}\n"
         f"// sparq {tools['sparq']}, amaranth {tools['amaranth']}, pyosys {tools['pyosys']}\n"
-        f"// configuration {configuration.hash}: {json.dumps(configuration.canonical)}\n\n"
+        f"// configuration {configuration.hash}: {json.dumps(configuration.canonical)}\n"
     )
-    return Generated(
-        configuration, header + Emission(configuration.name).verilog(component), sidecar
-    )
+    used = sidecar["activation_bits_used"]
+    if used < sidecar["activation_bits"]:
+        header += f"// Of each activation the low {used} bits are used, the others are ignored.\n"
+    return Generated(configuration, f"{header}\n{Emission(name).verilog(component)}", sidecar)
+
+
+def design_files(generated: Generated) -> dict[str, str]:
+    """The names and texts of a design's files: Verilog, sidecar and instantiation template."""
+    return {
+        f"{generated.name}.v": generated.verilog,
+        f"{generated.name}.json": json.dumps(generated.sidecar, indent=2) + "\n",
+        f"{generated.name}.vt": instantiation_template(generated.sidecar),
+    }
 
 
 def write_verilog(configuration: Configuration, folder: Path) -> list[Path]:
-    """Write ``NAME.v`` and ``NAME.json`` into ``folder``; returns their paths.
+    """Write ``NAME.v``, ``NAME.json`` and ``NAME.vt`` into ``folder``; returns their paths.
 
     Files that already have this content are left alone. Raises ``OutputError``.
     """
     make_folder(folder)
-    generated = generate(configuration)
-    verilog, sidecar = folder / f"{generated.name}.v", folder / f"{generated.name}.json"
-    write_if_changed(verilog, generated.verilog)
-    write_if_changed(sidecar, json.dumps(generated.sidecar, indent=2) + "\n")
-    return [verilog, sidecar]
-
-
-def _sidecar(configuration: Configuration, component: Any) -> dict[str, Any]:
-    is_machine = configuration.top in MACHINES
-    latency = 0 if configuration.top == "encoder" else component.latency
-    return {
-        "top": configuration.name,
-        "rows": configuration.rows if is_machine else 1,
-        "cols": configuration.cols if is_machine else 1,
-        "k_per_cycle": 2 if configuration.top == "encoder" else component.k_per_cycle,
-        "sparse": configuration.is_sparse,
-        **{name: configuration.canonical[name] for name in NAMES.split()},
-        **{
-            name: getattr(component.multiplier, name) if configuration.top == "pe" else None
-            for name in CODES
-        },
-        "latency": latency,
-        "drain_cycles": component.drain_cycles if is_machine else None,
-        "max_reduction": None if configuration.top == "encoder" else configuration.max_reduction,
-        "files": [f"{configuration.name}.v"],
-        "ports": _ports(component),
-        "configuration": configuration.canonical,
-        "hash": configuration.hash,
-        "tools": {name: version(name) for name in ("sparq", "amaranth", "pyosys")},
-    }
-
-
-def _ports(component: wiring.Component) -> list[dict[str, Any]]:
-    """Clock and reset, and the ports of the component's signature in its order."""
-    ports = [
-        {"name": name, "direction": "input", "width": 1, "signed": False}
-        for name in CLOCK_AND_RESET
-    ]
-    for path, member, _ in component.signature.flatten(component):
-        shape = Shape.cast(member.shape)
-        ports.append(
-            {
-                "name": "__".join(path),
-                "direction": "input" if member.flow == wiring.In else "output",
-                "width": shape.width,
-                "signed": shape.signed,
-            }
-        )
-    return ports
+    return write_files(folder, design_files(generate(configuration)))

@@ -39,7 +39,7 @@ class ProcessingElement(MultiplyAccumulate):
     drain_in : In(1)
         The result register takes result_in, which ends no sum, in the next cycle.
     activation_in : In(activation_code_bits)
-        The code of the activations of one slice; zero activations are a bubble.
+        The code of the activations of one slice; that of zeros is a bubble.
     weight_in : In(weight_code_bits)
         The code of the weights of one slice.
     result_in : In(acc_bits)

@@ -40,6 +40,7 @@ class ExactMultiplier(Multiplier):
         return Cat(offset_binary(weights, self.weight_bits))
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
+        """The sum of the activations."""
         return sum(self.lanes(activation)[1:], start=self.lanes(activation)[0])
 
     def lanes(self, activation: Value) -> list[Value]:
@@ -91,6 +92,7 @@ class Radix4(ExactMultiplier):
         return staged(m, rows, registered)
 
     def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
+        """The sum of 4**p over the radix-4 digits p of the weights in offset form that are 0."""
         biases = [negative_digits(self._digits(digits)) for digits in self.weights(weight)]
         return sum(biases[1:], start=biases[0])
 

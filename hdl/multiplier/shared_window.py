@@ -99,6 +99,7 @@ class SharedWindow(Multiplier):
         return [(named(m, "placed", placed), 0)]
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
+        """The sum of the lanes, each shifted by its ShiftCtrl."""
         lanes = [lane for index in range(self.pairs) for lane in self._lanes(activation, index)]
         total = named(m, "lanes", sum(lanes[1:], start=lanes[0]))
         selects = named(m, "lane_shift", self._selects(activation))

@@ -66,6 +66,7 @@ class WindowLanes(Multiplier):
         return addends
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
+        """The sum of the lanes, each shifted by its ShiftCtrl."""
         first, second = (
             shifted(x, list(shift), self.fmt.lane_shifts)
             for x, shift, _ in self._lanes(m, platform, activation)

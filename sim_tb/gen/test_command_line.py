@@ -42,6 +42,18 @@ REFUSED = [
     ),
     (["--weight-bits", "9"], "weight_bits must be an integer from 2 to 8, not 9"),
     (["--acc-bits", "16"], "acc_bits must be an integer from 17 to 64, not 16"),
+    (
+        ["--name", "endmodule"],
+        "name must not be a reserved word of SystemVerilog, as 'endmodule' is",
+    ),
+    (
+        ["--name", "2nd"],
+        "name must have letters, digits and _ alone, and no digit first, not '2nd'",
+    ),
+    (["--name", ""], "name must have letters, digits and _ alone, and no digit first, not ''"),
+    (["--seed", "3"], "seed must come with --testbench"),
+    (["--testbench", "--seed", "-1"], "seed must be an integer of at least 0, not -1"),
+    (["--testbench", "--seed", "x"], "seed must be an integer of at least 0, not 'x'"),
     (["--pipeline", "3"], "pipeline must be an integer from 0 to 2, not 3"),
     (["--pipeline", "deep"], "pipeline must be an integer from 0 to 2, not 'deep'"),
     (["--preset", "huge"], f"preset must be one of {', '.join(PRESETS)}, not 'huge'"),
@@ -139,13 +151,24 @@ def test_success(tmp_path: Path) -> None:
     assert result.stdout.splitlines() == [
         f"wrote out/{name}.v",
         f"wrote out/{name}.json",
+        f"wrote out/{name}.vt",
         "wrote r.json",
     ]
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
-    assert files == ["out", f"out/{name}.json", f"out/{name}.v", "r.json"]
+    assert files == ["out", f"out/{name}.json", f"out/{name}.v", f"out/{name}.vt", "r.json"]
     sidecar = json.loads((tmp_path / "r.json").read_text())
     assert sidecar == json.loads((tmp_path / "out" / f"{name}.json").read_text())
     assert (sidecar["top"], sidecar["rows"], sidecar["cols"]) == (name, 2, 3)
+
+
+def test_name_and_test_bench(tmp_path: Path) -> None:
+    arguments = ("--top", "encoder", "--name", "squeeze", "--testbench", "--seed", "7")
+    result = sparq(tmp_path, "verilog", *arguments, "--output", ".")
+    assert result.returncode == 0, result.stderr
+    files = ["squeeze.v", "squeeze.json", "squeeze.vt", "squeeze_tb.v"]
+    assert result.stdout.splitlines() == [f"wrote {name}" for name in files]
+    assert "seed 7;" in (tmp_path / "squeeze_tb.v").read_text()
+    assert json.loads((tmp_path / "squeeze.json").read_text())["top"] == "squeeze"
 
 
 def test_default_folder(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ SIDECAR = {
     ),
     *("rounding", "vsparq", "group", "pe", "latency", "drain_cycles", "max_reduction", "files"),
     *("ports", "activation_code_bits", "weight_code_bits", "row_scale", "column_scale"),
-    *("configuration", "hash", "tools"),
+    *("configuration", "hash", "tools", "activation_bits", "activation_bits_used", "codes"),
+    *("encoding", "sparse_weights", "max_stall_cycles", "row_order", "clock", "reset"),
 }
 CONFIGURATIONS = [
     *(Configuration(rows=3, cols=2, pe=pe) for pe in PROCESSING_ELEMENTS),
@@ -133,7 +134,7 @@ def test_same_bytes_in_every_process(tmp_path: Path) -> None:
         env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
         run([sys.executable, "-c", program, f"out_{seed}"], folder, env)
         contents.append({p.name: p.read_bytes() for p in (folder / f"out_{seed}").iterdir()})
-    assert len(contents[0]) == 10
+    assert len(contents[0]) == 15
     assert contents[0] == contents[1]
     assert not any(str(tmp_path).encode() in content for content in contents[0].values())
 
@@ -211,7 +212,7 @@ def test_sidecar_tells_of_the_text(configuration: Configuration) -> None:
     sidecar: dict[str, Any] = json.loads(json.dumps(design.sidecar))
     assert set(sidecar) == SIDECAR
     names = ("name", "direction", "width", "signed")
-    ports = {port["name"]: port for port in sidecar["ports"]}
+    ports = {port["name"]: {key: port[key] for key in names} for port in sidecar["ports"]}
     assert {
         name: dict(zip(names, (name, *port), strict=True))
         for name, port in top_ports(design.verilog, design.name).items()

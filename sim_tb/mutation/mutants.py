@@ -264,7 +264,7 @@ def _machine(
     configuration = Configuration(**options)
 
     def parameters(module: Module) -> dict[str, Any]:
-        _, sidecar = write_verilog(configuration, FOLDER / "sidecars")
+        _, sidecar, *_ = write_verilog(configuration, FOLDER / "sidecars")
         return {"sidecar": str(sidecar.resolve())}
 
     return Component(

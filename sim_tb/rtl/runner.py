@@ -236,7 +236,7 @@ def _write_sources(
     design: Configuration | Sequence[Module], name: str, own: Sequence[str], folder: Path
 ) -> tuple[list[Path], Path | None]:
     if isinstance(design, Configuration):
-        verilog, sidecar = write_verilog(design, folder)
+        verilog, sidecar, *_ = write_verilog(design, folder)
         return [verilog], sidecar
     source = folder / f"{name}.v"
     source.write_text("\n".join([*(m.verilog for m in design), wrap(name, design, own)]))

@@ -1,0 +1,155 @@
+"""The sidecar: what an integrator has to know of an emitted design (see docs/sidecar.md)."""
+
+from importlib.metadata import version
+from typing import Any
+
+from amaranth.hdl import Shape
+from amaranth.lib import wiring
+
+from gen.design.configuration import MACHINES, Configuration
+from gen.verilog import docstring
+from gen.verilog.emission import CLOCK_AND_RESET
+from golden.format import ACTIVATION_BITS, SPARSE_BLOCK, SPARSE_KEPT, SparqFormat
+from golden.structured import NO_PLACES
+from hdl.element.pe_2x4x8 import LANE_BITS
+from hdl.elements import Elements
+from hdl.multiplier.multiplier import Multiplier
+
+REPEATED = "pairs weight_bits acc_bits pipeline format rounding vsparq group pe"
+"""Fields of the configuration that a sidecar repeats."""
+CODES = ("activation_code_bits", "weight_code_bits", "row_scale", "column_scale")
+"""What a sidecar says of the multiplier of a processing element that is placed by itself."""
+TOOLS = ("sparq", "amaranth", "pyosys")
+MEANINGS = {
+    "clk": "Clock: everything happens at its rising edge.",
+    "rst": "Synchronous reset, active high: one cycle is enough.",
+}
+UNREAD = "Not read: the module is combinational."
+
+
+def make_sidecar(configuration: Configuration, component: Any, name: str) -> dict[str, Any]:
+    """The sidecar of ``component``, which is emitted as the module ``name``.
+
+    Plain data for JSON; every design has all keys, ``None`` where they do not apply to it.
+    """
+    top = configuration.top
+    is_machine = top in MACHINES
+    is_pe = top == "pe"
+    has_codes = configuration.pe == "sparq" and not is_machine
+    return {
+        "top": name,
+        "rows": configuration.rows if is_machine else 1,
+        "cols": configuration.cols if is_machine else 1,
+        "k_per_cycle": 2 if top == "encoder" else component.k_per_cycle,
+        "sparse": configuration.is_sparse,
+        **{field: configuration.canonical[field] for field in REPEATED.split()},
+        "activation_bits": ACTIVATION_BITS,
+        "activation_bits_used": used_activation_bits(configuration),
+        **{field: getattr(component.multiplier, field) if is_pe else None for field in CODES},
+        "codes": _codes(component.multiplier) if is_pe else None,
+        "encoding": _encoding(configuration.sparq_format) if has_codes else None,
+        "sparse_weights": _sparse_weights() if configuration.is_sparse else None,
+        "latency": 0 if top == "encoder" else component.latency,
+        "drain_cycles": component.drain_cycles if is_machine else None,
+        "max_stall_cycles": component.max_stall_cycles if is_machine else None,
+        "row_order": "descending" if is_machine else None,
+        "max_reduction": None if top == "encoder" else configuration.max_reduction,
+        "files": [f"{name}.v"],
+        "clock": None if top == "encoder" else {"port": "clk", "edge": "rising"},
+        "reset": None
+        if top == "encoder"
+        else {"port": "rst", "kind": "synchronous", "polarity": "active high", "cycles": 1},
+        "ports": _ports(component, combinational=top == "encoder"),
+        "configuration": configuration.canonical,
+        "hash": configuration.hash,
+        "tools": {tool: version(tool) for tool in TOOLS},
+    }
+
+
+def used_activation_bits(configuration: Configuration) -> int:
+    """How many low bits of each activation count: what is above them is ignored."""
+    return LANE_BITS if configuration.pe == "2x4x8" else ACTIVATION_BITS
+
+
+def _ports(component: wiring.Component, combinational: bool) -> list[dict[str, Any]]:
+    """Clock and reset, and the ports of the component's signature in its order."""
+    ports = [
+        {
+            "name": name,
+            "direction": "input",
+            "width": 1,
+            "signed": False,
+            "clock": None if combinational or name == "clk" else "clk",
+            "meaning": UNREAD if combinational else MEANINGS[name],
+            "elements": _elements(Elements(1)),
+        }
+        for name in CLOCK_AND_RESET
+    ]
+    meanings = docstring.ports(type(component))
+    for path, member, _ in component.signature.flatten(component):
+        shape = Shape.cast(member.shape)
+        name = "__".join(path)
+        ports.append(
+            {
+                "name": name,
+                "direction": "input" if member.flow == wiring.In else "output",
+                "width": shape.width,
+                "signed": shape.signed,
+                "clock": None if combinational else "clk",
+                "meaning": meanings[name],
+                "elements": _elements(component.elements[name]),
+            }
+        )
+    return ports
+
+
+def _elements(elements: Elements) -> dict[str, Any]:
+    fields, low = [], 0
+    for name, bits in elements.fields:
+        fields.append({"name": name, "low": low, "width": bits})
+        low += bits
+    return {
+        "count": elements.count,
+        "width": elements.bits,
+        "signed": elements.signed,
+        "dimensions": [{"name": name, "count": count} for name, count in elements.dimensions],
+        "fields": fields,
+    }
+
+
+def _codes(multiplier: Multiplier) -> dict[str, Any]:
+    """How an element's codes are made, and what biases its sums have."""
+    kind = type(multiplier)
+    return {
+        "weight_offset": 1 << (multiplier.weight_bits - 1),
+        "row_bias": docstring.plain(kind.row_bias) if multiplier.row_scale else None,
+        "column_bias": docstring.plain(kind.column_bias) if multiplier.column_scale else None,
+    }
+
+
+def _encoding(fmt: SparqFormat) -> dict[str, Any]:
+    """How an encoded pair reads."""
+    states = sorted((code, state) for state, code in fmt.control_codes.items())
+    return {
+        "window_bits": fmt.window_bits,
+        "lane_shifts": list(fmt.lane_shifts),
+        "control_codes": [
+            {
+                "code": code,
+                "shift_ctrl": [state.shift0, state.shift1],
+                "mux_ctrl": [state.mux0, state.mux1],
+            }
+            for code, state in states
+        ],
+    }
+
+
+def _sparse_weights() -> dict[str, Any]:
+    """How the weights of a block and their indices read."""
+    return {
+        "block": SPARSE_BLOCK,
+        "weights_per_block": SPARSE_KEPT,
+        "two_weights": "ascending indices: both weights count",
+        "one_weight": "equal indices: the first weight counts",
+        "no_weight": f"descending indices, such as {NO_PLACES[0]} and {NO_PLACES[1]}: none counts",
+    }
