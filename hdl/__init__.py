@@ -7,6 +7,7 @@ of tools or files.
 
 from hdl.array.systolic_array import SystolicArray
 from hdl.broadcast.units import dot_product_unit
+from hdl.catalogue import MacUnit, sparq_mac
 from hdl.element.dot_product_unit import DotProductUnit
 from hdl.element.pe_2x4x8 import Pe2x4x8
 from hdl.element.pe_2x8x8 import Pe2x8x8
@@ -26,6 +27,7 @@ __all__ = [
     "PROCESSING_ELEMENTS",
     "DotProductUnit",
     "LeadingOneDetector",
+    "MacUnit",
     "PairEncoder",
     "PairZeroDetector",
     "Pe2x4x8",
@@ -40,4 +42,5 @@ __all__ = [
     "WindowShifter",
     "dot_product_unit",
     "processing_element",
+    "sparq_mac",
 ]

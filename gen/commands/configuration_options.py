@@ -1,26 +1,25 @@
 """The options that say which hardware a command is about."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gen.commands.options import Integer
-from gen.design.configuration import PRESETS, Configuration, load_preset, load_toml
+from gen.design.configuration import OPTIONS, PRESETS, Configuration, load_preset, load_toml
 
 
 def configuration_options(command: Any) -> Any:
-    """Add one option for each field of :class:`Configuration`, and preset and TOML file."""
-    for item in reversed(fields(Configuration)):
-        name = item.name.replace("_", "-")
-        text = f"{item.metadata['help']} [default: {item.default}]"
-        if item.type is bool:
-            command = click.option(f"--{name}/--no-{name}", default=None, help=text)(command)
+    """Add one option for each of :data:`OPTIONS`, and preset and TOML file."""
+    for name, (default, text) in reversed(OPTIONS.items()):
+        option = f"--{name.replace('_', '-')}"
+        text = f"{text} [default: {default}]"
+        if isinstance(default, bool):
+            flags = f"{option}/--no-{option.removeprefix('--')}"
+            command = click.option(flags, default=None, help=text)(command)
         else:
-            kind = Integer() if item.type is int else str
-            metavar = "N" if item.type is int else "NAME"
-            command = click.option(f"--{name}", type=kind, metavar=metavar, help=text)(command)
+            kind, metavar = (Integer(), "N") if isinstance(default, int) else (str, "NAME")
+            command = click.option(option, type=kind, metavar=metavar, help=text)(command)
     command = click.option(
         "--config",
         type=click.Path(path_type=Path),
@@ -45,4 +44,4 @@ def load_configuration(
     if config is not None:
         merged |= load_toml(config)
     merged |= {name: value for name, value in options.items() if value is not None}
-    return Configuration.from_options(**merged)
+    return Configuration(**merged)

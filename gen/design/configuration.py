@@ -1,20 +1,15 @@
-"""What to generate: one validated, frozen description."""
+"""What to generate: one validated, frozen description, put together of its parts."""
 
 import hashlib
 import json
 import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from golden import NAMED_FORMATS, named_format
-from golden.format import (
-    ACTIVATION_BITS,
-    ACTIVATION_MAX,
-    GROUPS,
-    SparqFormat,
-)
-from hdl.broadcast.units import dot_product
+from golden import NAMED_FORMATS, NamedFormat, SparqFormat
+from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, GROUPS
+from hdl.catalogue import MacUnit
 from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import PROCESSING_ELEMENTS
 from support.errors import InputError
@@ -33,122 +28,162 @@ class ConfigurationError(InputError):
     """One line that names the offending value and what is allowed."""
 
 
-def _option(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
+class Option(NamedTuple):
+    """An option of a configuration: its default, and its help."""
+
+    default: Any
+    help: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Configuration:
-    """A configuration of the generator; every field has a default, and its help in ``metadata``.
-
-    Raises :class:`ConfigurationError` for any value that is not allowed.
-    """
-
-    top: str = _option("array", f"What to emit: {', '.join(TOPS)}.")
-    rows: int = _option(16, f"Rows of the array or tensor core, 1 to {MAX_SIDE}.")
-    cols: int = _option(16, f"Columns of the array or tensor core, 1 to {MAX_SIDE}.")
-    pairs: int = _option(
+OPTIONS: dict[str, Option] = {
+    "top": Option("array", f"What to emit: {', '.join(TOPS)}."),
+    "rows": Option(16, f"Rows of the array or tensor core, 1 to {MAX_SIDE}."),
+    "cols": Option(16, f"Columns of the array or tensor core, 1 to {MAX_SIDE}."),
+    "pairs": Option(
         4, f"Pairs of activations per cycle of a tensor core's unit, 1 to {MAX_PAIRS}."
-    )
-    pe: str = _option("sparq", f"Processing element: {', '.join(PROCESSING_ELEMENTS)}.")
-    format: str = _option("5opt", f"Window format of sparq: {', '.join(NAMED_FORMATS)}.")
-    rounding: bool = _option(True, "Round activations half to even, or trim them.")
-    vsparq: bool = _option(True, "Let a zero lend its lane to its partner, or not.")
-    group: int = _option(1, f"Activations that share a window: {', '.join(map(str, GROUPS))}.")
-    weight_bits: int = _option(8, "Width of the signed weights, 2 to 8.")
-    acc_bits: int = _option(
+    ),
+    "pe": Option("sparq", f"Processing element: {', '.join(PROCESSING_ELEMENTS)}."),
+    "format": Option(
+        "5opt",
+        f"Window format of sparq: {', '.join(NAMED_FORMATS)}, or window bits and shifts such as "
+        "4:0,1,3,4.",
+    ),
+    "rounding": Option(True, "Round activations half to even, or trim them."),
+    "vsparq": Option(True, "Let a zero lend its lane to its partner, or not."),
+    "group": Option(1, f"Activations that share a window: {', '.join(map(str, GROUPS))}."),
+    "weight_bits": Option(8, "Width of the signed weights, 2 to 8."),
+    "acc_bits": Option(
         32,
         f"Width of the accumulators, to {MAX_ACC_BITS}, from weight bits + 9, or of tensor cores + "
         "8 + log2(2 * pairs).",
-    )
-    pipeline: int = _option(
+    ),
+    "pipeline": Option(
         0, f"Registers between operands and accumulator of a PE or unit, 0 to {MAX_PIPELINE}."
-    )
+    ),
+}
+"""The options by name: those that a configuration is made of, wherever they are given."""
 
-    def __post_init__(self) -> None:
-        check_choice("top", self.top, TOPS)
-        check_integer("rows", self.rows, 1, MAX_SIDE)
-        check_integer("cols", self.cols, 1, MAX_SIDE)
-        check_choice("pe", self.pe, PROCESSING_ELEMENTS)
-        check_choice("format", self.format, NAMED_FORMATS)
-        _check_flag("rounding", self.rounding)
-        _check_flag("vsparq", self.vsparq)
-        if type(self.group) is not int or self.group not in GROUPS:
-            allowed = ", ".join(map(str, GROUPS))
-            raise ConfigurationError(f"group must be one of {allowed}, not {self.group!r}")
-        check_integer("weight_bits", self.weight_bits, WEIGHT_BITS[0], WEIGHT_BITS[-1])
-        check_integer("pairs", self.pairs, 1, MAX_PAIRS)
-        # One slice of full-scale products must fit: of a pair, or of all pairs of a unit.
-        products = 2 * (self.pairs if self.top in TENSOR_CORES else 1)
-        product_bits = self.weight_bits + ACTIVATION_BITS
-        least = product_bits + (products - 1).bit_length()
-        check_integer("acc_bits", self.acc_bits, least, MAX_ACC_BITS)
-        check_integer("pipeline", self.pipeline, 0, MAX_PIPELINE)
-        if self.top == "encoder" and self.pe != "sparq":
-            raise ConfigurationError(f"pe must be sparq where top is encoder, not {self.pe!r}")
-        if self.top in TENSOR_CORES:
-            try:
-                dot_product(
-                    self.pe, self.pairs, self.sparq_format, self.weight_bits, self.is_sparse
-                )
-            except ValueError as error:
-                raise ConfigurationError(str(error)) from None
 
-    @classmethod
-    def from_options(cls, **options: Any) -> "Configuration":
-        """The configuration with these fields, the defaults for the rest.
+@dataclass(frozen=True, init=False)
+class Configuration:
+    """A configuration of the generator, made of the options in :data:`OPTIONS`.
 
-        Raises :class:`ConfigurationError` for names that are not fields.
-        """
-        allowed = [item.name for item in fields(cls)]
+    ``Configuration(top="pe", format="3opt")``: what is not given has its default. Raises
+    :class:`ConfigurationError` for a name that is no option, for a value that is not allowed, and
+    for an option that has no effect on what is emitted.
+
+    Attributes
+    ----------
+    top : str
+        What is emitted: one of :data:`TOPS`.
+    rows, cols : int
+        Of a machine; 1 of anything else.
+    unit : MacUnit or None
+        Its processing element or dot-product unit; ``None`` for an encoder.
+    format : NamedFormat or None
+        Of the activations; ``None`` for exact elements.
+    """
+
+    top: str
+    rows: int
+    cols: int
+    unit: MacUnit | None
+    format: NamedFormat | None
+
+    def __init__(self, **options: Any) -> None:
         for name in options:
-            if name not in allowed:
+            if name not in OPTIONS:
                 raise ConfigurationError(
-                    f"unknown key {name!r}; allowed are {', '.join(sorted(allowed))}"
+                    f"unknown key {name!r}; allowed are {', '.join(sorted(OPTIONS))}"
                 )
-        return cls(**options)
+        value = {name: option.default for name, option in OPTIONS.items()} | options
+        top, pe, sparse = value["top"], value["pe"], value["top"] == "sparse_tensor_core"
+        check_choice("top", top, TOPS)
+        check_choice("pe", pe, PROCESSING_ELEMENTS)
+        if top == "encoder" and pe != "sparq":
+            raise ConfigurationError(f"pe must be sparq where top is encoder, not {pe!r}")
+        for name, reason in _without_effect(top, pe).items():
+            if name in options:
+                raise ConfigurationError(f"{name} has no effect where {reason}: leave it out")
+        check_integer("rows", value["rows"], 1, MAX_SIDE)
+        check_integer("cols", value["cols"], 1, MAX_SIDE)
+        for name in ("rounding", "vsparq"):
+            _check_flag(name, value[name])
+        check_integer("weight_bits", value["weight_bits"], WEIGHT_BITS[0], WEIGHT_BITS[-1])
+        check_integer("pairs", value["pairs"], 1, MAX_PAIRS)
+        pairs = value["pairs"] if top in TENSOR_CORES else None
+        least = least_acc_bits(value["weight_bits"], pairs)
+        check_integer("acc_bits", value["acc_bits"], least, MAX_ACC_BITS)
+        check_integer("pipeline", value["pipeline"], 0, MAX_PIPELINE)
+        widths = value["weight_bits"], value["acc_bits"], value["pipeline"]
+        try:
+            options_of_format = value["format"], value["rounding"], value["vsparq"], value["group"]
+            fmt = NamedFormat(*options_of_format) if pe == "sparq" else None
+            unit = None if top == "encoder" else MacUnit(pe, None, fmt, *widths, pairs, sparse)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(str(error)) from None
+        is_machine = top in MACHINES
+        object.__setattr__(self, "top", top)
+        object.__setattr__(self, "rows", value["rows"] if is_machine else 1)
+        object.__setattr__(self, "cols", value["cols"] if is_machine else 1)
+        object.__setattr__(self, "unit", unit)
+        object.__setattr__(self, "format", fmt)
+
+    @property
+    def mac(self) -> MacUnit:
+        """Its processing element or dot-product unit; not of an encoder."""
+        if self.unit is None:
+            raise ConfigurationError(f"top {self.top} has no processing element")
+        return self.unit
+
+    @property
+    def pe(self) -> str:
+        """The kind of its element; an encoder is that of ``sparq``."""
+        return "sparq" if self.unit is None else self.unit.kind
 
     @property
     def sparq_format(self) -> SparqFormat:
-        """The window format that ``format``, ``rounding``, ``vsparq`` and ``group`` name."""
-        return named_format(self.format, self.rounding, self.vsparq, self.group)
+        """The window format; not of exact elements."""
+        if self.format is None:
+            raise ConfigurationError(f"pe {self.pe} has no format")
+        return self.format.sparq_format
 
     @property
     def is_sparse(self) -> bool:
         """Whether weights must be 2:4 sparse along the reduction."""
-        return self.top == "sparse_tensor_core"
+        return self.unit is not None and self.unit.sparse
 
     @property
     def name(self) -> str:
         """Name of the top module and of the files, different for different hardware."""
         parts = [self.top]
         parts.extend([f"{self.rows}x{self.cols}"] if self.top in MACHINES else [])
-        parts.extend([f"{self.pairs}pairs"] if self.top in TENSOR_CORES else [])
-        if self.pe == "sparq":
-            parts.append(f"sparq_{self.format}")
-            parts.extend([] if self.rounding else ["trim"])
-            parts.extend([] if self.vsparq else ["novsparq"])
-            parts.extend([] if self.group == 1 else [f"group{self.group}"])
-        else:
-            parts.append(f"mac_{self.pe}")
-        if self.top != "encoder":
-            parts.append(f"w{self.weight_bits}_acc{self.acc_bits}")
-            parts.extend([f"p{self.pipeline}"] if self.pipeline else [])
+        if self.unit is not None and self.unit.pairs is not None:
+            parts.append(f"{self.unit.pairs}pairs")
+        parts.append(f"mac_{self.pe}" if self.format is None else f"sparq_{self.format.slug}")
+        if self.unit is not None:
+            parts.append(f"w{self.unit.weight_bits}_acc{self.unit.acc_bits}")
+            parts.extend([f"p{self.unit.pipeline}"] if self.unit.pipeline else [])
         return "_".join(parts)
 
     @property
     def canonical(self) -> dict[str, Any]:
-        """The fields as plain data, ``None`` for those that do not matter to the hardware."""
-        ignored: list[str] = []
-        if self.top not in MACHINES:
-            ignored += ["rows", "cols"]
-        if self.top not in TENSOR_CORES:
-            ignored.append("pairs")
-        if self.top == "encoder":
-            ignored += ["weight_bits", "acc_bits", "pipeline"]
-        if self.pe != "sparq":
-            ignored += ["format", "rounding", "vsparq", "group"]
-        return asdict(self) | dict.fromkeys(ignored)
+        """The options as plain data, ``None`` for those that do not matter to the hardware."""
+        fmt, unit, is_machine = self.format, self.unit, self.top in MACHINES
+        return {
+            "top": self.top,
+            "rows": self.rows if is_machine else None,
+            "cols": self.cols if is_machine else None,
+            "pairs": unit and unit.pairs,
+            "pe": self.pe,
+            "format": fmt and fmt.name,
+            "rounding": fmt and fmt.rounding,
+            "vsparq": fmt and fmt.vsparq,
+            "group": fmt and fmt.group,
+            "weight_bits": unit and unit.weight_bits,
+            "acc_bits": unit and unit.acc_bits,
+            "pipeline": unit and unit.pipeline,
+        }
 
     @property
     def hash(self) -> str:
@@ -159,8 +194,33 @@ class Configuration:
     @property
     def max_reduction(self) -> int:
         """The longest reduction K that cannot overflow the accumulator, whatever the data."""
-        largest_product = ACTIVATION_MAX << (self.weight_bits - 1)
-        return int(((1 << (self.acc_bits - 1)) - 1) // largest_product)
+        return max_reduction(self.mac.weight_bits, self.mac.acc_bits)
+
+
+def _without_effect(top: str, pe: str) -> dict[str, str]:
+    """The options that do not change what is emitted, and why."""
+    where = f"top is {top}"
+    found: dict[str, str] = {}
+    if top not in MACHINES:
+        found |= {"rows": where, "cols": where}
+    if top not in TENSOR_CORES:
+        found |= {"pairs": where}
+    if top == "encoder":
+        found |= dict.fromkeys(("weight_bits", "acc_bits", "pipeline"), where)
+    if pe != "sparq":
+        found |= dict.fromkeys(("format", "rounding", "vsparq", "group"), f"pe is {pe}")
+    return found
+
+
+def least_acc_bits(weight_bits: int, pairs: int | None) -> int:
+    """Bits for one slice of full-scale products: of a pair, or of all pairs of a unit."""
+    return weight_bits + ACTIVATION_BITS + (2 * (pairs or 1) - 1).bit_length()
+
+
+def max_reduction(weight_bits: int, acc_bits: int) -> int:
+    """The longest reduction K that cannot overflow such an accumulator, whatever the data."""
+    largest_product = ACTIVATION_MAX << (weight_bits - 1)
+    return int(((1 << (acc_bits - 1)) - 1) // largest_product)
 
 
 PRESETS: dict[str, dict[str, Any]] = {

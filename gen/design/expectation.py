@@ -1,4 +1,4 @@
-"""Comparing what hardware computed with what golden says."""
+"""What a design must compute, and comparing what hardware computed with it."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 import golden
 from gen.design.configuration import Configuration
+from hdl.catalogue import MacUnit
 from support.errors import RunError
 
 
@@ -18,12 +19,35 @@ def expected_product(
     configuration: Configuration, x: npt.NDArray[Any], w: npt.NDArray[Any]
 ) -> npt.NDArray[np.int32]:
     """What a machine of ``configuration`` must compute for ``x`` (M, K) times ``w`` (K, N)."""
-    if configuration.pe == "sparq":
-        product = golden.sparq_matmul_2_4 if configuration.is_sparse else golden.sparq_matmul
-        return product(x, w, configuration.sparq_format, configuration.weight_bits)
-    if configuration.pe == "2x4x8":
-        x = x & 15
-    return golden.exact_matmul(x, w, configuration.weight_bits)
+    unit = configuration.mac
+    if unit.format is None:
+        return golden.exact_matmul(multiplied(unit, x), w, unit.weight_bits)
+    product = golden.sparq_matmul_2_4 if unit.sparse else golden.sparq_matmul
+    return product(x, w, unit.format.sparq_format, unit.weight_bits)
+
+
+def expected_products(
+    unit: MacUnit, x: npt.NDArray[Any], w: npt.NDArray[Any]
+) -> npt.NDArray[np.int64]:
+    """What units must compute for stacks of matrices, ``x`` (..., M, K) and ``w`` (..., K, N).
+
+    Behind 2:4 selection, activations are selected by each column before they are quantized.
+    """
+    if not unit.sparse:
+        return multiplied(unit, x).astype(np.int64) @ w.astype(np.int64)
+    columns = []
+    for column in np.moveaxis(w, -1, 0):
+        selected, values = golden.select_2_4(x, column)
+        products = multiplied(unit, selected).astype(np.int64) * values[..., np.newaxis, :]
+        columns.append(products.sum(axis=-1))
+    return np.stack(columns, axis=-1)
+
+
+def multiplied(unit: MacUnit, x: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """What activations ``x`` (..., K) become before a unit multiplies them."""
+    if unit.format is None:
+        return golden.low_bits(x, unit.activation_bits)
+    return golden.sparq(x, unit.format.sparq_format)
 
 
 def random_operands(
@@ -35,7 +59,7 @@ def random_operands(
     as small as the tile has them, so that windows stand low as well as high.
     Where weights must be 2:4 sparse, groups with two, one and none occur.
     """
-    half = 1 << (configuration.weight_bits - 1)
+    half = 1 << (configuration.mac.weight_bits - 1)
     x = generator.integers(0, 256, (configuration.rows, depth), dtype=np.uint8)
     x >>= generator.integers(0, generator.integers(1, 9), x.shape, dtype=np.uint8)
     x[generator.random(x.shape) < generator.random()] = 0

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from gen.design.configuration import MAX_ACC_BITS, WEIGHT_BITS, Configuration
+from gen.design.configuration import MAX_ACC_BITS, WEIGHT_BITS, max_reduction
 from gen.proof.element import Element
 from gen.proof.job import Job, Rtl
 from gen.proof.verdict import Verdict
@@ -46,7 +46,7 @@ class OverflowJob(Job):
 
     def length(self, weight_bits: int, acc_bits: int) -> int:
         """The stated length."""
-        return Configuration(weight_bits=weight_bits, acc_bits=acc_bits).max_reduction
+        return max_reduction(weight_bits, acc_bits)
 
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
         """Whole pairs, and an odd last activation, whose partner is zero."""

@@ -41,7 +41,7 @@ class CompiledArray:
     def __init__(self, configuration: Configuration, folder: Path = Path("build/simulation")):
         generated = generate(configuration)
         self.sidecar = generated.sidecar
-        self._group = configuration.group
+        self._group = 1 if configuration.format is None else configuration.format.group
         self._shape = ArrayShape.of(generated.sidecar)
         library = _library(generated.name, generated.verilog, folder)
         self._run = ctypes.CDLL(str(library.resolve())).run

@@ -122,7 +122,7 @@ def through_array(
     differs from golden's.
     """
     runs = {}
-    elsewhere = windowed(configuration.sparq_format) if configuration.pe == "sparq" else exact
+    elsewhere = windowed(configuration.sparq_format) if configuration.format else exact
 
     def arithmetic(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
         if layer.name not in layer_names:

@@ -72,7 +72,7 @@ def pe_vectors(
     last[start] = drain[start + 1] = True
     above = [int(value) % modulus for value in generator.integers(-(1 << 63), 1 << 63, PE_CYCLES)]
 
-    if configuration.pe == "sparq":
+    if configuration.format is not None:
         fmt = configuration.sparq_format
         values = sparq(x.reshape(-1), fmt).reshape(x.shape).astype(np.int64)
         activations = pack_pairs(encode_pairs(x.reshape(-1), fmt), fmt).tolist()

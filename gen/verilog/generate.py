@@ -12,14 +12,7 @@ from gen.verilog.emission import Emission
 from gen.verilog.module_name import require_module_name
 from gen.verilog.sidecar import make_sidecar
 from gen.verilog.template import instantiation_template
-from hdl import (
-    PairEncoder,
-    SparseTensorCore,
-    SystolicArray,
-    TensorCore,
-    dot_product_unit,
-    processing_element,
-)
+from hdl import PairEncoder, SparseTensorCore, SystolicArray, TensorCore
 from support.files import make_folder, write_files
 
 
@@ -39,19 +32,15 @@ class Generated:
 
 def build(configuration: Configuration) -> wiring.Component:
     """The Amaranth component that the configuration describes."""
-    if configuration.top == "encoder":
+    if configuration.unit is None:
         return PairEncoder(configuration.sparq_format)
-    fmt = configuration.sparq_format if configuration.pe == "sparq" else None
-    widths = (configuration.weight_bits, configuration.acc_bits, configuration.pipeline)
-    if configuration.top in ("array", "pe"):
-        pe = processing_element(configuration.pe, fmt, *widths)
-        if configuration.top == "pe":
-            return pe
-        return SystolicArray(configuration.rows, configuration.cols, pe)
-    sparse = configuration.is_sparse
-    unit = dot_product_unit(configuration.pe, configuration.pairs, fmt, *widths, sparse)
-    core = SparseTensorCore if sparse else TensorCore
-    return core(configuration.rows, configuration.cols, unit)
+    if configuration.top == "pe":
+        return configuration.unit.processing_element()
+    size = configuration.rows, configuration.cols
+    if configuration.top == "array":
+        return SystolicArray(*size, configuration.unit.processing_element())
+    core = SparseTensorCore if configuration.is_sparse else TensorCore
+    return core(*size, configuration.unit.dot_product_unit())
 
 
 def generate(configuration: Configuration, name: str | None = None) -> Generated:

@@ -11,7 +11,6 @@ from gen.verilog import docstring
 from gen.verilog.emission import CLOCK_AND_RESET
 from golden.format import ACTIVATION_BITS, SPARSE_BLOCK, SPARSE_KEPT, SparqFormat
 from golden.structured import NO_PLACES
-from hdl.element.pe_2x4x8 import LANE_BITS
 from hdl.elements import Elements
 from hdl.multiplier.multiplier import Multiplier
 
@@ -35,11 +34,11 @@ def make_sidecar(configuration: Configuration, component: Any, name: str) -> dic
     top = configuration.top
     is_machine = top in MACHINES
     is_pe = top == "pe"
-    has_codes = configuration.pe == "sparq" and not is_machine
+    has_codes = configuration.format is not None and not is_machine
     return {
         "top": name,
-        "rows": configuration.rows if is_machine else 1,
-        "cols": configuration.cols if is_machine else 1,
+        "rows": configuration.rows,
+        "cols": configuration.cols,
         "k_per_cycle": 2 if top == "encoder" else component.k_per_cycle,
         "sparse": configuration.is_sparse,
         **{field: configuration.canonical[field] for field in REPEATED.split()},
@@ -68,7 +67,7 @@ def make_sidecar(configuration: Configuration, component: Any, name: str) -> dic
 
 def used_activation_bits(configuration: Configuration) -> int:
     """How many low bits of each activation count: what is above them is ignored."""
-    return LANE_BITS if configuration.pe == "2x4x8" else ACTIVATION_BITS
+    return configuration.unit.activation_bits if configuration.unit else ACTIVATION_BITS
 
 
 def _ports(component: wiring.Component, combinational: bool) -> list[dict[str, Any]]:

@@ -1,5 +1,3 @@
-# amaranth: UnusedElaboratable=no
-# Units are asked what they are, and not all are elaborated.
 """Dot-product units by name, as tensor cores use them."""
 
 from collections.abc import Callable
@@ -17,6 +15,11 @@ from hdl.broadcast.signed_window_lanes import SignedWindowLanes
 from hdl.broadcast.structured_selection import StructuredSelection
 from hdl.element.dot_product_unit import DotProductUnit
 from hdl.element.pe_2x4x8 import LANE_BITS
+from hdl.element.processing_elements import (
+    PROCESSING_ELEMENTS,
+    chosen_multiplier,
+    element_multiplier,
+)
 from hdl.multiplier.exact import AndArray
 from hdl.multiplier.multiplier import Multiplier
 
@@ -29,7 +32,10 @@ DOT_PRODUCTS: dict[str, tuple[str, ...]] = {
     "2x8x8": ("radix4", "booth", "distributed", "and"),
     "2x4x8": ("distributed", "and"),
 }
-"""Names of dot products, as of processing elements, and the multipliers to choose from."""
+"""Kinds of processing elements whose dot products decode at the edge: multipliers to choose from.
+
+Those of any other kind are its multipliers side by side.
+"""
 
 SPARSE_MULTIPLIERS = ("booth", "distributed")
 """Exact multipliers whose sums have no bias that depends on the activations."""
@@ -66,15 +72,16 @@ def dot_product(
     Parameters
     ----------
     name : str
-        A key of :data:`DOT_PRODUCTS`: ``pairs`` SPARQ pairs; ``pairs`` exact multipliers (``8x8``)
-        or twice as many (``2x8x8``); ``pairs`` pairs of 4-bit lanes without a window (``2x4x8``).
+        A key of :data:`PROCESSING_ELEMENTS`: ``pairs`` SPARQ pairs; ``pairs`` exact multipliers
+        (``8x8``) or twice as many (``2x8x8``); ``pairs`` pairs of 4-bit lanes without a window
+        (``2x4x8``); ``pairs`` multipliers of any other kind.
     pairs : int, from 1
     fmt : SparqFormat
         Used by ``"sparq"`` alone.
     sparse : bool
         Behind 2:4 selection.
     multiplier : str
-        Of the others; by default radix4, booth where sparse, or distributed for ``2x4x8``.
+        One of :func:`dot_product_multipliers`; the first one by default.
 
     Raises
     ------
@@ -82,20 +89,26 @@ def dot_product(
         For another name or multiplier, and for pairs that cannot share windows as the format says.
     """
     if name not in DOT_PRODUCTS:
-        raise ValueError(f"pe must be one of {', '.join(DOT_PRODUCTS)}, not {name!r}")
-    if name == "sparq":
+        one = element_multiplier(name, fmt, weight_bits, multiplier)
+        lanes: Multiplier = MultiplierBank(one, pairs)
+    elif name == "sparq":
         if fmt is None:
             raise ValueError("pe 'sparq' needs a SparqFormat, not None")
         lanes = _windows(fmt, pairs, weight_bits, sparse)
     else:
-        kinds = [kind for kind in DOT_PRODUCTS[name] if not sparse or kind in SPARSE_MULTIPLIERS]
-        if multiplier is not None and multiplier not in kinds:
-            raise ValueError(f"multiplier must be one of {', '.join(kinds)}, not {multiplier!r}")
+        kind = chosen_multiplier(dot_product_multipliers(name, sparse), multiplier)
         if name == "2x4x8":
-            lanes = _exact(multiplier or kinds[0], 2 * pairs, weight_bits, sparse, LANE_BITS)
+            lanes = _exact(kind, 2 * pairs, weight_bits, sparse, LANE_BITS)
         else:
-            lanes = _exact(multiplier or kinds[0], EXACT_LANES[name] * pairs, weight_bits, sparse)
+            lanes = _exact(kind, EXACT_LANES[name] * pairs, weight_bits, sparse)
     return StructuredSelection(lanes) if sparse else lanes
+
+
+def dot_product_multipliers(name: str, sparse: bool) -> tuple[str, ...]:
+    """The multipliers that a dot product of that name can have."""
+    if name not in DOT_PRODUCTS:
+        return tuple(PROCESSING_ELEMENTS[name].MULTIPLIERS)
+    return tuple(kind for kind in DOT_PRODUCTS[name] if not sparse or kind in SPARSE_MULTIPLIERS)
 
 
 def _windows(fmt: SparqFormat, pairs: int, weight_bits: int, sparse: bool) -> Multiplier:

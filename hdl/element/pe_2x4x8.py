@@ -1,16 +1,21 @@
 """Two 4-bit lanes without a window: the floor of what two lanes can cost."""
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from hdl.element.processing_element import ProcessingElement
 from hdl.multiplier.exact import AndArray, DistributedArithmetic
+from hdl.multiplier.multiplier import Multiplier
 
 LANE_BITS = 4
+"""The low bits of each byte."""
 
 
 class Pe2x4x8(ProcessingElement):
-    """Two 4-bit activations times two weights per cycle; equals ``golden.exact_matmul(x & 15, w)``.
+    """Two 4-bit activations times two weights per cycle; exact.
 
-    For activations that are 4-bit numbers (uniform A4W8): the upper half of each byte is ignored.
-    Contract, members and latency as :class:`ProcessingElement`.
+    For activations that are 4-bit numbers (uniform A4W8): the upper half of each byte is ignored,
+    as ``golden.low_bits`` says. Contract, members and latency as :class:`ProcessingElement`.
 
     Parameters
     ----------
@@ -18,7 +23,11 @@ class Pe2x4x8(ProcessingElement):
         As :class:`Pe2x8x8`.
     """
 
-    MULTIPLIERS = ("distributed", "and")
+    MULTIPLIERS: ClassVar[dict[str, Callable[[int], Multiplier]]] = {
+        "distributed": lambda weight_bits: DistributedArithmetic(weight_bits, LANE_BITS),
+        "and": lambda weight_bits: AndArray(weight_bits, 2, LANE_BITS),
+    }
+    ACTIVATION_BITS: ClassVar[int] = LANE_BITS
 
     def __init__(
         self,
@@ -27,9 +36,4 @@ class Pe2x4x8(ProcessingElement):
         pipeline: int = 0,
         multiplier: str = "distributed",
     ):
-        kind = (
-            DistributedArithmetic(weight_bits, LANE_BITS)
-            if multiplier == "distributed"
-            else AndArray(weight_bits, 2, LANE_BITS)
-        )
-        super().__init__(kind, acc_bits, pipeline)
+        super().__init__(self.MULTIPLIERS[multiplier](weight_bits), acc_bits, pipeline)

@@ -1,5 +1,8 @@
 """Two exact MACs on one accumulator."""
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from hdl.element.processing_element import ProcessingElement
 from hdl.multiplier.booth import Booth
 from hdl.multiplier.exact import AndArray, DistributedArithmetic, Radix4
@@ -19,7 +22,12 @@ class Pe2x8x8(ProcessingElement):
         of activation bits.
     """
 
-    MULTIPLIERS = ("radix4", "booth", "distributed", "and")
+    MULTIPLIERS: ClassVar[dict[str, Callable[[int], Multiplier]]] = {
+        "radix4": lambda weight_bits: Radix4(weight_bits, 2),
+        "booth": lambda weight_bits: Booth(weight_bits, 2),
+        "distributed": lambda weight_bits: DistributedArithmetic(weight_bits),
+        "and": lambda weight_bits: AndArray(weight_bits, 2),
+    }
 
     def __init__(
         self,
@@ -28,10 +36,4 @@ class Pe2x8x8(ProcessingElement):
         pipeline: int = 0,
         multiplier: str = "radix4",
     ):
-        kinds: dict[str, type[Multiplier]] = {"radix4": Radix4, "booth": Booth, "and": AndArray}
-        kind = (
-            DistributedArithmetic(weight_bits)
-            if multiplier == "distributed"
-            else kinds[multiplier](weight_bits, 2)
-        )
-        super().__init__(kind, acc_bits, pipeline)
+        super().__init__(self.MULTIPLIERS[multiplier](weight_bits), acc_bits, pipeline)

@@ -1,5 +1,8 @@
 """The conventional processing element."""
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from hdl.element.processing_element import ProcessingElement
 from hdl.multiplier.booth import Booth
 from hdl.multiplier.exact import AndArray, Radix4
@@ -18,7 +21,11 @@ class Pe8x8(ProcessingElement):
         the bits of activations. The first is the smallest.
     """
 
-    MULTIPLIERS = ("radix4", "booth", "and")
+    MULTIPLIERS: ClassVar[dict[str, Callable[[int], Multiplier]]] = {
+        "radix4": lambda weight_bits: Radix4(weight_bits, 1),
+        "booth": lambda weight_bits: Booth(weight_bits, 1),
+        "and": lambda weight_bits: AndArray(weight_bits, 1),
+    }
 
     def __init__(
         self,
@@ -27,5 +34,4 @@ class Pe8x8(ProcessingElement):
         pipeline: int = 0,
         multiplier: str = "radix4",
     ):
-        kinds: dict[str, type[Multiplier]] = {"radix4": Radix4, "booth": Booth, "and": AndArray}
-        super().__init__(kinds[multiplier](weight_bits, 1), acc_bits, pipeline)
+        super().__init__(self.MULTIPLIERS[multiplier](weight_bits), acc_bits, pipeline)

@@ -2,11 +2,13 @@
 # Replicas may stand for what is emitted once, and are then never elaborated.
 """What all processing elements have in common."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
+from golden.format import ACTIVATION_BITS
 from hdl.element.multiply_accumulate import MultiplyAccumulate
 from hdl.elements import Elements
 from hdl.multiplier.multiplier import Multiplier
@@ -58,6 +60,12 @@ class ProcessingElement(MultiplyAccumulate):
     """
 
     module_name = "pe"
+
+    MULTIPLIERS: ClassVar[dict[str, Callable[[int], Multiplier]]] = {}
+    """Of a kind of exact elements, by name: makes one for weights of so many bits."""
+
+    ACTIVATION_BITS: ClassVar[int] = ACTIVATION_BITS
+    """Bits of each activation that an exact element multiplies: the low ones."""
 
     def __init__(self, multiplier: Multiplier, acc_bits: int = 32, pipeline: int = 0):
         ports = {"last": 1, "drain": 1, "activation": multiplier.activation_code_bits}

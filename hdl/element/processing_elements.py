@@ -1,20 +1,56 @@
 """Processing elements by name, as arrays use them."""
 
-from collections.abc import Callable
-
 from golden.format import SparqFormat
 from hdl.element.pe_2x4x8 import Pe2x4x8
 from hdl.element.pe_2x8x8 import Pe2x8x8
 from hdl.element.pe_8x8 import Pe8x8
 from hdl.element.processing_element import ProcessingElement
 from hdl.element.sparq_pe import SparqPe
+from hdl.multiplier.multiplier import Multiplier
 
-PROCESSING_ELEMENTS: dict[str, Callable[..., ProcessingElement]] = {
+PROCESSING_ELEMENTS: dict[str, type[ProcessingElement]] = {
     "sparq": SparqPe,
     "8x8": Pe8x8,
     "2x8x8": Pe2x8x8,
     "2x4x8": Pe2x4x8,
 }
+"""The kinds of elements by name; all but ``sparq`` are exact."""
+
+
+def chosen_multiplier(allowed: tuple[str, ...], multiplier: str | None) -> str:
+    """The multiplier of that name, or the first one; ``ValueError`` if it is not allowed."""
+    if multiplier is not None and multiplier not in allowed:
+        raise ValueError(f"multiplier must be one of {', '.join(allowed)}, not {multiplier!r}")
+    return multiplier or allowed[0]
+
+
+def element_multiplier(
+    name: str, fmt: SparqFormat | None = None, weight_bits: int = 8, multiplier: str | None = None
+) -> Multiplier:
+    """What the processing element of that name multiplies with.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`PROCESSING_ELEMENTS`.
+    fmt : SparqFormat
+        Used by ``"sparq"`` alone, which must have one.
+    multiplier : str
+        One of the ``MULTIPLIERS`` of an exact element; the first one by default.
+
+    Raises
+    ------
+    ValueError
+        For another name or multiplier, or without a format.
+    """
+    if name not in PROCESSING_ELEMENTS:
+        raise ValueError(f"pe must be one of {', '.join(PROCESSING_ELEMENTS)}, not {name!r}")
+    if name == "sparq":
+        if fmt is None:
+            raise ValueError("pe 'sparq' needs a SparqFormat, not None")
+        return SparqPe.multiplier_of(fmt, weight_bits)
+    made = PROCESSING_ELEMENTS[name].MULTIPLIERS
+    return made[chosen_multiplier(tuple(made), multiplier)](weight_bits)
 
 
 def processing_element(
@@ -23,17 +59,8 @@ def processing_element(
     weight_bits: int = 8,
     acc_bits: int = 32,
     pipeline: int = 0,
+    multiplier: str | None = None,
 ) -> ProcessingElement:
-    """The processing element of that name.
-
-    ``name`` is a key of :data:`PROCESSING_ELEMENTS`; ``fmt`` is used by ``"sparq"`` alone. Raises
-    ``ValueError`` for another name, or if ``"sparq"`` is not given a format.
-    """
-    if name not in PROCESSING_ELEMENTS:
-        raise ValueError(f"pe must be one of {', '.join(PROCESSING_ELEMENTS)}, not {name!r}")
-    parameters = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": pipeline}
-    if name != "sparq":
-        return PROCESSING_ELEMENTS[name](**parameters)
-    if fmt is None:
-        raise ValueError("pe 'sparq' needs a SparqFormat, not None")
-    return SparqPe(fmt, **parameters)
+    """The processing element of that name; arguments and errors of :func:`element_multiplier`."""
+    made = element_multiplier(name, fmt, weight_bits, multiplier)
+    return ProcessingElement(made, acc_bits, pipeline)

@@ -2,6 +2,7 @@
 
 from golden.format import SparqFormat
 from hdl.element.processing_element import ProcessingElement
+from hdl.multiplier.multiplier import Multiplier
 from hdl.multiplier.shared_window import SharedWindow
 from hdl.multiplier.window_lanes import WindowLanes
 
@@ -22,5 +23,10 @@ class SparqPe(ProcessingElement):
     def __init__(
         self, fmt: SparqFormat, weight_bits: int = 8, acc_bits: int = 32, pipeline: int = 0
     ):
+        super().__init__(self.multiplier_of(fmt, weight_bits), acc_bits, pipeline)
+
+    @staticmethod
+    def multiplier_of(fmt: SparqFormat, weight_bits: int) -> Multiplier:
+        """What it multiplies with."""
         kind = SharedWindow if fmt.shared_shift else WindowLanes
-        super().__init__(kind(fmt, weight_bits), acc_bits, pipeline)
+        return kind(fmt, weight_bits)

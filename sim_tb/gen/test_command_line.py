@@ -30,12 +30,20 @@ REFUSED = [
     (["--rows", "0"], f"rows {SIDE} 0"),
     (["--rows", "1.5"], f"rows {SIDE} 1.5"),
     (["--cols", "many"], f"cols {SIDE} 'many'"),
-    (["--format", "9opt"], "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, not '9opt'"),
+    (
+        ["--format", "9opt"],
+        "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, or window bits and shifts such as "
+        "4:0,1,3, not '9opt'",
+    ),
+    (["--format", "4:1,4"], "format 4:1,4: shifts must contain 0, not (1, 4)"),
+    (["--pe", "8x8", "--format", "3opt"], "format has no effect where pe is 8x8: leave it out"),
+    (["--preset", "tiny", "--top", "pe"], "rows has no effect where top is pe: leave it out"),
+    (["--config", "exact.toml"], "vsparq has no effect where pe is 8x8: leave it out"),
     (["--group", "3"], "group must be one of 1, 2, 4, 8, 16, not 3"),
     (["--group", "two"], "group must be one of 1, 2, 4, 8, 16, not 'two'"),
     (["--pe", "4x4"], "pe must be one of sparq, 8x8, 2x8x8, 2x4x8, not '4x4'"),
     (["--top", "core"], f"top must be one of {', '.join(TOPS)}, not 'core'"),
-    (["--pairs", "0"], "pairs must be an integer from 1 to 16, not 0"),
+    (["--top", "tensor_core", "--pairs", "0"], "pairs must be an integer from 1 to 16, not 0"),
     (
         ["--preset", "sparse_tensor_core", "--group", "16", "--no-vsparq"],
         "a window must be shared within one slice of 8 selected activations, not by 16",
@@ -69,6 +77,7 @@ FILES = {
     "key.toml": "lines = 4\n",
     "type.toml": 'rows = "many"\n',
     "text.toml": "rows: 4\n",
+    "exact.toml": 'pe = "8x8"\nvsparq = true\n',
     "file": "",
 }
 

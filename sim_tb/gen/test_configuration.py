@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gen.design.configuration import (
+    OPTIONS,
     PRESETS,
     TENSOR_CORES,
     Configuration,
@@ -19,7 +20,7 @@ from golden import NAMED_FORMATS, exact_matmul
 from hdl import PROCESSING_ELEMENTS
 
 TOPS = "array, tensor_core, sparse_tensor_core, pe, encoder"
-FORMATS = "5opt, 3opt, 2opt, 6opt, 7opt"
+FORMATS = "5opt, 3opt, 2opt, 6opt, 7opt, or window bits and shifts such as 4:0,1,3"
 GROUP = "group must be one of 1, 2, 4, 8, 16, not"
 SIDE = "must be an integer from 1 to 256, not"
 FLAG = "must be true or false, not"
@@ -56,7 +57,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         for value in (3, -1, 1.0, True, "1", None)
     ),
     *(
-        ({"pairs": value}, f"pairs must be an integer from 1 to 16, not {value!r}")
+        (
+            {"top": "tensor_core", "pairs": value},
+            f"pairs must be an integer from 1 to 16, not {value!r}",
+        )
         for value in (0, 17, -1, 4.0, True, "4", None)
     ),
     *(
@@ -83,6 +87,26 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"top": "encoder", "pe": "8x8"},
         "pe must be sparq where top is encoder, not '8x8'",
     ),
+    *(
+        (options, f"{name} has no effect where {reason}: leave it out")
+        for options, name, reason in (
+            ({"top": "pe", "rows": 4}, "rows", "top is pe"),
+            ({"top": "pe", "cols": 16}, "cols", "top is pe"),
+            ({"top": "encoder", "cols": 4}, "cols", "top is encoder"),
+            ({"top": "array", "pairs": 3}, "pairs", "top is array"),
+            ({"pairs": 4}, "pairs", "top is array"),
+            ({"top": "pe", "pairs": 3}, "pairs", "top is pe"),
+            ({"top": "encoder", "pairs": 3}, "pairs", "top is encoder"),
+            ({"top": "encoder", "weight_bits": 8}, "weight_bits", "top is encoder"),
+            ({"top": "encoder", "acc_bits": 20}, "acc_bits", "top is encoder"),
+            ({"top": "encoder", "pipeline": 1}, "pipeline", "top is encoder"),
+            ({"pe": "8x8", "format": "3opt"}, "format", "pe is 8x8"),
+            ({"pe": "2x8x8", "rounding": True}, "rounding", "pe is 2x8x8"),
+            ({"top": "pe", "pe": "2x4x8", "vsparq": False}, "vsparq", "pe is 2x4x8"),
+            ({"top": "tensor_core", "pe": "8x8", "group": 1}, "group", "pe is 8x8"),
+        )
+    ),
+    ({"format": "4:1,4"}, "format 4:1,4: shifts must contain 0, not (1, 4)"),
     (
         {"row": 4},
         "unknown key 'row'; allowed are acc_bits, cols, format, group, pairs, pe, pipeline, "
@@ -94,7 +118,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("options", "message"), REFUSED)
 def test_refused_value(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError) as error:
-        Configuration.from_options(**options)
+        Configuration(**options)
     assert str(error.value) == message
 
 
@@ -111,8 +135,8 @@ def test_refused_value(options: dict[str, Any], message: str) -> None:
         {"group": 16},
         {"pipeline": 0},
         {"pipeline": 2},
-        {"pairs": 1},
-        {"pairs": 16},
+        {"top": "tensor_core", "pairs": 16},
+        {"format": "4:0,1,3,4"},
         *({"top": top, "pairs": 1, "acc_bits": 17} for top in TENSOR_CORES),
         {"top": "tensor_core", "pairs": 16, "acc_bits": 21},
         {"top": "tensor_core", "pairs": 4, "weight_bits": 2, "acc_bits": 13},
@@ -120,8 +144,8 @@ def test_refused_value(options: dict[str, Any], message: str) -> None:
     ],
 )
 def test_limits_are_allowed(options: dict[str, Any]) -> None:
-    configuration = Configuration.from_options(**options)
-    assert {name: getattr(configuration, name) for name in options} == options
+    canonical = Configuration(**options).canonical
+    assert {name: canonical[name] for name in options} == options
 
 
 def test_presets() -> None:
@@ -131,7 +155,7 @@ def test_presets() -> None:
     assert got == {"tiny": (2, 3), **squares, **dict.fromkeys(TENSOR_CORES, (4, 4))}
     tops = {name: configuration.top for name, configuration in sizes.items()}
     assert tops == {name: name if name in TENSOR_CORES else "array" for name in PRESETS}
-    assert all(sizes[name].pairs == 4 for name in TENSOR_CORES)
+    assert all(sizes[name].mac.pairs == 4 for name in TENSOR_CORES)
     with pytest.raises(ConfigurationError) as error:
         load_preset("huge")
     assert str(error.value) == f"preset must be one of {', '.join(PRESETS)}, not 'huge'"
@@ -163,44 +187,37 @@ def test_refused_toml(content: bytes | None, message: str, tmp_path: Path) -> No
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigurationError) as error:
-        Configuration.from_options(**load_toml(path))
+        Configuration(**load_toml(path))
     assert str(error.value).startswith(message.format(path=path))
 
 
-SWEEP: list[dict[str, Any]] = [
-    {
-        "top": top,
-        "rows": rows,
-        "cols": cols,
-        "pe": pe,
-        "format": fmt,
-        "rounding": rounding,
-        "vsparq": vsparq,
-        "group": group,
-        "weight_bits": weight_bits,
-        "acc_bits": acc_bits,
-        "pipeline": pipeline,
-    }
-    for (
-        top,
-        (rows, cols),
-        pe,
-        fmt,
-        rounding,
-        vsparq,
-        group,
-        (weight_bits, acc_bits, pipeline),
-    ) in itertools.product(
-        ("array", "pe", "encoder"),
-        ((1, 11), (11, 1), (16, 16)),
-        PROCESSING_ELEMENTS,
-        NAMED_FORMATS,
-        (True, False),
-        (True, False),
-        (1, 4, 16),
-        ((8, 32, 0), (4, 32, 0), (8, 24, 0), (8, 32, 1), (8, 32, 2)),
+WIDTHS: list[dict[str, Any]] = [
+    {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": pipeline}
+    for weight_bits, acc_bits, pipeline in (
+        *((8, 32, 0), (4, 32, 0), (8, 24, 0), (8, 32, 1), (8, 32, 2)),
     )
-    if top != "encoder" or pe == "sparq"
+]
+FORMAT_OPTIONS: list[dict[str, Any]] = [
+    {"pe": "sparq", "format": fmt, "rounding": rounding, "vsparq": vsparq, "group": group}
+    for fmt, rounding, vsparq, group in itertools.product(
+        (*NAMED_FORMATS, "4:0,1,3,4", "5:0,3"), (True, False), (True, False), (1, 4, 16)
+    )
+]
+EXACT_OPTIONS: list[dict[str, Any]] = [{"pe": pe} for pe in PROCESSING_ELEMENTS if pe != "sparq"]
+SWEEP: list[dict[str, Any]] = [
+    {"top": top, **size, **element, **widths}
+    for top, sizes, all_widths in (
+        (
+            "array",
+            [{"rows": rows, "cols": cols} for rows, cols in ((1, 11), (11, 1), (16, 16))],
+            WIDTHS,
+        ),
+        ("pe", [{}], WIDTHS),
+        ("encoder", [{}], [{}]),
+    )
+    for size in sizes
+    for widths in all_widths
+    for element in (*FORMAT_OPTIONS, *([] if top == "encoder" else EXACT_OPTIONS))
 ]
 
 
@@ -214,28 +231,34 @@ def test_names_and_hashes_tell_hardware_apart() -> None:
     assert len(keys) == len({key[0] for key in keys})
     assert len(keys) == len({key[1] for key in keys})
     assert len(keys) == len({key[2] for key in keys})
-    formats = 5 * 2 * 2 * 3
-    arrays = 3 * 5 * (formats + 3)
-    elements = 5 * (formats + 3)
-    encoders = formats
-    assert len(keys) == arrays + elements + encoders
+    assert len(keys) == len(SWEEP) == 3 * 5 * (7 * 12 + 3) + 5 * (7 * 12 + 3) + 7 * 12
 
 
 @pytest.mark.parametrize(
-    ("base", "change"),
+    ("options", "absent"),
     [
-        ({"top": "pe"}, {"rows": 3, "cols": 5}),
-        *(({"top": top}, {"pairs": 3}) for top in ("array", "pe", "encoder")),
-        ({"top": "tensor_core", "pe": "8x8"}, {"format": "3opt", "vsparq": False}),
-        ({"top": "encoder"}, {"rows": 3, "weight_bits": 4, "acc_bits": 20, "pipeline": 1}),
-        ({"pe": "8x8"}, {"format": "3opt", "rounding": False, "vsparq": False, "group": 4}),
+        ({"top": "pe"}, ["rows", "cols", "pairs"]),
+        ({}, ["pairs"]),
+        ({"top": "tensor_core", "pe": "8x8"}, ["format", "rounding", "vsparq", "group"]),
+        (
+            {"top": "encoder"},
+            ["rows", "cols", "pairs", "weight_bits", "acc_bits", "pipeline"],
+        ),
     ],
 )
-def test_what_does_not_matter(base: dict[str, Any], change: dict[str, Any]) -> None:
-    plain, changed = Configuration(**base), Configuration(**base | change)
-    assert plain.hash == changed.hash
-    assert plain.name == changed.name
-    assert all(plain.canonical[name] is None for name in change)
+def test_what_does_not_matter(options: dict[str, Any], absent: list[str]) -> None:
+    """What has no effect is absent, and the rest makes the same configuration."""
+    configuration = Configuration(**options)
+    canonical = configuration.canonical
+    assert list(canonical) == list(OPTIONS)
+    assert [name for name, value in canonical.items() if value is None] == absent
+    given = {name: value for name, value in canonical.items() if value is not None}
+    assert Configuration(**given) == configuration
+
+
+def test_one_format_by_two_names() -> None:
+    assert Configuration(format="4:4,3,2,1,0") == Configuration()
+    assert Configuration(format="4:4,3,2,1,0").hash == Configuration().hash
 
 
 @pytest.mark.parametrize(
@@ -252,6 +275,7 @@ def test_what_does_not_matter(base: dict[str, Any], change: dict[str, Any]) -> N
         {"acc_bits": 31},
         {"pipeline": 1},
         {"pipeline": 2},
+        {"format": "4:0,1,3,4"},
         {"top": "pe"},
         {"top": "encoder"},
         {"top": "tensor_core"},
@@ -291,10 +315,11 @@ def test_what_matters_to_a_tensor_core(top: str, change: dict[str, Any]) -> None
         ({"group": 4}, "array_16x16_sparq_5opt_group4_w8_acc32"),
         ({"top": "pe", "vsparq": False, "group": 2}, "pe_sparq_5opt_novsparq_group2_w8_acc32"),
         ({"top": "encoder", "rounding": False, "group": 16}, "encoder_sparq_5opt_trim_group16"),
-        ({"top": "pe", "pe": "2x8x8", "group": 8}, "pe_mac_2x8x8_w8_acc32"),
+        ({"top": "pe", "pe": "2x8x8"}, "pe_mac_2x8x8_w8_acc32"),
+        ({"rows": 2, "format": "4:4,0,1"}, "array_2x16_sparq_4b_0_1_4_w8_acc32"),
         ({"pe": "8x8", "pipeline": 1}, "array_16x16_mac_8x8_w8_acc32_p1"),
         ({"top": "pe", "pipeline": 2}, "pe_sparq_5opt_w8_acc32_p2"),
-        ({"top": "encoder", "pipeline": 2}, "encoder_sparq_5opt"),
+        ({"top": "encoder"}, "encoder_sparq_5opt"),
         (PRESETS["tensor_core"], "tensor_core_4x4_4pairs_sparq_5opt_w8_acc32"),
         (
             {"top": "sparse_tensor_core", "rows": 2, "pairs": 2, "pe": "2x8x8", "pipeline": 1},
@@ -305,7 +330,9 @@ def test_what_matters_to_a_tensor_core(top: str, change: dict[str, Any]) -> None
 def test_name(options: dict[str, Any], name: str) -> None:
     configuration = Configuration(**options)
     assert configuration.name == name
-    assert configuration.sparq_format.group == options.get("group", 1)
+    assert configuration.canonical["group"] == (
+        options.get("group", 1) if configuration.format else None
+    )
 
 
 @pytest.mark.parametrize(("weight_bits", "acc_bits"), [(8, 32), (8, 17), (2, 11), (4, 20), (8, 64)])

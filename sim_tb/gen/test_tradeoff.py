@@ -119,9 +119,9 @@ def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("gen.synthesis.measure.RECIPES", RECIPES[1:2])
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    monkeypatch.setattr(Pe8x8, "MULTIPLIERS", ("radix4", "booth"))
+    monkeypatch.setattr(Pe8x8, "MULTIPLIERS", dict(list(Pe8x8.MULTIPLIERS.items())[:2]))
     for kind in (Pe2x8x8, Pe2x4x8):
-        monkeypatch.setattr(kind, "MULTIPLIERS", kind.MULTIPLIERS[:1])
+        monkeypatch.setattr(kind, "MULTIPLIERS", dict(list(kind.MULTIPLIERS.items())[:1]))
     arguments = ["tradeoff", "--formats", "3opt", "--weight-bits", "4", "--group", "2,1"]
     arguments += ["--target-ps", "20000", "--json", "out.json"]
     done = CliRunner().invoke(cli, arguments, catch_exceptions=False)

@@ -16,6 +16,7 @@ import pytest
 from gen.design.configuration import MACHINES, TENSOR_CORES, Configuration
 from gen.tools.verilator import LINT_WAIVERS, environment
 from gen.verilog.generate import Generated, generate, write_verilog
+from golden import named_format
 from hdl import PROCESSING_ELEMENTS, PairEncoder, SystolicArray, processing_element
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,8 +125,9 @@ def test_same_bytes_in_every_process(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from gen.design.configuration import Configuration; "
         "from gen.verilog.generate import write_verilog; "
-        "[write_verilog(Configuration(rows=5, cols=3, top=top), Path(sys.argv[1])) "
-        "for top in ('array', 'tensor_core', 'sparse_tensor_core', 'pe', 'encoder')]"
+        "[write_verilog(Configuration(top=top, **size), Path(sys.argv[1])) "
+        "for tops, size in ((('array', 'tensor_core', 'sparse_tensor_core'), "
+        "{'rows': 5, 'cols': 3}), (('pe', 'encoder'), {})) for top in tops]"
     )
     contents = []
     for seed in ("0", "1"):
@@ -226,15 +228,16 @@ def test_sidecar_tells_of_the_text(configuration: Configuration) -> None:
     side = (configuration.rows, configuration.cols) if configuration.top in MACHINES else (1, 1)
     assert (sidecar["rows"], sidecar["cols"]) == side
     is_core = configuration.top in TENSOR_CORES
-    pairs = configuration.pairs if is_core else 1
+    pairs = (configuration.unit and configuration.unit.pairs) or 1
     k_per_cycle = (1 if configuration.pe == "8x8" else 2) * pairs
     if configuration.top == "sparse_tensor_core":
         k_per_cycle *= 2
     assert sidecar["k_per_cycle"] == k_per_cycle
     assert sidecar["pairs"] == (pairs if is_core else None)
     assert sidecar["sparse"] == ("in_index" in ports) == (configuration.top == "sparse_tensor_core")
-    waiting = configuration.group // k_per_cycle if configuration.group > k_per_cycle else 0
-    multiplying = configuration.pipeline + 2
+    group = configuration.canonical["group"] or 1
+    waiting = group // k_per_cycle if group > k_per_cycle else 0
+    multiplying = (configuration.unit.pipeline if configuration.unit else 0) + 2
     latency = {"array": sum(side) + waiting + multiplying, "pe": multiplying, "encoder": 0}
     latency |= dict.fromkeys(TENSOR_CORES, 2 + waiting + multiplying)
     assert sidecar["latency"] == latency[configuration.top]
@@ -374,7 +377,7 @@ def test_component_behind_each_top() -> None:
     """The latency in the sidecar is the component's own."""
     array = SystolicArray(3, 2, processing_element("8x8"))
     assert generated(Configuration(rows=3, cols=2, pe="8x8")).sidecar["latency"] == array.latency
-    encoder = PairEncoder(Configuration().sparq_format)
+    encoder = PairEncoder(named_format("5opt"))
     width = {
         p["name"]: p["width"] for p in generated(Configuration(top="encoder")).sidecar["ports"]
     }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from golden import SparqFormat, named_format
-from hdl import PROCESSING_ELEMENTS, SparqPe
+from hdl import PROCESSING_ELEMENTS, SparqPe, processing_element
 from hdl.edge.column_correction import ColumnCorrection
 from hdl.edge.row_bias import RowBias
 from hdl.element.processing_element import MAX_PIPELINE, ProcessingElement
@@ -46,7 +46,7 @@ def element_of(
 ) -> ProcessingElement:
     if pe == "sparq":
         return SparqPe(fmt, weight_bits, acc_bits, pipeline)
-    return PROCESSING_ELEMENTS[pe](weight_bits, acc_bits, pipeline, multiplier=kind)
+    return processing_element(pe, None, weight_bits, acc_bits, pipeline, kind)
 
 
 def last_at(cycle: int, rng: random.Random) -> bool:

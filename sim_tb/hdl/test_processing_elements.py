@@ -10,9 +10,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden import NAMED_FORMATS, SparqFormat, named_format
-from hdl import PROCESSING_ELEMENTS, ShiftAddMultiplier, SparqPe
+from hdl import PROCESSING_ELEMENTS, ShiftAddMultiplier, processing_element
 from hdl.arithmetic.bit_heap import BitHeap
-from hdl.element.processing_element import MAX_PIPELINE, ProcessingElement
+from hdl.element.processing_element import MAX_PIPELINE
 from sim_tb.hdl.operands import activation_codes, bias, effective, weight_code
 from sim_tb.hdl.pysim import CUSTOM, SEED, Word, clock, describe, grouped, respond
 from sim_tb.oracle.reference import assert_same
@@ -106,11 +106,8 @@ def test_processing_element(
     """Random control: sums (wrapping), the result register, and what is passed on."""
     rng = random.Random(SEED)
     parameters = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": pipeline}
-    element: ProcessingElement
-    if fmt is None:
-        element = PROCESSING_ELEMENTS[pe](multiplier=kind, **parameters)
-    else:
-        element = SparqPe(fmt, **parameters)
+    multiplier = kind if fmt is None else None
+    element = processing_element(pe, fmt, multiplier=multiplier, **parameters)
     half = 1 << (weight_bits - 1)
     inputs: list[Word] = []
     sums: list[int] = []

@@ -3,7 +3,7 @@
 import re
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -254,7 +254,7 @@ def _element(name: str, **options: Any) -> Component:
             ]
         },
         own=OWN,
-        place=replace(configuration, top="array", rows=1, cols=1),
+        place=Configuration(top="array", rows=1, cols=1, **options),
     )
 
 

@@ -42,7 +42,7 @@ LAYERS = {
     ),
     "hdl": (
         ("hdl",),
-        ("hdl/array", "hdl/tensor"),
+        ("hdl/array", "hdl/tensor", "hdl/catalogue"),
         ("hdl/edge", "hdl/tile", "hdl/grid"),
         ("hdl/broadcast",),
         ("hdl/element",),

@@ -31,7 +31,7 @@ OPTIONS = [
 
 def multiplier_of(configuration: Configuration) -> str:
     """What the element multiplies by, as ``sim_tb.hdl.operands`` names it."""
-    if configuration.pe != "sparq":
+    if configuration.format is None:
         return "distributed" if configuration.pe == "2x4x8" else "radix4"
     return "distributed" if configuration.sparq_format.shared_shift else "and"
 

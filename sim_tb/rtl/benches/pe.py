@@ -22,6 +22,7 @@ class Element:
 
     def __init__(self, options: dict[str, Any], multiplier: str, ports: Sequence[dict[str, Any]]):
         self.configuration = Configuration(**options)
+        self.fmt = self.configuration.mac.sparq_format
         self.multiplier = multiplier
         self.outputs = [(p["name"], p["width"]) for p in ports if p["direction"] == "output"]
         self.own = {p["name"]: p["width"] for p in ports if p["name"] in OWN}
@@ -29,20 +30,19 @@ class Element:
 
     def codes(self, x: Any) -> list[int]:
         """The activation codes of pairs ``x``, (cycles, 2); cycles follow each other along K."""
-        fmt = self.configuration.sparq_format
-        return activation_codes(self.configuration.pe, fmt, x[:, : self.k].ravel())
+        return activation_codes(self.configuration.pe, self.fmt, x[:, : self.k].ravel())
 
     def weights(self, w: Any) -> list[int]:
         """The weight codes of weights (cycles, 2)."""
-        bits = self.configuration.weight_bits
+        bits = self.configuration.mac.weight_bits
         return [weight_code(self.multiplier, row[: self.k], bits) for row in w]
 
     def sums(self, x: Any, w: Any) -> list[int]:
         """What each cycle adds: products and bias."""
         x, w = x[:, : self.k], w[:, : self.k]
-        values = effective(self.configuration.pe, self.configuration.sparq_format, x.ravel())
+        values = effective(self.configuration.pe, self.fmt, x.ravel())
         values = np.reshape(values, x.shape).astype(int)
-        bits = self.configuration.weight_bits
+        bits = self.configuration.mac.weight_bits
         return [
             int(row @ weights) + bias(self.multiplier, row, weights, bits)
             for row, weights in zip(values, w, strict=True)
@@ -69,7 +69,7 @@ async def compare(dut: Any, what: str, x: Any, w: Any, control: Any) -> int:
         words = dict.fromkeys(OWN, 0)
         offsets = dict.fromkeys(OWN, 0)
         for index, element in enumerate(elements):
-            late = cycle - element.configuration.pipeline
+            late = cycle - element.configuration.mac.pipeline
             values = {
                 "activation_in": codes[index][cycle],
                 "weight_in": weights[index][cycle],
@@ -88,7 +88,7 @@ async def compare(dut: Any, what: str, x: Any, w: Any, control: Any) -> int:
         got = iter(fields(int(dut.outputs.value), widths))
         for index, element in enumerate(elements):
             # Control acts one cycle after it came, on what had been added until then.
-            pipeline = element.configuration.pipeline
+            pipeline = element.configuration.mac.pipeline
             late = cycle - 1 - pipeline
             total = accumulators[index]
             if late >= 0 and total is not None:
