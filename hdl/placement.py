@@ -13,8 +13,11 @@ class Component(Identified, wiring.Component):
 
     Its identity, the type and all arguments of its constructor, says which ones are alike.
     ``module_name`` is what it is called where nothing else has to tell it from its variants: the
-    name of the class, in lower case, unless a class says otherwise.
+    name of the class, in lower case, unless a class says otherwise. What is ``measured_alone`` is
+    a part of a machine, whose area is that of its parts times their counts.
     """
+
+    measured_alone = False
 
     @property
     def module_name(self) -> str:

@@ -36,10 +36,10 @@ class CellReader:
     """Reads the cells of a library with its units and templates."""
 
     def __init__(self, library: Group):
-        self._time = self._unit(library, "time_unit", _TIME_PS, "1ns")
-        self._capacitance = self._unit(library, "capacitive_load_unit", _CAPACITANCE_FF, None)
+        self.time = self._unit(library, "time_unit", _TIME_PS, "1ns")
+        self.capacitance = self._unit(library, "capacitive_load_unit", _CAPACITANCE_FF, None)
         volt = self._unit(library, "voltage_unit", _VOLTAGE_V, "1V")
-        self._energy = volt**2 * self._capacitance
+        self._energy = volt**2 * self.capacitance
         self._templates = {
             (group.kind, group.arguments[0]): group
             for group in library.inner("lu_table_template", "power_lut_template")
@@ -143,7 +143,7 @@ class CellReader:
             if given is None and is_input:
                 raise NotUnderstoodError("an input without a capacitance")
             value = 0.0 if given is None else number(given)
-        return value * self._capacitance
+        return value * self.capacitance
 
     def _flip_flop(
         self,
@@ -195,7 +195,7 @@ class CellReader:
             kind = timing.text("timing_type")
             if kind == "setup_rising" and clock in self._related(timing):
                 for group in timing.inner("rise_constraint", "fall_constraint"):
-                    table = self._table(group, _CONSTRAINT_AXES, self._time)
+                    table = self._table(group, _CONSTRAINT_AXES, self.time)
                     slews = (
                         float(np.clip(_SETUP_SLEW_PS, axis[0], axis[-1]))
                         for axis in (table.loads, table.slews)
@@ -227,7 +227,7 @@ class CellReader:
                 else:
                     raise NotUnderstoodError(f"a timing sense {named}")
                 tables = [
-                    self._table(self._only(timing, name), _DELAY_AXES, self._time)
+                    self._table(self._only(timing, name), _DELAY_AXES, self.time)
                     for name in ("cell_rise", "cell_fall", "rise_transition", "fall_transition")
                 ]
                 missing.discard(source)
@@ -296,7 +296,7 @@ class CellReader:
             if index is None and template is not None:
                 index = template.attributes.get(f"index_{place}")
             is_load = variable == "total_output_net_capacitance"
-            points[axis] = numbers(index) * (self._capacitance if is_load else self._time)
+            points[axis] = numbers(index) * (self.capacitance if is_load else self.time)
             if not len(points[axis]) or any(a >= b for a, b in pairwise(points[axis])):
                 raise NotUnderstoodError("points of a table that do not ascend")
             order.append(axis)

@@ -134,14 +134,17 @@ class Library:
     ``skipped`` names the cells of the file that are not in ``cells``: those without an area, pads,
     latches, tri-state cells, flip-flops with anything but a clock and data, cells that the library
     says not to use, and cells that are not understood. Synthesis must be told not to use them.
-    ``nand2_area`` is the area of the smallest NAND2. ``um2_per_area`` is how many square microns
-    the unit of area is, by the LEF file beside the Liberty file; None if there is none. Of adder
-    cells there is the smallest.
+    ``time_unit`` and ``capacitance_unit`` are those of the file, in ps and fF, which other tools
+    expect numbers in. ``nand2_area`` is the area of the smallest NAND2. ``um2_per_area`` is how
+    many square microns the unit of area is, by the LEF file beside the Liberty file; None if there
+    is none. Of adder cells there is the smallest.
     """
 
     name: str
     path: Path
     digest: str
+    time_unit: float
+    capacitance_unit: float
     voltage: float
     cells: Mapping[str, Cell]
     skipped: tuple[str, ...]

@@ -92,6 +92,8 @@ def read_library(path: Path) -> Library:
         name=top.arguments[0] if top.arguments else path.stem,
         path=path,
         digest=hashlib.sha256(data).hexdigest()[:16],
+        time_unit=reader.time,
+        capacitance_unit=reader.capacitance,
         voltage=reader.voltage,
         cells=cells,
         skipped=tuple(skipped),

@@ -11,6 +11,12 @@ from gen.netlist.netlist import Instance, Netlist, NetlistError
 
 RISE, FALL = range(2)
 
+WIRE_LOAD_FF = 2.0
+"""What the wire to each sink is taken for."""
+
+INPUT_SLEW_PS = 50.0
+"""The slew of the clock, and of inputs that no flip-flop drives."""
+
 # For each sense, the edges at the input that cause a rise, and those that cause a fall.
 _CAUSES = {
     "positive_unate": ((RISE,), (FALL,)),
@@ -108,8 +114,8 @@ class _Curves:
 def critical_path(
     netlist: Netlist,
     library: Library,
-    wire_load: float = 2.0,
-    input_slew: float = 50.0,
+    wire_load: float = WIRE_LOAD_FF,
+    input_slew: float = INPUT_SLEW_PS,
     *,
     registered_inputs: bool = True,
 ) -> Timing:

@@ -1,5 +1,6 @@
 """The area table: every unit mapped, chosen at each clock target, verified and compared."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -196,11 +197,12 @@ def _ratio(row: Row, base: Row | None, key: str) -> float | None:
 def _keep(
     folder: Path, workshop: Workshop, chosen: Sequence[tuple[float, Unit, Candidate]]
 ) -> None:
-    """Write the netlists that were chosen."""
+    """Write the netlists that were chosen, and their constraints beside them."""
     for target, unit, candidate in chosen:
-        name = f"{unit.unit}_{unit.label}_{target:.0f}ps".replace(" ", "_")
-        netlists = workshop.with_netlists(candidate).netlists
-        write_if_changed(folder / f"{name}.v", "\n".join(netlists.values()))
+        name = re.sub(r"\W+", "_", f"{unit.unit}_{unit.label}_{target:.0f}ps")
+        write_if_changed(folder / f"{name}.v", workshop.netlist(unit, candidate, name))
+        sdc = workshop.constraints(unit, target)
+        write_if_changed(folder / f"{name}.sdc", sdc)
 
 
 def inverter_fo4(library: Library) -> float:

@@ -49,6 +49,9 @@ RECIPES = tuple(
 )
 """The same for all units of a table."""
 
+# Instances, and assignments of one bit or slice to another: what any structural reader takes.
+WRITE_VERILOG = "write_verilog -noattr -noexpr -simple-lhs"
+
 
 class Mapped(NamedTuple):
     """A mapped netlist: as Yosys writes it in JSON, and as Verilog text."""
@@ -94,7 +97,7 @@ def map_verilog(
                 f"abc {liberty} -script {file}",
                 "opt_clean -purge",
                 f"write_json {file}.json",
-                f"write_verilog -noattr {file}.v",
+                f"{WRITE_VERILOG} {file}.v",
             ]
         _run("map", library, commands)
         return [
@@ -127,7 +130,7 @@ def map_quickly(verilog: str, top: str, library: Library) -> Mapped:
                 f"abc {liberty} -script {path / 'script'}",
                 "opt_clean -purge",
                 f"write_json {path / 'mapped.json'}",
-                f"write_verilog -noattr {path / 'mapped.v'}",
+                f"{WRITE_VERILOG} {path / 'mapped.v'}",
             ],
         )
         text = (path / "mapped.v").read_text()

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -12,12 +11,13 @@ from typing import NamedTuple
 from gen.design.configuration import MACHINES
 from gen.library.library import Library
 from gen.library.load import load_library
+from gen.netlist.constraints import CLOCK, constraints
 from gen.netlist.netlist import parse_netlist
 from gen.netlist.timing import critical_path
 from gen.synthesis.energy import Operands, energy_per_mac
 from gen.synthesis.equivalence import require_equivalence
 from gen.synthesis.mapping import RECIPES, Mapped, Recipe, link, map_quickly, map_verilog
-from gen.synthesis.parts import alone, below, boxed, count_parts, without_outputs
+from gen.synthesis.parts import alone, below, boxed, count_parts, ports, renamed, without_outputs
 from gen.synthesis.units import HARNESS_SIDE, Unit
 from gen.synthesis.verification import verify_array, verify_encoder
 from gen.tools.provenance import programs_digest
@@ -132,6 +132,28 @@ class Workshop:
         kept = self._kept(self.folder / candidate.file)
         return next(full for full in kept if full.recipe == candidate.recipe)
 
+    def netlist(self, unit: Unit, candidate: Candidate, name: str) -> str:
+        """The mapped Verilog of a candidate: its top is ``name``, all others begin with it.
+
+        A machine's has each of its parts once, and the last column and row like all others.
+        """
+        netlists = self.with_netlists(candidate).netlists
+        texts = {part: renamed(text, "unit", part) for part, text in netlists.items()}
+        if "unit" not in texts:
+            boxes = boxed(unit.verilog("unit"), netlists)
+            path = self._cache("around", boxes)
+            if not path.is_file():
+                (mapped,) = map_verilog(boxes, "unit", self.library, REST_RECIPES)
+                write_if_changed(path, json.dumps(mapped.verilog))
+            texts = {"unit": json.loads(path.read_text()), **texts}
+        return "\n".join(renamed(text, "unit", name) for text in texts.values())
+
+    def constraints(self, unit: Unit, target_ps: float) -> str:
+        """SDC for a netlist of ``unit``: what its timing assumes, and the clock target."""
+        inputs, outputs = ports(unit.verilog("unit"), "unit")
+        inputs.remove(CLOCK)
+        return constraints(inputs, outputs, self.library, target_ps)
+
     def check(self, unit: Unit, candidate: Candidate, operands: Sequence[Operands]) -> Checked:
         """Verify a candidate, and simulate it for its energy. Raises ``MismatchError``.
 
@@ -198,8 +220,9 @@ class Workshop:
 
         Elements of the last column and row have no registers that only a neighbour would read.
         """
-        verilog = unit.verilog("unit")
-        counts = count_parts(verilog, "unit")
+        emission = Emission("unit")
+        verilog = emission.verilog(unit.component())
+        counts = count_parts(verilog, "unit", emission.parts)
         chosen = {part: self._part(verilog, part, target_ps) for part in counts}
         slowest = max(chosen, key=lambda part: chosen[part].delay_ps)
         sizes = [(1, self._size(alone(verilog, "unit"), "unit"))]
@@ -232,7 +255,7 @@ class Workshop:
     def _part(self, verilog: str, part: str, target_ps: float) -> Candidate:
         """A module of a design, by itself."""
         # Under the name that it has where it is measured as a unit, and need not be again.
-        text = re.sub(rf"\b{part}\b", "unit", below(verilog, part))
+        text = renamed(below(verilog, part), part, "unit")
         return choose(self._mapped(text, self.recipes), target_ps)
 
     def _saved(self, element: str, outputs: Sequence[str]) -> Size:
@@ -280,8 +303,9 @@ class Workshop:
         else:
             rows = min(unit.rows or 1, LARGEST_VERIFIED)
             cols = HARNESS_SIDE if rows <= LARGEST_SQUARE else 1
-        harness = Emission("unit").verilog(unit.machine(rows, cols))
-        parts = count_parts(harness, "unit")
+        emission = Emission("unit")
+        harness = emission.verilog(unit.machine(rows, cols))
+        parts = count_parts(harness, "unit", emission.parts)
         placed = {part: text for part, text in netlists.items() if part in parts}
         # What counts the rows of a larger machine does not fit; all else is as in one of these.
         others = {part: text for part, text in placed.items() if "_tile_" not in part}
@@ -290,10 +314,7 @@ class Workshop:
             if known.is_file():
                 return int(json.loads(known.read_text()))
             placed = others
-        texts = [
-            re.sub(r"^module \w+\(", f"module {part}(", text, flags=re.MULTILINE)
-            for part, text in placed.items()
-        ]
+        texts = [renamed(text, "unit", part) for part, text in placed.items()]
         around = self._around(boxed(harness, placed))
         netlist = parse_netlist(link([around, *texts], "unit", self.library), self.library)
         vectors = verify_array(unit, netlist, self.library, rows, cols)

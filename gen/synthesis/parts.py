@@ -1,91 +1,160 @@
-"""The area of a machine: that of its parts, each mapped by itself, times their counts."""
+"""The parts of a machine in its Verilog: each is mapped by itself and counts as often as placed."""
 
 import re
 from collections import Counter
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 
-PARTS = (
-    r"pe",
-    r"activation_lane",
-    r"weight_lane",
-    r"row_bias",
-    r"column_correction",
-    r"tile_sequencer",
-    r"row_counter_\d+",
-    r"group_buffer_\w+",
-    r"delay_1x\d+b_by_1",
-    r"dot_product_unit",
-    r"row_edge",
-    r"column_edge",
-    r"tile_control",
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|\(\*.*?\*\)", re.DOTALL)
+_MODULE = re.compile(r"\s*module\s+(\w+)\s*\(([^()]*)\)\s*;(.*?)\bendmodule\b", re.DOTALL)
+_NAME = r"(?:\\\S+\s|\w+)"
+_PORT = re.compile(rf"(input|output)\s+(?:\[\d+:\d+\]\s*)?({_NAME})$")
+_INSTANCE = re.compile(rf"(\w+)\s+{_NAME}\s*\(")
+# Names, constants, parts and concatenations of them: nothing that computes.
+_PLAIN = r"[^~!&|^+\-*/%<>=?()]*"
+_WIRES = re.compile(
+    rf"(?:input|output|wire)\s[^=]*|assign\s{_PLAIN}={_PLAIN}"
+    rf"|\w+\s+{_NAME}\s*\(\s*(?:\.\w+\({_PLAIN}\)[\s,]*)*\)"
 )
-"""Modules of a machine that are mapped by themselves; all others are wires around them."""
-
-_MODULE = re.compile(r"^module (\w+)\((.*?)\);\n(.*?)^endmodule\n", re.DOTALL | re.MULTILINE)
-_INSTANCE = re.compile(r"^  (\w+) (?:\\\S+|\w+) \(", re.MULTILINE)
 
 
-def count_parts(verilog: str, top: str) -> dict[str, int]:
-    """How often each part occurs below ``top``: module name -> count."""
-    modules = {match[1]: match[3] for match in _MODULE.finditer(verilog)}
-    part = re.compile(rf"{top}_({'|'.join(PARTS)})$")
+@dataclass(frozen=True)
+class _Module:
+    """A module: the names of its ports, and its statements without semicolons."""
 
-    def count(module: str) -> Counter[str]:
-        if part.match(module):
-            return Counter({module: 1})
+    name: str
+    ports: list[str]
+    statements: list[str]
+
+    def __str__(self) -> str:
+        body = "".join(f"  {statement};\n" for statement in self.statements)
+        return f"module {self.name}({', '.join(self.ports)});\n{body}endmodule\n"
+
+    def children(self) -> Counter[str]:
+        """How often each module, or anything that looks like one, is placed directly in it."""
+        found = map(_INSTANCE.match, self.statements)
+        return Counter(match[1] for match in found if match)
+
+
+def _read(verilog: str) -> dict[str, _Module]:
+    """All modules of a design as the emitter writes it. Raises ``ValueError`` for other text."""
+    text = _COMMENT.sub("", verilog)
+    modules = {}
+    place = 0
+    while text[place:].strip():
+        match = _MODULE.match(text, place)
+        if match is None:
+            line = text[place:].strip().partition("\n")[0]
+            raise ValueError(f"not a module with a list of ports: {line!r}")
+        place = match.end()
+        *statements, rest = match[3].split(";")
+        if rest.strip():
+            raise ValueError(f"module {match[1]} has a statement without an end: {rest.strip()!r}")
+        ports = [port.strip() for port in match[2].split(",")]
+        # What ends a statement stays: a space may end an escaped name.
+        modules[match[1]] = _Module(match[1], ports, [one.lstrip() for one in statements])
+    return modules
+
+
+def count_parts(verilog: str, top: str, parts: Collection[str]) -> dict[str, int]:
+    """How often each of the modules ``parts`` occurs below ``top``: module name -> count.
+
+    Parts in other parts do not count. What is between ``top`` and its parts must be wires alone, as
+    nobody would measure it: raises ``ValueError`` that names the module and what it has.
+    """
+    modules = _read(verilog)
+
+    def count(name: str) -> Counter[str]:
+        if name in parts:
+            return Counter({name: 1})
+        module = modules[name]
+        if name != top:
+            _require_wires(module)
         total: Counter[str] = Counter()
-        for child, times in Counter(_INSTANCE.findall(modules[module])).items():
+        for child, times in module.children().items():
             if child in modules:
-                for name, below in count(child).items():
-                    total[name] += times * below
+                for part, below in count(child).items():
+                    total[part] += times * below
         return total
 
     return dict(sorted(count(top).items()))
 
 
+def _require_wires(module: _Module) -> None:
+    for statement in module.statements:
+        if not _WIRES.fullmatch(statement):
+            raise ValueError(
+                f"{module.name} is between a machine and its parts, and in none of them, but has "
+                f"more than wires: {' '.join(statement.split())}"
+            )
+
+
+def ports(verilog: str, top: str) -> tuple[list[str], list[str]]:
+    """The names of the inputs and of the outputs of ``top``, in their order."""
+    found: dict[str, list[str]] = {"input": [], "output": []}
+    for statement in _read(verilog)[top].statements:
+        if match := _PORT.match(statement):
+            found[match[1]].append(match[2].strip())
+    return found["input"], found["output"]
+
+
 def below(verilog: str, top: str) -> str:
     """The modules of a design that ``top`` is made of, in the order of their names."""
-    modules = {match[1]: match for match in _MODULE.finditer(verilog)}
+    modules = _read(verilog)
     wanted, found = [top], set()
     while wanted:
         name = wanted.pop()
         if name in modules and name not in found:
             found.add(name)
-            wanted += _INSTANCE.findall(modules[name][3])
-    return "\n".join(modules[name][0] for name in sorted(found))
+            wanted += modules[name].children()
+    return "\n".join(str(modules[name]) for name in sorted(found))
 
 
 def alone(verilog: str, top: str) -> str:
-    """The module ``top`` with all others as empty boxes: the logic that is in no part.
-
-    What is between the top module and its parts is wires alone.
-    """
-    return boxed(verilog, {match[1] for match in _MODULE.finditer(verilog)} - {top})
+    """The module ``top`` with all others as empty boxes: the logic that is in no part."""
+    return boxed(verilog, _read(verilog).keys() - {top})
 
 
 def boxed(verilog: str, parts: Collection[str]) -> str:
     """A design whose modules ``parts`` are empty boxes."""
-
-    def box(match: re.Match[str]) -> str:
-        if match[1] not in parts:
-            return match[0]
-        ports = re.findall(r"^  (?:input|output) .*;\n", match[3], re.MULTILINE)
-        return f"(* blackbox *)\nmodule {match[1]}({match[2]});\n{''.join(ports)}endmodule\n"
-
-    return _MODULE.sub(box, verilog)
+    texts = []
+    for module in _read(verilog).values():
+        if module.name in parts:
+            ports = [one for one in module.statements if _PORT.match(one)]
+            texts.append(f"(* blackbox *)\n{replace(module, statements=ports)}")
+        else:
+            texts.append(str(module))
+    return "\n".join(texts)
 
 
 def without_outputs(verilog: str, top: str, outputs: Collection[str]) -> str:
     """A design whose module ``top`` lacks those output ports: what drives them is unread."""
-    names = "|".join(outputs)
+    modules = _read(verilog)
 
-    def cut(match: re.Match[str]) -> str:
-        if match[1] != top:
-            return match[0]
-        ports = ", ".join(port for port in match[2].split(", ") if port not in outputs)
-        body = re.sub(
-            rf"^  output (?:\[\d+:\d+\] )?(?:{names});\n", "", match[3], flags=re.MULTILINE
-        )
-        return f"module {match[1]}({ports});\n{body}endmodule\n"
+    def is_cut(statement: str) -> bool:
+        match = _PORT.match(statement)
+        return match is not None and match[1] == "output" and match[2] in outputs
 
-    return _MODULE.sub(cut, verilog)
+    modules[top] = _Module(
+        top,
+        [port for port in modules[top].ports if port not in outputs],
+        [statement for statement in modules[top].statements if not is_cut(statement)],
+    )
+    return "\n".join(map(str, modules.values()))
+
+
+def renamed(verilog: str, old: str, new: str) -> str:
+    """A design whose modules ``old`` and ``old_*`` are called ``new`` and ``new_*``."""
+
+    def name(own: str) -> str:
+        is_old = own == old or own.startswith(f"{old}_")
+        return new + own.removeprefix(old) if is_old else own
+
+    def statement(text: str) -> str:
+        match = _INSTANCE.match(text)
+        return name(match[1]) + text[match.end(1) :] if match else text
+
+    return "\n".join(
+        str(_Module(name(module.name), module.ports, list(map(statement, module.statements))))
+        for module in _read(verilog).values()
+    )

@@ -38,6 +38,7 @@ class Emission:
         self._texts: dict[str, str] = {}
         self._shared: dict[Identity, tuple[str, str]] = {}
         """Of each module that is shared: the name by which it is lowered, and its component's."""
+        self._parts: list[Identity] = []
 
     def verilog(self, component: wiring.Component) -> str:
         """Plain Verilog-2005 of ``component`` and all below it.
@@ -61,6 +62,8 @@ class Emission:
             # "#" is in no name that a component has: these names cannot be mistaken.
             name = f"#{len(self._shared)}"
             self._shared[component.identity] = name, component.module_name
+            if component.measured_alone:
+                self._parts.append(component.identity)
             self._lower(component, name)
         name, _ = self._shared[component.identity]
         ports = {}
@@ -75,6 +78,16 @@ class Emission:
             if re.search(rf"^  wire .* input \d+ +\\{port}$", self._texts[name], re.MULTILINE):
                 ports[f"i_{port}"] = signal()
         return Instance(name, **ports)
+
+    @property
+    def parts(self) -> list[str]:
+        """The modules emitted whose components are ``measured_alone``, by their final names."""
+        names = self._names()
+        return [names[identity] for identity in self._parts]
+
+    def _names(self) -> dict[Identity, str]:
+        components = {identity: name for identity, (_, name) in self._shared.items()}
+        return module_names(self._top, components)
 
     def _lower(self, component: wiring.Component, name: str, always: Sequence[str] = ()) -> None:
         """Lower one module; ``always``: inputs that it has even if it does not read them."""
@@ -108,8 +121,7 @@ class Emission:
 
     def _named(self, texts: str) -> str:
         """RTLIL text with the final names of its modules."""
-        components = {identity: name for identity, (_, name) in self._shared.items()}
-        names = module_names(self._top, components)
+        names = self._names()
         final = {lowered: names[identity] for identity, (lowered, _) in self._shared.items()}
         final[self._top] = self._top
         modules: set[str] = set()

@@ -29,6 +29,8 @@ class ColumnCorrection(Component):
     result_out : Out(acc_bits)
     """
 
+    measured_alone = True
+
     module_name = "column_correction"
     passed = ("row_bias", "last")
 

@@ -37,6 +37,8 @@ class ColumnEdge(Component):
         Of the units; only where the multiplier's sums have a column bias.
     """
 
+    measured_alone = True
+
     module_name = "column_edge"
 
     def __init__(self, unit: DotProductUnit, weights_bits: int):

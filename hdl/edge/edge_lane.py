@@ -33,6 +33,8 @@ class ActivationLane(EdgeLane):
     data_out : the activation code of the processing element
     """
 
+    measured_alone = True
+
     module_name = "activation_lane"
     latency = 1
 
@@ -59,6 +61,8 @@ class WeightLane(EdgeLane):
     data_in : ``k_per_cycle`` signed weights, the lower k low
     data_out : the weight code of the processing element
     """
+
+    measured_alone = True
 
     module_name = "weight_lane"
     latency = 1

@@ -25,6 +25,8 @@ class RowBias(Component):
     bias_in, bias_out : downwards
     """
 
+    measured_alone = True
+
     module_name = "row_bias"
     passed = ("bias",)
 

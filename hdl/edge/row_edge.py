@@ -34,6 +34,8 @@ class RowEdge(Component):
         Only where the multiplier's sums have a row bias.
     """
 
+    measured_alone = True
+
     module_name = "row_edge"
 
     def __init__(self, unit: DotProductUnit):

@@ -28,6 +28,8 @@ class MultiplyAccumulate(Component):
         ``result_in`` and ``result_out``, ``acc_bits`` wide, and what else there is.
     """
 
+    measured_alone = True
+
     def __init__(
         self, multiplier: Multiplier, acc_bits: int, pipeline: int, members: Mapping[str, Any]
     ):

@@ -37,6 +37,8 @@ class GroupBuffer(Component):
         With a slice in: its contribution. With a slice out: the OR over its whole group.
     """
 
+    measured_alone = True
+
     def __init__(self, slices: int, width: int, largest_bits: int):
         self.slices = slices
         self.width = width

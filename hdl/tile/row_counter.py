@@ -25,6 +25,8 @@ class RowCounter(Component):
         Row 0 leaves.
     """
 
+    measured_alone = True
+
     def __init__(self, rows: int):
         self.rows = rows
         super().__init__({"start": In(1), "valid": Out(1), "last": Out(1)})

@@ -36,6 +36,8 @@ class TileControl(Component):
         to the bottom; last with row 0.
     """
 
+    measured_alone = True
+
     module_name = "tile_control"
 
     def __init__(self, rows: int, delay: int):

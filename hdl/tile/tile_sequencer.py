@@ -34,6 +34,8 @@ class TileSequencer(Component):
         last is for what is below the last row.
     """
 
+    measured_alone = True
+
     module_name = "tile_sequencer"
     latency = 1
 

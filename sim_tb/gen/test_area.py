@@ -30,6 +30,7 @@ from gen.synthesis.parts import below, boxed, count_parts, without_outputs
 from gen.synthesis.selection import select
 from gen.synthesis.units import Unit, sparq_unit
 from gen.synthesis.verification import VECTORS, verify_array
+from gen.verilog.emission import Emission
 from support.files import OutputError
 
 
@@ -46,8 +47,9 @@ def test_the_smallest_that_meets_the_target() -> None:
 
 def test_parts_of_an_array() -> None:
     """What a machine is made of, counted as its own text says."""
-    verilog = sparq_unit("array", "5opt", rows=3, cols=2).verilog("unit")
-    counts = count_parts(verilog, "unit")
+    emission = Emission("unit")
+    verilog = emission.verilog(sparq_unit("array", "5opt", rows=3, cols=2).component())
+    counts = count_parts(verilog, "unit", emission.parts)
     assert counts["unit_pe"] == 6
     assert counts["unit_row_bias"] == counts["unit_activation_lane"] == 3
     assert counts["unit_column_correction"] == counts["unit_weight_lane"] == 2
@@ -56,6 +58,39 @@ def test_parts_of_an_array() -> None:
     assert {"unit_pe", "unit_full_adder"} <= modules
     assert modules.isdisjoint({"unit", "unit_activation_lane", "unit_row_bias"})
     assert boxed(verilog, counts).count("(* blackbox *)") == len(counts)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        Unit("array", "8x8", "booth", rows=5, cols=3),
+        Unit("array", "2x4x8", "distributed", rows=3, cols=4),
+        sparq_unit("array", "3opt", vsparq=False, group=8, rows=3, cols=4),
+        Unit("tensor_core", "8x8", "booth", pairs=1, rows=3, cols=2),
+        sparq_unit("tensor_core", "5opt", vsparq=False, group=8, pairs=2, rows=2, cols=3),
+        Unit("sparse_tensor_core", "2x8x8", "booth", pairs=2, rows=2, cols=2),
+        sparq_unit("sparse_tensor_core", "5opt", pairs=2, rows=2, cols=2),
+    ],
+    ids=lambda unit: f"{unit.unit}-{unit.label}".replace(" ", "-"),
+)
+def test_nothing_is_between_the_parts_of_a_machine(unit: Unit) -> None:
+    """And what is there is found, and not left out."""
+    emission = Emission("unit")
+    verilog = emission.verilog(unit.component())
+    counts = count_parts(verilog, "unit", emission.parts)
+    kind = "pe" if unit.unit == "array" else "dot_product_unit"
+    assert counts[f"unit_{kind}"] == (unit.rows or 0) * (unit.cols or 0)
+    for part in counts:
+        others = [other for other in emission.parts if other != part]
+        with pytest.raises(ValueError, match=rf"^{part}\w* is between a machine and its parts"):
+            count_parts(verilog, "unit", others)
+
+
+def test_other_text_is_no_design() -> None:
+    with pytest.raises(ValueError, match="not a module with a list of ports: 'module m #"):
+        below("module m #(parameter N = 1) (a); input a; endmodule", "m")
+    with pytest.raises(ValueError, match="module m has a statement without an end: 'begin end'"):
+        below("module m(a); input a; begin end endmodule", "m")
 
 
 @pytest.mark.slow
