@@ -43,7 +43,6 @@ from hdl.edge.skewed_lanes import SkewedLanes
 from hdl.element.processing_element import ProcessingElement
 from hdl.encode.control_decoder import ControlDecoder
 from hdl.tile.group_buffer import GroupBuffer
-from hdl.tile.tile_sequencer import TileSequencer
 from sim_tb.hdl.operands import effective
 from sim_tb.hdl.pysim import (
     CUSTOM,
@@ -293,85 +292,6 @@ def test_group_buffer(slices: int, bubbles: float, checks: Any) -> None:
         expected = {"filling": filling[cycle], "data_out": out, "largest_out": shared}
         assert outputs == expected, f"cycle {cycle}"
     checks(2 * cycles + sum(cycle < cycles for cycle in leaving))
-
-
-@pytest.mark.parametrize("delay", [0, 2, 8])
-@pytest.mark.parametrize("rows", [1, 2, 3, 5, 8])
-@pytest.mark.parametrize("long_tiles", [False, True])
-def test_tile_sequencer(rows: int, long_tiles: bool, delay: int, checks: Any) -> None:
-    """Random slices and bubbles: when slices are taken, and the control of every row.
-
-    Slices that are delayed are sometimes held off after the end of a tile.
-    """
-    rng = random.Random(SEED)
-    shortest = rows if long_tiles else 1
-    tiles = [rng.randint(shortest, shortest + rows + 2) for _ in range(40)]
-    slices = [k == tile - 1 for tile in tiles for k in range(tile)]
-    bench = Bench(TileSequencer(rows, delay))
-    valid: list[bool] = []
-    holds: list[bool] = []
-    words: list[Word] = []
-
-    async def testbench(ctx: Any) -> None:
-        position = 0
-        drain = 3 * rows + 2 + delay
-        to_hold = 0
-        while drain:
-            waiting = position < len(slices)
-            drain -= not waiting
-            valid.append(waiting and rng.random() < 0.8)
-            is_last = slices[position] if valid[-1] else rng.random() < 0.5
-            holds.append(to_hold > 0)
-            to_hold = max(0, to_hold - 1)
-            values: Word = {"in_valid": valid[-1], "in_last": is_last, "hold": holds[-1]}
-            ctx.set(bench.stimulus, bench.pack(values))
-            words.append(bench.unpack(ctx.get(bench.response)))
-            if words[-1]["taken"]:
-                to_hold = rng.randint(0, delay) if is_last else 0
-                position += 1
-            await ctx.tick()
-
-    simulator = Simulator(bench.module)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(testbench)
-    simulator.run()
-
-    # Independent model: when the last of a tile is sent, and what follows from it.
-    free_at, position, held = 0, 0, False
-    last = [0] * len(words)
-    for cycle, word in enumerate(words):
-        ready = not held and not holds[cycle]
-        taken = valid[cycle] and ready
-        assert (word["in_ready"], word["taken"]) == (ready, taken), f"cycle {cycle}"
-        if taken:
-            due = slices[position]
-            if not due:
-                assert words[cycle + 1]["in_ready"], f"stall inside a tile, cycle {cycle + 1}"
-            position += 1
-        else:
-            due = held
-        if due and cycle >= free_at:
-            last[cycle], free_at, due = 1, cycle + rows, False
-        held = due
-    assert position == len(slices)
-    assert sum(last) == len(tiles)
-    if long_tiles:
-        assert all(word["in_ready"] != hold for word, hold in zip(words, holds, strict=True))
-
-    def at(events: list[int], cycle: int) -> int:
-        return int(events[cycle]) if cycle >= 0 else 0
-
-    for cycle, word in enumerate(words):
-        for row in range(rows + 1):
-            sent = cycle - delay
-            # One more last comes before all others, as if sent in the cycle before the first.
-            expected = {"last": int(at(last, sent - 1 - row) or sent == row)}
-            if row < rows:
-                bottom = range(sent - rows - 1 - row, sent - rows)
-                expected["drain"] = int(any(at(last, c) for c in bottom))
-            got = {name: word[name] >> row & 1 for name in expected}
-            assert got == expected, f"cycle {cycle}, row {row}"
-    checks(len(words) * (3 + 2 * rows))
 
 
 def make_tiles(

@@ -303,7 +303,7 @@ def test_encoder(mapped: bool, tmp_path: Path, checks: Callable[[int], None]) ->
 
 
 def element_player(element: dict[str, Any], filling: str) -> Player:
-    """Codes are ``filling`` until the first last, and ``result_in`` but after a shift."""
+    """Codes are ``filling`` until the first last, and ``result_in`` but where it drains."""
     rng = np.random.default_rng(SEED)
     generated = generate(Configuration(top="pe", **element))
     player = Player(generated, before_reset())
@@ -320,7 +320,7 @@ def element_player(element: dict[str, Any], filling: str) -> Player:
                 "activation_in": code("activation_in", cycle > 2),
                 "weight_in": code("weight_in", cycle > 2),
                 "last_in": str(int(cycle % 20 == 2 + generated.configuration.pipeline)),
-                "shift_in": str(int(cycle % 5 == 3)),
+                "drain_in": str(int(cycle % 5 == 3)),
                 "result_in": code("result_in", cycle % 5 == 4),
             }
         )
