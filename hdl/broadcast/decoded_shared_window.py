@@ -1,18 +1,17 @@
 """The multiplier of pairs that share one window, which is broadcast ready to be multiplied."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Value
+from amaranth.hdl import Cat, Const, Module, Value
 
 from golden.format import ACTIVATION_BITS, SparqFormat
-from hdl.arithmetic.bit_heap import total_of
-from hdl.broadcast.selected_rows import LINES, pair_code, pair_lines, pair_of, pair_rows
-from hdl.broadcast.staged_shift import StagedShift
 from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.window_shifter import WindowShifter
-from hdl.multiplier.multiplier import Addend, named, offset_binary, stage
+from hdl.multiplier.multiplier import named
+from hdl.multiplier.number_form import NumberForm
+from hdl.multiplier.selected_rows import LINES, pair_lines
 from hdl.multiplier.shared_window import SharedWindow
+from hdl.multiplier.staged_shift import StagedShift
 from hdl.placement import place
 
 
@@ -21,15 +20,32 @@ class DecodedSharedWindow(SharedWindow):
 
     What is broadcast costs wires, not registers in every unit. And a placement is found once for
     all pairs. The sum of two weights travels inverted.
+
+    Parameters
+    ----------
+    fmt, weight_bits, pairs
+        As of :class:`SharedWindow`.
+    form : NumberForm
+        Of the weights, their sum and their products.
     """
 
-    signed = False
+    sum_inverted = True
 
-    def __init__(self, fmt: SparqFormat, weight_bits: int, pairs: int = 1):
+    def __init__(
+        self,
+        fmt: SparqFormat,
+        weight_bits: int,
+        pairs: int = 1,
+        form: NumberForm = NumberForm.OFFSET_BINARY,
+    ):
         super().__init__(fmt, weight_bits, pairs)
+        self.form = form
         self._shift = StagedShift(fmt.lane_shifts)
         self._lines_bits = LINES * fmt.window_bits
         self.activation_code_bits = pairs * self._lines_bits + self._shift.lines
+        if form.is_signed:
+            # Half the range of the shifted sum, in every cycle.
+            self.row_scale, self.column_scale = 0, 1 << (self.sum_bits - 1)
 
     def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
         fmt = self.fmt
@@ -48,46 +64,14 @@ class DecodedSharedWindow(SharedWindow):
         placement = named(m, "placement", detector.placement)
         return Cat(*(pair_lines(*pair) for pair in pairs), self._shift.select(placement))
 
-    def recode(self, m: Module, platform: Any, weights: Value) -> Value:
-        words = offset_binary(weights, self.weight_bits)
-        return Cat(map(pair_code, words[::2], words[1::2]))
-
-    def addends(
-        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
-    ) -> list[Addend]:
-        rows = [
-            row
-            for index in range(self.pairs)
-            for row in pair_rows(
-                m,
-                f"products{index}",
-                self._lines(activation, index),
-                weight.word_select(index, 3 * self.weight_bits + 1),
-                self.signed,
-            )
-        ]
-        total = stage(m, "products", self._sum(m, platform, rows), registered)
-        shift = stage(m, "shift", self._selects(activation), registered)
-        return [(named(m, "placed", self._placed(m, total, shift)), 0)]
-
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
-        pairs = [pair_of(self._lines(activation, index)) for index in range(self.pairs)]
-        lanes = [lane for pair in pairs for lane in pair]
-        total = named(m, "lanes", sum(lanes[1:], start=lanes[0]))
-        return self._shift.shifted(m, "lanes", total, self._selects(activation))
+        return Const(0, 0) if self.form.is_signed else super().row_bias(m, platform, activation)
 
-    def _sum(self, m: Module, platform: Any, rows: Sequence[Addend]) -> Value:
-        """The sum of all rows."""
-        return total_of(m, platform, "products", rows, self._total_bits)
+    def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
+        return Const(1) if self.form.is_signed else super().column_bias(m, platform, weight)
 
-    def _placed(self, m: Module, total: Value, shift: Value) -> Value:
-        """The sum, shifted, as an unsigned addend."""
-        return self._shift.shifted(m, "products", total, shift)
-
-    def _lines(self, activation: Value, pair: int) -> Value:
-        """The lines of a pair."""
+    def _lines(self, m: Module, activation: Value, pair: int) -> Value:
         return activation.word_select(pair, self._lines_bits)
 
-    def _selects(self, activation: Value) -> Value:
-        """The lines of the shift."""
+    def _shift_lines(self, activation: Value) -> Value:
         return activation[self.pairs * self._lines_bits :]

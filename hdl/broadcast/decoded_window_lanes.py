@@ -1,16 +1,15 @@
 """The multiplier of one SPARQ pair whose lanes are broadcast ready to be multiplied."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Value
 
 from golden.format import SparqFormat
-from hdl.arithmetic.bit_heap import total_of
 from hdl.broadcast.lane_encoder import LaneEncoder
-from hdl.broadcast.selected_rows import digit_lines, digit_lines_bits, digit_rows, digits_of
-from hdl.broadcast.staged_shift import StagedShift
-from hdl.multiplier.multiplier import Addend, named, offset_binary, stage
+from hdl.multiplier.multiplier import Addend, named, stage
+from hdl.multiplier.number_form import NumberForm
+from hdl.multiplier.selected_rows import digit_lines, digit_lines_bits, digit_rows, digits_of
+from hdl.multiplier.staged_shift import StagedShift
 from hdl.multiplier.window_lanes import WindowLanes
 from hdl.placement import place
 
@@ -21,13 +20,29 @@ class DecodedWindowLanes(WindowLanes):
     What is broadcast costs wires, not registers in every unit. So all travels decoded. The
     activation code has both lanes: lines of the digits (:func:`digit_lines`), then those of the
     shift (:class:`StagedShift`), then with vSPARQ one for either weight. The weight code has both
-    weights in offset form, each followed by its triple (two bits wider, where there are digits of
+    weights in their form, each followed by its triple (two bits wider, where there are digits of
     two bits), made once per column. A selector of weights inverts: where there is one, the weight
     travels inverted, otherwise its triple does, as a :func:`selected_row` likes it.
+
+    Parameters
+    ----------
+    fmt, weight_bits
+        As of :class:`WindowLanes`.
+    form : NumberForm
+        Of the weights, their multiples and their products.
     """
 
-    def __init__(self, fmt: SparqFormat, weight_bits: int):
+    def __init__(
+        self,
+        fmt: SparqFormat,
+        weight_bits: int,
+        form: NumberForm = NumberForm.OFFSET_BINARY,
+    ):
         super().__init__(fmt, weight_bits)
+        self.form = form
+        if form.is_signed:
+            # Half the range of each lane's product, in every cycle.
+            self.row_scale, self.column_scale = 0, 1 << (self.sum_bits - 2)
         self._shift = StagedShift(fmt.lane_shifts)
         self._digits_bits = digit_lines_bits(fmt.window_bits)
         self._lane_bits = self._digits_bits + self._shift.lines + 2 * fmt.vsparq
@@ -52,7 +67,7 @@ class DecodedWindowLanes(WindowLanes):
         return Cat(code)
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
-        words = self._words(weights)
+        words = self.form.words(weights, self.weight_bits)
         triples = [word + (word << 1) for word in words]
         each = self.weight_code_bits // 2
         codes = [Cat(*both)[:each] for both in zip(words, triples, strict=True)]
@@ -69,37 +84,26 @@ class DecodedWindowLanes(WindowLanes):
                 code = Mux(selects[0], codes[0], 0) | Mux(selects[1], codes[1], 0)
             code = named(m, f"weight{lane}", (code ^ self._inverted)[: len(code)])
             multiples = code[: self.weight_bits], code[self.weight_bits :]
-            rows = digit_rows(m, f"product{lane}", digits, *map(self._number, multiples))
+            rows = digit_rows(m, f"product{lane}", digits, *map(self.form.number, multiples))
             bits = self.fmt.window_bits + self.weight_bits
-            product = self._sum(m, platform, f"product{lane}", rows, bits)
+            product = self.form.total(m, platform, f"product{lane}", rows, bits)
             product = stage(m, f"product_sum{lane}", product, registered)
             shift = stage(m, f"shift_select{lane}", shift, registered)
-            placed = self._shift.shifted(m, f"product{lane}", self._number(product), shift)
-            addends.append((self._unsigned(placed), 0))
+            placed = self._shift.shifted(m, f"product{lane}", self.form.number(product), shift)
+            addends.append((self.form.unsigned(placed), 0))
         return addends
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
+        if self.form.is_signed:
+            return Const(0, 0)
         first, second = (
             self._shift.shifted(m, f"lane{lane}", named(m, f"x{lane}", digits_of(digits)), shift)
             for lane, (digits, shift, _) in enumerate(self._lines(activation))
         )
         return first + second
 
-    def _words(self, weights: Value) -> list[Value]:
-        """The weights in the form that they are multiplied in."""
-        return offset_binary(weights, self.weight_bits)
-
-    def _number(self, bits: Value) -> Value:
-        """A weight, a multiple or a product."""
-        return bits
-
-    def _sum(self, m: Module, platform: Any, name: str, rows: Sequence[Addend], bits: int) -> Value:
-        """The sum of rows of that form."""
-        return total_of(m, platform, name, rows, bits)
-
-    def _unsigned(self, product: Value) -> Value:
-        """A product of that form, made unsigned."""
-        return product
+    def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
+        return Const(2) if self.form.is_signed else super().column_bias(m, platform, weight)
 
     def _lines(self, activation: Value) -> list[tuple[Value, Value, Value]]:
         """Of each lane: the lines of its digits, its shift and its weight."""

@@ -1,17 +1,9 @@
 """Dot-product units by name, as tensor cores use them."""
 
-from collections.abc import Callable
-
-from golden.format import SparqFormat
-from hdl.broadcast.decoded_booth import DecodedBooth
-from hdl.broadcast.decoded_distributed_arithmetic import DecodedDistributedArithmetic
-from hdl.broadcast.decoded_radix_4 import DecodedRadix4
+from golden.format import ACTIVATION_BITS, SparqFormat
 from hdl.broadcast.decoded_shared_window import DecodedSharedWindow
 from hdl.broadcast.decoded_window_lanes import DecodedWindowLanes
 from hdl.broadcast.multiplier_bank import MultiplierBank
-from hdl.broadcast.signed_distributed_arithmetic import SignedDistributedArithmetic
-from hdl.broadcast.signed_shared_window import SignedSharedWindow
-from hdl.broadcast.signed_window_lanes import SignedWindowLanes
 from hdl.broadcast.structured_selection import StructuredSelection
 from hdl.element.dot_product_unit import DotProductUnit
 from hdl.element.pe_2x4x8 import LANE_BITS
@@ -20,8 +12,10 @@ from hdl.element.processing_elements import (
     chosen_multiplier,
     element_multiplier,
 )
-from hdl.multiplier.exact import AndArray
+from hdl.multiplier.booth import Booth
+from hdl.multiplier.exact import AndArray, DistributedArithmetic, Radix4
 from hdl.multiplier.multiplier import Multiplier
+from hdl.multiplier.number_form import NumberForm
 
 EXACT_LANES = {"8x8": 1, "2x8x8": 2}
 """Exact multipliers that stand beside one pair."""
@@ -113,32 +107,43 @@ def dot_product_multipliers(name: str, sparse: bool) -> tuple[str, ...]:
 
 def _windows(fmt: SparqFormat, pairs: int, weight_bits: int, sparse: bool) -> Multiplier:
     """``pairs`` SPARQ pairs; those that share a window are added before one shift."""
+    form = _form(sparse)
     if not fmt.shared_shift:
-        lanes = SignedWindowLanes if sparse else DecodedWindowLanes
-        return MultiplierBank(lanes(fmt, weight_bits), pairs)
+        return MultiplierBank(DecodedWindowLanes(fmt, weight_bits, form), pairs)
     together = min(pairs, fmt.group // 2)
     if pairs % together or fmt.group // 2 % together:
         raise ValueError(
             f"{2 * pairs} activations per slice must be a divisor or a multiple of the "
             f"{fmt.group} that share a window"
         )
-    shared = SignedSharedWindow if sparse else DecodedSharedWindow
-    return MultiplierBank(shared(fmt, weight_bits, together), pairs // together)
+    shared = DecodedSharedWindow(fmt, weight_bits, together, form)
+    return MultiplierBank(shared, pairs // together)
 
 
 def _exact(
-    kind: str, lanes: int, weight_bits: int, sparse: bool, lane_bits: int | None = None
+    kind: str, lanes: int, weight_bits: int, sparse: bool, lane_bits: int = ACTIVATION_BITS
 ) -> Multiplier:
-    """``lanes`` exact multipliers, of ``lane_bits`` bits if these are not all."""
-    bits = {} if lane_bits is None else {"lane_bits": lane_bits}
-    if kind == "distributed":
-        if lanes % 2:
-            raise ValueError(f"distributed arithmetic needs an even number of lanes, not {lanes}")
-        pair = SignedDistributedArithmetic if sparse else DecodedDistributedArithmetic
-        return MultiplierBank(pair(weight_bits, **bits), lanes // 2)
-    kinds: dict[str, Callable[..., Multiplier]] = {
-        "radix4": DecodedRadix4,
-        "booth": DecodedBooth,
-        "and": AndArray,
-    }
-    return kinds[kind](weight_bits, lanes, **bits)
+    """``lanes`` exact multipliers of so many bits of an activation."""
+    match kind:
+        case "distributed":
+            if lanes % 2:
+                raise ValueError(
+                    f"distributed arithmetic needs an even number of lanes, not {lanes}"
+                )
+            # Behind 2:4 selection there is no edge that could decode activations.
+            pair = DistributedArithmetic(weight_bits, lane_bits, not sparse, _form(sparse))
+            return MultiplierBank(pair, lanes // 2)
+        case "and":
+            return AndArray(weight_bits, lanes, lane_bits)
+        case "booth":
+            return Booth(weight_bits, lanes, decoded=True)
+        case _:
+            return Radix4(weight_bits, lanes, decoded=True)
+
+
+def _form(sparse: bool) -> NumberForm:
+    """The form of weights: behind 2:4 selection no edge knows the activations that sums depend on.
+
+    Sums of numbers in two's complement have no bias that depends on the activations.
+    """
+    return NumberForm.TWOS_COMPLEMENT if sparse else NumberForm.OFFSET_BINARY

@@ -1,4 +1,4 @@
-"""Classical modified Booth recoding, inside the multiplier."""
+"""Classical modified Booth recoding."""
 
 from typing import Any
 
@@ -8,27 +8,40 @@ from golden.format import ACTIVATION_BITS
 from hdl.multiplier.multiplier import Addend, Multiplier, named, staged
 
 ROW_MAX = (2 << ACTIVATION_BITS) - 1
+FLAGS = ("negative", "single", "double")
+"""Of each digit: whether it is negative, 1 or -1, 2 or -2."""
 
 
 class Booth(Multiplier):
     """Exact products, one row for each digit -2, -1, 0, 1 or 2 of a signed weight.
 
-    Weights travel as they are; the digits are recoded from three bits each where they are used. The
-    row of a negative digit is the complement of a positive one, which leaves a bias that depends on
-    the weight alone.
+    The row of a negative digit is the complement of a positive one, which leaves a bias that
+    depends on the weight alone.
+
+    Parameters
+    ----------
+    weight_bits, k_per_cycle : int
+    decoded : bool
+        Flags of the digits travel, recoded once per column; otherwise weights travel as they are,
+        and digits are recoded from three bits each where they are used.
     """
 
-    def __init__(self, weight_bits: int, k_per_cycle: int):
+    def __init__(self, weight_bits: int, k_per_cycle: int, decoded: bool = False):
         self.weight_bits = weight_bits
         self.k_per_cycle = k_per_cycle
+        self.decoded = decoded
+        self._exponents = range(0, weight_bits, 2)
+        digits = len(self._exponents)
         self.activation_code_bits = k_per_cycle * ACTIVATION_BITS
-        self.weight_code_bits = k_per_cycle * weight_bits
+        self.weight_code_bits = k_per_cycle * (digits * len(FLAGS) if decoded else weight_bits)
         self.column_scale = ROW_MAX
-        digits = (weight_bits + 1) // 2
         self.sum_bits = (k_per_cycle * ROW_MAX * ((4**digits - 1) // 3)).bit_length()
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
-        return weights
+        if not self.decoded:
+            return weights
+        words = [weights.word_select(k, self.weight_bits) for k in range(self.k_per_cycle)]
+        return Cat(_flags(word, exponent) for word in words for exponent in self._exponents)
 
     def addends(
         self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
@@ -36,27 +49,35 @@ class Booth(Multiplier):
         addends = []
         for k in range(self.k_per_cycle):
             x = activation.word_select(k, ACTIVATION_BITS)
-            for exponent, (high, middle, low) in self._digits(weight, k):
+            for exponent, flags in zip(self._exponents, self._digits(weight, k), strict=True):
                 name = f"product{k}_{exponent}"
-                single = named(m, f"{name}_single", middle ^ low)
-                double = named(m, f"{name}_double", (high ^ middle) & ~(middle ^ low))
-                row = Mux(single, x, 0) | Mux(double, x << 1, 0)
-                row = row[: ACTIVATION_BITS + 1] ^ high.replicate(ACTIVATION_BITS + 1)
+                negative, single, double = flags
+                if not self.decoded:
+                    single = named(m, f"{name}_single", single)
+                    double = named(m, f"{name}_double", double)
+                row = (Mux(single, x, 0) | Mux(double, x << 1, 0))[: ACTIVATION_BITS + 1]
+                row = row ^ negative.replicate(ACTIVATION_BITS + 1)
                 addends.append((named(m, f"{name}_row", row), exponent))
         return staged(m, addends, registered)
 
     def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
         biases = [
-            Cat(bit for _, (high, _, _) in self._digits(weight, k) for bit in (high, 0))[:-1]
+            Cat(bit for negative, _, _ in self._digits(weight, k) for bit in (negative, 0))[:-1]
             for k in range(self.k_per_cycle)
         ]
         return sum(biases[1:], start=biases[0])
 
-    def _digits(self, weight: Value, k: int) -> list[tuple[int, tuple[Value, Value, Value]]]:
-        """Of each digit: its exponent, and the bits it is recoded from, the highest first."""
+    def _digits(self, weight: Value, k: int) -> list[Value]:
+        """The flags of each digit of weight ``k``, from a weight code."""
+        count = len(self._exponents)
+        if self.decoded:
+            return [weight.word_select(k * count + i, len(FLAGS)) for i in range(count)]
         word = weight.word_select(k, self.weight_bits)
-        bits = Cat(0, word, word[-1])
-        return [
-            (exponent, (bits[exponent + 2], bits[exponent + 1], bits[exponent]))
-            for exponent in range(0, self.weight_bits, 2)
-        ]
+        return [_flags(word, exponent) for exponent in self._exponents]
+
+
+def _flags(word: Value, exponent: int) -> Value:
+    """The flags of the digit of a signed weight that counts for ``2**exponent``."""
+    low, middle, high = Cat(0, word, word[-1])[exponent : exponent + 3]
+    single = middle ^ low
+    return Cat(high, single, (high ^ middle) & ~single)

@@ -122,10 +122,3 @@ def staged(m: Module, addends: list[Addend], registered: bool) -> list[Addend]:
         else (value, exponent)
         for index, (value, exponent) in enumerate(addends)
     ]
-
-
-def offset_binary(weights: Value, weight_bits: int) -> list[Value]:
-    """The weights plus ``2**(weight_bits - 1)``: unsigned, the top bit inverted."""
-    count = len(weights) // weight_bits
-    top = 1 << (weight_bits - 1)
-    return [(weights.word_select(k, weight_bits) ^ top)[:weight_bits] for k in range(count)]

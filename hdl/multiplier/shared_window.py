@@ -7,12 +7,12 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Value
 
 from golden.format import ACTIVATION_BITS, SparqFormat
-from hdl.arithmetic.bit_heap import total_of
 from hdl.elements import Elements, structure
 from hdl.encode.pair_encoder import PairEncoder
-from hdl.multiplier.multiplier import Addend, Multiplier, named, offset_binary, stage
-from hdl.multiplier.partial_products import distributed_rows
-from hdl.multiplier.shift_add_multiplier import shifted
+from hdl.multiplier.multiplier import Addend, Multiplier, named, stage
+from hdl.multiplier.number_form import NumberForm
+from hdl.multiplier.selected_rows import pair_code, pair_lines, pair_multiples, pair_of, pair_rows
+from hdl.multiplier.staged_shift import StagedShift
 from hdl.placement import place
 
 PAIR_BITS = 2 * ACTIVATION_BITS
@@ -21,9 +21,9 @@ PAIR_BITS = 2 * ACTIVATION_BITS
 class SharedWindow(Multiplier):
     """Encoded pairs that share a shift, times their weights, by distributed arithmetic.
 
-    The lanes of a pair have one shift, so that each pair of their bits selects none, one
-    or the sum of two weights, which travels with them. All is added before it is shifted once. The
-    activation code has the lanes of all pairs, then one control code.
+    The lanes of a pair have one shift, so that each pair of their bits selects none, one or the sum
+    of two weights, which travels with them. All is added before it is shifted once. The activation
+    code has the lanes of all pairs, then one control code.
 
     Parameters
     ----------
@@ -33,6 +33,9 @@ class SharedWindow(Multiplier):
     pairs : int, from 1
         Pairs per cycle, at most those of a group, which must be a multiple of them.
     """
+
+    form = NumberForm.OFFSET_BINARY
+    sum_inverted = False
 
     def __init__(self, fmt: SparqFormat, weight_bits: int, pairs: int = 1):
         if fmt.group % (2 * pairs):
@@ -44,6 +47,7 @@ class SharedWindow(Multiplier):
         self.activation_code_bits = self.k_per_cycle * fmt.window_bits + fmt.control_bits
         self.weight_code_bits = pairs * (3 * weight_bits + 1)
         self.row_scale = 1 << (weight_bits - 1)
+        self._shift = StagedShift(fmt.lane_shifts, stages=1)
         self.slices_per_group = fmt.group // self.k_per_cycle
         self._total_bits = fmt.window_bits + weight_bits + 1 + (pairs - 1).bit_length()
         self.sum_bits = fmt.lane_shifts[-1] + self._total_bits
@@ -78,46 +82,40 @@ class SharedWindow(Multiplier):
         return reduce(or_, (PairEncoder.shares(self.fmt, pair) for pair in pairs))
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
-        offset = offset_binary(weights, self.weight_bits)
-        pairs = zip(offset[::2], offset[1::2], strict=True)
-        return Cat(part for first, second in pairs for part in (first, second, first + second))
+        words = self.form.words(weights, self.weight_bits)
+        pairs = zip(words[::2], words[1::2], strict=True)
+        return Cat(pair_code(first, second, self.sum_inverted) for first, second in pairs)
 
     def addends(
         self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
     ) -> list[Addend]:
-        rows = [
-            row
-            for index in range(self.pairs)
-            for row in distributed_rows(
-                m, f"products{index}", self._lanes(activation, index), self._weights(weight, index)
-            )
-        ]
-        total = total_of(m, platform, "products", rows, self._total_bits)
-        total = stage(m, "products", total, registered)
-        selects = stage(m, "selects", self._selects(activation), registered)
-        placed = shifted(total, list(selects), self.fmt.lane_shifts)
-        return [(named(m, "placed", placed), 0)]
+        rows: list[Addend] = []
+        for index in range(self.pairs):
+            code = weight.word_select(index, 3 * self.weight_bits + 1)
+            multiples = map(self.form.number, pair_multiples(code, self.sum_inverted))
+            lines = self._lines(m, activation, index)
+            rows += pair_rows(m, f"products{index}", lines, *multiples)
+        total = self.form.total(m, platform, "products", rows, self._total_bits)
+        total = self.form.number(stage(m, "products", total, registered))
+        shift = stage(m, "shift", self._shift_lines(activation), registered)
+        placed = self._shift.shifted(m, "products", total, shift)
+        return [(named(m, "placed", self.form.unsigned(placed)), 0)]
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
         """The sum of the lanes, each shifted by its ShiftCtrl."""
-        lanes = [lane for index in range(self.pairs) for lane in self._lanes(activation, index)]
+        pairs = [pair_of(self._lines(m, activation, index)) for index in range(self.pairs)]
+        lanes = [lane for pair in pairs for lane in pair]
         total = named(m, "lanes", sum(lanes[1:], start=lanes[0]))
-        selects = named(m, "lane_shift", self._selects(activation))
-        return shifted(total, list(selects), self.fmt.lane_shifts)
+        shift = named(m, "lane_shift", self._shift_lines(activation))
+        return self._shift.shifted(m, "lanes", total, shift)
 
-    def _lanes(self, activation: Value, pair: int) -> tuple[Value, Value]:
-        """Both lanes of a pair."""
-        n = self.fmt.window_bits
-        return activation.word_select(2 * pair, n), activation.word_select(2 * pair + 1, n)
+    def _lines(self, m: Module, activation: Value, pair: int) -> Value:
+        """The lines of a pair, see :func:`pair_lines`, from an activation code."""
+        lanes = [activation.word_select(2 * pair + i, self.fmt.window_bits) for i in range(2)]
+        return named(m, f"lines{pair}", pair_lines(*lanes))
 
-    def _weights(self, weight: Value, pair: int) -> tuple[Value, Value, Value]:
-        """Both weights of a pair, and their sum."""
-        bits = self.weight_bits
-        code = weight.word_select(pair, 3 * bits + 1)
-        return code[:bits], code[bits : 2 * bits], code[2 * bits :]
-
-    def _selects(self, activation: Value) -> Value:
-        """The shift, one-hot."""
+    def _shift_lines(self, activation: Value) -> Value:
+        """The lines of the shift, see :class:`StagedShift`, from an activation code."""
         code = activation[self.k_per_cycle * self.fmt.window_bits :]
         indices = range(len(self.fmt.lane_shifts))
         return Cat(code == index for index in indices) if len(code) else Const(1, 1)

@@ -10,7 +10,8 @@ from hdl.elements import Elements, structure
 from hdl.encode.control_decoder import ControlDecoder
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.pair_layout import pair_layout
-from hdl.multiplier.multiplier import Addend, Multiplier, named, offset_binary
+from hdl.multiplier.multiplier import Addend, Multiplier, named
+from hdl.multiplier.number_form import NumberForm
 from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier, shifted
 from hdl.placement import place
 
@@ -47,7 +48,7 @@ class WindowLanes(Multiplier):
         return PairEncoder.shares(self.fmt, activations)
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
-        return Cat(offset_binary(weights, self.weight_bits))
+        return Cat(NumberForm.OFFSET_BINARY.words(weights, self.weight_bits))
 
     def addends(
         self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool

@@ -76,27 +76,28 @@ def pair_of(lines: Value) -> tuple[Value, Value]:
     return Cat(f[0] | ~f[2] for f in flags), Cat(f[1] | ~f[2] for f in flags)
 
 
-def pair_code(first: Value, second: Value) -> Value:
-    """Two weights, both signed or both unsigned, and their sum, inverted and one bit wider."""
-    return Cat(first, second, ~(first + second))
+def pair_code(first: Value, second: Value, inverted: bool) -> Value:
+    """Two weights of one form, and their sum, one bit wider and perhaps inverted."""
+    both = first + second
+    return Cat(first, second, ~both if inverted else both)
+
+
+def pair_multiples(code: Value, inverted: bool) -> tuple[Value, Value, Value]:
+    """Both weights and their sum, from a :func:`pair_code`."""
+    bits = len(code) // 3
+    both = code[2 * bits :]
+    return code[:bits], code[bits : 2 * bits], ~both if inverted else both
 
 
 def pair_rows(
-    m: Module, name: str, lines: Value, code: Value, signed: bool = False
+    m: Module, name: str, lines: Value, first: Value, second: Value, both: Value
 ) -> list[Addend]:
     """Two products as one, by distributed arithmetic: one row for each pair of bits.
 
-    ``lines`` are :func:`pair_lines`, ``code`` a :func:`pair_code`, whose weights may be signed; so
-    are the rows then.
+    ``lines`` are :func:`pair_lines`. Weights and their sum may be signed; so are the rows then.
     """
-    bits = len(code) // 3
-    weights: list[Value] = [code[:bits], code[bits : 2 * bits], ~code[2 * bits :]]
-    if signed:
-        weights = [weight.as_signed() for weight in weights]
-    return [
-        (named(m, f"{name}_row{exponent}", selected_row(flags, *weights)[: bits + 1]), exponent)
-        for exponent, flags in enumerate(_split(lines))
-    ]
+    rows = [selected_row(flags, first, second, both)[: len(both)] for flags in _split(lines)]
+    return [(named(m, f"{name}_row{index}", row), index) for index, row in enumerate(rows)]
 
 
 def _split(lines: Value) -> list[Value]:

@@ -18,6 +18,8 @@ class StagedShift:
     ----------
     shifts : sequence of int
         Ascending, the first 0.
+    stages : 1 or 2
+        At most so many.
 
     Attributes
     ----------
@@ -25,10 +27,10 @@ class StagedShift:
         How many lines there are.
     """
 
-    def __init__(self, shifts: Sequence[int]):
+    def __init__(self, shifts: Sequence[int], stages: int = 2):
         self._shifts = tuple(shifts)
         self._evens = sorted({shift & ~1 for shift in shifts})
-        self._two_stages = len(self._evens) + 1 < len(shifts)
+        self._two_stages = stages > 1 and len(self._evens) + 1 < len(shifts)
         self.lines = 2 + len(self._evens) if self._two_stages else len(shifts)
 
     def select(self, one_hot: Value) -> Value:
