@@ -61,6 +61,7 @@ class Booth(Multiplier):
         return staged(m, addends, registered)
 
     def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
+        """The sum of 4**p over the radix-4 digits p of the weights that are negative."""
         biases = [
             Cat(bit for negative, _, _ in self._digits(weight, k) for bit in (negative, 0))[:-1]
             for k in range(self.k_per_cycle)
