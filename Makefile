@@ -22,15 +22,18 @@ SQUEEZENET = build/shared/squeezenet_dc_imagenet.onnx --data build/shared/imagen
 SHARED_WINDOWS = --group 2,4,8 --no-vsparq --formats 5opt
 CALIBRATED = --channel-order calibrated
 evaluate_shared = set -e; \
-	$(RUN) evaluate $($1) --all-variants --output build/evaluate/natural --json build/evaluate/$1_natural.json; \
-	$(RUN) evaluate $($1) $(CALIBRATED) --output build/evaluate/calibrated --json build/evaluate/$1_calibrated.json; \
-	$(RUN) evaluate $($1) $(SHARED_WINDOWS) --output build/evaluate/shared --json build/evaluate/$1_shared.json; \
-	$(RUN) evaluate $($1) $(SHARED_WINDOWS) $(CALIBRATED) --output build/evaluate/shared_calibrated --json build/evaluate/$1_shared_calibrated.json
+	$(RUN) evaluate $($1) $(KEPT) --all-variants --output build/evaluate/natural --json build/evaluate/$1_natural.json; \
+	$(RUN) evaluate $($1) $(KEPT) $(CALIBRATED) --output build/evaluate/calibrated --json build/evaluate/$1_calibrated.json; \
+	$(RUN) evaluate $($1) $(KEPT) $(SHARED_WINDOWS) --output build/evaluate/shared --json build/evaluate/$1_shared.json; \
+	$(RUN) evaluate $($1) $(KEPT) $(SHARED_WINDOWS) $(CALIBRATED) --output build/evaluate/shared_calibrated --json build/evaluate/$1_shared_calibrated.json
 LIBRARIES = $(foreach name,$(LIBRARY),--library "$(name)") $(foreach file,$(LIBERTY),--liberty "$(file)")
 JSON_FILE = $(call option,JSON,json)
+# KEEP=1 keeps a result in docs/results, of which make tables makes the documentation's.
+KEPT = $(filter --keep,$(call flag,KEEP,keep))
+RESULT = $(JSON_FILE) $(KEPT)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verilog simulate quick test test-full demo area tradeoff bench prove mutate figures evaluate evaluate-shared evaluate-large train lint format lock clean
+.PHONY: help setup verilog simulate quick test test-full demo area tradeoff bench prove mutate tables figures evaluate evaluate-shared evaluate-large train lint format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +42,7 @@ help: ## List the targets
 	@echo "  TOP=array ROWS=16 COLS=16 PE=sparq FORMAT=5opt ROUNDING=1 VSPARQ=1 GROUP=1"
 	@echo "  WEIGHT_BITS=8 ACC_BITS=32 PIPELINE=0 PAIRS=4 (of tensor cores)"
 	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file; NAME=top TESTBENCH=1 SEED=1 of verilog"
+	@echo "Of area, tradeoff, prove, demo, evaluate, evaluate-shared, bench: KEEP=1 keeps the result for tables"
 
 setup: $(SETUP) ## Create .venv from the lock (every other target does it by itself)
 
@@ -71,40 +75,43 @@ test-full: $(SETUP) ## Run all tests, the long sweep among them
 	@$(PYTEST) $(TESTS)
 
 demo: $(SETUP) ## Take real images through the RTL of both arrays, bit for bit
-	@$(RUN) demo $(call option,IMAGES,images) $(call option,FORMAT,format) $(JSON_FILE)
+	@$(RUN) demo $(call option,IMAGES,images) $(call option,FORMAT,format) $(RESULT)
 
 evaluate: $(SETUP) ## Accuracy of the network for MNIST in every format (MODEL=x.onnx DATA=x.npz: of yours)
 	@.venv/bin/python -m networks.samples.mnist.files build/mnist
 	@$(RUN) evaluate $(or $(MODEL),build/mnist/mnist.onnx) --data "$(or $(DATA),build/mnist/test.npz)" \
 		$(if $(MODEL)$(DATA),$(call option,CALIBRATION,calibration),--calibration build/mnist/calibration.npz) \
-		$(OPTIONS) $(JSON_FILE)
+		$(OPTIONS) $(RESULT)
 
 evaluate-shared: $(SETUP) ## ResNet-20 on CIFAR-10 and SqueezeNet on ImageNet pictures, from SHARED=folder
 	@.venv/bin/python -m networks.samples.shared_networks "$(SHARED)" build/shared
 	@$(call evaluate_shared,RESNET20)
 	@$(call evaluate_shared,SQUEEZENET)
-	@$(RUN) demo $(RESNET20) --json build/evaluate/resnet20_arrays.json
-	@$(RUN) demo $(SQUEEZENET) --layers /fire9/expand3x3/Conv --json build/evaluate/squeezenet_arrays.json
+	@$(RUN) demo $(RESNET20) $(KEPT) --json build/evaluate/resnet20_arrays.json
+	@$(RUN) demo $(SQUEEZENET) --layers /fire9/expand3x3/Conv $(KEPT) --json build/evaluate/squeezenet_arrays.json
 
 evaluate-large: $(SETUP) ## Time and memory of a ResNet-18 at 224x224 with random weights
 	@.venv/bin/python -m sim_tb.networks.resnet18 build/resnet18
 
 area: $(SETUP) ## Area, delay and energy of every unit (LIBRARY=osu018, LIBERTY=FILE, OPTIONS="--unit pe")
-	@$(RUN) area $(LIBRARIES) $(OPTIONS) $(JSON_FILE)
+	@$(RUN) area $(LIBRARIES) $(OPTIONS) $(RESULT)
 
 tradeoff: $(SETUP) ## Accuracy beside area: formats, shared windows, weight widths (options as area)
-	@$(RUN) tradeoff $(LIBRARIES) $(OPTIONS) $(JSON_FILE)
+	@$(RUN) tradeoff $(LIBRARIES) $(OPTIONS) $(RESULT)
 
 prove: $(SETUP) ## Prove the emitted Verilog for all inputs (OPTIONS="--property encoder", "--quick")
-	@$(RUN) prove $(OPTIONS) $(JSON_FILE)
+	@$(RUN) prove $(OPTIONS) $(RESULT)
 
 mutate: $(SETUP) ## Change components bit by bit: do the tests notice? (OPTIONS='--component "pe 5opt"')
 	@.venv/bin/python -m sim_tb.mutation.mutate $(OPTIONS) $(JSON_FILE)
 
 bench: $(SETUP) ## Time golden products, integer networks (MODEL=x.onnx: yours too) and emission
-	@$(RUN) bench $(call option,MODEL,model) $(JSON_FILE)
+	@$(RUN) bench $(call option,MODEL,model) $(RESULT)
 
-figures: $(SETUP) ## Draw the pictures of the README
+tables: $(SETUP) ## Write the tables of the documentation from docs/results, and name stale ones
+	@.venv/bin/python -m gen.documentation.tables
+
+figures: $(SETUP) ## Draw the pictures of the documentation
 	@.venv/bin/python -m gen.documentation.figures
 
 train: $(SETUP) ## Retrain the network of the demo and compare its weights with the shipped ones

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gen.commands.library_options import check_target, library_options, loadable
-from gen.commands.options import Integer, json_option, write_json
+from gen.commands.options import Integer, json_option, keep_option, keep_result, write_json
 from gen.commands.terminal import print_grids, progress_bar
 from gen.design.configuration import check_choice, check_integer
 from gen.synthesis.area import FOLDER, run_area
@@ -48,6 +48,7 @@ from support.files import write_if_changed
 @library_options
 @click.option("--keep-netlists", is_flag=True, help="Write the mapped Verilog of all rows.")
 @json_option
+@keep_option
 def area(
     libraries: tuple[str, ...],
     liberties: tuple[Path, ...],
@@ -56,6 +57,7 @@ def area(
     acc_bits: Any,
     keep_netlists: bool,
     json_file: Path | None,
+    keep: bool,
     **filters: Any,
 ) -> None:
     """Map every unit onto a standard-cell library; report area, delay and energy.
@@ -92,3 +94,5 @@ def area(
         print_grids(area_grids(result), folded=PATH)
     click.echo("Energy: switching, without leakage and glitches, on the demo network's operands.")
     write_json(json_file, results[0] if len(results) == 1 else results)
+    for result in results:
+        keep_result(keep, "area", f"area_{result['library']}", result)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from gen.benchmark.benchmark import run_bench
-from gen.commands.options import json_option, write_json
+from gen.commands.options import json_option, keep_option, keep_result, write_json
 from gen.commands.terminal import print_tables, progress_bar, table
 
 
@@ -19,7 +19,8 @@ from gen.commands.terminal import print_tables, progress_bar, table
     help="Also time this network; may be given several times.",
 )
 @json_option
-def bench(models: tuple[Path, ...], json_file: Path | None) -> None:
+@keep_option
+def bench(models: tuple[Path, ...], json_file: Path | None, keep: bool) -> None:
     """Time golden products, integer networks and the emission of arrays."""
     result = run_bench(models, progress_bar())
     products = table("1024 x 1024 x 1024 products, median", "product", "ms", "speed / float32")
@@ -48,3 +49,4 @@ def bench(models: tuple[Path, ...], json_file: Path | None) -> None:
         )
     print_tables(products, networks, emission)
     write_json(json_file, result)
+    keep_result(keep, "bench", "bench", result)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gen.commands.data_options import data_options, load_given
-from gen.commands.options import json_option, write_json
+from gen.commands.options import json_option, keep_option, keep_result, write_json
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.simulation.demo import SIDE, run_demo
 from golden import NAMED_FORMATS
@@ -33,12 +33,14 @@ from golden import NAMED_FORMATS
     "--layers", metavar="NAME,...", help="These layers alone. [default: all windowed layers]"
 )
 @json_option
+@keep_option
 def demo(
     model: Path | None,
     images: int | None,
     format_name: str,
     layers: str | None,
     json_file: Path | None,
+    keep: bool,
     **inputs: Any,
 ) -> None:
     """Take real images through the Verilog of the 8x8 and the SPARQ array, bit for bit.
@@ -75,3 +77,5 @@ def demo(
             f"8-bit {accuracy['a8w8']} %, SPARQ {format_name} {accuracy['sparq']} %"
         )
     write_json(json_file, result)
+    network = "mnist" if given is None else Path(given.model.name).stem
+    keep_result(keep, "demo", f"demo_{network}", result)

@@ -8,7 +8,14 @@ import click
 from rich.table import Table
 
 from gen.commands.data_options import data_options, load_given
-from gen.commands.options import Listed, formats_option, json_option, write_json
+from gen.commands.options import (
+    Listed,
+    formats_option,
+    json_option,
+    keep_option,
+    keep_result,
+    write_json,
+)
 from gen.commands.terminal import print_tables, progress_bar, table
 from golden.format import GROUPS
 from networks.evaluation.evaluate import evaluate_model
@@ -99,6 +106,7 @@ SqueezeNet on ImageNet:
     help="Folder for the CSV file and the plots.",
 )
 @json_option
+@keep_option
 def evaluate(
     model: Path,
     images: int | None,
@@ -118,6 +126,7 @@ def evaluate(
     scheduler: str | None,
     output: Path,
     json_file: Path | None,
+    keep: bool,
     **inputs: Any,
 ) -> None:
     """Measure a trained network's accuracy in the integer arithmetic of the hardware."""
@@ -162,6 +171,8 @@ def evaluate(
         write_if_changed(path, text)
         click.echo(f"wrote {path}")
     write_json(json_file, result)
+    variant = channel_order if tuple(groups) == ("1",) else f"{channel_order}_groups"
+    keep_result(keep, "evaluate", f"evaluate_{model.stem}_{variant}", result)
 
 
 def _percent(value: float | None, digits: int = 2) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from gen.documentation.results import FOLDER, commit, keep
 from golden import NAMED_FORMATS
 from support.files import OutputError, make_folder, write_if_changed
 
@@ -82,6 +83,21 @@ json_option = click.option(
 )
 
 
+def _keepable(ctx: Any, param: Any, wanted: bool) -> bool:
+    """Refuse to keep what cannot be kept, before any work starts."""
+    if wanted:
+        commit()
+    return wanted
+
+
+keep_option = click.option(
+    "--keep",
+    is_flag=True,
+    callback=_keepable,
+    help=f"Also keep the result in {FOLDER}, of which `make tables` makes the documentation's.",
+)
+
+
 formats_option = click.option(
     "--formats",
     type=Listed.of(*NAMED_FORMATS),
@@ -97,3 +113,9 @@ def write_json(path: Path | None, value: Any) -> None:
     if path is not None:
         write_if_changed(path, json.dumps(value, indent=2) + "\n")
         click.echo(f"wrote {path}")
+
+
+def keep_result(wanted: bool, command: str, name: str, result: dict[str, Any]) -> None:
+    """Keep what ``command`` measured under ``name`` if that is ``wanted``, and say so."""
+    if wanted:
+        click.echo(f"wrote {keep(command, name, result)}")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from gen.commands.options import json_option, write_json
+from gen.commands.options import json_option, keep_option, keep_result, write_json
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.proof import solver
 from gen.proof.element import StepJob
@@ -78,6 +78,7 @@ def by_property(jobs: Iterable[Job], outcomes: Sequence[Outcome]) -> Table:
 )
 @click.option("--list", "only_list", is_flag=True, help="List the proofs, and make none.")
 @json_option
+@keep_option
 def prove(
     properties: tuple[str, ...],
     configurations: tuple[str, ...],
@@ -85,6 +86,7 @@ def prove(
     timeout: int,
     only_list: bool,
     json_file: Path | None,
+    keep: bool,
 ) -> None:
     """Prove the emitted Verilog for all inputs, on all cores.
 
@@ -105,7 +107,8 @@ def prove(
     print_tables(summary(outcomes), by_property(jobs, outcomes))
     if outdated := sum(outcome.outdated for outcome in outcomes):
         click.echo(f"{outdated} results in {FOLDER} are of another version: proved again")
-    write_json(json_file, _result(outcomes))
+    result = _result(jobs, outcomes)
+    write_json(json_file, result)
     failed = [outcome for outcome in outcomes if not outcome.proved]
     if failed:
         first = failed[0]
@@ -113,11 +116,13 @@ def prove(
             f"{len(failed)} of {len(outcomes)} not proved; the first is {first.property} of "
             f"{first.configuration}: {first.reason}"
         )
+    keep_result(keep, "prove", "prove", result)
 
 
-def _result(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _result(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    says = {job.property_name: job.says for job in jobs}
     return {
         "proved": sum(outcome.proved for outcome in outcomes),
         "failed": sum(not outcome.proved for outcome in outcomes),
-        "proofs": [asdict(outcome) for outcome in outcomes],
+        "proofs": [{**asdict(outcome), "says": says[outcome.property]} for outcome in outcomes],
     }

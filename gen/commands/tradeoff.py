@@ -6,7 +6,14 @@ from pathlib import Path
 import click
 
 from gen.commands.library_options import check_target, library_options, loadable
-from gen.commands.options import Listed, formats_option, json_option, write_json
+from gen.commands.options import (
+    Listed,
+    formats_option,
+    json_option,
+    keep_option,
+    keep_result,
+    write_json,
+)
 from gen.commands.terminal import print_grids, progress_bar
 from gen.synthesis.area import FOLDER, run_area
 from gen.synthesis.tradeoff import elements, join, measure_qualities
@@ -52,6 +59,7 @@ def load_demo_network() -> Inputs:
     help="Activations that share a window.",
 )
 @json_option
+@keep_option
 def tradeoff(
     libraries: tuple[str, ...],
     liberties: tuple[Path, ...],
@@ -60,6 +68,7 @@ def tradeoff(
     widths: Sequence[str],
     groups: Sequence[str],
     json_file: Path | None,
+    keep: bool,
 ) -> None:
     """Set the area of processing elements against accuracy and noise of the network for MNIST.
 
@@ -113,3 +122,5 @@ def tradeoff(
             write_if_changed(path, text)
             click.echo(f"wrote {path}")
     write_json(json_file, results[0] if len(results) == 1 else results)
+    for result in results:
+        keep_result(keep, "tradeoff", f"tradeoff_{result['library']}", result)

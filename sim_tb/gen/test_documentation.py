@@ -1,0 +1,150 @@
+"""The documentation's tables are those that the kept results give."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gen.documentation import results, tables
+from gen.documentation.results import COMMANDS, KeptError, keep, load
+from gen.documentation.tables import MARKED, TABLES, rewritten, table
+from sim_tb.repository.sources import ROOT
+
+RESULTS = ROOT / results.FOLDER
+NAMES = sorted(path.stem for path in RESULTS.glob("*.json"))
+DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_tables_stand_as_the_results_give_them(path: Path) -> None:
+    """What differs was edited by hand, or kept and not written: make tables."""
+    text = path.read_text(encoding="utf-8")
+    assert rewritten(text, RESULTS) == text
+    assert text.count("<!-- table:") == len(MARKED.findall(text)) == text.count("<!-- end -->")
+
+
+def test_every_table_and_every_result_is_used() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+    assert sorted(found["name"] for found in MARKED.finditer(text)) == sorted(TABLES)
+    used = {name for _, names in TABLES.values() for name in names}
+    assert used <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_result_says_where_it_comes_from(name: str) -> None:
+    kept = load(name, RESULTS)
+    assert re.fullmatch("[0-9a-f]{40}", kept.commit)
+    assert kept.machine
+    assert kept.cores >= 1
+    assert list(kept.tools) == list(COMMANDS[kept.command].distributions)
+    assert all(re.match(r"\d+\.\d+", number) for number in kept.tools.values())
+    assert (RESULTS / f"{name}.json").stat().st_size < 200_000
+    assert name.startswith(kept.command)
+
+
+def proof(name: str, depth: str, seconds: float) -> dict[str, Any]:
+    return {
+        **{"property": name, "says": f"{name} holds", "method": "SAT", "depth": depth},
+        **{"configuration": "x", "seconds": seconds},
+    }
+
+
+def test_keep(tmp_path: Path) -> None:
+    """A result is trimmed to what tables show; the same one gives the same bytes."""
+    proofs = [proof("rows", "3", 1.25), proof("rows", "4", 2.5), proof("grid", "3", 1.0)]
+    result = {"proved": 3, "failed": 0, "proofs": proofs}
+    path = keep("prove", "prove", result, tmp_path)
+    before = path.read_bytes()
+    kept = load("prove", tmp_path)
+    assert not kept.stale
+    assert kept.result["rows"][0] == {
+        **{"property": "rows", "says": "rows holds", "methods": ["SAT"]},
+        **{"depths": ["3", "4"], "configurations": 2, "seconds": 3.75},
+    }
+    assert table("proofs", tmp_path).splitlines()[2:4] == [
+        "| `rows` | rows holds | SAT | 3 or 4 | 2 | 4 |",
+        "| `grid` | grid holds | SAT | 3 | 1 | 1 |",
+    ]
+    assert keep("prove", "prove", result, tmp_path).read_bytes() == before
+    assert json.loads(before)["commit"][:7] in table("proofs", tmp_path)
+    assert kept.sources != results.sources_digest("evaluate")
+    assert replace(kept, sources="of other sources").stale
+    assert replace(kept, sources=None).stale
+    assert "with changes" in replace(kept, modified=True).caption
+
+
+def area_row(**values: Any) -> dict[str, Any]:
+    row = {
+        **{"unit": "pe", "design": "8x8", "multiplier": "and", "format": None, "vsparq": None},
+        **{"group": None, "rounding": None, "pairs": 1, "pipeline": 0, "rows": None, "cols": None},
+        **{"flat": False, "target_ps": 9.0, "meets_target": True, "area_um2": 100.0},
+        **{"gate_equivalents": 10.0, "delay_ps": 4000.0, "area_per_mac": 100.0},
+        **{"ratio_to_8x8": 1.0, "ratio_to_2x8x8": 1.25, "energy_per_mac_ratio": 1.0},
+        **{"recipe": "a", "cells": 3, "limited_by": "x"},
+    }
+    return row | values
+
+
+def test_area_keeps_one_row_of_each_design(tmp_path: Path) -> None:
+    """Those at the target; of an exact design the smallest multiplier counts."""
+    sparq = {"design": "sparq", "format": "5opt", "vsparq": False, "group": 2, "rounding": True}
+    rows = [
+        area_row(),
+        area_row(multiplier="radix4", area_um2=90.0, area_per_mac=90.0),
+        area_row(target_ps=3.0, area_per_mac=1.0),
+        area_row(unit="encoder", area_per_mac=None),
+        area_row(**sparq, area_um2=50.0, ratio_to_8x8=0.5, meets_target=False),
+        area_row(design="2x4x8", area_per_mac=40.0),
+        area_row(unit="array", rows=4, cols=4, pairs=None),
+        area_row(unit="array", rows=4, cols=4, flat=True, area_per_mac=1.0),
+    ]
+    keep("area", "area_osu018", {"library": "osu018", "target": 9.0, "rows": rows}, tmp_path)
+    assert len(load("area_osu018", tmp_path).result["rows"]) == 5
+    assert table("elements osu018", tmp_path).splitlines()[:5] == [
+        "| design | stored bits | um2, osu018 | to 8x8 | to 2x8x8 | energy | delay ns |",
+        "|---|---|---|---|---|---|---|",
+        "| 8x8 | 8 | 90 | 1.000 | 1.250 | 1.000 | 4.00 |",
+        "| 5opt, no vSPARQ, group 2 | 5.5 | 50 | 0.500 | 1.250 | 1.000 | 4.00* |",
+        "| 2x4x8 | 4 | 100 | 1.000 | 1.250 | 1.000 | 4.00 |",
+    ]
+    assert table("machines osu018", tmp_path).splitlines()[:3] == [
+        "| osu018 | array 4x4 |",
+        "|---|---|",
+        "| 8x8 | 1.000 (1.250) |",
+    ]
+
+
+def test_what_cannot_be_kept_or_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KeptError, match=r"^table must be one of accuracy, .*, not 'nothing'$"):
+        rewritten("<!-- table: nothing -->\n<!-- end -->", tmp_path)
+    with pytest.raises(KeptError, match=r"^cannot read .*prove\.json: No such file or directory$"):
+        table("proofs", tmp_path)
+    (tmp_path / "prove.json").write_text('{"command": "prove"}')
+    with pytest.raises(KeptError, match=r"prove\.json is not a kept result: "):
+        table("proofs", tmp_path)
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    with pytest.raises(KeptError, match=r"^cannot keep a result: .* is not a Git repository$"):
+        keep("prove", "prove", {"proved": 0, "failed": 0, "proofs": []}, tmp_path)
+
+
+def test_main_writes_tables_and_names_stale_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/results").symlink_to(RESULTS)
+    page = tmp_path / "docs/page.md"
+    page.write_text("A\n<!-- table: emission -->\nold\n<!-- end -->\nB\n")
+    monkeypatch.chdir(tmp_path)
+    tables.main()
+    text = page.read_text()
+    assert text.startswith("A\n<!-- table: emission -->\n| array | seconds |")
+    assert text.endswith("</sub>\n<!-- end -->\nB\n")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "wrote docs/page.md"
+    stale = [name for name in NAMES if load(name, RESULTS).stale]
+    assert sorted(line.partition(",")[0] for line in lines[1:]) == sorted(
+        f"stale: {name}" for name in stale if any(name in used for _, used in TABLES.values())
+    )

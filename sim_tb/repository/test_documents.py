@@ -1,0 +1,44 @@
+"""README and documents: short, with links that lead somewhere and targets that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sim_tb.repository.sources import ROOT
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_readme_is_short() -> None:
+    assert len(DOCUMENTS[0].read_text(encoding="utf-8").splitlines()) <= 200
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_files(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).is_file(), f"{path.name} links to {target}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_named_files_and_folders_exist(path: Path) -> None:
+    pattern = r"(?<![\w/])(?:support|golden|hdl|networks|gen|sim_tb)/[a-z0-9_/]+(?:\.[a-z]+)?"
+    for name in re.findall(pattern, path.read_text(encoding="utf-8")):
+        assert (ROOT / name).exists(), f"{path.name} names {name}, which does not exist"
+
+
+def test_every_target_is_documented() -> None:
+    readme = DOCUMENTS[0].read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z-]+):.*?## ", MAKEFILE, re.MULTILINE)
+    named = set(re.findall(r"make ([a-z-]+)", readme))
+    assert sorted(set(targets) - named) == ["setup"]
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        for target in re.findall(r"(?:^    |`)make ([a-z-]+)", text, re.MULTILINE):
+            assert target in targets, f"{path.name} names make {target}"
+
+
+def test_every_target_is_phony() -> None:
+    phony = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split()
+    assert sorted(phony) == sorted(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
