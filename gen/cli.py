@@ -19,7 +19,8 @@ COMMANDS = {
     "simulate": "Run random tiles through the emitted array, and compare with golden.",
     "tradeoff": "Set the area of processing elements against accuracy and noise of the network for "
     "MNIST.",
-    "verilog": "Emit plain Verilog of an array, a tensor core or a part of one, and its sidecar.",
+    "verilog": "Emit plain Verilog of an array, a tensor core or a part of one, and what "
+    "goes with it.",
 }
 """All commands, each the function of its name in ``gen.commands``, and what they do.
 

@@ -6,8 +6,7 @@ from typing import Any
 import click
 
 from gen.commands.configuration_options import configuration_options, load_configuration
-from gen.commands.options import Integer, json_option, write_json
-from gen.design.configuration import check_integer
+from gen.commands.options import json_option, write_json
 from gen.simulation.testbench import make_testbench
 from gen.verilog.generate import design_files, generate
 from support.files import make_folder, write_files
@@ -32,7 +31,10 @@ from support.files import make_folder, write_files
     "--testbench", is_flag=True, help="Also write NAME_tb.v, which checks the design by itself."
 )
 @click.option(
-    "--seed", type=Integer(), metavar="N", help="Of the test bench's random data. [default: 1]"
+    "--seed",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Of the test bench's random data. [default: 1]",
 )
 @json_option
 def verilog(
@@ -41,7 +43,7 @@ def verilog(
     output: Path,
     name: str | None,
     testbench: bool,
-    seed: object,
+    seed: int | None,
     json_file: Path | None,
     **options: Any,
 ) -> None:
@@ -53,11 +55,10 @@ def verilog(
     configuration = load_configuration(preset, config, options)
     if not testbench and seed is not None:
         raise click.UsageError("seed must come with --testbench")
-    checked_seed = check_integer("seed", 1 if seed is None else seed, 0)
     generated = generate(configuration, name)
     files = design_files(generated)
     if testbench:
-        bench = make_testbench(configuration, generated.sidecar, checked_seed)
+        bench = make_testbench(configuration, generated.sidecar, 1 if seed is None else seed)
         files[f"{generated.name}_tb.v"] = bench
     make_folder(output)
     for path in write_files(output, files):

@@ -252,4 +252,6 @@ def test_make_passes_options_on(tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == [f"pe_sparq_5opt_trim_group4_w8_acc32_p1.{suffix}" for suffix in ("json", "v")]
+    assert names == [
+        f"pe_sparq_5opt_trim_group4_w8_acc32_p1.{suffix}" for suffix in ("json", "v", "vt")
+    ]
