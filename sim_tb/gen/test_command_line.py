@@ -60,8 +60,11 @@ REFUSED = [
     ),
     (["--name", ""], "name must have letters, digits and _ alone, and no digit first, not ''"),
     (["--seed", "3"], "seed must come with --testbench"),
-    (["--testbench", "--seed", "-1"], "seed must be an integer of at least 0, not -1"),
-    (["--testbench", "--seed", "x"], "seed must be an integer of at least 0, not 'x'"),
+    (["--testbench", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
+    (
+        ["--testbench", "--seed", "x"],
+        "Invalid value for '--seed': 'x' is not a valid integer range.",
+    ),
     (["--pipeline", "3"], "pipeline must be an integer from 0 to 2, not 3"),
     (["--pipeline", "deep"], "pipeline must be an integer from 0 to 2, not 'deep'"),
     (["--preset", "huge"], f"preset must be one of {', '.join(PRESETS)}, not 'huge'"),
