@@ -274,6 +274,6 @@ def _edge(
     component: wiring.Component, library: Library, inputs: tuple[str, ...], output: str
 ) -> Edge:
     """An edge as a netlist, without what it does to results."""
-    verilog = without_outputs(Emission("edge").verilog(component), "edge", CORRECTIONS)
-    mapped = map_quickly(verilog, "edge", library)
+    verilog = without_outputs(Emission("codes").verilog(component), "codes", CORRECTIONS)
+    mapped = map_quickly(verilog, "codes", library)
     return Edge(parse_netlist(mapped.json, library), inputs, output)
