@@ -18,8 +18,12 @@ from gen.proof.wiring import EdgesJob, GridJob
 
 SPARQ = Element("5opt")
 BASELINE = Element("8x8", "radix4")
-QUICK_ELEMENTS = (SPARQ, BASELINE, Element("2x4x8", "distributed"))
+FLOOR = Element("2x4x8", "distributed")
+QUICK_ELEMENTS = (SPARQ, BASELINE, FLOOR)
 """Elements whose proofs belong to the developer loop."""
+
+ACCUMULATORS = (20, 24, 31, 33, 48, 63, 64)
+"""Widths of accumulators, beside 32 bits: around those at which words end, up to the largest."""
 
 SIZES = ((1, 2), (2, 1), (2, 3), (3, 2), (5, 7), (16, 16), (64, 64))
 
@@ -31,9 +35,9 @@ def all_jobs() -> list[Job]:
         _encoders(),
         _of_elements(LanesJob, (element for element in elements() if element.format)),
         _of_elements(ProductJob, [*elements(), *_trimming(), *_narrow()]),
-        _of_elements(AccumulationJob, [*elements(), *_narrow()]),
-        _of_elements(ContractJob, elements()),
-        _of_elements(CorrectionJob, _with_corrections()),
+        _of_elements(AccumulationJob, [*elements(), *_narrow(), *_accumulators()]),
+        _of_elements(ContractJob, [*elements(), *_accumulators()]),
+        _of_elements(CorrectionJob, [*_with_corrections(), *_accumulators()]),
         _of_elements(OverflowJob, _value_sets()),
         (GridJob(element, *size) for element in (SPARQ, BASELINE) for size in SIZES),
         (
@@ -84,6 +88,12 @@ def _narrow() -> Iterator[Element]:
     for weight_bits in range(2, 8):
         for element in (SPARQ, BASELINE, Element("8x8", "booth"), replace(SPARQ, pipeline=2)):
             yield replace(element, weight_bits=weight_bits)
+
+
+def _accumulators() -> Iterator[Element]:
+    """Elements of every width of accumulators: with both biases, and the smallest one."""
+    for acc_bits in ACCUMULATORS:
+        yield from (replace(BASELINE, acc_bits=acc_bits), replace(FLOOR, acc_bits=acc_bits))
 
 
 def _with_corrections() -> Iterator[Element]:
@@ -138,3 +148,5 @@ def _set_effort(job: Job) -> None:
         job.quick = job.slices <= 4
     else:
         job.quick = element in QUICK_ELEMENTS
+    if isinstance(job, AccumulationJob | CorrectionJob):
+        job.quick |= replace(job.element, acc_bits=FLOOR.acc_bits) == FLOOR

@@ -55,7 +55,8 @@ class Core:
     def __str__(self) -> str:
         name = describe(self.fmt) if self.name == "sparq" else f"{self.name}-{self.multiplier}"
         kind = "sparse" if self.sparse else "dense"
-        return f"{kind}-{name}-{self.pairs}p-{self.rows}x{self.cols}-w{self.weight_bits}"
+        size = f"{self.pairs}p-{self.rows}x{self.cols}"
+        return f"{kind}-{name}-{size}-w{self.weight_bits}-acc{self.acc_bits}"
 
     def component(self) -> TensorCore:
         unit = dot_product_unit(
@@ -245,6 +246,7 @@ DENSE = [
     Core("sparq", SparqFormat(8, (0,), group=2, vsparq=False), weight_bits=5),
     Core("sparq", sparq("2opt"), 1, rows=4, cols=3, weight_bits=4, acc_bits=24),
     Core("8x8", pairs=3, rows=3, cols=2, weight_bits=3),
+    *(Core("8x8", pairs=1, acc_bits=acc_bits) for acc_bits in (20, 24, 31, 33, 48, 63, 64)),
 ]
 
 SPARSE = [
