@@ -1,0 +1,94 @@
+"""Settings of an evaluation, what they compute, and how it is counted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import golden
+from networks.evaluation.settings import Setting, settings_of
+from networks.evaluation.tasks import ranks_of
+from networks.quantization.calibration import calibrate
+from networks.quantization.quantize import quantize
+from networks.quantization.statistics import PairStatistics
+from sim_tb.networks.families import SEED, images_of, model_of
+
+ALL = [True, False]
+
+
+def test_all_settings() -> None:
+    settings = settings_of(["5opt", "2opt"], ALL, ALL, [1, 2], 6, ["dense", "2:4"])
+    assert len(settings) == len(set(settings)) == 1 + 2 * (1 + 2 + 2 * 2 * 4)
+    assert len({setting.label for setting in settings}) == len(settings)
+    assert settings[0] == Setting("fp32")
+    assert {setting.weight_bits for setting in settings[1:]} == {6}
+    for setting in settings:
+        fmt = setting.sparq_format
+        assert fmt is None or fmt.group == setting.group
+
+
+@pytest.mark.parametrize("clipping", ["same", "best"])
+def test_uniform_4_bits(clipping: str, tmp_path: Path) -> None:
+    """Each windowed layer computes with 16 codes, evenly spaced from zero."""
+    model = model_of("vgg", tmp_path)
+    batch = images_of(model, 4).batch().transpose(0, 2, 3, 1)
+    ranges = calibrate(model.graph, [batch])
+    name = next(layer.name for layer in quantize(model.graph, ranges).layers if layer.windowed)
+    step = 17.0 if clipping == "same" else 9.5
+    network = quantize(model.graph, ranges, activation_steps={name: step})
+    layer = next(layer for layer in network.layers if layer.name == name)
+    assert layer.codes is not None
+    assert layer.codes.tolist() == [
+        min(15, round(value / step)) for value in range(256)
+    ]  # round() is half to even
+    assert layer.steps == pytest.approx(
+        step * next(n for n in quantize(model.graph, ranges).layers if n.name == name).steps
+    )
+    x = np.arange(256, dtype=np.uint8)
+    assert (layer.operand(x) == layer.codes).all()
+
+
+def test_best_clipping_has_the_least_error() -> None:
+    rng = np.random.default_rng(SEED)
+    x = np.minimum(rng.exponential(20, 4000), 255).astype(np.uint8)
+    pairs = np.zeros((256, 256), np.int64)
+    np.add.at(pairs, (x[1::2], x[::2]), 1)
+    step = PairStatistics(pairs).best_4_bit_step()
+
+    def error(step: float) -> float:
+        return float(((np.clip(np.rint(x / step), 0, 15) * step - x) ** 2).mean())
+
+    assert all(error(step) <= error(limit / 15) for limit in range(15, 256))
+    assert error(step) < error(17)
+
+
+def test_statistics_of_pairs() -> None:
+    """Zeros and placements, counted one pair at a time."""
+    rng = np.random.default_rng(SEED)
+    x = rng.integers(0, 256, (3000, 2)) * (rng.random((3000, 2)) < 0.6)
+    counts = np.zeros((256, 256), np.int64)
+    np.add.at(counts, (x[:, 1], x[:, 0]), 1)
+    statistics = PairStatistics(counts)
+    assert statistics.zeros == (x == 0).mean()
+    assert statistics.zero_pairs == pytest.approx(((x == 0).any(axis=1)).mean())
+    for name, vsparq in (("5opt", True), ("3opt", False), ("7opt", True)):
+        fmt = golden.named_format(name, vsparq=vsparq)
+        expected: dict[str, int] = {}
+        for pair in x.tolist():
+            for own, other in (pair, pair[::-1]):
+                if own:
+                    wide = vsparq and other == 0
+                    bits = fmt.window_bits * (2 if wide else 1)
+                    shift = min(s for s in fmt.shifts if own < 2 ** (bits + s))
+                    key = f"wide {shift}" if wide else str(shift)
+                    expected[key] = expected.get(key, 0) + 1
+        total = sum(expected.values())
+        measured = {key: share for key, share in statistics.placements(fmt).items() if share}
+        assert measured == pytest.approx({key: n / total for key, n in expected.items()})
+
+
+def test_ranks() -> None:
+    values = np.array([[3, 1, 3], [0, 0, 0], [1, 2, 3]])
+    assert ranks_of(values, np.array([2, 1, 0])).tolist() == [1, 1, 2]
+    unknown = np.array([[np.nan, 1, np.inf], [np.nan, np.nan, -np.inf]])
+    assert ranks_of(unknown, np.array([0, 2])).tolist() == [2, 2]
