@@ -17,6 +17,7 @@ from hdl import SparqPe, SystolicArray, TensorCore, dot_product_unit
 from hdl.tile.group_buffer import GroupBuffer
 from hdl.tile.row_counter import RowCounter
 from hdl.tile.tile_control import TileControl
+from hdl.tile.tile_handshake import end_tiles
 from hdl.tile.tile_machine import TileMachine
 from hdl.tile.tile_sequencer import TileSequencer
 from sim_tb.hdl.pysim import SEED, Bench, Word, clock
@@ -243,3 +244,20 @@ def test_control_of_machines(
         got = {name: stream.words[cycle][name] for name in expected}
         assert got == expected, f"cycle {cycle}"
     checks(3 * len(stream.words))
+
+
+@pytest.mark.parametrize(
+    ("test", "module"),
+    [(test_tile_sequencer, "tile_sequencer"), (test_tile_control, "tile_control")],
+)
+def test_a_drain_that_is_short_at_large_sizes_is_found(
+    test: Any, module: str, checks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end_early(m: Module, control: Any, rows: int) -> Any:
+        return end_tiles(m, control, rows - (rows > max(SMALL)))
+
+    monkeypatch.setattr(f"hdl.tile.{module}.end_tiles", end_early)
+    test(8, 0.25, 2, lambda count: None)
+    with pytest.raises(AssertionError, match="in_ready in cycle"):
+        test(13, 0.25, 2, lambda count: None)
+    checks(1)

@@ -228,3 +228,15 @@ def test_chain(count: int, tmp_path: Path, checks: Any) -> None:
     assert got["bias_out"] == [before(count - 1)]
     assert got["result"] == [before(index) for index in range(count)]
     checks(count)
+
+
+def test_a_skew_that_is_late_at_large_sizes_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(lanes: int, width: int, cycles: int) -> Delay:
+        return Delay(lanes, width, cycles + (cycles > 64))
+
+    monkeypatch.setattr("hdl.edge.skewed_lanes.Delay", late)
+    test_skew(64, False, tmp_path, lambda count: None)
+    with pytest.raises(AssertionError, match="lane 128"):
+        test_skew(255, False, tmp_path, lambda count: None)
