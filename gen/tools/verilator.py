@@ -15,10 +15,8 @@ LINT_WAIVERS: Mapping[str, str] = {
     "DECLFILENAME": "all modules of a design stand in one file",
     "PROCASSINIT": "registers have power-up values, for FPGAs, beside their reset",
     "UNUSEDSIGNAL": "carries out of additions, and outputs at the grid's far edges, are not read",
-    "WIDTHEXPAND": "shorter operands of an expression are extended, as Verilog defines",
-    "WIDTHTRUNC": "`! vector` tests all bits of the vector for zero",
 }
-"""Warnings that emitted Verilog may cause, each with its reason."""
+"""Warnings of ``-Wall`` that emitted Verilog may cause, each with its reason; none by default."""
 
 
 class ToolError(InputError):

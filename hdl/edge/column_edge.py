@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdl.edge.row_edge import delayed
 from hdl.element.dot_product_unit import DotProductUnit
+from hdl.multiplier.multiplier import scaled
 from hdl.placement import Component
 
 
@@ -83,5 +84,5 @@ class ColumnEdge(Component):
         held = Signal(bits, reset_less=True)
         m.d.sync += total.eq(Mux(self.last, 0, total) + bias)
         with m.If(self.last):
-            m.d.sync += held.eq(total * multiplier.column_scale)
+            m.d.sync += held.eq(scaled(total, multiplier.column_scale))
         return held

