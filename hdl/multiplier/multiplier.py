@@ -106,7 +106,7 @@ def named(m: Module, name: str, value: Value) -> Signal:
 
 
 def scaled(value: Value, factor: int) -> Value:
-    """An unsigned ``value`` times ``factor``, from 1: the power of two in it takes no multiplier."""
+    """An unsigned ``value`` times ``factor``, from 1: its power of two takes no multiplier."""
     zeros = (factor & -factor).bit_length() - 1
     odd = factor >> zeros
     return Cat(Const(0, zeros), value if odd == 1 else value * odd)
