@@ -5,46 +5,60 @@ from typing import Any
 
 import click
 
-from gen.commands.library_options import check_target, library_options, loadable
-from gen.commands.options import Integer, json_option, keep_option, keep_result, write_json
+from gen.commands.library_options import library_options, loadable
+from gen.commands.options import json_option, keep_option, keep_result, write_json
 from gen.commands.terminal import print_grids, progress_bar
-from gen.design.configuration import check_choice, check_integer
+from gen.design.configuration import check_integer
 from gen.synthesis.area import FOLDER, run_area
 from gen.synthesis.area_report import PATH, area_files, area_grids
 from gen.synthesis.selection import select
 from gen.synthesis.units import DESIGNS, UNITS
 from golden import NAMED_FORMATS
 from golden.format import GROUPS
+from hdl.element.processing_element import MAX_PIPELINE
 from support.files import write_if_changed
 
 
 @click.command()
 @click.option(
     "--unit",
+    type=click.Choice(UNITS),
     multiple=True,
     metavar="NAME",
     help=f"Only these: {', '.join(UNITS)}. May be repeated.",
 )
-@click.option("--design", metavar="NAME", help=f"Only these: {', '.join(DESIGNS)}.")
+@click.option(
+    "--design",
+    type=click.Choice(DESIGNS),
+    metavar="NAME",
+    help=f"Only these: {', '.join(DESIGNS)}.",
+)
 @click.option("--multiplier", metavar="NAME", help="Only these, of exact designs.")
-@click.option("--format", metavar="NAME", help=f"Only these: {', '.join(NAMED_FORMATS)}.")
+@click.option(
+    "--format",
+    type=click.Choice(tuple(NAMED_FORMATS)),
+    metavar="NAME",
+    help=f"Only these: {', '.join(NAMED_FORMATS)}.",
+)
 @click.option("--rounding/--no-rounding", default=None, help="Only these, of SPARQ designs.")
 @click.option("--vsparq/--no-vsparq", default=None, help="Only these, of SPARQ designs.")
 @click.option(
     "--group",
-    type=Integer(),
+    type=click.Choice(GROUPS),
     metavar="N",
     help=f"Only these, of SPARQ designs: {', '.join(map(str, GROUPS))}.",
 )
-@click.option("--pairs", type=Integer(), metavar="N", help="Only these, of dot-product units.")
+@click.option(
+    "--pairs", type=click.IntRange(1), metavar="N", help="Only these, of dot-product units."
+)
 @click.option(
     "--pipeline",
-    type=Integer(),
+    type=click.IntRange(0, MAX_PIPELINE),
     metavar="N",
     help="Only these: 0 to 2. [default: 0 with other choices]",
 )
-@click.option("--weight-bits", type=Integer(), default=8, show_default=True, metavar="N")
-@click.option("--acc-bits", type=Integer(), default=32, show_default=True, metavar="N")
+@click.option("--weight-bits", type=click.IntRange(2, 8), default=8, show_default=True, metavar="N")
+@click.option("--acc-bits", type=int, default=32, show_default=True, metavar="N")
 @library_options
 @click.option("--keep-netlists", is_flag=True, help="Write the mapped Verilog of all rows.")
 @json_option
@@ -52,9 +66,9 @@ from support.files import write_if_changed
 def area(
     libraries: tuple[str, ...],
     liberties: tuple[Path, ...],
-    target_ps: object,
-    weight_bits: Any,
-    acc_bits: Any,
+    target_ps: int | None,
+    weight_bits: int,
+    acc_bits: int,
     keep_netlists: bool,
     json_file: Path | None,
     keep: bool,
@@ -73,20 +87,16 @@ def area(
         for name, value in filters.items()
         if value not in (None, ())
     }
-    target = check_target(target_ps)
-    check_integer("weight-bits", weight_bits, 2, 8)
     check_integer("acc-bits", acc_bits, weight_bits + 9, 63)
-    names = {"unit": UNITS, "design": DESIGNS, "format": tuple(NAMED_FORMATS)}
-    for name, allowed in names.items():
-        for value in chosen.get(name, ()):
-            check_choice(name, value, allowed)
     units = select(weight_bits, acc_bits, chosen)
     sources = loadable(libraries, liberties)
     results = []
     with progress_bar() as progress:
         for source in sources:
             netlists = FOLDER / "netlists" if keep_netlists else None
-            result = run_area(source, units, target, progress, faster=not chosen, netlists=netlists)
+            result = run_area(
+                source, units, target_ps, progress, faster=not chosen, netlists=netlists
+            )
             results.append(result)
             for path, text in area_files(result, FOLDER).items():
                 write_if_changed(path, text)

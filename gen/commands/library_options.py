@@ -6,8 +6,6 @@ from typing import Any
 
 import click
 
-from gen.commands.options import Integer
-from gen.design.configuration import check_integer
 from gen.library.load import load_library
 from gen.synthesis.area import FOLDER, TARGET_FO4
 from support.files import make_folder
@@ -33,7 +31,7 @@ def library_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--target-ps",
-            type=Integer(),
+            type=click.IntRange(1),
             metavar="PS",
             help=f"Clock target. [default: {TARGET_FO4:.0f} delays of an inverter driving four]",
         ),
@@ -53,8 +51,3 @@ def loadable(libraries: Sequence[str], liberties: Sequence[Path]) -> list[str | 
     for source in sources:
         load_library(source, FOLDER)
     return sources
-
-
-def check_target(target_ps: object) -> int | None:
-    """The clock target in ps, if one is given. Raises ``ConfigurationError``."""
-    return None if target_ps is None else check_integer("target-ps", target_ps, 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from gen.commands.library_options import check_target, library_options, loadable
+from gen.commands.library_options import library_options, loadable
 from gen.commands.options import (
     Listed,
     formats_option,
@@ -63,7 +63,7 @@ def load_demo_network() -> Inputs:
 def tradeoff(
     libraries: tuple[str, ...],
     liberties: tuple[Path, ...],
-    target_ps: object,
+    target_ps: int | None,
     formats: Sequence[str],
     widths: Sequence[str],
     groups: Sequence[str],
@@ -87,7 +87,6 @@ def tradeoff(
     front:           meets the target, and no other row that does is as small and as accurate
                      (or as free of noise), and better in one of them
     """
-    target = check_target(target_ps)
     sources = loadable(libraries, liberties)
     chosen = list(dict.fromkeys(formats))
     sizes = sorted({int(group) for group in groups})
@@ -102,7 +101,7 @@ def tradeoff(
     results = []
     with progress_bar() as progress:
         for source in sources:
-            measured = run_area(source, units, target, progress, faster=False, energy=False)
+            measured = run_area(source, units, target_ps, progress, faster=False, energy=False)
             results.append(
                 {
                     "library": measured["library"],

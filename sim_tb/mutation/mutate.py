@@ -9,9 +9,9 @@ from typing import Any
 import click
 from rich.progress import Progress
 
-from gen.commands.options import Integer, json_option, write_json
+from gen.commands.options import json_option, write_json
 from gen.commands.terminal import print_tables, progress_bar, table
-from gen.design.configuration import ConfigurationError, check_choice, check_integer
+from gen.design.configuration import ConfigurationError
 from sim_tb.mutation.mutants import COMPONENTS, FOLDER, Mutation
 from support.files import OutputError, write_if_changed
 from support.tasks import run_tasks
@@ -84,19 +84,24 @@ def _is_equivalent(name: str, number: int) -> bool:
 
 
 @click.command()
-@click.option("--component", "names", multiple=True, metavar="NAME", help="This one; repeatable.")
-@click.option("--mutants", type=Integer(), default=MUTANTS, show_default=True, metavar="N")
-@click.option("--seed", type=Integer(), default=1, show_default=True, metavar="N")
+@click.option(
+    "--component",
+    "names",
+    type=click.Choice(list(COMPONENTS)),
+    multiple=True,
+    metavar="NAME",
+    help="This one; repeatable.",
+)
+@click.option(
+    "--mutants", type=click.IntRange(1, 10_000), default=MUTANTS, show_default=True, metavar="N"
+)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, metavar="N")
 @json_option
-def mutate(names: tuple[str, ...], mutants: Any, seed: Any, json_file: Path | None) -> None:
+def mutate(names: tuple[str, ...], mutants: int, seed: int, json_file: Path | None) -> None:
     """Change one gate or wire of a component at a time; the project's tests should notice.
 
     Mutants that are proved equivalent do not count. Fails if too many others survive.
     """
-    for name in names:
-        check_choice("component", name, list(COMPONENTS))
-    check_integer("mutants", mutants, 1, 10_000)
-    check_integer("seed", seed, 0)
     found = measure(names or list(COMPONENTS), mutants, seed, progress_bar())
     write_if_changed(FOLDER / "report.md", _report(found, mutants, seed))
     for coverage in found:

@@ -1,15 +1,14 @@
 """Mutation coverage: mutants, how they end, and what the command says."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click import ClickException
 from click.testing import CliRunner
 
 from gen.commands.terminal import progress_bar
-from gen.design.configuration import ConfigurationError
 from sim_tb.mutation import mutants
 from sim_tb.mutation.mutants import COMPONENTS, Component
 from sim_tb.mutation.mutate import Coverage, CoverageError, measure, mutate
@@ -74,12 +73,12 @@ def test_tests_that_fail_by_themselves(tmp_path: Path, monkeypatch: Any) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--component", "alu"], r"component must be one of encoder 5opt, .*, not 'alu'"),
-        (["--mutants", "0"], "mutants must be an integer from 1 to 10000, not 0"),
-        (["--seed", "-1"], "seed must be an integer of at least 0, not -1"),
+        (["--component", "alu"], "--component': 'alu' is not one of 'encoder 5opt', "),
+        (["--mutants", "0"], "--mutants': 0 is not in the range 1<=x<=10000."),
+        (["--seed", "-1"], "--seed': -1 is not in the range x>=0."),
     ],
 )
 def test_bad_arguments(arguments: list[str], message: str) -> None:
-    result = CliRunner().invoke(mutate, arguments)
-    assert isinstance(result.exception, ConfigurationError)
-    assert re.fullmatch(message, str(result.exception))
+    result = CliRunner().invoke(mutate, arguments, standalone_mode=False)
+    assert isinstance(result.exception, ClickException)
+    assert result.exception.format_message().startswith(f"Invalid value for '{message}")
