@@ -102,7 +102,9 @@ def area(
                 write_if_changed(path, text)
     for result in results:
         print_grids(area_grids(result), folded=PATH)
-    click.echo("Energy: switching, without leakage and glitches, on the demo network's operands.")
+    click.echo(
+        "Energy: switching, without leakage, on the demo network's operands and uniform ones."
+    )
     write_json(json_file, results[0] if len(results) == 1 else results)
     for result in results:
         keep_result(keep, "area", f"area_{result['library']}", result)

@@ -55,6 +55,25 @@ def compile_function(function: str) -> Callable[[Mapping[str, Words]], Words]:
     return cast(Callable[[Mapping[str, Words]], Words], names["evaluate"])
 
 
+def expression(function: str, operands: Mapping[str, str]) -> str:
+    """``function`` in the syntax of C, for words of independent bits; ``operands`` by their names.
+
+    Raises ``ValueError`` where ``function`` is none, and ``KeyError`` for another name.
+    """
+    stack: list[str] = []
+    for token in _postfix(function):
+        if token == "!":
+            stack.append(f"~{stack.pop()}")
+        elif token in _PRECEDENCE:
+            right, left = stack.pop(), stack.pop()
+            stack.append(f"({left} {token} {right})")
+        elif token in ("0", "1"):
+            stack.append("~Word{0}" if token == "1" else "Word{0}")
+        else:
+            stack.append(operands[token])
+    return stack.pop()
+
+
 @cache
 def _postfix(function: str) -> tuple[str, ...]:
     """``function`` with every operator after what it applies to."""

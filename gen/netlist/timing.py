@@ -131,50 +131,7 @@ def critical_path(
     go on, of whichever path each is. Every input pin and output port adds ``wire_load`` fF to the
     net at it. Raises :class:`NetlistError` if there is no path.
     """
-    neighbour = smallest_flip_flop(library)
-    assert neighbour.flip_flop is not None
-    port_load = neighbour.pins[neighbour.flip_flop.data].capacitance + wire_load
-    loads = netlist.loads(library, wire_load, port_load)
-    curves = _Curves()
-    events: list[tuple[_Event, _Event] | None] = [None] * netlist.nets
-
-    def launch(cell: Cell, output: str, net: int, start: str, name: str | None) -> None:
-        assert cell.flip_flop is not None
-        arcs = [curves.of(arc, loads[net]) for arc in cell.arcs if arc.sink == output]
-        if not arcs:
-            raise NetlistError(f"{cell.name} has no delay to {output}")
-        rise, fall = (
-            _Event(
-                max(arc[edge][0](input_slew) for arc in arcs),
-                max(arc[edge][1](input_slew) for arc in arcs),
-                *(name, None, start),
-            )
-            for edge in (RISE, FALL)
-        )
-        events[net] = (rise, fall)
-
-    for port in netlist.ports.values():
-        for index, net in enumerate(port.nets):
-            if not port.is_input or net == netlist.clock:
-                continue
-            start = f"input {_bit(port.name, index, port.nets)}"
-            if registered_inputs:
-                launch(neighbour, neighbour.flip_flop.output, net, start, None)
-            else:
-                event = _Event(0.0, input_slew, None, None, start)
-                events[net] = (event, event)
-    for register in netlist.registers:
-        for output, net in register.outputs.items():
-            start = register_name(netlist, library, register)
-            launch(library.cells[register.cell], output, net, start, register.cell)
-
-    arcs = {
-        cell: [(arc.source, arc.sink, _CAUSES[arc.sense], arc) for arc in library.cells[cell].arcs]
-        for cell in netlist.cell_counts
-    }
-    for instance in netlist.logic:
-        _propagate(instance, arcs[instance.cell], loads, events, curves.of)
-
+    events = _Analysis(netlist, library, wire_load, input_slew, registered_inputs).events
     worst: tuple[float, _Event] | None = None
     end = ""
     for net, added, name in _end_points(netlist, library):
@@ -191,6 +148,106 @@ def critical_path(
             cells.append(step.cell)
         step = step.cause
     return Timing(delay_ps, last.start, end, tuple(reversed(cells)))
+
+
+@dataclass(frozen=True)
+class PathDelays:
+    """Delays in whole picoseconds, at least 1, to a fall and to a rise.
+
+    ``paths`` are those of instances that may change: (instance, input, output) -> delays at the
+    slowest slew of the input's causing edges; of several arcs, or causes, the slowest. ``launches``
+    are those of input ports and flip-flops: net -> delays after the clock.
+    """
+
+    paths: dict[tuple[str, str, str], tuple[int, int]]
+    launches: dict[int, tuple[int, int]]
+
+
+def path_delays(netlist: Netlist, library: Library) -> PathDelays:
+    """The delays that :func:`critical_path` adds up, of each path through a cell by itself."""
+    analysis = _Analysis(netlist, library, WIRE_LOAD_FF, INPUT_SLEW_PS, True)
+    paths: dict[tuple[str, str, str], tuple[int, int]] = {}
+    for instance in netlist.logic:
+        for source, sink, edges, arc in analysis.arcs[instance.cell]:
+            at_source = analysis.events[instance.inputs[source]]
+            if sink not in instance.outputs or at_source is None:
+                continue
+            curves = analysis.curves.of(arc, analysis.loads[instance.outputs[sink]])
+            key = (instance.name, source, sink)
+            rise, fall = (
+                max(curves[edge][0](at_source[cause].slew) for cause in edges[edge])
+                for edge in (RISE, FALL)
+            )
+            known = paths.get(key, (1, 1))
+            paths[key] = max(known[0], round(fall)), max(known[1], round(rise))
+    launches = {
+        net: (max(1, round(both[FALL].arrival)), max(1, round(both[RISE].arrival)))
+        for net in analysis.launched
+        if (both := analysis.events[net]) is not None
+    }
+    return PathDelays(paths, launches)
+
+
+_ArcsOf = list[tuple[str, str, tuple[tuple[int, ...], tuple[int, ...]], Arc]]
+
+
+class _Analysis:
+    """The latest events of all nets, and what they follow from."""
+
+    def __init__(
+        self,
+        netlist: Netlist,
+        library: Library,
+        wire_load: float,
+        input_slew: float,
+        registered_inputs: bool,
+    ):
+        neighbour = smallest_flip_flop(library)
+        assert neighbour.flip_flop is not None
+        port_load = neighbour.pins[neighbour.flip_flop.data].capacitance + wire_load
+        self.loads = netlist.loads(library, wire_load, port_load)
+        self.curves = _Curves()
+        self.events: list[tuple[_Event, _Event] | None] = [None] * netlist.nets
+        self.launched: list[int] = []
+        self.arcs: dict[str, _ArcsOf] = {
+            cell: [
+                (arc.source, arc.sink, _CAUSES[arc.sense], arc) for arc in library.cells[cell].arcs
+            ]
+            for cell in netlist.cell_counts
+        }
+        self._input_slew = input_slew
+        for port in netlist.ports.values():
+            for index, net in enumerate(port.nets):
+                if not port.is_input or net == netlist.clock:
+                    continue
+                start = f"input {_bit(port.name, index, port.nets)}"
+                if registered_inputs:
+                    self._launch(neighbour, neighbour.flip_flop.output, net, start, None)
+                else:
+                    event = _Event(0.0, input_slew, None, None, start)
+                    self.events[net] = (event, event)
+        for register in netlist.registers:
+            for output, net in register.outputs.items():
+                start = register_name(netlist, library, register)
+                self._launch(library.cells[register.cell], output, net, start, register.cell)
+        for instance in netlist.logic:
+            _propagate(instance, self.arcs[instance.cell], self.loads, self.events, self.curves.of)
+
+    def _launch(self, cell: Cell, output: str, net: int, start: str, name: str | None) -> None:
+        """The events of a net that the clock causes."""
+        arcs = [self.curves.of(arc, self.loads[net]) for arc in cell.arcs if arc.sink == output]
+        if not arcs:
+            raise NetlistError(f"{cell.name} has no delay to {output}")
+        rise, fall = (
+            _Event(
+                max(arc[edge][0](self._input_slew) for arc in arcs),
+                max(arc[edge][1](self._input_slew) for arc in arcs),
+                *(name, None, start),
+            )
+            for edge in (RISE, FALL)
+        )
+        self.events[net] = (rise, fall)
+        self.launched.append(net)
 
 
 def smallest_flip_flop(library: Library) -> Cell:

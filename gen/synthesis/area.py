@@ -11,7 +11,7 @@ from rich.progress import Progress
 from gen.design.configuration import MACHINES
 from gen.library.library import Library
 from gen.synthesis.area_report import Row
-from gen.synthesis.energy import Operands, demo_operands, uniform_operands
+from gen.synthesis.energy import Energy, Operands, demo_operands, uniform_operands
 from gen.synthesis.measure import Candidate, Checked, Workshop, choose
 from gen.synthesis.units import Unit
 from support.files import write_if_changed
@@ -25,6 +25,11 @@ Every processing element meets it in all libraries tried, most by a small netlis
 """
 
 FASTER = 1.4
+ENERGIES = tuple(
+    f"{prefix}{kind}energy_per_mac" for prefix in ("", "uniform_") for kind in ("", "glitch_")
+)
+"""Of both sets of operands, without glitches and with them."""
+
 SAME = ("unit", "pairs", "rows", "cols", "flat", "target_ps")
 """What rows that are compared have in common."""
 
@@ -163,11 +168,20 @@ def _row(
         "area_delay_per_mac": None
         if per_mac is None
         else round(per_mac * candidate.delay_ps / 1000, 1),
-        "energy_per_mac_fj": checked.energy_per_mac.get("demo network"),
-        "uniform_fj": checked.energy_per_mac.get("uniform"),
+        **_energies("", checked.energy_per_mac.get("demo network")),
+        **_energies("uniform_", checked.energy_per_mac.get("uniform")),
         "verified_vectors": checked.verified_vectors,
         "proved_equal": checked.proved_equal,
         "label": unit.label,
+    }
+
+
+def _energies(prefix: str, energy: Energy | None) -> Row:
+    settled, glitches, error = energy or (None, None, None)
+    return {
+        f"{prefix}energy_per_mac_fj": settled,
+        f"{prefix}glitch_energy_per_mac_fj": glitches,
+        f"{prefix}glitch_energy_per_mac_error_fj": error,
     }
 
 
@@ -184,8 +198,8 @@ def _add_ratios(rows: list[Row]) -> None:
             smallest = min(found, key=lambda other: other["area_per_mac"], default=None)
             row[f"ratio_to_{design}"] = _ratio(row, smallest, "area_per_mac")
             if design == "8x8":
-                row["energy_per_mac_ratio"] = _ratio(row, smallest, "energy_per_mac_fj")
-                row["uniform_energy_per_mac_ratio"] = _ratio(row, smallest, "uniform_fj")
+                for name in ENERGIES:
+                    row[f"{name}_ratio"] = _ratio(row, smallest, f"{name}_fj")
 
 
 def _ratio(row: Row, base: Row | None, key: str) -> float | None:

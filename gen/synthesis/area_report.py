@@ -18,7 +18,10 @@ COLUMNS = (
     *("recipe", "cells", "flip_flops", "area", "area_um2", "gate_equivalents", "delay_ps"),
     *("limited_by", "macs_per_cycle", "area_per_mac", "ratio_to_8x8", "ratio_to_2x8x8"),
     *("area_delay_per_mac", "energy_per_mac_fj", "energy_per_mac_ratio"),
-    *("uniform_energy_per_mac_ratio", "verified_vectors", "proved_equal"),
+    *("glitch_energy_per_mac_fj", "glitch_energy_per_mac_error_fj", "glitch_energy_per_mac_ratio"),
+    *("uniform_energy_per_mac_fj", "uniform_energy_per_mac_ratio"),
+    *("uniform_glitch_energy_per_mac_fj", "uniform_glitch_energy_per_mac_error_fj"),
+    *("uniform_glitch_energy_per_mac_ratio", "verified_vectors", "proved_equal"),
 )
 PATH = "slowest path"
 SHOWN = {
@@ -34,7 +37,9 @@ SHOWN = {
     "to 2x8x8": "ratio_to_2x8x8",
     "area x delay": "area_delay_per_mac",
     "energy to 8x8": "energy_per_mac_ratio",
+    "with glitches": "glitch_energy_per_mac_ratio",
     "uniform": "uniform_energy_per_mac_ratio",
+    "uniform, glitches": "uniform_glitch_energy_per_mac_ratio",
     "vectors": "verified_vectors",
     "proved": "proved_equal",
     PATH: "limited_by",

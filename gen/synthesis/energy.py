@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from amaranth.lib import wiring
 
 from gen.library.library import Library
+from gen.netlist.event_simulation import TimedSimulator
 from gen.netlist.netlist import Netlist, parse_netlist
 from gen.netlist.simulation import Simulator, energy
 from gen.synthesis.mapping import map_quickly
@@ -29,6 +31,9 @@ from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLay
 from networks.samples.mnist.quantized import quantized_mnist
 
 LANES = 512
+TIMED_WORDS = 1
+"""Words of 64 lanes that are simulated with delays in each cycle: the standard error is stated."""
+
 ROUNDS = 5
 """Products of the demo network in each lane."""
 
@@ -100,6 +105,14 @@ def uniform_operands() -> Operands:
     return Operands("uniform", [(x, rng.integers(-128, 128, x.shape, dtype=np.int8))])
 
 
+class Energy(NamedTuple):
+    """fJ per MAC: without glitches and with them, and the standard error of the latter."""
+
+    settled: float
+    with_glitches: float
+    standard_error: float
+
+
 class Edge(NamedTuple):
     """What makes the codes of one operand of a unit.
 
@@ -142,18 +155,31 @@ class Surroundings(NamedTuple):
     weight: Edge
 
 
-def energy_per_mac(unit: Unit, netlist: Netlist, library: Library, operands: Operands) -> float:
-    """fJ per MAC of a processing element or dot-product unit, toggles weighted by capacitance.
+def energy_per_mac(
+    unit: Unit, netlist: Netlist, library: Library, operands: Operands, folder: Path
+) -> Energy:
+    """Of a processing element or dot-product unit, toggles weighted by capacitance.
 
     All lanes of all layers, each product followed by the next at once, while results move through
     the result register. The codes are those of the machine's edges, simulated too; slices that
     operands do not fill are filled with zeros, which are no MACs. What is counted is what
-    :func:`gen.netlist.simulation.energy` counts: neither leakage nor glitches.
+    :func:`gen.netlist.simulation.energy` counts, without leakage.
+
+    Glitches are those of :class:`TimedSimulator` in a sample: the energy without them, of all lanes
+    and cycles, times the ratio of both there. Its standard error is that of the mean of the ratios
+    in words of 64 lanes. ``folder`` keeps the compiled simulation.
     """
-    simulator = Simulator(netlist, library, LANES)
+    simulator = TimedSimulator(netlist, library, LANES, TIMED_WORDS, folder)
     work(unit, simulator, library, operands)
     macs = sum(x.size for x, _ in operands.layers)
-    return energy(netlist, library, simulator.toggles) / macs
+    settled = energy(netlist, library, simulator.toggles) / macs
+    timed, untimed = (
+        np.array([energy(netlist, library, toggles) for toggles in of_words])
+        for of_words in (simulator.timed_toggles, simulator.settled_toggles)
+    )
+    timed, untimed = timed[untimed > 0], untimed[untimed > 0]
+    error = np.std(timed / untimed, ddof=1) / np.sqrt(len(timed))
+    return Energy(settled, float(settled * timed.sum() / untimed.sum()), float(settled * error))
 
 
 def work(

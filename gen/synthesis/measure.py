@@ -14,7 +14,7 @@ from gen.library.load import load_library
 from gen.netlist.constraints import CLOCK, constraints
 from gen.netlist.netlist import parse_netlist
 from gen.netlist.timing import critical_path
-from gen.synthesis.energy import Operands, energy_per_mac
+from gen.synthesis.energy import Energy, Operands, energy_per_mac
 from gen.synthesis.equivalence import require_equivalence
 from gen.synthesis.mapping import RECIPES, Mapped, Recipe, link, map_quickly, map_verilog
 from gen.synthesis.parts import alone, below, boxed, count_parts, ports, renamed, without_outputs
@@ -94,7 +94,7 @@ class Checked:
 
     verified_vectors: int
     proved_equal: bool
-    energy_per_mac: dict[str, float]
+    energy_per_mac: dict[str, Energy]
 
 
 class Workshop:
@@ -162,8 +162,10 @@ class Workshop:
         digests = [operand.digest for operand in operands]
         path = self._cache("checked", *candidate.netlists.values(), repr(unit), *digests)
         if path.is_file():
-            return Checked(**json.loads(path.read_text()))
-        energies: dict[str, float] = {}
+            kept = Checked(**json.loads(path.read_text()))
+            energies = {name: Energy(*values) for name, values in kept.energy_per_mac.items()}
+            return replace(kept, energy_per_mac=energies)
+        energies = {}
         if unit.unit == "encoder":
             vectors = verify_encoder(
                 unit, parse_netlist(candidate.json, self.library), self.library
@@ -173,7 +175,9 @@ class Workshop:
         if unit.unit in ("pe", "dot_product"):
             netlist = parse_netlist(candidate.json, self.library)
             energies = {
-                operand.name: energy_per_mac(unit, netlist, self.library, operand)
+                operand.name: energy_per_mac(
+                    unit, netlist, self.library, operand, self.folder / "cache"
+                )
                 for operand in operands
             }
         proved = unit.unit in ("pe", "encoder")

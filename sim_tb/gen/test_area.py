@@ -252,6 +252,15 @@ def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
     result = run_area("generic", units, 10, progress_bar(), faster=False)
     element, other = result["rows"]
     assert element["ratio_to_8x8"] == element["energy_per_mac_ratio"] == 1
+    assert element["glitch_energy_per_mac_ratio"] == 1
+    for prefix in ("", "uniform_"):
+        settled, glitches = (
+            element[f"{prefix}{kind}energy_per_mac_fj"] for kind in ("", "glitch_")
+        )
+        assert settled < glitches < 1.5 * settled
+        error = element[f"{prefix}glitch_energy_per_mac_error_fj"]
+        assert 0 < error < 0.02 * glitches
+        assert other[f"{prefix}glitch_energy_per_mac_fj"] is None
     assert element["ratio_to_2x8x8"] is None
     assert not element["meets_target"]
     assert other["area_per_mac"] is None

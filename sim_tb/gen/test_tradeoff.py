@@ -220,10 +220,12 @@ def test_energy_of_shared_windows(tmp_path: Path) -> None:
         rng.integers(-128, 128, (LANES, 10), dtype=np.int8),
     )
     idle, active = (
-        energy_per_mac(unit, netlist, library, Operands("", [operands]))
+        energy_per_mac(unit, netlist, library, Operands("", [operands]), tmp_path)
         for operands in (zeros, busy)
     )
-    assert 0 < idle < active
+    assert 0 < idle.settled < active.settled
+    assert active.settled < active.with_glitches < 2 * active.settled
+    assert 0 < active.standard_error < 0.05 * active.with_glitches
 
 
 @pytest.mark.parametrize(
