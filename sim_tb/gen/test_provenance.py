@@ -88,7 +88,8 @@ def test_changed_operands(tmp_path: Path) -> None:
 
     workshop = Workshop("generic", tmp_path)
     unit = sparq_unit("pe", "5opt")
-    candidate = Candidate("plain", 1, 1, "", 1, 1, "", {"unit": "module unit; endmodule\n"})
+    text = "module unit(a); input a; part p(.a(a)); endmodule\n"
+    candidate = Candidate("plain", 1, 1, "", 1, 1, "", {"unit": text})
     kept = '{"verified_vectors": 7, "proved_equal": true, "energy_per_mac": {}}'
     path = workshop._cache("checked", *candidate.netlists.values(), repr(unit), operands.digest)
     path.parent.mkdir(parents=True)
