@@ -6,11 +6,12 @@ from itertools import product
 from pathlib import Path
 
 from gen.proof.accumulator_nets import check_feed_forward, read_accumulator
-from gen.proof.element import Element
+from gen.proof.element import element_rtl
 from gen.proof.gates import FLIP_FLOP, Gates, Net, lane_values, unpack
 from gen.proof.job import Job, Rtl
 from gen.proof.verdict import ProofError, Verdict
 from gen.proof.waveform import write_waveform
+from hdl import MacUnit
 
 OPERANDS = {
     "pe": ("activation_in", "weight_in"),
@@ -40,13 +41,13 @@ class AccumulationJob(Job):
     method = "induction on the netlist"
     depth = "unbounded"
 
-    def __init__(self, element: Element):
+    def __init__(self, element: MacUnit):
         self.element = element
-        self.configuration = element.name
+        self.configuration = element.slug
 
     def rtl(self) -> Rtl:
         """The element and what accumulates its biases."""
-        return {name: text for name, text in self.element.rtl().items() if name in OPERANDS}
+        return {name: text for name, text in element_rtl(self.element).items() if name in OPERANDS}
 
     @property
     def statement(self) -> str:

@@ -3,12 +3,12 @@
 
 from pathlib import Path
 
-from gen.proof.element import Element
 from gen.proof.job import Job, Rtl
+from gen.proof.rule import Rule
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
 from gen.verilog.emission import Emission
-from hdl import SystolicArray
+from hdl import MacUnit, SystolicArray
 
 
 class ArrayJob(Job):
@@ -23,19 +23,19 @@ class ArrayJob(Job):
     says = "results of tiles are exact, for all that can enter in so many cycles after reset"
     method = "SAT, bounded"
 
-    def __init__(self, element: Element, rows: int, cols: int, slices: int, ones: bool = True):
+    def __init__(self, element: MacUnit, rows: int, cols: int, slices: int, ones: bool = True):
         self.element = element
         self.ones = ones
         self.rows = rows
         self.cols = cols
         self.slices = slices
-        self.configuration = f"{rows}x{cols}_{element.name}" + ("" if ones else "_all_bytes")
+        self.configuration = f"{rows}x{cols}_{element.slug}" + ("" if ones else "_all_bytes")
         self._latency = self._array().latency
         self._cycles = 1 + slices + self._latency + rows - 1
         self.depth = f"{self._cycles} cycles, {slices} of input"
 
     def _array(self) -> SystolicArray:
-        return SystolicArray(self.rows, self.cols, self.element.build())
+        return SystolicArray(self.rows, self.cols, self.element.processing_element())
 
     def rtl(self) -> Rtl:
         """The whole array."""
@@ -45,7 +45,7 @@ class ArrayJob(Job):
     def statement(self) -> str:
         """Sums of each tile in plain arithmetic, delayed by the array's latency."""
         array, rows, cols = self._array(), self.rows, self.cols
-        pe = self.element.build()
+        pe = self.element.processing_element()
         k, bits, acc = pe.k_per_cycle, self.element.weight_bits, self.element.acc_bits
         latency = array.latency
         depth = latency + rows
@@ -65,7 +65,7 @@ class ArrayJob(Job):
             f"  wire send = due && since >= {rows};",
         ]
         if self.element.format is not None:
-            lines.append(self.element.rule.verilog())
+            lines.append(Rule.of(self.element.format).verilog())
         for row in range(rows):
             for index in range(k):
                 own, other = (f"in_a[{8 * (k * row + i)} +: 8]" for i in (index, k - 1 - index))
@@ -120,11 +120,9 @@ class ArrayJob(Job):
 
     def _value(self, own: str, other: str) -> str:
         """What an activation becomes beside another, in Verilog."""
-        if self.element.kind == "2x4x8":
-            return f"{own} % 16"
         if self.element.format is None:
-            return own
-        rule = self.element.rule
+            return f"{own} % {2**self.element.activation_bits}"
+        rule = Rule.of(self.element.format)
         largest = own if rule.group == 1 else f"({own} > {other} ? {own} : {other})"
         value = f"narrow({own}, {largest})"
         if rule.vsparq:

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gen.design.configuration import MAX_ACC_BITS, WEIGHT_BITS, max_reduction
-from gen.proof.element import Element
+from gen.proof.element import values
 from gen.proof.job import Job, Rtl
 from gen.proof.verdict import Verdict
 from gen.proof.waveform import write_waveform
+from hdl import MacUnit
 
 
 class OverflowJob(Job):
@@ -23,9 +24,9 @@ class OverflowJob(Job):
     says = "no sum of up to max_reduction products leaves the accumulator"
     method = "enumeration"
 
-    def __init__(self, element: Element):
+    def __init__(self, element: MacUnit):
         self.element = element
-        self.configuration = element.kind if element.format is None else element.name
+        self.configuration = element.kind if element.format is None else element.slug
         self.depth = "all pairs of bytes, all widths"
 
     def rtl(self) -> Rtl:
@@ -36,7 +37,7 @@ class OverflowJob(Job):
     def statement(self) -> str:
         """The lengths that are stated."""
         lengths = [self.length(*widths) for widths in self.widths()]
-        return f"{self.property_name}: {self.says}; {self.element.kind}: {lengths}"
+        return f"{self.property_name}: {self.says}; {self.element}: {lengths}"
 
     def widths(self) -> Iterator[tuple[int, int]]:
         """Weight and accumulator bits of all configurations."""
@@ -51,9 +52,9 @@ class OverflowJob(Job):
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
         """Whole pairs, and an odd last activation, whose partner is zero."""
         waveform.unlink(missing_ok=True)
-        values = self.element.values
-        pair = max(sum(values(a, b)) for a in range(256) for b in range(256))
-        single = max(sum(values(a, 0)) for a in range(256))
+        element = self.element
+        pair = max(sum(values(element, a, b)) for a in range(256) for b in range(256))
+        single = max(sum(values(element, a, 0)) for a in range(256))
         for weight_bits, acc_bits in self.widths():
             length = self.length(weight_bits, acc_bits)
             largest = 1 << (weight_bits - 1)

@@ -2,7 +2,7 @@
 """Processing elements: what one step adds, for all operands."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,115 +10,69 @@ from gen.proof import compiled
 from gen.proof.accumulator_nets import AccumulatorNets, check_feed_forward, read_accumulator
 from gen.proof.gates import Gates, Net, lane_planes, lane_values
 from gen.proof.job import Job, Rtl
-from gen.proof.rule import Rule, rule_of
+from gen.proof.rule import Rule, effective_pair
 from gen.proof.verdict import ProofError, Verdict
 from gen.proof.waveform import write_waveform
 from gen.verilog.emission import Emission
-from golden import named_format
+from golden import NAMED_FORMATS
 from golden.format import SparqFormat
-from hdl import Pe2x4x8, Pe2x8x8, Pe8x8, SparqPe
+from hdl import PROCESSING_ELEMENTS, MacUnit, sparq_mac
 from hdl.edge.column_correction import ColumnCorrection
 from hdl.edge.edge_lane import ActivationLane, WeightLane
 from hdl.edge.row_bias import RowBias
-from hdl.element.processing_element import ProcessingElement
-
-EXACT: dict[str, type[Pe8x8] | type[Pe2x8x8] | type[Pe2x4x8]] = {
-    "8x8": Pe8x8,
-    "2x8x8": Pe2x8x8,
-    "2x4x8": Pe2x4x8,
-}
+from hdl.element.processing_element import MAX_PIPELINE
 
 
-@dataclass(frozen=True)
-class Element:
-    """A processing element and its parameters; ``multiplier`` is of exact ones alone."""
+def element_rtl(element: MacUnit) -> dict[str, str]:
+    """Verilog of a processing element and of what the edges of an array do for it."""
+    pe = element.processing_element()
+    components = {"pe": pe, "activation_lane": ActivationLane(pe)}
+    components["weight_lane"] = WeightLane(pe)
+    if pe.multiplier.row_scale:
+        components["row_bias"] = RowBias(pe)
+    if pe.multiplier.column_scale:
+        components["column_correction"] = ColumnCorrection(pe)
+    return {name: Emission(name).verilog(item) for name, item in components.items()}
 
-    kind: str
-    multiplier: str = ""
-    rounding: bool = True
-    vsparq: bool = True
-    group: int = 1
-    pipeline: int = 0
-    weight_bits: int = 8
-    acc_bits: int = 32
 
-    @property
-    def name(self) -> str:
-        """Names the configuration."""
-        parts = [self.kind, self.multiplier]
-        parts += ["" if self.rounding else "trim", "" if self.vsparq else "novsparq"]
-        parts += [f"group{self.group}" if self.group > 1 else ""]
-        parts += [f"w{self.weight_bits}" if self.weight_bits != 8 else ""]
-        parts += [f"acc{self.acc_bits}" if self.acc_bits != 32 else ""]
-        parts += [f"p{self.pipeline}" if self.pipeline else ""]
-        return "_".join(part for part in parts if part)
+def coefficients(element: MacUnit, code: int) -> tuple[int, int]:
+    """What a code of activations multiplies each weight by.
 
-    @property
-    def format(self) -> SparqFormat | None:
-        """The window format, if it has one."""
-        if self.kind in EXACT:
-            return None
-        return named_format(self.kind, self.rounding, self.vsparq, self.group)
+    For an encoded pair, the sum over its lanes of ``x << shift`` where the lane meets that weight,
+    as ``SparqFormat`` defines the codes.
+    """
+    fmt = _format_of(element)
+    n = fmt.window_bits
+    lanes = code & (1 << n) - 1, code >> n & (1 << n) - 1
+    states = {number: state for state, number in fmt.control_codes.items()}
+    state = states[code >> 2 * n]
+    factors = [0, 0]
+    for x, shift, mux in zip(lanes, state[:2], state[2:], strict=True):
+        factors[mux] += x << fmt.lane_shifts[shift]
+    return factors[0], factors[1]
 
-    @property
-    def rule(self) -> Rule:
-        """The paper's rule of that format."""
-        return rule_of(self.kind, self.rounding, self.vsparq, self.group)
 
-    def build(self) -> ProcessingElement:
-        """A new component."""
-        widths = (self.weight_bits, self.acc_bits, self.pipeline)
-        if self.format is not None:
-            return SparqPe(self.format, *widths)
-        return EXACT[self.kind](*widths, multiplier=self.multiplier)
+def valid_codes(element: MacUnit) -> Iterable[int]:
+    """Every valid code of a pair of activations."""
+    fmt = _format_of(element)
+    lanes = 2 * fmt.window_bits
+    return (
+        control << lanes | x
+        for control in sorted(fmt.control_codes.values())
+        for x in range(1 << lanes)
+    )
 
-    def rtl(self) -> dict[str, str]:
-        """Verilog of the element and of what the edges of an array do for it."""
-        pe = self.build()
-        components = {"pe": pe, "activation_lane": ActivationLane(pe)}
-        components["weight_lane"] = WeightLane(pe)
-        if pe.multiplier.row_scale:
-            components["row_bias"] = RowBias(pe)
-        if pe.multiplier.column_scale:
-            components["column_correction"] = ColumnCorrection(pe)
-        return {name: Emission(name).verilog(item) for name, item in components.items()}
 
-    def coefficients(self, code: int) -> tuple[int, int]:
-        """What a code of activations multiplies each weight by.
+def _format_of(element: MacUnit) -> SparqFormat:
+    assert element.format is not None
+    return element.format.sparq_format
 
-        For an encoded pair, the sum over its lanes of ``x << shift`` where the lane meets that
-        weight, as ``SparqFormat`` defines the codes; else the activations themselves.
-        """
-        fmt = self.format
-        if fmt is None:
-            bits = 4 if self.kind == "2x4x8" else 8
-            return code & (1 << bits) - 1, code >> bits
-        n = fmt.window_bits
-        lanes = code & (1 << n) - 1, code >> n & (1 << n) - 1
-        states = {number: state for state, number in fmt.control_codes.items()}
-        state = states[code >> 2 * n]
-        factors = [0, 0]
-        for x, shift, mux in zip(lanes, state[:2], state[2:], strict=True):
-            factors[mux] += x << fmt.lane_shifts[shift]
-        return factors[0], factors[1]
 
-    def codes(self) -> Iterable[int]:
-        """Every valid code of activations."""
-        fmt = self.format
-        if fmt is None:
-            return range(1 << self.build().multiplier.activation_code_bits)
-        lanes = 2 * fmt.window_bits
-        return (
-            control << lanes | x
-            for control in sorted(fmt.control_codes.values())
-            for x in range(1 << lanes)
-        )
-
-    def values(self, a: int, b: int) -> tuple[int, int]:
-        """What the activations of a step become: what the products are of."""
-        if self.kind == "2x4x8":
-            return a & 15, b & 15
-        return (a, b) if self.format is None else self.rule.pair(a, b)
+def values(element: MacUnit, a: int, b: int) -> tuple[int, int]:
+    """What the activations of a step become: what the products are of, by the paper's rule."""
+    if element.format is None:
+        return a % 2**element.activation_bits, b % 2**element.activation_bits
+    return effective_pair(a, b, Rule.of(element.format))
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,14 +113,14 @@ class StepJob(Job):
 
     method = "enumeration"
 
-    def __init__(self, element: Element):
+    def __init__(self, element: MacUnit):
         self.element = element
-        self.configuration = element.name
+        self.configuration = element.slug
         self.depth = ""
 
     def rtl(self) -> Rtl:
         """The element and the parts of the edges."""
-        return self.element.rtl()
+        return element_rtl(self.element)
 
     @property
     def statement(self) -> str:
@@ -186,7 +140,7 @@ class StepJob(Job):
             struct.pack("<3q", code, *factors) for code, factors in sorted(entries.items())
         )
         words = compiled.run(header, packed, timeout).split()
-        multiplier = self.element.build().multiplier
+        multiplier = self.element.built_multiplier
         weights = multiplier.k_per_cycle * multiplier.weight_bits
         if words == ["checked", str(len(entries) << weights)]:
             return Verdict(True)
@@ -208,7 +162,7 @@ class StepJob(Job):
         )
 
     def _header(self, rtl: Rtl, timeout: float) -> str:
-        multiplier, pipeline = self.element.build().multiplier, self.element.pipeline
+        multiplier, pipeline = self.element.built_multiplier, self.element.pipeline
         operands = ("activation_in", "weight_in")
         step, out_bits = Part.of(rtl, "pe", operands, pipeline, timeout).function("step", operands)
         lane = Gates.of(rtl["weight_lane"], "weight_lane", timeout)
@@ -248,14 +202,14 @@ class LanesJob(StepJob):
     property_name = "lanes"
     says = "one step adds the sum over lanes of (x * w_mux) << shift, and its biases"
 
-    def __init__(self, element: Element):
+    def __init__(self, element: MacUnit):
         super().__init__(element)
         weights = 2 * element.weight_bits
         self.depth = f"all codes x 2^{weights} weights"
 
     def entries(self, rtl: Rtl, timeout: float) -> dict[int, tuple[int, int]]:
         """All codes, and what they stand for by definition."""
-        return {code: self.element.coefficients(code) for code in self.element.codes()}
+        return {code: coefficients(self.element, code) for code in valid_codes(self.element)}
 
 
 class ProductJob(StepJob):
@@ -264,13 +218,15 @@ class ProductJob(StepJob):
     property_name = "products"
     says = "one step adds a1' w1 + a2' w2 and its biases, from the bytes at the edge"
 
-    def __init__(self, element: Element):
+    def __init__(self, element: MacUnit):
         super().__init__(element)
-        k = 1 if element.kind == "8x8" else 2
+        k = element.k_per_cycle
         self.depth = f"all 2^{k * (8 + element.weight_bits)} inputs"
 
     def entries(self, rtl: Rtl, timeout: float) -> dict[int, tuple[int, int]]:
         """The code of every pair of bytes, and what the paper's rule makes of the pair."""
+        if self.element.k_per_cycle > 2:
+            raise ProofError(f"{self.depth} are too many to be enumerated")
         lane = Gates.of(rtl["activation_lane"], "activation_lane", timeout)
         inputs = lane.inputs["data_in"]
         lanes = 1 << len(inputs)
@@ -280,19 +236,22 @@ class ProductJob(StepJob):
         codes = lane_values([known[net] for net in outputs], lanes)
         entries: dict[int, tuple[int, int]] = {}
         for pair, code in enumerate(codes):
-            values = self.element.values(pair & 255, pair >> 8)
-            if entries.setdefault(code, values) != values:
+            factors = values(self.element, pair & 255, pair >> 8)
+            if entries.setdefault(code, factors) != factors:
                 raise ProofError(f"code {code:#x} of pair {pair:#x} is also that of another value")
         return entries
 
 
-def elements() -> Iterator[Element]:
-    """All elements of 8-bit weights with 32-bit accumulators, in every pipeline."""
-    for pipeline in range(3):
-        for kind, element in EXACT.items():
+def elements(names: Sequence[str] = tuple(NAMED_FORMATS)) -> Iterator[MacUnit]:
+    """All elements of 8-bit weights with 32-bit accumulators, in every pipeline.
+
+    The exact ones, and those of the formats of these names.
+    """
+    for pipeline in range(MAX_PIPELINE + 1):
+        for kind, element in PROCESSING_ELEMENTS.items():
             for multiplier in element.MULTIPLIERS:
-                yield Element(kind, multiplier, pipeline=pipeline)
+                yield MacUnit(kind, multiplier, pipeline=pipeline)
         for group in (1, 2):
-            for name in ("5opt", "3opt", "2opt", "6opt", "7opt"):
+            for name in names:
                 for vsparq in (True, False):
-                    yield Element(name, vsparq=vsparq, group=group, pipeline=pipeline)
+                    yield sparq_mac(name, vsparq=vsparq, group=group, pipeline=pipeline)

@@ -4,12 +4,13 @@
 from pathlib import Path
 
 from gen.proof.accumulator_nets import read_accumulator
-from gen.proof.element import Element
+from gen.proof.element import element_rtl
 from gen.proof.gates import Gates
 from gen.proof.job import Job, Rtl
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
 from gen.verilog.emission import Emission
+from hdl import MacUnit
 from hdl.edge.column_correction import ColumnCorrection
 
 INDUCTION = "-tempinduct -maxsteps 4"
@@ -27,18 +28,18 @@ class ContractJob(Job):
     method = "SAT, induction"
     depth = "unbounded"
 
-    def __init__(self, element: Element):
+    def __init__(self, element: MacUnit):
         self.element = element
-        self.configuration = element.name
+        self.configuration = element.slug
 
     def rtl(self) -> Rtl:
         """The element."""
-        return {"pe": self.element.rtl()["pe"]}
+        return {"pe": element_rtl(self.element)["pe"]}
 
     @property
     def statement(self) -> str:
         """Registers of the property hold the inputs and control of the cycle before."""
-        pe = self.element.build()
+        pe = self.element.processing_element()
         widths = {
             "last": 1,
             "drain": 1,
@@ -82,19 +83,19 @@ class CorrectionJob(Job):
     method = "SAT, induction"
     depth = "unbounded"
 
-    def __init__(self, element: Element):
+    def __init__(self, element: MacUnit):
         self.element = element
-        self.configuration = element.name
+        self.configuration = element.slug
 
     def rtl(self) -> Rtl:
         """The correction of a column."""
-        correction = ColumnCorrection(self.element.build())
+        correction = ColumnCorrection(self.element.processing_element())
         return {"column_correction": Emission("column_correction").verilog(correction)}
 
     @property
     def statement(self) -> str:
         """With wires ``total`` and ``held`` that show what is inside."""
-        pe = self.element.build()
+        pe = self.element.processing_element()
         multiplier, bits = pe.multiplier, pe.acc_bits
         widths = {"result": bits}
         pins = [".result_in(result_in)", ".result_out(result_out)", ".clk(clk)", ".rst(rst)"]
@@ -141,7 +142,7 @@ class CorrectionJob(Job):
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
         """Induction of one step; the total is shown by nets that ``accumulation`` is about."""
         probes = {}
-        if self.element.build().multiplier.column_scale:
+        if self.element.built_multiplier.column_scale:
             gates = Gates.of(rtl["column_correction"], "column_correction", timeout)
             counted = read_accumulator(gates).counted
             nets = [*(f"dut.{gates.name(net)}" for net in reversed(counted)), "dut.accumulator_low"]

@@ -8,11 +8,11 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib.wiring import In, Out
 
 from gen.proof.job import Job, Rtl
-from gen.proof.rule import rule_of
+from gen.proof.rule import Rule
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
 from gen.verilog.emission import Emission
-from golden import named_format
+from golden import NamedFormat
 from golden.format import SparqFormat
 from hdl import PairEncoder
 from hdl.placement import Component, place
@@ -54,13 +54,11 @@ class EncoderJob(Job):
     says = "an encoded pair decodes to exactly the paper's values"
     method = "SAT"
 
-    def __init__(self, name: str, rounding: bool, vsparq: bool, group: int):
-        self.format = named_format(name, rounding, vsparq, group)
-        self.rule = rule_of(name, rounding, vsparq, group)
-        parts = [name, "" if rounding else "trim", "" if vsparq else "novsparq"]
-        parts.append(f"group{group}" if group > 1 else "")
-        self.configuration = "_".join(part for part in parts if part)
-        self.depth = f"all 2^{8 * max(2, group)} inputs"
+    def __init__(self, fmt: NamedFormat):
+        self.format = fmt.sparq_format
+        self.rule = Rule.of(fmt)
+        self.configuration = fmt.slug
+        self.depth = f"all 2^{8 * max(2, fmt.group)} inputs"
 
     def rtl(self) -> Rtl:
         """The encoder, or all encoders of a group."""

@@ -3,12 +3,11 @@
 
 from pathlib import Path
 
-from gen.proof.element import Element
 from gen.proof.job import Job, Rtl
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
 from gen.verilog.emission import Emission
-from hdl import SystolicArray
+from hdl import MacUnit, SystolicArray
 from hdl.tile.group_buffer import GroupBuffer
 from hdl.tile.tile_sequencer import TileSequencer
 
@@ -134,14 +133,14 @@ class RowsJob(Job):
     method = "SAT, induction"
     depth = "unbounded"
 
-    def __init__(self, element: Element, rows: int, cols: int):
+    def __init__(self, element: MacUnit, rows: int, cols: int):
         self.element = element
         self.rows = rows
         self.cols = cols
-        self.configuration = f"{rows}x{cols}_{element.name}"
+        self.configuration = f"{rows}x{cols}_{element.slug}"
 
     def _array(self) -> SystolicArray:
-        return SystolicArray(self.rows, self.cols, self.element.build())
+        return SystolicArray(self.rows, self.cols, self.element.processing_element())
 
     def rtl(self) -> Rtl:
         """The whole array."""

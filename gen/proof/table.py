@@ -3,36 +3,39 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 from gen.proof.accumulation import AccumulationJob
 from gen.proof.array import ArrayJob
 from gen.proof.bounds import OverflowJob
-from gen.proof.element import Element, LanesJob, ProductJob, elements
+from gen.proof.element import LanesJob, ProductJob, elements
 from gen.proof.element_ports import ContractJob, CorrectionJob
 from gen.proof.encoder import EncoderJob
 from gen.proof.job import Job
-from gen.proof.rule import PAPER
 from gen.proof.streams import GroupBufferJob, RowsJob, SequencerJob
 from gen.proof.top import TopJob
 from gen.proof.wiring import EdgesJob, GridJob
+from golden import NAMED_FORMATS, NamedFormat
+from hdl import MacUnit, sparq_mac
 
-SPARQ = Element("5opt")
-BASELINE = Element("8x8", "radix4")
-FLOOR = Element("2x4x8", "distributed")
+SPARQ = sparq_mac("5opt")
+BASELINE = MacUnit("8x8", "radix4")
+FLOOR = MacUnit("2x4x8", "distributed")
 QUICK_ELEMENTS = (SPARQ, BASELINE, FLOOR)
 """Elements whose proofs belong to the developer loop."""
 
 ACCUMULATORS = (20, 24, 31, 33, 48, 63, 64)
 """Widths of accumulators, beside 32 bits: around those at which words end, up to the largest."""
 
+FLAGS = ((True, False), (True, False))
+NARROW: dict[str, Any] = {"weight_bits": 2, "acc_bits": 11}
 SIZES = ((1, 2), (2, 1), (2, 3), (3, 2), (5, 7), (16, 16), (64, 64))
 
 
 def all_jobs() -> list[Job]:
     """Every job, in the order of the summary."""
-    small = {"weight_bits": 2, "acc_bits": 11}
     jobs: list[Iterable[Job]] = [
-        _encoders(),
+        _encoders(NAMED_FORMATS),
         _of_elements(LanesJob, (element for element in elements() if element.format)),
         _of_elements(ProductJob, [*elements(), *_trimming(), *_narrow()]),
         _of_elements(AccumulationJob, [*elements(), *_narrow(), *_accumulators()]),
@@ -49,9 +52,9 @@ def all_jobs() -> list[Job]:
         (
             TopJob(element, 2, 3)
             for element in elements()
-            if element.format is None or element.kind == "5opt"
+            if element.format is None or element.format.name == "5opt"
         ),
-        _arrays(**small),
+        _arrays(),
         (SequencerJob(rows, delay) for rows in (1, 2, 3, 4, 5, 8) for delay in (0, 1, 2)),
         (
             RowsJob(replace(SPARQ, pipeline=pipeline), rows, cols)
@@ -66,57 +69,84 @@ def all_jobs() -> list[Job]:
     return found
 
 
-def _encoders() -> Iterator[Job]:
-    """All named formats in all modes; groups above 4 have the encoder of a group of 4."""
-    for group, name, rounding, vsparq in product((1, 2, 4), PAPER, (True, False), (True, False)):
-        yield EncoderJob(name, rounding, vsparq, group)
+def jobs_of_formats(names: Iterable[str]) -> list[Job]:
+    """What depends on a format: of the formats of these names, which need not be the paper's."""
+    chosen = list(dict.fromkeys(NamedFormat(name).name for name in names))
+    units = [element for element in elements(chosen) if element.format]
+    plain = [element for element in units if not element.pipeline]
+    trimming = [_trimmed(element) for element in plain]
+    jobs: list[Iterable[Job]] = [
+        _encoders(chosen),
+        _of_elements(LanesJob, units),
+        _of_elements(ProductJob, [*units, *trimming]),
+        _of_elements(AccumulationJob, units),
+        _of_elements(ContractJob, units),
+        _of_elements(OverflowJob, [*plain, *trimming]),
+        (TopJob(element, 2, 3) for element in units),
+        (ArrayJob(replace(element, **NARROW), 1, 2, slices=3) for element in plain),
+    ]
+    found = [job for group in jobs for job in group]
+    for job in found:
+        _set_effort(job)
+    return found
 
 
-def _of_elements(kind: Callable[[Element], Job], chosen: Iterable[Element]) -> Iterator[Job]:
+def _encoders(names: Iterable[str]) -> Iterator[Job]:
+    """Formats in all modes; groups above 4 have the encoder of a group of 4."""
+    for group, name, rounding, vsparq in product((1, 2, 4), names, *FLAGS):
+        yield EncoderJob(NamedFormat(name, rounding, vsparq, group))
+
+
+def _of_elements(kind: Callable[[MacUnit], Job], chosen: Iterable[MacUnit]) -> Iterator[Job]:
     yield from (kind(element) for element in chosen)
 
 
-def _trimming() -> Iterator[Element]:
+def _trimming() -> Iterator[MacUnit]:
     """Elements behind an encoder that trims: another encoder, the same element."""
     for element in elements():
         if element.format and not element.pipeline:
-            yield replace(element, rounding=False)
+            yield _trimmed(element)
 
 
-def _narrow() -> Iterator[Element]:
+def _trimmed(element: MacUnit) -> MacUnit:
+    assert element.format is not None
+    return replace(element, format=replace(element.format, rounding=False))
+
+
+def _narrow() -> Iterator[MacUnit]:
     """Some elements of every width of weights, one of which is pipelined."""
     for weight_bits in range(2, 8):
-        for element in (SPARQ, BASELINE, Element("8x8", "booth"), replace(SPARQ, pipeline=2)):
+        for element in (SPARQ, BASELINE, MacUnit("8x8", "booth"), replace(SPARQ, pipeline=2)):
             yield replace(element, weight_bits=weight_bits)
 
 
-def _accumulators() -> Iterator[Element]:
+def _accumulators() -> Iterator[MacUnit]:
     """Elements of every width of accumulators: with both biases, and the smallest one."""
     for acc_bits in ACCUMULATORS:
         yield from (replace(BASELINE, acc_bits=acc_bits), replace(FLOOR, acc_bits=acc_bits))
 
 
-def _with_corrections() -> Iterator[Element]:
+def _with_corrections() -> Iterator[MacUnit]:
     """Elements with a bias; that of all SPARQ elements is of one width."""
     for element in elements():
-        if element.format is None or (element.kind, element.vsparq) == ("5opt", True):
+        if element.format is None or (element.format.name, element.format.vsparq) == ("5opt", True):
             yield element
 
 
-def _value_sets() -> Iterator[Element]:
+def _value_sets() -> Iterator[MacUnit]:
     """One element for each way in which activations become values."""
-    yield from (BASELINE, Element("2x8x8", "radix4"), Element("2x4x8", "distributed"))
-    for group, name, rounding, vsparq in product((1, 2), PAPER, (True, False), (True, False)):
-        yield Element(name, rounding=rounding, vsparq=vsparq, group=group)
+    yield from (BASELINE, MacUnit("2x8x8", "radix4"), MacUnit("2x4x8", "distributed"))
+    for group, name, rounding, vsparq in product((1, 2), NAMED_FORMATS, *FLAGS):
+        yield sparq_mac(name, rounding, vsparq, group)
 
 
-def _arrays(weight_bits: int, acc_bits: int) -> Iterator[Job]:
+def _arrays() -> Iterator[Job]:
     """Small arrays of narrow weights."""
 
-    def narrow(element: Element) -> Element:
-        return replace(element, weight_bits=weight_bits, acc_bits=acc_bits)
+    def narrow(element: MacUnit) -> MacUnit:
+        return replace(element, **NARROW)
 
-    for element in (SPARQ, Element("3opt", vsparq=False, group=2), Element("8x8", "and")):
+    for element in (SPARQ, sparq_mac("3opt", vsparq=False, group=2), MacUnit("8x8", "and")):
         for rows, cols in ((1, 1), (1, 2), (2, 1), (2, 2)):
             yield ArrayJob(narrow(element), rows, cols, slices=3)
     yield ArrayJob(narrow(BASELINE), 1, 1, slices=3)
@@ -124,7 +154,7 @@ def _arrays(weight_bits: int, acc_bits: int) -> Iterator[Job]:
     yield ArrayJob(narrow(BASELINE), 2, 1, slices=2)
     yield ArrayJob(narrow(replace(SPARQ, pipeline=2)), 1, 2, slices=2)
     yield ArrayJob(narrow(SPARQ), 1, 1, slices=1, ones=False)
-    yield ArrayJob(narrow(Element("8x8", "and")), 2, 2, slices=1, ones=False)
+    yield ArrayJob(narrow(MacUnit("8x8", "and")), 2, 2, slices=1, ones=False)
 
 
 def _set_effort(job: Job) -> None:

@@ -3,12 +3,11 @@
 
 from pathlib import Path
 
-from gen.proof.element import Element
 from gen.proof.job import Job, Rtl
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
 from gen.verilog.emission import Emission
-from hdl import SystolicArray
+from hdl import MacUnit, SystolicArray
 
 
 class TopJob(Job):
@@ -23,14 +22,14 @@ class TopJob(Job):
     method = "SAT"
     depth = "unbounded"
 
-    def __init__(self, element: Element, rows: int, cols: int):
+    def __init__(self, element: MacUnit, rows: int, cols: int):
         self.element = element
         self.rows = rows
         self.cols = cols
-        self.configuration = f"{rows}x{cols}_{element.name}"
+        self.configuration = f"{rows}x{cols}_{element.slug}"
 
     def _array(self) -> SystolicArray:
-        return SystolicArray(self.rows, self.cols, self.element.build())
+        return SystolicArray(self.rows, self.cols, self.element.processing_element())
 
     def rtl(self) -> Rtl:
         """The whole array."""
@@ -58,7 +57,7 @@ class TopJob(Job):
 
     def _shown(self) -> dict[str, int]:
         """The ports that the equations are about, and their widths."""
-        pe = self.element.build()
+        pe = self.element.processing_element()
         multiplier, rows, cols = pe.multiplier, self.rows, self.cols
         array = self._array()
         widths = {
@@ -95,7 +94,7 @@ class TopJob(Job):
         return widths
 
     def _equations(self, rows: int) -> list[tuple[str, str]]:
-        multiplier = self.element.build().multiplier
+        multiplier = self.element.built_multiplier
         last = f"sequencer__last[{rows - 1}:0]"
         equations = [
             ("sequencer__in_valid", "in_valid"),

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from gen.proof import solver
-from gen.proof.element import Element
 from gen.proof.gates import Gates
 from gen.proof.job import Job, Rtl
 from gen.proof.verdict import Verdict
 from gen.proof.waveform import write_waveform
 from gen.verilog.emission import Emission
+from hdl import MacUnit
 from hdl.edge.chain import Chain
 from hdl.edge.column_correction import ColumnCorrection
 from hdl.edge.edge_lane import ActivationLane, ResultLane, WeightLane
@@ -30,11 +30,11 @@ class _StructureJob(Job):
     depth = "unbounded"
     method = "netlist"
 
-    def __init__(self, element: Element, rows: int, cols: int):
+    def __init__(self, element: MacUnit, rows: int, cols: int):
         self.element = element
         self.rows = rows
         self.cols = cols
-        self.configuration = f"{rows}x{cols}_{element.name}"
+        self.configuration = f"{rows}x{cols}_{element.slug}"
 
     @property
     def statement(self) -> str:
@@ -68,7 +68,7 @@ class GridJob(_StructureJob):
 
     def rtl(self) -> Rtl:
         """The grid."""
-        grid = PeGrid(self.rows, self.cols, self.element.build())
+        grid = PeGrid(self.rows, self.cols, self.element.processing_element())
         return {"grid": Emission("grid").verilog(grid)}
 
     def differences(self, rtl: Rtl, timeout: float) -> Iterator[Difference]:
@@ -120,7 +120,7 @@ class EdgesJob(_StructureJob):
 
     def rtl(self) -> Rtl:
         """All parts of the edges."""
-        pe = self.element.build()
+        pe = self.element.processing_element()
         parts: dict[str, Any] = {
             "activation_edge": SkewedLanes(self.rows, ActivationLane(pe)),
             "weight_edge": SkewedLanes(self.cols, WeightLane(pe)),

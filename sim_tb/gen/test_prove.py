@@ -19,12 +19,12 @@ from gen.proof import cache, solver
 from gen.proof.accumulation import AccumulationJob
 from gen.proof.array import ArrayJob
 from gen.proof.bounds import OverflowJob
-from gen.proof.element import Element, LanesJob, ProductJob
+from gen.proof.element import LanesJob, ProductJob
 from gen.proof.element_ports import ContractJob, CorrectionJob
 from gen.proof.encoder import EncoderJob
 from gen.proof.gates import Gates
 from gen.proof.job import Job
-from gen.proof.rule import PAPER, rule_of
+from gen.proof.rule import Rule, window
 from gen.proof.run import Outcome, run_job, select
 from gen.proof.streams import GroupBufferJob, RowsJob, SequencerJob
 from gen.proof.table import all_jobs
@@ -32,10 +32,12 @@ from gen.proof.top import TopJob
 from gen.proof.verdict import ProofError
 from gen.proof.wiring import EdgesJob, GridJob
 from gen.tools.verilator import ToolError
-from sim_tb.oracle import reference
+from golden import NAMED_FORMATS, NamedFormat
+from hdl import MacUnit, sparq_mac
+from sim_tb.oracle.random_formats import random_formats
 
-SPARQ = Element("5opt")
-RADIX_4 = Element("8x8", "radix4")
+SPARQ = sparq_mac("5opt")
+RADIX_4 = MacUnit("8x8", "radix4")
 NARROW = replace(SPARQ, weight_bits=2, acc_bits=11)
 TIMEOUT = 120
 
@@ -58,7 +60,7 @@ def _name(value: Any) -> str:
 BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
     (
         "rounding",
-        EncoderJob("5opt", True, True, 1),
+        EncoderJob(NamedFormat("5opt")),
         swap("dut", r"trimmed \+ round_up", "trimmed - round_up"),
     ),
     ("sum", LanesJob(SPARQ), swap("pe", r"\.c\(multiplier1_product\[3\]\)", ".c(1'h0)")),
@@ -146,18 +148,24 @@ def test_names_of_jobs_are_unique() -> None:
     assert len({job.name for job in jobs}) == len(jobs)
 
 
-@pytest.mark.parametrize("rounding", [True, False])
-@pytest.mark.parametrize("vsparq", [True, False])
-@pytest.mark.parametrize("group", [1, 2])
-@pytest.mark.parametrize("name", PAPER)
-def test_rule_of_the_proofs_is_that_of_the_tests(
-    name: str, rounding: bool, vsparq: bool, group: int
-) -> None:
-    rule = rule_of(name, rounding, vsparq, group)
-    other = reference.Rule(*reference.NAMED[name], rounding, vsparq, group)
-    pairs = [(a, b) for a in range(0, 256, 5) for b in (0, 1, 7, 15, 16, 100, 127, 128, 250, 255)]
-    for a, b in pairs:
-        assert rule.pair(a, b) == reference.effective_pair(a, b, other), (a, b)
+@pytest.mark.parametrize(
+    "fmt",
+    [*map(NamedFormat, NAMED_FORMATS), NamedFormat("7opt", False), *random_formats(4)],
+    ids=lambda fmt: fmt.slug,
+)
+def test_rule_in_verilog_is_that_in_python(fmt: NamedFormat, tmp_path: Path) -> None:
+    """Both windows of bytes, each alone and beside a larger one, from the text of the proofs."""
+    rule = Rule.of(fmt)
+    lines = ["module claim();", rule.verilog(), "always @* begin"]
+    for a in (0, 1, 2, 7, 15, 16, 17, 24, 31, 63, 100, 127, 128, 136, 152, 200, 247, 248, 254, 255):
+        for largest in (a, 255):
+            for function, bits in (("narrow", rule.window_bits), ("wide", 2 * rule.window_bits)):
+                _, shift = window(largest, bits, rule.shifts, rounding=False)
+                contents, _ = window(a, bits, (shift,), rule.rounding)
+                lines.append(f"assert ({function}({a}, {largest}) == {contents << shift});")
+    statement = "\n".join([*lines, "end endmodule"])
+    verdict = solver.sat({}, statement, "", TIMEOUT, tmp_path / "trace.vcd")
+    assert verdict.proved, verdict.reason
 
 
 def test_gates_compute_what_their_verilog_says() -> None:
@@ -234,7 +242,7 @@ def test_a_proof_that_runs_out_of_time_is_a_failure(run: Any) -> None:
 
 
 def test_proofs_are_kept_until_something_changes(tmp_path: Path) -> None:
-    job = EncoderJob("2opt", False, False, 1)
+    job = EncoderJob(NamedFormat("2opt", False, False))
     programs = cache.programs()
     first = run_job(job, TIMEOUT, tmp_path, programs)
     assert first.proved

@@ -1,46 +1,49 @@
-"""The paper's rule in plain Python integers, independent of the golden model.
+"""Products and encodings by the paper's rule in plain Python integers, independent of golden.
 
-Every function is the definition written out, without tables or NumPy: slow, and easy to check by
-eye. Only ``assert_same``, which compares results, knows of arrays.
+The rule itself is that of the proofs. Every function is the definition written out, without tables
+or NumPy: slow, and easy to check by eye. Only ``assert_same``, which compares results, knows of
+arrays.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-BYTE_MAX = 255
+from gen.proof.rule import (
+    PAPER,
+    Rule,
+    divide_half_even,
+    effective,
+    effective_group,
+    effective_pair,
+    shared_shift,
+    window,
+)
+
+__all__ = [
+    "CUSTOM",
+    "NAMED",
+    "Rule",
+    "assert_same",
+    "divide_half_even",
+    "dot",
+    "dot_2_4",
+    "effective",
+    "effective_pair",
+    "effective_row",
+    "encode_pair",
+    "every_mode",
+    "matmul",
+    "shared_shift",
+    "sparq_matmul",
+    "sparq_matmul_2_4",
+]
 
 Vector = Sequence[int]
 Matrix = Sequence[Vector]
 
-
-class Rule(NamedTuple):
-    """A window format; the fields are the arguments of ``golden.SparqFormat``, in their order."""
-
-    window_bits: int
-    shifts: tuple[int, ...]
-    rounding: bool = True
-    vsparq: bool = True
-    group: int = 1
-
-    def __str__(self) -> str:
-        shifts = "_".join(map(str, self.shifts))
-        mode = "round" if self.rounding else "trim"
-        shared = f"-group{self.group}" if self.group > 1 else ""
-        pairs = "vsparq" if self.vsparq else "bsparq"
-        return f"{self.window_bits}b-s{shifts}-{mode}-{pairs}{shared}"
-
-
-NAMED = {
-    "5opt": (4, (0, 1, 2, 3, 4)),
-    "3opt": (4, (0, 2, 4)),
-    "2opt": (4, (0, 4)),
-    "6opt": (3, (0, 1, 2, 3, 4, 5)),
-    "7opt": (2, (0, 1, 2, 3, 4, 5, 6)),
-}
+NAMED = PAPER
 """The formats of the paper: name -> (window bits, shifts)."""
 
 CUSTOM = [
@@ -72,31 +75,6 @@ def every_mode(formats: Iterable[tuple[int, tuple[int, ...]]], group: int = 1) -
     ]
 
 
-def divide_half_even(numerator: int, shift: int) -> int:
-    """``numerator / 2**shift`` to the nearest integer, ties to even."""
-    quotient, remainder = divmod(numerator, 2**shift)
-    above = 2 * remainder > 2**shift
-    tie = 2 * remainder == 2**shift
-    return quotient + 1 if above or (tie and quotient % 2 == 1) else quotient
-
-
-@cache
-def window(a: int, bits: int, shifts: tuple[int, ...], rounding: bool) -> tuple[int, int]:
-    """Contents and shift of the window of ``bits`` bits that represents ``a``."""
-    shift = min(s for s in shifts if a < 2 ** (bits + s))
-    if not rounding:
-        return a >> shift, shift
-    return min(divide_half_even(a, shift), 2**bits - 1, BYTE_MAX >> shift), shift
-
-
-def effective(a: int, rule: Rule, partner: int | None = None) -> int:
-    """What ``a`` becomes; its partner matters (with vSPARQ) only by being zero."""
-    alone = rule.vsparq and partner == 0
-    bits = 2 * rule.window_bits if alone else rule.window_bits
-    contents, shift = window(a, bits, rule.shifts, rule.rounding)
-    return contents << shift
-
-
 def dot(row: Vector, column: Vector) -> int:
     """The sum of products."""
     return sum(a * b for a, b in zip(row, column, strict=True))
@@ -110,40 +88,6 @@ def effective_row(row: Vector, rule: Rule) -> list[int]:
     for start in range(0, len(padded), size):
         values += effective_group(padded[start : start + size], rule)
     return values[: len(row)]
-
-
-def effective_pair(a: int, b: int, rule: Rule) -> tuple[int, int]:
-    """What a pair becomes that is alone in its group."""
-    if rule.group == 1:
-        return effective(a, rule, b), effective(b, rule, a)
-    first, second = effective_group([a, b], rule)
-    return first, second
-
-
-def effective_group(values: Vector, rule: Rule) -> list[int]:
-    """What some pairs become that are all there is to their group."""
-    if rule.group == 1:
-        pairs = zip(values[::2], values[1::2], strict=True)
-        return [value for a, b in pairs for value in effective_pair(a, b, rule)]
-    partners = [value for a, b in zip(values[::2], values[1::2], strict=True) for value in (b, a)]
-    shift = shared_shift(values, rule)
-    limit = min(2**rule.window_bits - 1, BYTE_MAX >> shift)
-    result = []
-    for a, partner in zip(values, partners, strict=True):
-        if rule.vsparq and partner == 0:
-            result.append(effective(a, rule, partner))
-        elif rule.rounding:
-            result.append(min(divide_half_even(a, shift), limit) << shift)
-        else:
-            result.append(a >> shift << shift)
-    return result
-
-
-def shared_shift(values: Vector, rule: Rule) -> int:
-    """The smallest shift that fits the largest value that counts."""
-    pairs = zip(values[::2], values[1::2], strict=True)
-    counted = [max(pair) for pair in pairs if not rule.vsparq or 0 not in pair]
-    return min(s for s in rule.shifts if max(counted, default=0) < 2 ** (rule.window_bits + s))
 
 
 def encode_pair(
