@@ -14,8 +14,8 @@ NAMED_FORMATS: dict[str, tuple[int, tuple[int, ...]]] = {
 }
 """The formats of the paper (table 2 and section 5.2): name -> (window bits, shifts)."""
 
-ALLOWED = f"one of {', '.join(NAMED_FORMATS)}, or window bits and shifts such as 4:0,1,3"
-"""What a name may be."""
+FORMAT_HELP = f"{', '.join(NAMED_FORMATS)}, or window bits and shifts such as 4:0,1,4"
+"""What the name of a format may be."""
 
 _WINDOW = re.compile(r"([0-9]{1,3}):([0-9]{1,3}(?:,[0-9]{1,3})*)")
 
@@ -30,7 +30,7 @@ class NamedFormat:
     Parameters
     ----------
     name : str
-        A key of :data:`NAMED_FORMATS`, or window bits and shifts as in ``4:0,1,3``.
+        A key of :data:`NAMED_FORMATS`, or window bits and shifts as in ``4:0,1,4``.
     rounding, vsparq, group
         As of a :class:`SparqFormat`.
 
@@ -56,7 +56,7 @@ class NamedFormat:
         if window is None:
             given = _WINDOW.fullmatch(self.name) if isinstance(self.name, str) else None
             if given is None:
-                raise ValueError(f"format must be {ALLOWED}, not {self.name!r}")
+                raise ValueError(f"format must be one of {FORMAT_HELP}, not {self.name!r}")
             window = int(given[1]), tuple(int(shift) for shift in given[2].split(","))
         try:
             fmt = SparqFormat(*window)
@@ -78,7 +78,7 @@ class NamedFormat:
     def slug(self) -> str:
         """The same for file names and, behind a letter, identifiers: ``5opt_trim_novsparq_group2``.
 
-        That of ``4:0,1,3`` starts with ``4b_0_1_3``.
+        That of ``4:0,1,4`` starts with ``4b_0_1_4``.
         """
         name = self.name.replace(":", "b_").replace(",", "_")
         return "_".join([name, *self._options("novsparq", "group")])
@@ -97,3 +97,18 @@ def named_format(
 ) -> SparqFormat:
     """The format that a :class:`NamedFormat` of these arguments names; errors are its."""
     return NamedFormat(name, rounding, vsparq, group).sparq_format
+
+
+def split_formats(text: str) -> list[str]:
+    """The names in ``text``, separated by commas, as they are.
+
+    A number that follows a window is one of its shifts: ``5opt,4:0,1,4,2opt`` are three names.
+    """
+    names: list[str] = []
+    for part in text.split(","):
+        word = part.strip()
+        if names and ":" in names[-1] and word.isdecimal():
+            names[-1] += f",{word}"
+        else:
+            names.append(word)
+    return names

@@ -6,15 +6,15 @@ from typing import Any
 import click
 
 from gen.commands.library_options import library_options, loadable
-from gen.commands.options import json_option, keep_option, keep_result, write_json
+from gen.commands.options import Format, json_option, keep_option, keep_result, write_json
 from gen.commands.terminal import print_grids, progress_bar
 from gen.design.configuration import check_integer
 from gen.synthesis.area import FOLDER, run_area
 from gen.synthesis.area_report import PATH, area_files, area_grids
 from gen.synthesis.selection import select
 from gen.synthesis.units import DESIGNS, UNITS
-from golden import NAMED_FORMATS
 from golden.format import GROUPS
+from golden.named import FORMAT_HELP
 from hdl.element.processing_element import MAX_PIPELINE
 from support.files import write_if_changed
 
@@ -34,12 +34,7 @@ from support.files import write_if_changed
     help=f"Only these: {', '.join(DESIGNS)}.",
 )
 @click.option("--multiplier", metavar="NAME", help="Only these, of exact designs.")
-@click.option(
-    "--format",
-    type=click.Choice(tuple(NAMED_FORMATS)),
-    metavar="NAME",
-    help=f"Only these: {', '.join(NAMED_FORMATS)}.",
-)
+@click.option("--format", type=Format(), metavar="NAME", help=f"Only these: {FORMAT_HELP}.")
 @click.option("--rounding/--no-rounding", default=None, help="Only these, of SPARQ designs.")
 @click.option("--vsparq/--no-vsparq", default=None, help="Only these, of SPARQ designs.")
 @click.option(

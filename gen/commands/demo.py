@@ -6,10 +6,10 @@ from typing import Any
 import click
 
 from gen.commands.data_options import data_options, load_given
-from gen.commands.options import json_option, keep_option, keep_result, write_json
+from gen.commands.options import Format, json_option, keep_option, keep_result, write_json
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.simulation.demo import SIDE, run_demo
-from golden import NAMED_FORMATS
+from golden.named import FORMAT_HELP
 
 
 @click.command()
@@ -24,10 +24,11 @@ from golden import NAMED_FORMATS
 @click.option(
     "--format",
     "format_name",
+    type=Format(),
     default="5opt",
     show_default=True,
     metavar="NAME",
-    help=f"Window format: {', '.join(NAMED_FORMATS)}.",
+    help=f"Window format: {FORMAT_HELP}.",
 )
 @click.option(
     "--layers", metavar="NAME,...", help="These layers alone. [default: all windowed layers]"

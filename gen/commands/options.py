@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from gen.documentation.results import FOLDER, commit, keep
-from golden import NAMED_FORMATS
+from golden import NAMED_FORMATS, NamedFormat
+from golden.named import FORMAT_HELP, split_formats
 from support.files import OutputError, make_folder, write_if_changed
 
 
@@ -98,13 +99,39 @@ keep_option = click.option(
 )
 
 
+class Format(click.ParamType[str]):
+    """The name of a window format, as ``NamedFormat`` has it."""
+
+    name = "format"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Its one name; an error that says what is allowed."""
+        try:
+            return NamedFormat(value).name
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+
+
+class Formats(click.ParamType[tuple[str, ...]]):
+    """Names of window formats, separated by commas; those of its shifts belong to a window."""
+
+    name = "formats"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Each name once."""
+        if isinstance(value, tuple):
+            return value
+        names = [Format().convert(name, param, ctx) for name in split_formats(value)]
+        return tuple(dict.fromkeys(names))
+
+
 formats_option = click.option(
     "--formats",
-    type=Listed.of(*NAMED_FORMATS),
+    type=Formats(),
     default=",".join(NAMED_FORMATS),
     show_default=True,
     metavar="NAME,...",
-    help="Window formats.",
+    help=f"Window formats: {FORMAT_HELP}, as in 5opt,4:0,1,4,2opt.",
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from gen.commands.options import json_option, keep_option, keep_result, write_json
+from gen.commands.options import Format, json_option, keep_option, keep_result, write_json
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.proof import solver
 from gen.proof.element import StepJob
@@ -16,6 +16,7 @@ from gen.proof.job import Job
 from gen.proof.run import FOLDER, Outcome, run_proofs, select
 from gen.proof.verdict import ProofError
 from gen.tools.verilator import cpp_compiler
+from golden.named import FORMAT_HELP
 
 TIMEOUT = 600
 
@@ -67,6 +68,14 @@ def by_property(jobs: Iterable[Job], outcomes: Sequence[Outcome]) -> Table:
     metavar="NAME",
     help="This configuration; repeatable.",
 )
+@click.option(
+    "--format",
+    "formats",
+    type=Format(),
+    multiple=True,
+    metavar="NAME",
+    help=f"What depends on a format, of this one: {FORMAT_HELP}; repeatable.",
+)
 @click.option("--quick", is_flag=True, help="The proofs of the developer loop alone.")
 @click.option(
     "--timeout",
@@ -82,6 +91,7 @@ def by_property(jobs: Iterable[Job], outcomes: Sequence[Outcome]) -> Table:
 def prove(
     properties: tuple[str, ...],
     configurations: tuple[str, ...],
+    formats: tuple[str, ...],
     quick: bool,
     timeout: int,
     only_list: bool,
@@ -93,7 +103,7 @@ def prove(
     A proof is kept in build/prove until the Verilog, the property or the programs change. A
     property that fails leaves a waveform there.
     """
-    jobs = select(properties, configurations, quick)
+    jobs = select(properties, configurations, quick, formats)
     if only_list:
         rows = table("Proofs", "property", "configuration", "method", "depth")
         for job in jobs:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from golden import NAMED_FORMATS, NamedFormat, SparqFormat
+from golden import NamedFormat, SparqFormat
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, GROUPS
+from golden.named import FORMAT_HELP
 from hdl.catalogue import MacUnit
 from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import PROCESSING_ELEMENTS
@@ -45,8 +46,7 @@ OPTIONS: dict[str, Option] = {
     "pe": Option("sparq", f"Processing element: {', '.join(PROCESSING_ELEMENTS)}."),
     "format": Option(
         "5opt",
-        f"Window format of sparq: {', '.join(NAMED_FORMATS)}, or window bits and shifts such as "
-        "4:0,1,3,4.",
+        f"Window format of sparq: {FORMAT_HELP}.",
     ),
     "rounding": Option(True, "Round activations half to even, or trim them."),
     "vsparq": Option(True, "Let a zero lend its lane to its partner, or not."),

@@ -10,7 +10,7 @@ from rich.progress import Progress
 from gen.design.configuration import check_choice
 from gen.proof import cache
 from gen.proof.job import Job
-from gen.proof.table import all_jobs
+from gen.proof.table import all_jobs, jobs_of_formats
 from gen.proof.verdict import ProofError, Verdict
 from support.files import make_folder
 from support.tasks import run_tasks
@@ -39,13 +39,18 @@ class Outcome:
 
 
 def select(
-    properties: Sequence[str], configurations: Sequence[str], quick: bool = False
+    properties: Sequence[str],
+    configurations: Sequence[str],
+    quick: bool = False,
+    formats: Sequence[str] = (),
 ) -> list[Job]:
     """The jobs of the given names, of all where none is given.
 
+    With ``formats``, of those that depend on a format, of these.
+
     Raises ``ConfigurationError`` for a name that no job has, or if no job has both.
     """
-    jobs = all_jobs()
+    jobs = jobs_of_formats(formats) if formats else all_jobs()
     for name in properties:
         check_choice("property", name, list(dict.fromkeys(job.property_name for job in jobs)))
     if properties:

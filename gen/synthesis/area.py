@@ -125,7 +125,7 @@ def _families(units: Sequence[Unit]) -> list[list[Unit]]:
     """Units that differ in their pipelines alone."""
     families: dict[Unit, list[Unit]] = {}
     for unit in units:
-        families.setdefault(replace(unit, pipeline=None), []).append(unit)
+        families.setdefault(unit.family, []).append(unit)
     return list(families.values())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from gen.design.configuration import MACHINES
+from golden import NamedFormat
 from support.plots import svg_text
 from support.text import Grid, markdown
 
@@ -122,13 +123,7 @@ def _design(row: Row) -> str:
     """A design without its multiplier and its size."""
     if row["design"] != "sparq":
         return str(row["design"])
-    return " ".join(
-        [
-            row["format"],
-            *([] if row["vsparq"] else ["no vSPARQ"]),
-            *([f"group {row['group']}"] if row["group"] > 1 else []),
-        ]
-    )
+    return NamedFormat(row["format"], vsparq=row["vsparq"], group=row["group"]).label
 
 
 def _text(row: Row, key: str) -> str:

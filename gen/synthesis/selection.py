@@ -12,6 +12,7 @@ from gen.synthesis.units import (
     processing_elements,
     tensor_cores,
 )
+from golden import NAMED_FORMATS
 
 ARRAY_SIDES = (4, 8, 16, 64)
 SMALLEST = ("radix4", "distributed")
@@ -24,19 +25,23 @@ def select(
     """All units that agree with ``filters`` (field -> values), and the baselines beside them.
 
     Baselines are exact designs: all machines, and the elements that may be the smallest. Other
-    choices than that of a pipeline leave pipelines out.
+    choices than that of a pipeline leave pipelines out. A format that is not the paper's takes the
+    place of all that are.
     """
+    formats = tuple(NAMED_FORMATS)
+    if others := tuple(name for name in filters.get("format", ()) if name not in formats):
+        formats = others
     everything = [
-        *processing_elements(weight_bits, acc_bits),
-        *encoders(),
-        *dot_products(weight_bits, acc_bits),
-        *arrays(weight_bits, acc_bits, ARRAY_SIDES),
-        *tensor_cores(weight_bits, acc_bits),
+        *processing_elements(weight_bits, acc_bits, formats),
+        *encoders(formats),
+        *dot_products(weight_bits, acc_bits, formats),
+        *arrays(weight_bits, acc_bits, ARRAY_SIDES, formats),
+        *tensor_cores(weight_bits, acc_bits, formats),
     ]
     wanted = [
         unit
         for unit in everything
-        if all(getattr(unit, key) in values for key, values in filters.items())
+        if all(unit.fields[key] in values for key, values in filters.items())
         and (not filters or "pipeline" in filters or not unit.pipeline)
     ]
     if not wanted:

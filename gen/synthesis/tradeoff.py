@@ -7,7 +7,8 @@ from typing import Any
 from rich.progress import Progress
 
 from gen.synthesis.area_report import Row
-from gen.synthesis.units import EXACT, Unit, sparq_unit
+from gen.synthesis.units import Unit, exact_unit, sparq_unit
+from hdl import PROCESSING_ELEMENTS
 from networks.evaluation.data import Images
 from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.model import Model
@@ -73,9 +74,9 @@ def elements(formats: Sequence[str], groups: Sequence[int], widths: Sequence[int
     """
     options: dict[str, Any] = {"acc_bits": ACC_BITS, "pipeline": 0}
     units = [
-        Unit("pe", design, multiplier, weight_bits=bits, **options)
+        exact_unit("pe", design, multiplier, weight_bits=bits, **options)
         for bits in sorted({*widths, BASE_BITS})
-        for design, kind in EXACT.items()
+        for design, kind in PROCESSING_ELEMENTS.items()
         if bits in widths or design == "8x8"
         for multiplier in kind.MULTIPLIERS
     ]

@@ -73,6 +73,8 @@ def tradeoff_files(result: Row, folder: Path) -> dict[Path, str]:
 MARKERS = dict(zip(WEIGHT_BITS, "v<o>^", strict=True))
 COLOURS = {name: f"C{index}" for index, name in enumerate(NAMED_FORMATS)}
 COLOURS |= {"8x8": "black", "2x8x8": "dimgrey", "2x4x8": "darkgrey"}
+OTHER_COLOUR = "C9"
+"""Of formats that are not the paper's."""
 AXES = {
     "accuracy": "top-1 accuracy on {images} images, %",
     "SQNR": "mean SQNR of windowed layers, dB",
@@ -93,7 +95,7 @@ def _figure(result: Row) -> Figure:
 
 
 def _colour(row: Row) -> str:
-    return COLOURS[row["format"] or row["design"]]
+    return COLOURS.get(row["format"] or row["design"], OTHER_COLOUR)
 
 
 def _draw(axes: Axes, rows: Sequence[Row], name: str, gain: str) -> None:
@@ -142,6 +144,8 @@ def _legend(rows: Sequence[Row]) -> list[Line2D]:
 
     colours = {_colour(row) for row in rows}
     samples = [sample(name, "s", colour) for name, colour in COLOURS.items() if colour in colours]
+    if OTHER_COLOUR in colours:
+        samples.append(sample("other formats", "s", OTHER_COLOUR))
     widths = sorted({row["weight_bits"] for row in rows})
     samples += [sample(f"{bits}-bit weights", MARKERS[bits], "black") for bits in widths]
     samples.append(sample("without vSPARQ", "o", "black", "none"))

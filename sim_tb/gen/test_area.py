@@ -29,7 +29,7 @@ from gen.synthesis.mapping import RECIPES, link, map_verilog
 from gen.synthesis.measure import Candidate, Workshop, choose
 from gen.synthesis.parts import below, boxed, count_parts, without_outputs
 from gen.synthesis.selection import select
-from gen.synthesis.units import Unit, sparq_unit
+from gen.synthesis.units import Unit, exact_unit, sparq_unit
 from gen.synthesis.verification import VECTORS, verify_array
 from gen.verilog.emission import Emission
 from support.files import OutputError
@@ -64,12 +64,12 @@ def test_parts_of_an_array() -> None:
 @pytest.mark.parametrize(
     "unit",
     [
-        Unit("array", "8x8", "booth", rows=5, cols=3),
-        Unit("array", "2x4x8", "distributed", rows=3, cols=4),
+        exact_unit("array", "8x8", "booth", rows=5, cols=3),
+        exact_unit("array", "2x4x8", "distributed", rows=3, cols=4),
         sparq_unit("array", "3opt", vsparq=False, group=8, rows=3, cols=4),
-        Unit("tensor_core", "8x8", "booth", pairs=1, rows=3, cols=2),
+        exact_unit("tensor_core", "8x8", "booth", pairs=1, rows=3, cols=2),
         sparq_unit("tensor_core", "5opt", vsparq=False, group=8, pairs=2, rows=2, cols=3),
-        Unit("sparse_tensor_core", "2x8x8", "booth", pairs=2, rows=2, cols=2),
+        exact_unit("sparse_tensor_core", "2x8x8", "booth", pairs=2, rows=2, cols=2),
         sparq_unit("sparse_tensor_core", "5opt", pairs=2, rows=2, cols=2),
     ],
     ids=lambda unit: f"{unit.unit}-{unit.label}".replace(" ", "-"),
@@ -98,10 +98,10 @@ def test_other_text_is_no_design() -> None:
 @pytest.mark.parametrize(
     "unit",
     [
-        Unit("pe", "8x8", "radix4"),
+        exact_unit("pe", "8x8", "radix4"),
         sparq_unit("pe", "3opt", weight_bits=5, acc_bits=20, pipeline=1),
         sparq_unit("dot_product", "5opt", vsparq=False, group=4, pairs=2),
-        Unit("sparse_tensor_core", "2x8x8", "booth", pairs=1, rows=2, cols=2),
+        exact_unit("sparse_tensor_core", "2x8x8", "booth", pairs=1, rows=2, cols=2),
         sparq_unit("sparse_tensor_core", "5opt", pairs=2, rows=2, cols=2),
         sparq_unit("encoder", "2opt", rounding=False),
     ],
@@ -122,10 +122,10 @@ def test_netlists_equal_golden(unit: Unit, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "unit",
     [
-        Unit("pe", "2x8x8", "booth", pipeline=1),
+        exact_unit("pe", "2x8x8", "booth", pipeline=1),
         sparq_unit("pe", "3opt", vsparq=False, group=4, weight_bits=5),
-        Unit("dot_product", "8x8", "radix4", pairs=4, pipeline=2),
-        Unit("dot_product", "2x4x8", "distributed", pairs=2, weight_bits=6),
+        exact_unit("dot_product", "8x8", "radix4", pairs=4, pipeline=2),
+        exact_unit("dot_product", "2x4x8", "distributed", pairs=2, weight_bits=6),
         sparq_unit("dot_product", "5opt", pairs=4),
         sparq_unit("dot_product", "5opt", vsparq=False, group=4, pairs=4),
         sparq_unit("dot_product", "2opt", vsparq=False, group=8, pairs=2, pipeline=1),
@@ -155,7 +155,7 @@ def test_energy_is_that_of_products(unit: Unit, tmp_path: Path) -> None:
 
 def test_a_changed_gate_is_a_mismatch(tmp_path: Path) -> None:
     library = load_library("generic", tmp_path)
-    unit = Unit("array", "8x8", "and", rows=1, cols=1)
+    unit = exact_unit("array", "8x8", "and", rows=1, cols=1)
     (mapped,) = map_verilog(unit.verilog("unit"), "unit", library, RECIPES[:1])
     cells = re.findall(r'"type": "(NAND2|NOR2|XOR2|AND2|OR2)"', mapped.json)
     assert cells
@@ -167,7 +167,9 @@ def test_a_changed_gate_is_a_mismatch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", [Unit("pe", "8x8", "and"), sparq_unit("encoder", "5opt")], ids=lambda unit: unit.unit
+    "unit",
+    [exact_unit("pe", "8x8", "and"), sparq_unit("encoder", "5opt")],
+    ids=lambda unit: unit.unit,
 )
 def test_a_changed_gate_is_not_equivalent(unit: Unit, tmp_path: Path) -> None:
     library = load_library("generic", tmp_path)
@@ -185,7 +187,7 @@ def test_not_proved_in_time(tmp_path: Path, monkeypatch: Any) -> None:
     """A proof that is not found is no proof."""
     monkeypatch.setattr("gen.synthesis.equivalence.SECONDS", 0.001)
     library = load_library("generic", tmp_path)
-    unit = Unit("pe", "8x8", "booth")
+    unit = exact_unit("pe", "8x8", "booth")
     (mapped,) = map_verilog(unit.verilog("unit"), "unit", library, RECIPES[:1])
     with pytest.raises(MismatchError, match=r"^netlist of 8x8 booth is not .* within 0\.001 s$"):
         require_equivalence(unit.verilog("unit"), mapped.verilog, library, unit.label)
@@ -193,7 +195,7 @@ def test_not_proved_in_time(tmp_path: Path, monkeypatch: Any) -> None:
 
 def test_a_port_that_nobody_reads() -> None:
     """Its register goes with it."""
-    verilog = Unit("pe", "8x8", "and").verilog("unit")
+    verilog = exact_unit("pe", "8x8", "and").verilog("unit")
     cut = without_outputs(verilog, "unit", ("weight_out", "last_out"))
     assert set(re.findall(r"output (?:\[\d+:0\] )?(\w+)", verilog)) - set(
         re.findall(r"output (?:\[\d+:0\] )?(\w+)", cut)
@@ -204,7 +206,7 @@ def test_a_port_that_nobody_reads() -> None:
 def test_flat_and_by_parts(tmp_path: Path) -> None:
     """A flat array confirms the sum of its parts."""
     workshop = Workshop("generic", tmp_path, RECIPES[:1])
-    unit = Unit("array", "8x8", "and", rows=4, cols=4)
+    unit = exact_unit("array", "8x8", "and", rows=4, cols=4)
     parts, flat = (workshop.best(replace(unit, flat=f), 1e6) for f in (False, True))
     assert 0.97 * parts.area < flat.area <= parts.area
 
@@ -217,7 +219,10 @@ def test_flat_and_by_parts(tmp_path: Path) -> None:
             "Invalid value for '--unit': 'alu' is not one of 'pe', 'dot_product', ",
         ),
         (["--design", "4x4"], "Invalid value for '--design': '4x4' is not one of "),
-        (["--format", "9opt"], "Invalid value for '--format': '9opt' is not one of "),
+        (
+            ["--format", "9opt"],
+            "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, or win",
+        ),
         (["--unit", "pe", "--group", "16"], "no unit is called unit pe, group 16"),
         (["--library", "tsmc"], "library must be one of generic, osu018, osu035, or a path"),
         (["--liberty", "no.lib"], "cannot read no.lib: No such file or directory"),
@@ -247,8 +252,8 @@ def test_bad_arguments(
 def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
     """Rows, ratios and files; an unreachable target is said in the row."""
     monkeypatch.chdir(tmp_path)
-    encoder = sparq_unit("encoder", "2opt", weight_bits=None, acc_bits=None, pipeline=None)
-    units = [Unit("pe", "8x8", "and"), encoder]
+    encoder = sparq_unit("encoder", "2opt")
+    units = [exact_unit("pe", "8x8", "and"), encoder]
     result = run_area("generic", units, 10, progress_bar(), faster=False)
     element, other = result["rows"]
     assert element["ratio_to_8x8"] == element["energy_per_mac_ratio"] == 1

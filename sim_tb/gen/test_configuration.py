@@ -20,7 +20,7 @@ from golden import NAMED_FORMATS, exact_matmul
 from hdl import PROCESSING_ELEMENTS
 
 TOPS = "array, tensor_core, sparse_tensor_core, pe, encoder"
-FORMATS = "5opt, 3opt, 2opt, 6opt, 7opt, or window bits and shifts such as 4:0,1,3"
+FORMATS = "5opt, 3opt, 2opt, 6opt, 7opt, or window bits and shifts such as 4:0,1,4"
 GROUP = "group must be one of 1, 2, 4, 8, 16, not"
 SIDE = "must be an integer from 1 to 256, not"
 FLAG = "must be true or false, not"

@@ -13,13 +13,13 @@ from gen.netlist.timing import WIRE_LOAD_FF, critical_path
 from gen.synthesis.mapping import RECIPES, link
 from gen.synthesis.measure import Workshop
 from gen.synthesis.parts import ports
-from gen.synthesis.units import Unit, sparq_unit
+from gen.synthesis.units import Unit, exact_unit, sparq_unit
 
 ELEMENTS = [
-    Unit("pe", "8x8", "radix4"),
-    Unit("pe", "8x8", "booth", pipeline=1),
-    Unit("pe", "2x8x8", "distributed"),
-    Unit("pe", "2x4x8", "and"),
+    exact_unit("pe", "8x8", "radix4"),
+    exact_unit("pe", "8x8", "booth", pipeline=1),
+    exact_unit("pe", "2x8x8", "distributed"),
+    exact_unit("pe", "2x4x8", "and"),
     sparq_unit("pe", "5opt"),
     sparq_unit("pe", "3opt", vsparq=False, group=2),
 ]

@@ -109,7 +109,7 @@ def test_elements_are_measured_once() -> None:
     assert len(set(units)) == len(units)
     assert sum(unit.design == "sparq" for unit in units) == 2 * 2 * 2 * 2
     assert {unit.design for unit in units if unit.weight_bits == 8} == {"8x8"}
-    assert all(unit.rounding for unit in units if unit.design == "sparq")
+    assert all(unit.format.rounding for unit in units if unit.format)
     assert all(unit.unit == "pe" and not unit.pipeline for unit in units)
 
 
@@ -231,7 +231,10 @@ def test_energy_of_shared_windows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--formats", "5opt,9opt"], "formats must be some of 5opt, 3opt, 2opt, 6opt, 7opt, not "),
+        (
+            ["--formats", "5opt,9opt"],
+            "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, or win",
+        ),
         (["--group", "1,16"], "group must be some of 1, 2, 4, 8, not '16'"),
         (["--weight-bits", "3"], "weight-bits must be some of 4, 5, 6, 7, 8, not '3'"),
         (["--weight-bits", ""], "weight-bits must be some of 4, 5, 6, 7, 8, not ''"),

@@ -92,7 +92,10 @@ def test_format_flags(flag: str, value: Any) -> None:
 
 @pytest.mark.parametrize("name", ["4opt", "5OPT", "", None, 5, ["5opt"]])
 def test_named_format(name: Any) -> None:
-    message = f"format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, not {name!r}"
+    message = (
+        "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, or window bits and shifts such as "
+        f"4:0,1,4, not {name!r}"
+    )
     expect(lambda: golden.named_format(name), ValueError, message)
 
 

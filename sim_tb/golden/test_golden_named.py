@@ -11,13 +11,14 @@ import pytest
 import golden
 from golden import NAMED_FORMATS, NamedFormat, SparqFormat, named_format
 from golden.format import GROUPS
+from golden.named import split_formats
 from sim_tb.oracle import reference
 from sim_tb.oracle.random_formats import random_formats
 from sim_tb.oracle.reference import assert_same
 
 ALLOWED = (
     "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, "
-    "or window bits and shifts such as 4:0,1,3, not"
+    "or window bits and shifts such as 4:0,1,4, not"
 )
 
 
@@ -144,3 +145,19 @@ def test_select_2_4() -> None:
     stacked, both = golden.select_2_4(np.array([x, x]), np.array([w, w]))
     assert stacked.tolist() == [selected.tolist()] * 2
     assert both.tolist() == [values.tolist()] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("5opt", ["5opt"]),
+        ("5opt,4:0,1,4,2opt", ["5opt", "4:0,1,4", "2opt"]),
+        ("4:0,4,3:0,5, 7opt", ["4:0,4", "3:0,5", "7opt"]),
+        ("5opt,3", ["5opt", "3"]),
+        ("8:0", ["8:0"]),
+        ("", [""]),
+    ],
+)
+def test_lists_of_names(text: str, names: list[str]) -> None:
+    """A number belongs to the window before it."""
+    assert split_formats(text) == names

@@ -186,7 +186,7 @@ REFUSED = [
     (["mnist.onnx", "--data", "none.npz"], "cannot read none.npz: No such file or directory"),
     (["mnist.onnx", "--data", "wrong.npz"], "wrong.npz: images of shape (N, 32, 32, 3) do not fit"),
     (["mnist.onnx", "--data", "labels.npz", "--calibration", "test.npz"], "labels must be below"),
-    ([*ARGUMENTS, "--formats", "5opt,9opt"], "formats must be some of 5opt, 3opt, 2opt"),
+    ([*ARGUMENTS, "--formats", "5opt,9opt"], "format must be one of 5opt, 3opt, 2opt"),
     ([*ARGUMENTS, "--images", "0"], "images must be an integer from 1 to 900, not 0"),
     ([*ARGUMENTS, "--images", "901"], "images must be an integer from 1 to 900, not 901"),
     (
