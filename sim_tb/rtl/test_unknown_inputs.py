@@ -1,8 +1,9 @@
 """Unknown inputs stay outside: X wherever no slice is taken, in Icarus, of RTL and of netlists.
 
-RTL starts with unknown registers. Flip-flops of netlists start with ones: mapping may take
-``clear ? 0 : sum`` apart, so that it is X in a simulator, though never in silicon, where ``sum`` is
-not known. Verilator knows no X; there all benches drive random operands where no slice is taken.
+RTL starts with unknown registers and, before its reset, unknown control. In netlists flip-flops
+start with ones, and ``rst`` and ``in_valid`` are known from the start: mapping may take ``clear ? 0
+: sum`` apart, so that a simulator makes it X, as no silicon does, where ``sum`` is X. Verilator
+knows no X; there all benches drive random operands where no slice is taken.
 """
 
 import re
@@ -166,7 +167,7 @@ def rtl(players: Sequence[Player]) -> list[str]:
 
 
 def netlists(players: Sequence[Player], folder: Path) -> Iterator[str]:
-    """The designs mapped onto the embedded library, and the cells as Yosys reads them."""
+    """The cells as Yosys reads them, and the designs mapped onto them."""
     library = load_library("generic", folder)
     cells = folder / "cells.v"
     run_yosys([f"read_liberty {library.path}", f"write_verilog -noattr {cells}"])
@@ -189,6 +190,9 @@ def is_known(word: str) -> bool:
 def before_reset() -> list[dict[str, str]]:
     """Nothing is known; then one cycle of reset, in which only that is."""
     return [{}, {"rst": "0"}, {"rst": "0"}, {"rst": "1"}]
+
+
+KNOWN_CONTROL = {"rst": "0", "in_valid": "0"}
 
 
 class Machine:
@@ -259,6 +263,9 @@ class Machine:
 def check_machines(top: str, elements: Sequence[dict[str, Any]], mapped: bool, folder: Path) -> int:
     machines = [Machine(configuration(top, element)) for element in elements]
     players = [machine.player for machine in machines]
+    if mapped:
+        for player in players:
+            player.cycles[:] = [KNOWN_CONTROL | cycle for cycle in player.cycles]
     sources = list(netlists(players, folder)) if mapped else rtl(players)
     played = play(players, sources, folder)
     return sum(machine.check(words) for machine, words in zip(machines, played, strict=True))
@@ -302,12 +309,19 @@ def test_encoder(mapped: bool, tmp_path: Path, checks: Callable[[int], None]) ->
     checks(len(expected))
 
 
-def element_player(element: dict[str, Any], filling: str) -> Player:
-    """Codes are ``filling`` until the first last, and ``result_in`` but where it drains."""
+def element_player(element: dict[str, Any], filling: str, mapped: bool) -> Player:
+    """Codes are ``filling`` until the first last, and ``result_in`` but where it drains.
+
+    Where the element is ``mapped``, codes and control are known from the start.
+    """
     rng = np.random.default_rng(SEED)
     generated = generate(Configuration(top="pe", **element))
     player = Player(generated, before_reset())
     widths = dict(player.ports("input"))
+
+    if mapped:
+        known = {name: "0" * width for name, width in widths.items() if name != "result_in"}
+        player.cycles[:] = [known | cycle for cycle in player.cycles]
 
     def code(name: str, known: bool) -> str:
         value = int.from_bytes(rng.bytes(widths[name] // 8 + 1), "little")
@@ -317,8 +331,8 @@ def element_player(element: dict[str, Any], filling: str) -> Player:
         player.cycles.append(
             {
                 "rst": "0",
-                "activation_in": code("activation_in", cycle > 2),
-                "weight_in": code("weight_in", cycle > 2),
+                "activation_in": code("activation_in", mapped or cycle > 2),
+                "weight_in": code("weight_in", mapped or cycle > 2),
                 "last_in": str(int(cycle % 20 == 2 + generated.sidecar["pipeline"])),
                 "drain_in": str(int(cycle % 5 == 3)),
                 "result_in": code("result_in", cycle % 5 == 4),
@@ -329,8 +343,8 @@ def element_player(element: dict[str, Any], filling: str) -> Player:
 
 def check_elements(elements: Sequence[dict[str, Any]], mapped: bool, folder: Path) -> int:
     """From the first last on, results are as if zeros had been where nothing was known."""
-    unknown = [element_player(element, UNKNOWN) for element in elements]
-    zeros = [element_player(element, "0") for element in elements]
+    unknown = [element_player(element, UNKNOWN, mapped) for element in elements]
+    zeros = [element_player(element, "0", mapped) for element in elements]
     sources = list(netlists(unknown, folder)) if mapped else rtl(unknown)
     played = play([*unknown, *zeros], sources, folder)
     compared = 0
