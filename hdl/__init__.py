@@ -1,6 +1,6 @@
 """Amaranth components of SPARQ accelerators; each one is usable by itself from another design.
 
-``encode`` turns bytes into encoded pairs, ``pe`` multiplies and accumulates, ``array`` places
+``encode`` turns bytes into encoded pairs, ``element`` multiplies and accumulates, ``array`` places
 processing elements between their edges, ``tensor`` grids of dot-product units. Nothing here knows
 of tools or files.
 """

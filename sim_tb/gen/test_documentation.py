@@ -39,7 +39,7 @@ def test_a_result_says_where_it_comes_from(name: str) -> None:
     assert re.fullmatch("[0-9a-f]{40}", kept.commit)
     assert kept.machine
     assert kept.cores >= 1
-    assert list(kept.tools) == list(COMMANDS[kept.command].distributions)
+    assert kept.tools
     assert all(re.match(r"\d+\.\d+", number) for number in kept.tools.values())
     assert (RESULTS / f"{name}.json").stat().st_size < 200_000
     assert name.startswith(kept.command)
@@ -60,6 +60,7 @@ def test_keep(tmp_path: Path) -> None:
     before = path.read_bytes()
     kept = load("prove", tmp_path)
     assert not kept.stale
+    assert tuple(kept.tools) == COMMANDS["prove"].distributions
     assert kept.result["rows"][0] == {
         **{"property": "rows", "says": "rows holds", "methods": ["SAT"]},
         **{"depths": ["3", "4"], "configurations": 2, "seconds": 3.75},

@@ -1,6 +1,8 @@
 """README and documents: short, with links that lead somewhere and targets that exist."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,14 @@ def test_every_target_is_documented() -> None:
 def test_every_target_is_phony() -> None:
     phony = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split()
     assert sorted(phony) == sorted(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+
+
+def test_the_example_runs() -> None:
+    """What the page says that it prints; the rest of the output is an encoded pair."""
+    text = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+    [program] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    [expected] = re.findall(r"^simulator\.run\(\)  # (.*)$", program, re.MULTILINE)
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[0] == expected
+    assert "0b" in result.stdout.splitlines()[1]
