@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gen.design.configuration import Configuration
-from golden import SparqFormat, encode_pairs, low_bits, pack_pairs, sparq
+from gen.design.expectation import multiplied
+from golden import SparqFormat, encode_pairs, pack_pairs
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX
 
 PE_CYCLES = 200
@@ -72,12 +73,12 @@ def pe_vectors(
     last[start] = drain[start + 1] = True
     above = [int(value) % modulus for value in generator.integers(-(1 << 63), 1 << 63, PE_CYCLES)]
 
+    flat = x.reshape(-1)
+    values = multiplied(configuration.mac, flat).reshape(x.shape).astype(np.int64)
     if configuration.format is not None:
         fmt = configuration.sparq_format
-        values = sparq(x.reshape(-1), fmt).reshape(x.shape).astype(np.int64)
-        activations = pack_pairs(encode_pairs(x.reshape(-1), fmt), fmt).tolist()
+        activations = pack_pairs(encode_pairs(flat, fmt), fmt).tolist()
     else:
-        values = low_bits(x, sidecar["activation_bits_used"]).astype(np.int64)
         activations = _joined(values, sidecar["activation_bits_used"])
     sums = (values * w).sum(axis=1) + sidecar["row_scale"] * values.sum(axis=1)
     if sidecar["column_scale"]:

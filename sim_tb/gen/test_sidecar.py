@@ -1,0 +1,232 @@
+# amaranth: UnusedElaboratable=no
+"""The sidecar: complete, documented, and true of the hardware."""
+
+import re
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.hdl import Shape
+from amaranth.lib import wiring
+
+from gen.design.configuration import MACHINES, TENSOR_CORES, Configuration
+from gen.simulation.tiling import ArrayShape
+from gen.verilog import docstring
+from gen.verilog.generate import build
+from gen.verilog.sidecar import make_sidecar
+from golden import NAMED_FORMATS, encode_pairs, pack_2_4, pack_pairs, sparq
+from hdl import PROCESSING_ELEMENTS
+from sim_tb.gen.test_verilog import CONFIGURATIONS, every_configuration
+from sim_tb.hdl.pysim import clock
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "sidecar.md"
+NOT_LISTED = ("configuration", "tools")
+"""Objects whose keys are those of a configuration file, and of packages."""
+
+
+@cache
+def sidecar_of(configuration: Configuration) -> dict[str, Any]:
+    """The sidecar alone: nothing is lowered."""
+    return make_sidecar(configuration, build(configuration), configuration.name)
+
+
+def key_paths(value: Any, before: str = "") -> set[str]:
+    """All keys, those of nested objects after a point; lists are as their items."""
+    if isinstance(value, list):
+        return set().union(*(key_paths(item, before) for item in value))
+    if not isinstance(value, dict):
+        return set()
+    paths = set()
+    for key, inner in value.items():
+        paths.add(before + key)
+        if key not in NOT_LISTED:
+            paths |= key_paths(inner, f"{before}{key}.")
+    return paths
+
+
+def test_every_key_is_documented() -> None:
+    keys = set().union(*(key_paths(sidecar_of(each)) for each in CONFIGURATIONS))
+    rows = re.findall(r"^\| (`.*?) \|", DOCUMENT.read_text(), re.MULTILINE)
+    documented = [name for row in rows for name in re.findall(r"`([\w.]+)`", row)]
+    files = {name for name in documented if name.startswith("NAME")}
+    assert len(set(documented)) == len(documented)
+    assert set(documented) - files == keys
+
+
+@every_configuration
+def test_ports_are_described(configuration: Configuration) -> None:
+    """Docstring, signature and elements agree: names, direction, width as the docstring has it."""
+    component: Any = build(configuration)
+    names: dict[str, Any] = {"fmt": configuration.format and configuration.sparq_format}
+    for source in (component, getattr(component, "_element", None), component.__dict__):
+        for name in ("rows", "cols", "k_per_cycle", "weight_bits", "acc_bits", "multiplier"):
+            if hasattr(source, name):
+                names[name] = getattr(source, name)
+    if "multiplier" in names:
+        for name in ("weight_bits", "activation_code_bits", "weight_code_bits"):
+            names[name] = getattr(names["multiplier"], name)
+    declared: dict[str, str] = {}
+    for kind in reversed(type(component).__mro__):
+        declared |= dict(re.findall(r"^ +(\w+) : ((?:In|Out)\(.*\))$", kind.__doc__ or "", re.M))
+    assert set(docstring.ports(type(component))) == set(declared)
+    ports = sidecar_of(configuration)["ports"][2:]
+    flattened = list(component.signature.flatten(component))
+    assert [port["name"] for port in ports] == [name for (name,), *_ in flattened]
+    for ((name,), member, _), port in zip(flattened, ports, strict=True):
+        text = declared[name]
+        direction, width = text.rstrip(")").split("(", 1)
+        assert (direction == "In") == (member.flow == wiring.In), name
+        assert eval(width, {}, names) == Shape.cast(member.shape).width == port["width"], name
+        assert port["meaning"].endswith("."), name
+        assert "`" not in port["meaning"], name
+
+
+@every_configuration
+def test_elements_make_up_each_port(configuration: Configuration) -> None:
+    for port in sidecar_of(configuration)["ports"]:
+        elements = port["elements"]
+        assert elements["count"] * elements["width"] == port["width"]
+        counts = [dimension["count"] for dimension in elements["dimensions"]]
+        assert int(np.prod(counts, dtype=int)) == elements["count"]
+        low = 0
+        for field in elements["fields"]:
+            assert field["low"] == low
+            low += field["width"]
+        assert low in (0, elements["width"])
+        assert set(sidecar_of(configuration)["ports"][0]) == set(port)
+
+
+def words(port: dict[str, Any], values: Any) -> int:
+    """``values``, indexed by the port's dimensions, as a word: the sidecar read literally."""
+    elements, word = port["elements"], 0
+    counts = [dimension["count"] for dimension in elements["dimensions"]]
+    assert values.shape == tuple(counts)
+    for number, index in enumerate(product(*map(range, counts))):
+        value = int(values[index]) & ((1 << elements["width"]) - 1)
+        word |= value << (number * elements["width"])
+    return word
+
+
+@pytest.mark.parametrize("top", MACHINES)
+@pytest.mark.parametrize("pe", ["sparq", "8x8"])
+def test_slices_by_the_sidecar_alone(top: str, pe: str) -> None:
+    """A slice as the elements of the ports say is the one that simulations feed."""
+    pairs = {"pairs": 4} if top in TENSOR_CORES else {}
+    configuration = Configuration(top=top, pe=pe, rows=3, cols=2, weight_bits=5, **pairs)
+    sidecar = sidecar_of(configuration)
+    ports = {port["name"]: port for port in sidecar["ports"]}
+    rng = np.random.default_rng(1)
+    k = sidecar["k_per_cycle"]
+    x = rng.integers(0, 256, (3, k), dtype=np.uint8)
+    w = rng.integers(-16, 16, (k, 2), dtype=np.int8)
+    if sidecar["sparse"]:
+        w.reshape(-1, 4, 2)[:, rng.permutation(4)[:2]] = 0
+    expected = [
+        int.from_bytes(word.tobytes(), "little") for word in ArrayShape.of(sidecar).slices(x, w)
+    ]
+    names = {dimension["name"] for dimension in ports["in_w"]["elements"]["dimensions"]}
+    if sidecar["sparse"]:
+        assert names == {"column", "block", "weight"}
+        values, places = (part.reshape(-1, 2, 2).transpose(2, 0, 1) for part in pack_2_4(w))
+        got = [words(ports["in_a"], x), words(ports["in_w"], values)]
+        got.append(words(ports["in_index"], places))
+    else:
+        assert names == {"column", "step"}
+        got = [words(ports["in_a"], x), words(ports["in_w"], w.T)]
+    assert got == expected
+
+
+@pytest.mark.parametrize("group", [1, 2])
+@pytest.mark.parametrize("vsparq", [True, False])
+@pytest.mark.parametrize("name", NAMED_FORMATS)
+def test_pairs_by_the_sidecar_alone(name: str, vsparq: bool, group: int, checks: Any) -> None:
+    """Every encoded pair, read with the code table, stands for the activations of the rule."""
+    configuration = Configuration(top="encoder", format=name, vsparq=vsparq, group=group)
+    sidecar = sidecar_of(configuration)
+    port = next(port for port in sidecar["ports"] if port["name"] == "pair")
+    fields = {field["name"]: field for field in port["elements"]["fields"]}
+    encoding = sidecar["encoding"]
+    assert encoding["window_bits"] == fields["x0"]["width"] == fields["x1"]["width"]
+    fmt = configuration.sparq_format
+    mesh = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
+    x = np.stack(mesh, axis=-1).reshape(-1, 2)
+    packed = pack_pairs(encode_pairs(x, fmt), fmt).reshape(-1)
+
+    def field(name: str) -> Any:
+        if name not in fields:
+            return np.zeros_like(packed)
+        return packed >> fields[name]["low"] & ((1 << fields[name]["width"]) - 1)
+
+    table = {entry["code"]: entry for entry in encoding["control_codes"]}
+    assert list(table) == sorted(table)
+    control = field("control")
+    assert set(control.tolist()) == set(table)
+    value = np.zeros((len(x), 2), np.int64)
+    for code, entry in table.items():
+        of_code = control == code
+        for lane in range(2):
+            shift = encoding["lane_shifts"][entry["shift_ctrl"][lane]]
+            part = field(f"x{lane}")[of_code].astype(np.int64) << shift
+            value[of_code, entry["mux_ctrl"][lane]] += part
+    assert (value == sparq(x, fmt)).all()
+    checks(value.size)
+
+
+STALLS = [
+    *(Configuration(rows=rows, cols=1, pe="8x8") for rows in (1, 2, 5, 17)),
+    *(Configuration(rows=rows, cols=1, group=group) for rows in (1, 3) for group in (4, 16)),
+    Configuration(rows=9, cols=1, group=8, vsparq=False, pipeline=2),
+    *(Configuration(top="tensor_core", rows=rows, cols=1, pairs=1) for rows in (1, 6)),
+    Configuration(top="tensor_core", rows=3, cols=1, pairs=2, group=16, vsparq=False),
+    Configuration(top="sparse_tensor_core", rows=4, cols=1, pairs=2),
+]
+
+
+@pytest.mark.parametrize("configuration", STALLS, ids=lambda c: c.name)
+def test_longest_stall(configuration: Configuration, checks: Any) -> None:
+    """``in_ready`` stays low as long as the sidecar says at most, and for no longer."""
+    sidecar = sidecar_of(configuration)
+    k, longest = sidecar["k_per_cycle"], sidecar["max_stall_cycles"]
+    assert longest == max(configuration.rows, (sidecar["group"] or 1) // k) - 1
+    rng = np.random.default_rng(3)
+    # Always offering, tiles of one slice; then tiles of few slices, with gaps; in_last is noise.
+    steps: list[dict[str, int]] = [{"rst": 1}]
+    steps += [{"in_valid": 1, "in_last": 1}] * (6 * (longest + 2))
+    for probability in (0.5, 0.95):
+        for valid, last in rng.random((150, 2)) < (probability, 0.7):
+            steps.append({"in_valid": int(valid), "in_last": int(last)})
+    ready = [word["in_ready"] for word in clock(build(configuration), steps)][1:]
+    runs = [len(run) for run in re.findall("0+", "".join(map(str, ready)))]
+    assert max(runs, default=0) == longest
+    checks(len(ready))
+
+
+def test_low_bits_of_2x4x8_are_stated() -> None:
+    for top in ("pe", *MACHINES):
+        for pe in PROCESSING_ELEMENTS:
+            sidecar = sidecar_of(Configuration(top=top, pe=pe))
+            assert sidecar["activation_bits"] == 8
+            assert sidecar["activation_bits_used"] == (4 if pe == "2x4x8" else 8)
+
+
+def test_what_applies_to_which_top() -> None:
+    """Keys that say something of one kind of top are null for the others."""
+    of_top = {top: sidecar_of(Configuration(top=top, rows=2, cols=2)) for top in MACHINES}
+    of_top |= {top: sidecar_of(Configuration(top=top)) for top in ("pe", "encoder")}
+    for key, tops in {
+        "row_order": MACHINES,
+        "max_stall_cycles": MACHINES,
+        "drain_cycles": MACHINES,
+        "codes": ("pe",),
+        "encoding": ("pe", "encoder"),
+        "sparse_weights": ("sparse_tensor_core",),
+        "clock": (*MACHINES, "pe"),
+        "reset": (*MACHINES, "pe"),
+        "pairs": TENSOR_CORES,
+    }.items():
+        assert [top for top in of_top if of_top[top][key] is not None] == list(tops), key
+    assert sidecar_of(Configuration(top="pe", pe="8x8"))["encoding"] is None
+    assert of_top["array"]["row_order"] == "descending"
