@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gen.documentation.results import FOLDER, commit, keep
+from gen.documentation.results import FOLDER, keep, program
 from golden import NAMED_FORMATS, NamedFormat
 from golden.named import FORMAT_HELP, split_formats
 from support.files import OutputError, make_folder, write_if_changed
@@ -87,7 +87,7 @@ json_option = click.option(
 def _keepable(ctx: Any, param: Any, wanted: bool) -> bool:
     """Refuse to keep what cannot be kept, before any work starts."""
     if wanted:
-        commit()
+        program(ctx.info_name)
     return wanted
 
 

@@ -6,6 +6,7 @@ import platform
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -180,14 +181,15 @@ def keep(command: str, name: str, result: Result, folder: Path = FOLDER) -> Path
     Raises :class:`KeptError` outside of a Git repository, which says what was measured.
     """
     measured = COMMANDS[command]
+    commit, modified, sources = program(command)
     kept = {
         "command": command,
-        "commit": commit(),
-        "modified": bool(_git("status", "--porcelain", "--", *SOURCES)),
+        "commit": commit,
+        "modified": modified,
         "machine": _processor(),
         "cores": os.cpu_count() or 1,
         "tools": {name: version(name) for name in measured.distributions},
-        "sources": sources_digest(command),
+        "sources": sources,
         "result": measured.trim(result),
     }
     path = folder / f"{name}.json"
@@ -221,18 +223,28 @@ def json_text(value: Any, indent: str = "") -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def commit() -> str:
-    """The commit that is checked out; raises :class:`KeptError` outside of a Git repository."""
-    return _git("rev-parse", "HEAD")
+def program(command: str) -> tuple[str, bool, str]:
+    """Commit, whether it was changed, and :func:`sources_digest`, as first seen by this process.
+
+    To call before ``command`` measures, which may take so long that sources change meanwhile.
+    Raises :class:`KeptError` outside of a Git repository.
+    """
+    commit = _git(ROOT, "rev-parse", "HEAD")
+    return (
+        commit,
+        bool(_git(ROOT, "status", "--porcelain", "--", *SOURCES)),
+        sources_digest(command),
+    )
 
 
-def _git(*arguments: str) -> str:
+@cache
+def _git(folder: Path, *arguments: str) -> str:
     try:
         found = subprocess.run(
-            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
-        raise KeptError(f"cannot keep a result: {ROOT} is not a Git repository") from None
+        raise KeptError(f"cannot keep a result: {folder} is not a Git repository") from None
     return found.stdout.strip()
 
 
