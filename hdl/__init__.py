@@ -6,7 +6,6 @@ of tools or files.
 """
 
 from hdl.array.systolic_array import SystolicArray
-from hdl.broadcast.units import dot_product_unit
 from hdl.catalogue import MacUnit, sparq_mac
 from hdl.element.dot_product_unit import DotProductUnit
 from hdl.element.pe_2x4x8 import Pe2x4x8
@@ -19,6 +18,7 @@ from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.pair_zero_detector import PairZeroDetector
 from hdl.encode.window_shifter import WindowShifter
+from hdl.multiplier.mac import Mac
 from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier
 from hdl.tensor.sparse_tensor_core import SparseTensorCore
 from hdl.tensor.tensor_core import TensorCore
@@ -27,6 +27,7 @@ __all__ = [
     "PROCESSING_ELEMENTS",
     "DotProductUnit",
     "LeadingOneDetector",
+    "Mac",
     "MacUnit",
     "PairEncoder",
     "PairZeroDetector",
@@ -40,7 +41,6 @@ __all__ = [
     "SystolicArray",
     "TensorCore",
     "WindowShifter",
-    "dot_product_unit",
     "processing_element",
     "sparq_mac",
 ]

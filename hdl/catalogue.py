@@ -8,6 +8,7 @@ from hdl.broadcast.units import dot_product, dot_product_multipliers
 from hdl.element.dot_product_unit import DotProductUnit
 from hdl.element.processing_element import ProcessingElement
 from hdl.element.processing_elements import PROCESSING_ELEMENTS, element_multiplier
+from hdl.multiplier.mac import Mac
 from hdl.multiplier.multiplier import Multiplier
 
 
@@ -99,13 +100,18 @@ class MacUnit:
         """Products per cycle; those of zero weights do not count."""
         return self.k_per_cycle // 2 if self.sparse else self.k_per_cycle
 
+    @property
+    def mac(self) -> Mac:
+        """What machines are built of."""
+        return Mac(self.built_multiplier, self.acc_bits, self.pipeline)
+
     def processing_element(self) -> ProcessingElement:
         """A new component; of a description without ``pairs``."""
-        return ProcessingElement(self.built_multiplier, self.acc_bits, self.pipeline)
+        return ProcessingElement.build(self.mac)
 
     def dot_product_unit(self) -> DotProductUnit:
         """A new component; of a description with ``pairs``."""
-        return DotProductUnit(self.built_multiplier, self.acc_bits, self.pipeline)
+        return DotProductUnit.build(self.mac)
 
     @property
     def label(self) -> str:

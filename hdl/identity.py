@@ -1,5 +1,3 @@
-# amaranth: UnusedElaboratable=no
-# Replicas may stand for what is emitted once, and are then never elaborated.
 """What tells components apart: their type and all that they were constructed with."""
 
 import inspect
@@ -53,7 +51,6 @@ class Identified:
     layouts and signatures, and others that are identified.
     """
 
-    _arguments: inspect.BoundArguments
     _identity: Identity | str
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -61,10 +58,10 @@ class Identified:
         made_at = {"src_loc_at": 1} if issubclass(cls, wiring.Component) else {}
         self = super().__new__(cls, **made_at)
         constructor: Any = cls
-        self._arguments = _signature(constructor).bind(*args, **kwargs)
-        self._arguments.apply_defaults()
+        bound = _signature(constructor).bind(*args, **kwargs)
+        bound.apply_defaults()
         try:
-            arguments = tuple((name, _frozen(v)) for name, v in self._arguments.arguments.items())
+            arguments = tuple((name, _frozen(v)) for name, v in bound.arguments.items())
             self._identity = Identity(cls, arguments)
         except TypeError as error:
             self._identity = f"{cls.__name__} cannot be told from its variants: {error}"
@@ -76,10 +73,6 @@ class Identified:
         if isinstance(self._identity, str):
             raise TypeError(self._identity)
         return self._identity
-
-    def replica(self) -> Self:
-        """A new one with the same arguments."""
-        return type(self)(*self._arguments.args, **self._arguments.kwargs)
 
 
 def snake_case(name: str) -> str:

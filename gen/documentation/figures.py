@@ -9,8 +9,7 @@ from amaranth.sim import Simulator
 from schemdraw import elements as elm
 from schemdraw.logic import TimingDiagram
 
-from golden import named_format
-from hdl import SparqPe, SystolicArray
+from hdl import SystolicArray, sparq_mac
 from support.files import write_if_changed
 
 FOLDER = Path("docs")
@@ -135,7 +134,7 @@ def pe_figure() -> str:
 
 def _record() -> list[dict[str, Any]]:
     """What the ports of an array show in each cycle, from a simulation."""
-    array = SystolicArray(ROWS, COLS, SparqPe(named_format("5opt")))
+    array = SystolicArray(ROWS, COLS, sparq_mac("5opt").mac)
     simulator = Simulator(array)
     simulator.add_clock(1e-6)
     cycles: list[dict[str, Any]] = []

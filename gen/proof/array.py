@@ -1,8 +1,8 @@
-# amaranth: UnusedElaboratable=no
 """Whole arrays for a bounded number of cycles, and their wiring in any size."""
 
 from pathlib import Path
 
+from gen.proof.element import array_latency
 from gen.proof.job import Job, Rtl
 from gen.proof.rule import Rule
 from gen.proof.solver import sat
@@ -30,24 +30,22 @@ class ArrayJob(Job):
         self.cols = cols
         self.slices = slices
         self.configuration = f"{rows}x{cols}_{element.slug}" + ("" if ones else "_all_bytes")
-        self._latency = self._array().latency
+        self._latency = array_latency(self.element, self.rows, self.cols)
         self._cycles = 1 + slices + self._latency + rows - 1
         self.depth = f"{self._cycles} cycles, {slices} of input"
 
-    def _array(self) -> SystolicArray:
-        return SystolicArray(self.rows, self.cols, self.element.processing_element())
-
     def rtl(self) -> Rtl:
         """The whole array."""
-        return {"array": Emission("array").verilog(self._array())}
+        array = SystolicArray(self.rows, self.cols, self.element.mac)
+        return {"array": Emission("array").verilog(array)}
 
     @property
     def statement(self) -> str:
         """Sums of each tile in plain arithmetic, delayed by the array's latency."""
-        array, rows, cols = self._array(), self.rows, self.cols
-        pe = self.element.processing_element()
-        k, bits, acc = pe.k_per_cycle, self.element.weight_bits, self.element.acc_bits
-        latency = array.latency
+        rows, cols = self.rows, self.cols
+        mac = self.element.mac
+        k, bits, acc = mac.k_per_cycle, self.element.weight_bits, self.element.acc_bits
+        latency = array_latency(self.element, self.rows, self.cols)
         depth = latency + rows
         high = ("fe" if self.ones else "00") * (k * rows)
         lines = [

@@ -1,4 +1,3 @@
-# amaranth: UnusedElaboratable=no
 """Reductions up to the stated length fit the accumulator: plain arithmetic over all values."""
 
 from collections.abc import Iterator

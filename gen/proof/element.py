@@ -1,4 +1,3 @@
-# amaranth: UnusedElaboratable=no
 """Processing elements: what one step adds, for all operands."""
 
 import struct
@@ -17,22 +16,43 @@ from gen.verilog.emission import Emission
 from golden import NAMED_FORMATS
 from golden.format import SparqFormat
 from hdl import PROCESSING_ELEMENTS, MacUnit, sparq_mac
+from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.column_correction import ColumnCorrection
-from hdl.edge.edge_lane import ActivationLane, WeightLane
 from hdl.edge.row_bias import RowBias
-from hdl.element.processing_element import MAX_PIPELINE
+from hdl.edge.weight_lane import WeightLane
+from hdl.element.processing_element import MAX_PIPELINE, ProcessingElement
+from hdl.multiplier.mac_part import MacPart
 
 
 def element_rtl(element: MacUnit) -> dict[str, str]:
     """Verilog of a processing element and of what the edges of an array do for it."""
-    pe = element.processing_element()
-    components = {"pe": pe, "activation_lane": ActivationLane(pe)}
-    components["weight_lane"] = WeightLane(pe)
-    if pe.multiplier.row_scale:
-        components["row_bias"] = RowBias(pe)
-    if pe.multiplier.column_scale:
-        components["column_correction"] = ColumnCorrection(pe)
-    return {name: Emission(name).verilog(item) for name, item in components.items()}
+    mac = element.mac
+    parts: dict[str, type[MacPart]] = {
+        "pe": ProcessingElement,
+        "activation_lane": ActivationLane,
+        "weight_lane": WeightLane,
+    }
+    if mac.multiplier.row_scale:
+        parts["row_bias"] = RowBias
+    if mac.multiplier.column_scale:
+        parts["column_correction"] = ColumnCorrection
+    return {name: Emission(name).verilog(kind.build(mac)) for name, kind in parts.items()}
+
+
+def array_latency(element: MacUnit, rows: int, cols: int) -> int:
+    """Cycles from a tile's last slice to its first row of results, as an array promises."""
+    slices = element.mac.multiplier.slices_per_group
+    return rows + cols + 2 + element.pipeline + (slices if slices > 1 else 0)
+
+
+def array_bits(element: MacUnit, rows: int, cols: int) -> dict[str, int]:
+    """Widths of an array's ports for operands and results."""
+    mac = element.mac
+    return {
+        "in_a": 8 * mac.k_per_cycle * rows,
+        "in_w": mac.multiplier.weights_bits * cols,
+        "out_acc": mac.acc_bits * cols,
+    }
 
 
 def coefficients(element: MacUnit, code: int) -> tuple[int, int]:

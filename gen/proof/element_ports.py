@@ -1,4 +1,3 @@
-# amaranth: UnusedElaboratable=no
 """The contract of elements, by induction: what enters leaves one cycle later; results drain."""
 
 from pathlib import Path
@@ -39,13 +38,13 @@ class ContractJob(Job):
     @property
     def statement(self) -> str:
         """Registers of the property hold the inputs and control of the cycle before."""
-        pe = self.element.processing_element()
+        mac = self.element.mac
         widths = {
             "last": 1,
             "drain": 1,
-            "activation": pe.multiplier.activation_code_bits,
-            "weight": pe.multiplier.weight_code_bits,
-            "result": pe.acc_bits,
+            "activation": mac.multiplier.activation_code_bits,
+            "weight": mac.multiplier.weight_code_bits,
+            "result": mac.acc_bits,
         }
         ports = [f"input [{width - 1}:0] {name}_in" for name, width in widths.items()]
         pins = [f".{name}_{way}({name}_{way})" for name in widths for way in ("in", "out")]
@@ -54,7 +53,7 @@ class ContractJob(Job):
         lines += [f"  pe dut(.clk(clk), .rst(rst), {', '.join(pins)});"]
         lines += ["  reg started = 0, was_reset;"]
         lines += [f"  reg [{width - 1}:0] {name}_was;" for name, width in widths.items()]
-        lines += [f"  reg loads, drains; reg [{pe.acc_bits - 1}:0] held;"]
+        lines += [f"  reg loads, drains; reg [{mac.acc_bits - 1}:0] held;"]
         lines += ["  always @(posedge clk) begin started <= 1; was_reset <= rst;"]
         lines += [f"    {name}_was <= {name}_in;" for name in widths]
         lines += ["    loads <= last_out; drains <= drain_out; held <= result_out; end"]
@@ -89,14 +88,14 @@ class CorrectionJob(Job):
 
     def rtl(self) -> Rtl:
         """The correction of a column."""
-        correction = ColumnCorrection(self.element.processing_element())
+        correction = ColumnCorrection(self.element.mac)
         return {"column_correction": Emission("column_correction").verilog(correction)}
 
     @property
     def statement(self) -> str:
         """With wires ``total`` and ``held`` that show what is inside."""
-        pe = self.element.processing_element()
-        multiplier, bits = pe.multiplier, pe.acc_bits
+        mac = self.element.mac
+        multiplier, bits = mac.multiplier, mac.acc_bits
         widths = {"result": bits}
         pins = [".result_in(result_in)", ".result_out(result_out)", ".clk(clk)", ".rst(rst)"]
         lines: list[str] = []
@@ -142,7 +141,7 @@ class CorrectionJob(Job):
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
         """Induction of one step; the total is shown by nets that ``accumulation`` is about."""
         probes = {}
-        if self.element.built_multiplier.column_scale:
+        if self.element.mac.multiplier.column_scale:
             gates = Gates.of(rtl["column_correction"], "column_correction", timeout)
             counted = read_accumulator(gates).counted
             nets = [*(f"dut.{gates.name(net)}" for net in reversed(counted)), "dut.accumulator_low"]

@@ -1,4 +1,3 @@
-# amaranth: UnusedElaboratable=no
 """The encoder: what a pair's code stands for is what the paper's rule makes of the pair."""
 
 from pathlib import Path

@@ -1,8 +1,8 @@
-# amaranth: UnusedElaboratable=no
 """Handshake and control of the array, by induction: nothing is lost, repeated or stuck."""
 
 from pathlib import Path
 
+from gen.proof.element import array_bits, array_latency
 from gen.proof.job import Job, Rtl
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
@@ -139,19 +139,18 @@ class RowsJob(Job):
         self.cols = cols
         self.configuration = f"{rows}x{cols}_{element.slug}"
 
-    def _array(self) -> SystolicArray:
-        return SystolicArray(self.rows, self.cols, self.element.processing_element())
-
     def rtl(self) -> Rtl:
         """The whole array."""
-        return {"array": Emission("array").verilog(self._array())}
+        array = SystolicArray(self.rows, self.cols, self.element.mac)
+        return {"array": Emission("array").verilog(array)}
 
     @property
     def statement(self) -> str:
         """``tile[i]`` is 1 where a tile's last was sent i + 1 cycles ago."""
-        array, rows = self._array(), self.rows
-        widths = {"in_a": len(array.in_a), "in_w": len(array.in_w)}
-        latency = array.latency
+        rows = self.rows
+        widths = array_bits(self.element, rows, self.cols)
+        del widths["out_acc"]
+        latency = array_latency(self.element, self.rows, self.cols)
         ports = ", ".join(f"input [{width - 1}:0] {name}" for name, width in widths.items())
         return f"""
 module claim(input clk, input rst, input in_valid, input in_last, {ports});
@@ -185,7 +184,7 @@ endmodule
 
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
         """Induction over as many cycles as a tile takes through the array."""
-        steps = 2 * (self._array().latency + 2 * self.rows + 4)
+        steps = 2 * (array_latency(self.element, self.rows, self.cols) + 2 * self.rows + 4)
         probes = {"top_cleared": "dut.cleared", "row_cleared": "dut.sequencer.cleared"}
         options = f"-tempinduct -maxsteps {steps}"
         return sat(rtl, self.statement, options, timeout, waveform, probes)

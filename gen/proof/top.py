@@ -1,8 +1,8 @@
-# amaranth: UnusedElaboratable=no
 """The top of an array: what its parts are wired to, in every cycle."""
 
 from pathlib import Path
 
+from gen.proof.element import array_bits
 from gen.proof.job import Job, Rtl
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
@@ -28,18 +28,16 @@ class TopJob(Job):
         self.cols = cols
         self.configuration = f"{rows}x{cols}_{element.slug}"
 
-    def _array(self) -> SystolicArray:
-        return SystolicArray(self.rows, self.cols, self.element.processing_element())
-
     def rtl(self) -> Rtl:
         """The whole array."""
-        return {"array": Emission("array").verilog(self._array())}
+        array = SystolicArray(self.rows, self.cols, self.element.mac)
+        return {"array": Emission("array").verilog(array)}
 
     @property
     def statement(self) -> str:
         """Wires ``PART__PORT`` show the ports of the parts."""
-        array, rows = self._array(), self.rows
-        a_bits, w_bits, out_bits = len(array.in_a), len(array.in_w), len(array.out_acc)
+        rows = self.rows
+        a_bits, w_bits, out_bits = array_bits(self.element, rows, self.cols).values()
         lines = [
             f"module claim(input clk, input rst, input in_valid, input in_last, "
             f"input [{a_bits - 1}:0] in_a, input [{w_bits - 1}:0] in_w);",
@@ -57,9 +55,9 @@ class TopJob(Job):
 
     def _shown(self) -> dict[str, int]:
         """The ports that the equations are about, and their widths."""
-        pe = self.element.processing_element()
-        multiplier, rows, cols = pe.multiplier, self.rows, self.cols
-        array = self._array()
+        mac = self.element.mac
+        multiplier, rows, cols = mac.multiplier, self.rows, self.cols
+        ports = array_bits(self.element, rows, cols)
         widths = {
             "sequencer__in_valid": 1,
             "sequencer__in_last": 1,
@@ -68,22 +66,26 @@ class TopJob(Job):
             "sequencer__hold": 1,
             "sequencer__last": rows + 1,
             "sequencer__drain": rows,
-            "activation_edge__data_in": len(array.in_a),
+            "activation_skew__data_in": ports["in_a"],
+            "activation_skew__data_out": ports["in_a"],
+            "activation_edge__data_in": ports["in_a"],
             "activation_edge__data_out": rows * multiplier.activation_code_bits,
-            "weight_edge__data_in": len(array.in_w),
+            "weight_skew__data_in": ports["in_w"],
+            "weight_skew__data_out": ports["in_w"],
+            "weight_edge__data_in": ports["in_w"],
             "weight_edge__data_out": cols * multiplier.weight_code_bits,
             "grid__activation_in": rows * multiplier.activation_code_bits,
             "grid__weight_in": cols * multiplier.weight_code_bits,
             "grid__last_in": rows,
             "grid__drain_in": rows,
-            "grid__result_out": cols * pe.acc_bits,
-            "corrections__result_in": cols * pe.acc_bits,
-            "corrections__result_out": cols * pe.acc_bits,
-            "result_edge__data_in": cols * pe.acc_bits,
-            "result_edge__data_out": cols * pe.acc_bits,
+            "grid__result_out": cols * mac.acc_bits,
+            "corrections__result_in": cols * mac.acc_bits,
+            "corrections__result_out": cols * mac.acc_bits,
+            "result_skew__data_in": cols * mac.acc_bits,
+            "result_skew__data_out": cols * mac.acc_bits,
         }
         if multiplier.row_scale:
-            bits = multiplier.row_bias_bits(pe.acc_bits)
+            bits = mac.row_bias_bits
             widths |= {"row_biases__bias_out": bits, "corrections__row_bias_in": bits}
             widths |= {"row_biases__activation": rows * multiplier.activation_code_bits}
             widths |= {"row_biases__last": rows, "row_biases__drain": rows}
@@ -94,22 +96,24 @@ class TopJob(Job):
         return widths
 
     def _equations(self, rows: int) -> list[tuple[str, str]]:
-        multiplier = self.element.built_multiplier
+        multiplier = self.element.mac.multiplier
         last = f"sequencer__last[{rows - 1}:0]"
         equations = [
             ("sequencer__in_valid", "in_valid"),
             ("sequencer__in_last", "in_last"),
             ("in_ready", "sequencer__in_ready"),
             ("sequencer__hold", "1'b0"),
-            ("activation_edge__data_in", "(sequencer__taken ? in_a : 0)"),
-            ("weight_edge__data_in", "(sequencer__taken ? in_w : 0)"),
+            ("activation_skew__data_in", "(sequencer__taken ? in_a : 0)"),
+            ("activation_edge__data_in", "activation_skew__data_out"),
+            ("weight_skew__data_in", "(sequencer__taken ? in_w : 0)"),
+            ("weight_edge__data_in", "weight_skew__data_out"),
             ("grid__activation_in", "activation_edge__data_out"),
             ("grid__weight_in", "weight_edge__data_out"),
             ("grid__last_in", last),
             ("grid__drain_in", "sequencer__drain"),
             ("corrections__result_in", "grid__result_out"),
-            ("result_edge__data_in", "corrections__result_out"),
-            ("out_acc", "result_edge__data_out"),
+            ("result_skew__data_in", "corrections__result_out"),
+            ("out_acc", "result_skew__data_out"),
         ]
         if multiplier.row_scale:
             factor = multiplier.row_scale // (multiplier.row_scale & -multiplier.row_scale)

@@ -1,4 +1,3 @@
-# amaranth: UnusedElaboratable=no
 """Wiring of arrays of any size, read off the emitted netlists."""
 
 from collections.abc import Iterator, Mapping
@@ -12,12 +11,14 @@ from gen.proof.verdict import Verdict
 from gen.proof.waveform import write_waveform
 from gen.verilog.emission import Emission
 from hdl import MacUnit
-from hdl.edge.chain import Chain
+from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.column_correction import ColumnCorrection
-from hdl.edge.edge_lane import ActivationLane, ResultLane, WeightLane
 from hdl.edge.row_bias import RowBias
-from hdl.edge.skewed_lanes import SkewedLanes
-from hdl.grid.pe_grid import DOWNWARDS, RIGHTWARDS, PeGrid
+from hdl.edge.skew import Skew
+from hdl.edge.weight_lane import WeightLane
+from hdl.element.processing_element import ProcessingElement
+from hdl.grid.grid import Grid
+from hdl.multiplier.mac_part import MacPart
 
 Position = tuple[int, int]
 Difference = tuple[str, list[Any], list[Any]]
@@ -68,130 +69,113 @@ class GridJob(_StructureJob):
 
     def rtl(self) -> Rtl:
         """The grid."""
-        grid = PeGrid(self.rows, self.cols, self.element.processing_element())
+        grid = Grid(self.rows, self.cols, ProcessingElement, self.element.mac)
         return {"grid": Emission("grid").verilog(grid)}
 
     def differences(self, rtl: Rtl, timeout: float) -> Iterator[Difference]:
         """Net by net, where each element is found by the names of the blocks around it."""
         module = solver.instances(rtl["grid"], "grid", "pe", timeout)
-        ports = {name: port["bits"] for name, port in module["ports"].items()}
-        elements = {
-            position_of(name): cell["connections"]
-            for name, cell in module["cells"].items()
-            if cell["type"] != "$scopeinfo"
-        }
-        positions = [(row, col) for row in range(self.rows) for col in range(self.cols)]
-        if sorted(elements) != positions:
-            yield "positions of the elements", [len(positions)], [len(elements)]
-            return
-        for row, col in positions:
-            own = elements[row, col]
-            for name in RIGHTWARDS + DOWNWARDS:
-                rightwards = name in RIGHTWARDS
-                index = row if rightwards else col
-                width = len(own[f"{name}_in"])
-                edge = slice(index * width, (index + 1) * width)
-                before = (row, col - 1) if rightwards else (row - 1, col)
-                at_end = col == self.cols - 1 if rightwards else row == self.rows - 1
-                source = (
-                    elements[before][f"{name}_out"]
-                    if before in elements
-                    else ports[f"{name}_in"][edge]
-                )
-                if own[f"{name}_in"] != source:
-                    yield f"{name} into row {row}, column {col}", source, own[f"{name}_in"]
-                if at_end and ports[f"{name}_out"][edge] != own[f"{name}_out"]:
-                    wired = ports[f"{name}_out"][edge]
-                    yield f"{name} out of row {row}, column {col}", own[f"{name}_out"], wired
-            for name in ("clk", "rst"):
-                if own[name] != ports[name]:
-                    yield f"{name} of row {row}, column {col}", ports[name], own[name]
+        yield from _grid_differences(module, ProcessingElement, self.rows, self.cols)
 
 
 class EdgesJob(_StructureJob):
     """The edges: lane i is i cycles later than lane 0, or as much earlier; chains pass on in order.
 
-    Each lane depends on its own inputs alone, all of one latency: one cycle and its position at the
-    left and top, the columns to its right at the bottom.
+    Each lane of a skew depends on its own inputs alone, all of one latency: its place at the left
+    and top, the columns to its right at the bottom. What follows or precedes it, encoders,
+    recoders, row biases and corrections, are grids of one row or column.
     """
 
     property_name = "edges"
     says = "each edge lane reads its own row or column, delayed by its place; chains are in order"
 
+    def _grids(self) -> dict[str, tuple[type[MacPart], int, int]]:
+        """Kind, rows and columns of the parts."""
+        grids: dict[str, tuple[type[MacPart], int, int]] = {
+            "activation_lane": (ActivationLane, self.rows, 1),
+            "weight_lane": (WeightLane, 1, self.cols),
+            "column_correction": (ColumnCorrection, 1, self.cols),
+        }
+        if self.element.mac.multiplier.row_scale:
+            grids["row_bias"] = (RowBias, self.rows, 1)
+        return grids
+
     def rtl(self) -> Rtl:
         """All parts of the edges."""
-        pe = self.element.processing_element()
+        mac = self.element.mac
         parts: dict[str, Any] = {
-            "activation_edge": SkewedLanes(self.rows, ActivationLane(pe)),
-            "weight_edge": SkewedLanes(self.cols, WeightLane(pe)),
-            "result_edge": SkewedLanes(self.cols, ResultLane(pe), reverse=True),
+            "activation_skew": Skew(self.rows, ActivationLane.members(mac)["data_in"].shape),
+            "weight_skew": Skew(self.cols, mac.multiplier.weights_bits),
+            "result_skew": Skew(self.cols, mac.acc_bits, reverse=True),
         }
-        if pe.multiplier.row_scale:
-            parts["row_bias_chain"] = Chain(RowBias, pe, self.rows)
-        parts["correction_chain"] = Chain(ColumnCorrection, pe, self.cols)
+        for kept, (kind, rows, cols) in self._grids().items():
+            parts[f"{kept}_grid"] = Grid(rows, cols, kind, mac)
         return {name: Emission(name).verilog(part) for name, part in parts.items()}
 
     def differences(self, rtl: Rtl, timeout: float) -> Iterator[Difference]:
-        """Latencies of the lanes, then nets of the chains."""
-        edges = {
-            "activation_edge": [1 + row for row in range(self.rows)],
-            "weight_edge": [1 + col for col in range(self.cols)],
-            "result_edge": [self.cols - 1 - col for col in range(self.cols)],
+        """Latencies of the lanes, then nets of the grids."""
+        skews = {
+            "activation_skew": list(range(self.rows)),
+            "weight_skew": list(range(self.cols)),
+            "result_skew": [self.cols - 1 - col for col in range(self.cols)],
         }
-        for name, cycles in edges.items():
+        for name, cycles in skews.items():
             gates = Gates.of(rtl[name], name, timeout)
             data_in, data_out = gates.ports["data_in"], gates.ports["data_out"]
-            bits_in, bits_out = len(data_in) // len(cycles), len(data_out) // len(cycles)
+            bits = len(data_in) // len(cycles)
             for lane, expected in enumerate(cycles):
-                own = set(data_in[lane * bits_in : (lane + 1) * bits_in])
-                found = gates.latencies(data_out[lane * bits_out : (lane + 1) * bits_out], [])
+                own = set(data_in[lane * bits : (lane + 1) * bits])
+                found = gates.latencies(data_out[lane * bits : (lane + 1) * bits], [])
                 late = sorted(set().union(*found.values()))
-                if not set(found) <= own or late != [expected]:
+                if set(found) != own or late != [expected]:
                     yield f"{name}, lane {lane}", [expected], late
-        chains = {"row_bias_chain": ("row_bias", RowBias, self.rows)}
-        chains["correction_chain"] = ("column_correction", ColumnCorrection, self.cols)
-        for name, (kept, kind, count) in chains.items():
-            if name in rtl:
-                module = solver.instances(rtl[name], name, kept, timeout)
-                yield from self._chain(module, kind.passed, count)
+        for kept, (kind, rows, cols) in self._grids().items():
+            module = solver.instances(rtl[f"{kept}_grid"], f"{kept}_grid", kept, timeout)
+            yield from _grid_differences(module, kind, rows, cols)
 
-    def _chain(
-        self, module: Mapping[str, Any], passed: tuple[str, ...], count: int
-    ) -> Iterator[Difference]:
-        ports = {name: port["bits"] for name, port in module["ports"].items()}
-        links = {
-            sum(position_of(name)): cell["connections"]
-            for name, cell in module["cells"].items()
-            if cell["type"] != "$scopeinfo"
-        }
-        if sorted(links) != list(range(count)):
-            yield "positions in the chain", [count], [len(links)]
-            return
-        for index, own in links.items():
-            for name, nets in own.items():
-                stem, _, way = name.rpartition("_")
-                if name in ("clk", "rst"):
-                    source = ports[name]
-                elif stem not in passed:
-                    source = ports[name][index * len(nets) : (index + 1) * len(nets)]
-                elif way == "in":
-                    source = links[index - 1][f"{stem}_out"] if index else ports[name]
-                else:
-                    source = ports[name] if index == count - 1 else nets
-                if nets != source:
-                    yield f"{name} of link {index}", source, nets
+
+def _grid_differences(
+    module: Mapping[str, Any], kind: type[MacPart], rows: int, cols: int
+) -> Iterator[Difference]:
+    """Net by net, as the routes of the parts say; clock and reset reach all of them."""
+    ports = {name: port["bits"] for name, port in module["ports"].items()}
+    parts = {
+        position_of(name): cell["connections"]
+        for name, cell in module["cells"].items()
+        if cell["type"] != "$scopeinfo"
+    }
+    positions = [(row, col) for row in range(rows) for col in range(cols)]
+    if sorted(parts) != positions:
+        yield "positions of the parts", [len(positions)], [len(parts)]
+        return
+    for row, col in positions:
+        own = parts[row, col]
+        for name, nets in own.items():
+            if name in ("clk", "rst"):
+                source = ports[name]
+            else:
+                along, passed = kind.route(name)
+                index = {"row": row, "col": col, "": 0}[along]
+                source = ports[name][index * len(nets) : (index + 1) * len(nets)]
+                if passed:
+                    rightwards = along == "row"
+                    before = (row, col - 1) if rightwards else (row - 1, col)
+                    at_end = col == cols - 1 if rightwards else row == rows - 1
+                    if name.endswith("_in") and before in parts:
+                        source = parts[before][name.removesuffix("_in") + "_out"]
+                    elif name.endswith("_out") and not at_end:
+                        source = nets
+            if nets != source:
+                yield f"{name} of row {row}, column {col}", source, nets
 
 
 def position_of(name: str) -> Position:
-    """Row and column of an element, from the offsets in the names of the blocks around it.
-
-    The lane of a chain counts as its row.
-    """
+    """Row and column of an element, from the offsets in the names of the blocks around it."""
     position = {"row": 0, "col": 0}
     for block in name.split("."):
         kind, _, offset = block.rpartition("_")
-        if kind in ("row", "col", "lane") and offset.isdigit():
-            position["row" if kind == "lane" else kind] += int(offset)
+        if kind in position and offset.isdigit():
+            position[kind] += int(offset)
     return position["row"], position["col"]
 
 

@@ -1,5 +1,3 @@
-# amaranth: UnusedElaboratable=no
-# Components are asked what they are, and not all are elaborated.
 """Energy of a processing element or a dot-product unit at work on operands."""
 
 import hashlib
@@ -21,10 +19,11 @@ from gen.synthesis.mapping import map_quickly
 from gen.synthesis.parts import without_outputs
 from gen.synthesis.units import Unit
 from gen.verilog.emission import Emission
+from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.column_edge import ColumnEdge
-from hdl.edge.edge_lane import ActivationLane, WeightLane
 from hdl.edge.row_edge import RowEdge
-from hdl.element.multiply_accumulate import MultiplyAccumulate
+from hdl.edge.weight_lane import WeightLane
+from hdl.multiplier.mac import Mac
 from networks import load_mnist
 from networks.quantization.arithmetic import exact, matrices
 from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLayer
@@ -135,8 +134,8 @@ class Surroundings(NamedTuple):
 
     Attributes
     ----------
-    element : MultiplyAccumulate
-        The unit.
+    mac : Mac
+        What the unit is.
     suffix : str
         Of the names of its ports for operands and control.
     last_delay : int
@@ -147,7 +146,7 @@ class Surroundings(NamedTuple):
         Of its operands.
     """
 
-    element: MultiplyAccumulate
+    mac: Mac
     suffix: str
     last_delay: int
     drain_cycles: int
@@ -197,7 +196,7 @@ def work(
     simulator.clock()
     simulator.set("rst", 0)
     simulator.count_toggles(True)
-    ended = [False] * (around.element.latency + 1)  # a product, so many cycles ago
+    ended = [False] * (around.mac.latency + 1)  # a product, so many cycles ago
     cycles_since_last = 0
     results = np.zeros(LANES, np.uint64)
     sums = []
@@ -233,8 +232,8 @@ def _codes(
 ) -> tuple[list[npt.NDArray[np.bool_]], list[npt.NDArray[np.bool_]]]:
     """Activation and weight codes, slice by slice, as the edges of the machine make them."""
     around = _surroundings(unit, library)
-    step = around.element.k_per_cycle
-    group = step * around.element.multiplier.slices_per_group
+    step = around.mac.k_per_cycle
+    group = step * around.mac.multiplier.slices_per_group
     odd = -x.shape[1] % group
     x, w = np.pad(x, ((0, 0), (0, odd))), np.pad(w, ((0, 0), (0, odd)))
     shared = _shared(unit, x) if group > step else np.zeros((LANES, x.shape[1], 0), np.uint8)
@@ -282,18 +281,16 @@ def _through(
 
 @cache
 def _surroundings(unit: Unit, library: Library) -> Surroundings:
+    mac = unit.element.mac
     if unit.unit == "pe":
-        pe = unit.processing_element()
-        activation = _edge(ActivationLane(pe), library, ("data_in",), "data_out")
-        weight = _edge(WeightLane(pe), library, ("data_in",), "data_out")
-        return Surroundings(pe, "_in", pe.pipeline, DRAIN, activation, weight)
-    product = unit.dot_product_unit()
-    grouped = product.multiplier.slices_per_group > 1
+        activation = _edge(ActivationLane(mac), library, ("data_in",), "data_out")
+        weight = _edge(WeightLane(mac), library, ("data_in",), "data_out")
+        return Surroundings(mac, "_in", mac.pipeline, DRAIN, activation, weight)
+    grouped = mac.multiplier.slices_per_group > 1
     inputs = ("activations", "shared") if grouped else ("activations",)
-    activation = _edge(RowEdge(product), library, inputs, "activation")
-    column = ColumnEdge(product, product.k_per_cycle * product.multiplier.weight_bits)
-    weight = _edge(column, library, ("weights",), "weight")
-    return Surroundings(product, "", product.pipeline + 1, CORE_DRAIN, activation, weight)
+    activation = _edge(RowEdge(mac), library, inputs, "activation")
+    weight = _edge(ColumnEdge(mac), library, ("weights",), "weight")
+    return Surroundings(mac, "", mac.pipeline + 1, CORE_DRAIN, activation, weight)
 
 
 def _edge(

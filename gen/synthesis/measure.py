@@ -233,7 +233,7 @@ class Workshop:
         sizes += [(counts[part], found.size) for part, found in chosen.items()]
         if unit.unit == "array":
             element = below(verilog, "unit_pe")
-            multiplier = unit.processing_element().multiplier
+            multiplier = unit.element.mac.multiplier
             right = self._saved(element, ("last_out", "drain_out", "activation_out"))
             down = self._saved(element, () if multiplier.column_scale else ("weight_out",))
             sizes += [(-(unit.rows or 1), right), (-(unit.cols or 1), down)]

@@ -1,5 +1,3 @@
-# amaranth: UnusedElaboratable=no
-# Components are asked what they are, and not all are elaborated.
 """What can be measured: units and whole machines, each with its Verilog."""
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +15,6 @@ from golden import NAMED_FORMATS, NamedFormat
 from golden.format import SparqFormat
 from hdl import (
     PROCESSING_ELEMENTS,
-    DotProductUnit,
     MacUnit,
     PairEncoder,
     SparseTensorCore,
@@ -25,7 +22,7 @@ from hdl import (
     TensorCore,
     sparq_mac,
 )
-from hdl.element.processing_element import MAX_PIPELINE, ProcessingElement
+from hdl.element.processing_element import MAX_PIPELINE
 
 UNITS = ("pe", "dot_product", "encoder", *MACHINES)
 DESIGNS = tuple(PROCESSING_ELEMENTS)
@@ -148,30 +145,22 @@ class Unit:
             return None
         return self.mac.macs_per_cycle * (self.rows or 1) * (self.cols or 1)
 
-    def processing_element(self) -> ProcessingElement:
-        """The element of a ``pe`` or an ``array``."""
-        return self.element.processing_element()
-
-    def dot_product_unit(self) -> DotProductUnit:
-        """The unit of a ``dot_product`` or of a tensor core."""
-        return self.element.dot_product_unit()
-
     def component(self) -> wiring.Component:
         """The component that is measured."""
         if self.unit == "encoder":
             return PairEncoder(self.sparq_format)
         if self.unit == "pe":
-            return self.processing_element()
+            return self.element.processing_element()
         if self.unit == "dot_product":
-            return self.dot_product_unit()
+            return self.element.dot_product_unit()
         return self.machine(self.rows or 1, self.cols or 1)
 
     def machine(self, rows: int, cols: int) -> SystolicArray | TensorCore:
         """A machine of that size, of the unit or the kind that is measured."""
         if self.unit in ("pe", "array"):
-            return SystolicArray(rows, cols, self.processing_element())
+            return SystolicArray(rows, cols, self.element.mac)
         kind = SparseTensorCore if self.unit == "sparse_tensor_core" else TensorCore
-        return kind(rows, cols, self.dot_product_unit())
+        return kind(rows, cols, self.element.mac)
 
     def verilog(self, top: str) -> str:
         """Its Verilog, with a top module of that name."""

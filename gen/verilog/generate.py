@@ -38,9 +38,9 @@ def build(configuration: Configuration) -> wiring.Component:
         return configuration.unit.processing_element()
     size = configuration.rows, configuration.cols
     if configuration.top == "array":
-        return SystolicArray(*size, configuration.unit.processing_element())
+        return SystolicArray(*size, configuration.unit.mac)
     core = SparseTensorCore if configuration.is_sparse else TensorCore
-    return core(*size, configuration.unit.dot_product_unit())
+    return core(*size, configuration.unit.mac)
 
 
 def generate(configuration: Configuration, name: str | None = None) -> Generated:

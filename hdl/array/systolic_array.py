@@ -4,14 +4,15 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
-from hdl.edge.chain import make_chain
+from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.column_correction import ColumnCorrection
-from hdl.edge.edge_lane import ActivationLane, ResultLane, WeightLane
 from hdl.edge.row_bias import RowBias
-from hdl.edge.skewed_lanes import SkewedLanes
+from hdl.edge.skew import Skew
+from hdl.edge.weight_lane import WeightLane
 from hdl.element.processing_element import ProcessingElement
 from hdl.elements import Elements
-from hdl.grid.pe_grid import make_grid
+from hdl.grid.grid import make_grid
+from hdl.multiplier.mac import Mac
 from hdl.placement import place
 from hdl.tile.row_counter import RowCounter
 from hdl.tile.tile_machine import TileMachine
@@ -34,9 +35,8 @@ class SystolicArray(TileMachine):
     Parameters
     ----------
     rows, cols : int, from 1
-    pe : ProcessingElement
-        The element of row 0 and column 0, for instance ``SparqPe(named_format("5opt"))``; the
-        others are its replicas.
+    mac : Mac
+        What its processing elements are, for instance ``sparq_mac("5opt").mac``.
 
     Members
     -------
@@ -46,24 +46,23 @@ class SystolicArray(TileMachine):
 
     module_name = "systolic_array"
 
-    def __init__(self, rows: int, cols: int, pe: ProcessingElement):
-        self._pe = pe
-        weights = Elements(pe.multiplier.weight_bits, signed=True)
-        super().__init__(rows, cols, pe, {"in_w": weights.repeated("step", pe.k_per_cycle)})
+    def __init__(self, rows: int, cols: int, mac: Mac):
+        weights = Elements(mac.multiplier.weight_bits, signed=True)
+        super().__init__(rows, cols, mac, {"in_w": weights.repeated("step", mac.k_per_cycle)})
 
     @property
     def latency(self) -> int:
         """Cycles from a tile's last slice to its first row of results."""
         skew = (self.rows - 1) + (self.cols - 1)
         edges = self._group_delay + ActivationLane.latency + CORRECTION_LATENCY
-        return edges + skew + self._pe.latency
+        return edges + skew + self.mac.latency
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        pe = self._pe
+        mac = self.mac
 
         # Control.
-        sequencer = TileSequencer(self.rows, self._group_delay + pe.pipeline)
+        sequencer = TileSequencer(self.rows, self._group_delay + mac.pipeline)
         place(m, platform, "sequencer", sequencer)
         m.d.comb += [
             sequencer.in_valid.eq(self.in_valid),
@@ -75,18 +74,26 @@ class SystolicArray(TileMachine):
         activations = Signal.like(self.in_a)
         weights = Signal.like(self.in_w)
         shared = self._slices(m, platform, sequencer, self.in_w, activations, weights)
-        activation_edge = SkewedLanes(self.rows, ActivationLane(pe))
-        weight_edge = SkewedLanes(self.cols, WeightLane(pe))
-        place(m, platform, "activation_edge", activation_edge)
-        place(m, platform, "weight_edge", weight_edge)
         lanes = self._rows_of(activations)
         if shared:
             lanes = [Cat(*lane) for lane in zip(lanes, shared, strict=True)]
-        m.d.comb += activation_edge.data_in.eq(Cat(lanes))
-        m.d.comb += weight_edge.data_in.eq(weights)
+        activation_skew = Skew(self.rows, len(lanes[0]))
+        weight_skew = Skew(self.cols, mac.multiplier.weights_bits)
+        activation_edge = make_grid(self.rows, 1, ActivationLane, mac)
+        weight_edge = make_grid(1, self.cols, WeightLane, mac)
+        place(m, platform, "activation_skew", activation_skew)
+        place(m, platform, "weight_skew", weight_skew)
+        place(m, platform, "activation_edge", activation_edge)
+        place(m, platform, "weight_edge", weight_edge)
+        m.d.comb += [
+            activation_skew.data_in.eq(Cat(lanes)),
+            weight_skew.data_in.eq(weights),
+            activation_edge.data_in.eq(activation_skew.data_out),
+            weight_edge.data_in.eq(weight_skew.data_out),
+        ]
 
         # Processing elements.
-        grid = make_grid(self.rows, self.cols, pe)
+        grid = make_grid(self.rows, self.cols, ProcessingElement, mac)
         place(m, platform, "grid", grid)
         m.d.comb += [
             grid.last_in.eq(sequencer.last[: self.rows]),
@@ -97,22 +104,22 @@ class SystolicArray(TileMachine):
 
         # Bottom edge: results are corrected, columns put back in step, and rows counted from the
         # bottom one, whose last leaves the grid with the last column's.
-        result_edge = SkewedLanes(self.cols, ResultLane(pe), reverse=True)
-        place(m, platform, "result_edge", result_edge)
-        corrections = make_chain(ColumnCorrection, pe, self.cols)
+        result_skew = Skew(self.cols, mac.acc_bits, reverse=True)
+        place(m, platform, "result_skew", result_skew)
+        corrections = make_grid(1, self.cols, ColumnCorrection, mac)
         place(m, platform, "corrections", corrections)
-        if pe.multiplier.row_scale:
+        if mac.multiplier.row_scale:
             row_bias = self._row_bias(m, platform, sequencer, activation_edge.data_out)
             m.d.comb += corrections.row_bias_in.eq(row_bias)
-        if pe.multiplier.column_scale:
+        if mac.multiplier.column_scale:
             m.d.comb += corrections.weight.eq(grid.weight_out)
             m.d.comb += corrections.last_in.eq(sequencer.last[-1])
         m.d.comb += corrections.result_in.eq(grid.result_out)
-        m.d.comb += result_edge.data_in.eq(corrections.result_out)
-        m.d.comb += self.out_acc.eq(result_edge.data_out)
+        m.d.comb += result_skew.data_in.eq(corrections.result_out)
+        m.d.comb += self.out_acc.eq(result_skew.data_out)
 
         bottom_last = grid.last_out[-1]
-        for cycle in range(pe.latency - pe.pipeline - 1 + CORRECTION_LATENCY):
+        for cycle in range(mac.latency - mac.pipeline - 1 + CORRECTION_LATENCY):
             earlier, bottom_last = bottom_last, Signal(name=f"bottom_last_{cycle}")
             m.d.sync += bottom_last.eq(earlier)
         cleared = Signal()
@@ -131,15 +138,11 @@ class SystolicArray(TileMachine):
         self, m: Module, platform: Any, sequencer: TileSequencer, activations: Value
     ) -> Value:
         """The bias of the row whose result leaves column 0."""
-        biases = make_chain(RowBias, self._pe, self.rows)
+        biases = make_grid(self.rows, 1, RowBias, self.mac)
         place(m, platform, "row_biases", biases)
         m.d.comb += [
             biases.activation.eq(activations),
             biases.last.eq(sequencer.last[: self.rows]),
             biases.drain.eq(sequencer.drain),
         ]
-        multiplier, acc_bits = self._pe.multiplier, self._pe.acc_bits
-        scaled = Signal(multiplier.row_bias_bits(acc_bits), name="row_bias")
-        factor = multiplier.row_scale >> (acc_bits - len(scaled))
-        m.d.comb += scaled.eq(biases.bias_out * factor)
-        return scaled
+        return self._scaled(m, biases.bias_out)

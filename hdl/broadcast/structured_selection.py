@@ -64,6 +64,10 @@ class StructuredSelection(Multiplier):
         self.column_scale = multiplier.column_scale
 
     @property
+    def weights_bits(self) -> int:
+        return self.values_bits + self.indices_bits
+
+    @property
     def values_bits(self) -> int:
         """Bits of a slice's non-zero weights."""
         return self.multiplier.k_per_cycle * self.weight_bits

@@ -1,11 +1,10 @@
-"""Dot-product units by name, as tensor cores use them."""
+"""What dot-product units multiply with, by name, as tensor cores use them."""
 
 from golden.format import ACTIVATION_BITS, SparqFormat
 from hdl.broadcast.decoded_shared_window import DecodedSharedWindow
 from hdl.broadcast.decoded_window_lanes import DecodedWindowLanes
 from hdl.broadcast.multiplier_bank import MultiplierBank
 from hdl.broadcast.structured_selection import StructuredSelection
-from hdl.element.dot_product_unit import DotProductUnit
 from hdl.element.pe_2x4x8 import LANE_BITS
 from hdl.element.processing_elements import (
     PROCESSING_ELEMENTS,
@@ -33,24 +32,6 @@ Those of any other kind are its multipliers side by side.
 
 SPARSE_MULTIPLIERS = ("booth", "distributed")
 """Exact multipliers whose sums have no bias that depends on the activations."""
-
-
-def dot_product_unit(
-    name: str,
-    pairs: int,
-    fmt: SparqFormat | None = None,
-    weight_bits: int = 8,
-    acc_bits: int = 32,
-    pipeline: int = 0,
-    sparse: bool = False,
-    multiplier: str | None = None,
-) -> DotProductUnit:
-    """The unit of a :class:`TensorCore`, or with ``sparse`` of a :class:`SparseTensorCore`.
-
-    Other arguments and errors as in :func:`dot_product`.
-    """
-    product = dot_product(name, pairs, fmt, weight_bits, sparse, multiplier)
-    return DotProductUnit(product, acc_bits, pipeline)
 
 
 def dot_product(

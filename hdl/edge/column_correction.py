@@ -1,18 +1,17 @@
-# amaranth: UnusedElaboratable=no
 """The end of one column: biases are subtracted from the results that leave it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from hdl.arithmetic.accumulator import Accumulator
-from hdl.element.processing_element import ProcessingElement
+from hdl.multiplier.mac import Mac
+from hdl.multiplier.mac_part import DOWNWARDS, RIGHTWARDS, TO_COLUMN, MacPart, Route
 from hdl.multiplier.multiplier import scaled
-from hdl.placement import Component
 
 
-class ColumnCorrection(Component):
+class ColumnCorrection(MacPart):
     """Makes the exact sum of a biased result. Latency: 1 cycle.
 
     The bias of a row comes with its results, from the left, one cycle later in each column. That of
@@ -33,43 +32,52 @@ class ColumnCorrection(Component):
     measured_alone = True
 
     module_name = "column_correction"
-    passed = ("row_bias", "last")
 
-    def __init__(self, pe: ProcessingElement):
-        self._pe = pe
-        members: dict[str, Any] = {
-            "result_in": In(pe.acc_bits),
-            "result_out": Out(pe.acc_bits),
-        }
-        if pe.multiplier.row_scale:
-            bits = pe.multiplier.row_bias_bits(pe.acc_bits)
-            members |= {"row_bias_in": In(bits), "row_bias_out": Out(bits)}
-        if pe.multiplier.column_scale:
-            members["weight"] = In(pe.multiplier.weight_code_bits)
+    routes: ClassVar[dict[str, Route]] = {
+        "result": DOWNWARDS,
+        "weight": TO_COLUMN,
+        "last": RIGHTWARDS,
+        "row_bias": RIGHTWARDS,
+    }
+
+    def __init__(self, mac: Mac):
+        self.mac = mac
+        super().__init__(self.members(mac))
+
+    @classmethod
+    def members(cls, mac: Mac) -> dict[str, Member]:
+        members = {"result_in": In(mac.acc_bits), "result_out": Out(mac.acc_bits)}
+        if mac.multiplier.row_scale:
+            members |= {
+                "row_bias_in": In(mac.row_bias_bits),
+                "row_bias_out": Out(mac.row_bias_bits),
+            }
+        if mac.multiplier.column_scale:
+            members["weight"] = In(mac.multiplier.weight_code_bits)
             members |= {"last_in": In(1), "last_out": Out(1)}
-        super().__init__(members)
+        return members
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        bits = self._pe.acc_bits
+        bits = self.mac.acc_bits
         result = Signal(bits, reset_less=True)
         m.d.sync += result.eq(self.result_in)
         exact: Value = result
-        if self._pe.multiplier.row_scale:
+        if self.mac.multiplier.row_scale:
             row_bias = Signal(len(self.row_bias_in), reset_less=True)
             m.d.sync += row_bias.eq(self.row_bias_in)
             m.d.comb += self.row_bias_out.eq(row_bias)
             exact = exact - (row_bias << (bits - len(row_bias)))
-        if self._pe.multiplier.column_scale:
+        if self.mac.multiplier.column_scale:
             exact = exact - self._column_bias(m, platform)
         m.d.comb += self.result_out.eq(exact[:bits])
         return m
 
     def _column_bias(self, m: Module, platform: Any) -> Value:
         """The bias of the tile whose results leave."""
-        multiplier, bits = self._pe.multiplier, self._pe.acc_bits
+        multiplier, bits = self.mac.multiplier, self.mac.acc_bits
         value = multiplier.column_bias(m, platform, self.weight)
-        for stage in range(self._pe.pipeline):
+        for stage in range(self.mac.pipeline):
             earlier, value = value, Signal(len(value), name=f"value_{stage}", reset_less=True)
             m.d.sync += value.eq(earlier)
         last = Signal()

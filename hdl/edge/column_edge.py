@@ -1,18 +1,17 @@
-# amaranth: UnusedElaboratable=no
 """Both ends of one column of a tensor core."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from hdl.edge.row_edge import delayed
-from hdl.element.dot_product_unit import DotProductUnit
+from hdl.multiplier.mac import Mac
+from hdl.multiplier.mac_part import DOWNWARDS, EVERYWHERE, TO_COLUMN, MacPart, Route
 from hdl.multiplier.multiplier import scaled
-from hdl.placement import Component
 
 
-class ColumnEdge(Component):
+class ColumnEdge(MacPart):
     """Recodes the weights of a column once for all its units, and makes its results exact.
 
     The column's bias is accumulated here; it holds for the results of a tile, which follow each
@@ -20,14 +19,12 @@ class ColumnEdge(Component):
 
     Parameters
     ----------
-    unit : DotProductUnit
-        One that it serves.
-    weights_bits : int
-        Width of a slice's weights.
+    mac : Mac
+        That of the units it serves.
 
     Members
     -------
-    weights : In(weights_bits)
+    weights : In(multiplier.weights_bits)
         As ``multiplier.recode`` takes them.
     weight : Out, the code
     result_in : In(acc_bits), result_out : Out(acc_bits)
@@ -42,23 +39,35 @@ class ColumnEdge(Component):
 
     module_name = "column_edge"
 
-    def __init__(self, unit: DotProductUnit, weights_bits: int):
-        self._unit = unit
-        members: dict[str, Any] = {
-            "weights": In(weights_bits),
-            "weight": Out(unit.multiplier.weight_code_bits),
-            "result_in": In(unit.acc_bits),
-            "result_out": Out(unit.acc_bits),
+    routes: ClassVar[dict[str, Route]] = {
+        "weights": TO_COLUMN,
+        "weight": TO_COLUMN,
+        "result": DOWNWARDS,
+        "row_bias": EVERYWHERE,
+        "last": EVERYWHERE,
+    }
+
+    def __init__(self, mac: Mac):
+        self.mac = mac
+        super().__init__(self.members(mac))
+
+    @classmethod
+    def members(cls, mac: Mac) -> dict[str, Member]:
+        members = {
+            "weights": In(mac.multiplier.weights_bits),
+            "weight": Out(mac.multiplier.weight_code_bits),
+            "result_in": In(mac.acc_bits),
+            "result_out": Out(mac.acc_bits),
         }
-        if unit.multiplier.row_scale:
-            members["row_bias"] = In(unit.multiplier.row_bias_bits(unit.acc_bits))
-        if unit.multiplier.column_scale:
+        if mac.multiplier.row_scale:
+            members["row_bias"] = In(mac.row_bias_bits)
+        if mac.multiplier.column_scale:
             members["last"] = In(1)
-        super().__init__(members)
+        return members
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        multiplier, bits = self._unit.multiplier, self._unit.acc_bits
+        multiplier, bits = self.mac.multiplier, self.mac.acc_bits
 
         # Recode.
         code = Signal(multiplier.weight_code_bits, name="code", reset_less=True)
@@ -78,8 +87,8 @@ class ColumnEdge(Component):
 
     def _column_bias(self, m: Module, platform: Any, code: Signal) -> Value:
         """The bias of the tile whose results leave."""
-        multiplier, bits = self._unit.multiplier, self._unit.acc_bits
-        bias = delayed(m, multiplier.column_bias(m, platform, code), self._unit.pipeline)
+        multiplier, bits = self.mac.multiplier, self.mac.acc_bits
+        bias = delayed(m, multiplier.column_bias(m, platform, code), self.mac.pipeline)
         total = Signal(bits, reset_less=True)
         held = Signal(bits, reset_less=True)
         m.d.sync += total.eq(Mux(self.last, 0, total) + bias)

@@ -1,17 +1,16 @@
-# amaranth: UnusedElaboratable=no
 """The bias of one row's sums, accumulated where its activations enter."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from hdl.arithmetic.accumulator import Accumulator
-from hdl.element.processing_element import ProcessingElement
-from hdl.placement import Component
+from hdl.multiplier.mac import Mac
+from hdl.multiplier.mac_part import DOWNWARDS, TO_ROW, MacPart, Route
 
 
-class RowBias(Component):
+class RowBias(MacPart):
     """Accumulates the row bias of a processing element's multiplier, in step with column 0.
 
     Its result register is loaded, and shifted down, in the same cycles as that of the row's first
@@ -28,25 +27,32 @@ class RowBias(Component):
     measured_alone = True
 
     module_name = "row_bias"
-    passed = ("bias",)
 
-    def __init__(self, pe: ProcessingElement):
-        self._pe = pe
-        bits = pe.multiplier.row_bias_bits(pe.acc_bits)
-        super().__init__(
-            {
-                "activation": In(pe.multiplier.activation_code_bits),
-                "last": In(1),
-                "drain": In(1),
-                "bias_in": In(bits),
-                "bias_out": Out(bits),
-            }
-        )
+    routes: ClassVar[dict[str, Route]] = {
+        "activation": TO_ROW,
+        "last": TO_ROW,
+        "drain": TO_ROW,
+        "bias": DOWNWARDS,
+    }
+
+    def __init__(self, mac: Mac):
+        self.mac = mac
+        super().__init__(self.members(mac))
+
+    @classmethod
+    def members(cls, mac: Mac) -> dict[str, Member]:
+        return {
+            "activation": In(mac.multiplier.activation_code_bits),
+            "last": In(1),
+            "drain": In(1),
+            "bias_in": In(mac.row_bias_bits),
+            "bias_out": Out(mac.row_bias_bits),
+        }
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        value = self._pe.multiplier.row_bias(m, platform, self.activation)
-        for stage in range(self._pe.pipeline):
+        value = self.mac.multiplier.row_bias(m, platform, self.activation)
+        for stage in range(self.mac.pipeline):
             earlier, value = value, Signal(len(value), name=f"value_{stage}", reset_less=True)
             m.d.sync += value.eq(earlier)
 

@@ -1,17 +1,16 @@
-# amaranth: UnusedElaboratable=no
 """The left end of one row of a tensor core."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from golden.format import ACTIVATION_BITS
-from hdl.element.dot_product_unit import DotProductUnit
-from hdl.placement import Component
+from hdl.multiplier.mac import Mac
+from hdl.multiplier.mac_part import DOWNWARDS, EVERYWHERE, TO_ROW, MacPart, Route
 
 
-class RowEdge(Component):
+class RowEdge(MacPart):
     """Encodes the activations of a row once for all its units, and accumulates their bias.
 
     The bias drains as the results do: its register is loaded, and shifted down, in the same cycles.
@@ -20,8 +19,8 @@ class RowEdge(Component):
 
     Parameters
     ----------
-    unit : DotProductUnit
-        One that it serves.
+    mac : Mac
+        That of the units it serves.
 
     Members
     -------
@@ -38,23 +37,35 @@ class RowEdge(Component):
 
     module_name = "row_edge"
 
-    def __init__(self, unit: DotProductUnit):
-        self._unit = unit
-        multiplier = unit.multiplier
-        members: dict[str, Any] = {
-            "activations": In(unit.k_per_cycle * ACTIVATION_BITS),
-            "activation": Out(multiplier.activation_code_bits),
+    routes: ClassVar[dict[str, Route]] = {
+        "activations": TO_ROW,
+        "shared": TO_ROW,
+        "activation": TO_ROW,
+        "last": EVERYWHERE,
+        "drain": EVERYWHERE,
+        "bias": DOWNWARDS,
+    }
+
+    def __init__(self, mac: Mac):
+        self.mac = mac
+        super().__init__(self.members(mac))
+
+    @classmethod
+    def members(cls, mac: Mac) -> dict[str, Member]:
+        members = {
+            "activations": In(mac.k_per_cycle * ACTIVATION_BITS),
+            "activation": Out(mac.multiplier.activation_code_bits),
         }
-        if multiplier.slices_per_group > 1:
+        if mac.multiplier.slices_per_group > 1:
             members["shared"] = In(ACTIVATION_BITS)
-        if multiplier.row_scale:
-            bits = multiplier.row_bias_bits(unit.acc_bits)
-            members |= {"last": In(1), "drain": In(1), "bias_in": In(bits), "bias_out": Out(bits)}
-        super().__init__(members)
+        if mac.multiplier.row_scale:
+            members |= {"last": In(1), "drain": In(1)}
+            members |= {"bias_in": In(mac.row_bias_bits), "bias_out": Out(mac.row_bias_bits)}
+        return members
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        multiplier = self._unit.multiplier
+        multiplier = self.mac.multiplier
 
         # Encode.
         grouped = multiplier.slices_per_group > 1
@@ -65,7 +76,7 @@ class RowEdge(Component):
 
         # Accumulate the bias, and drain it.
         if multiplier.row_scale:
-            bias = delayed(m, multiplier.row_bias(m, platform, code), self._unit.pipeline)
+            bias = delayed(m, multiplier.row_bias(m, platform, code), self.mac.pipeline)
             total = Signal(len(self.bias_in), reset_less=True)
             result = Signal(len(self.bias_in), reset_less=True)
             m.d.sync += total.eq(Mux(self.last, 0, total) + bias)

@@ -1,14 +1,13 @@
-# amaranth: UnusedElaboratable=no
-# Replicas may stand for what is emitted once, and are then never elaborated.
 """Many products per cycle on one accumulator."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth.hdl import Module
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from hdl.element.multiply_accumulate import MultiplyAccumulate
-from hdl.multiplier.multiplier import Multiplier
+from hdl.multiplier.mac import Mac
+from hdl.multiplier.mac_part import DOWNWARDS, EVERYWHERE, TO_COLUMN, TO_ROW, Route
 
 
 class DotProductUnit(MultiplyAccumulate):
@@ -42,20 +41,24 @@ class DotProductUnit(MultiplyAccumulate):
 
     module_name = "dot_product_unit"
 
-    def __init__(self, multiplier: Multiplier, acc_bits: int = 32, pipeline: int = 0):
-        super().__init__(
-            multiplier,
-            acc_bits,
-            pipeline,
-            {
-                "last": In(1),
-                "drain": In(1),
-                "activation": In(multiplier.activation_code_bits),
-                "weight": In(multiplier.weight_code_bits),
-                "result_in": In(acc_bits),
-                "result_out": Out(acc_bits),
-            },
-        )
+    routes: ClassVar[dict[str, Route]] = {
+        "last": EVERYWHERE,
+        "drain": EVERYWHERE,
+        "activation": TO_ROW,
+        "weight": TO_COLUMN,
+        "result": DOWNWARDS,
+    }
+
+    @classmethod
+    def members(cls, mac: Mac) -> dict[str, Member]:
+        return {
+            "last": In(1),
+            "drain": In(1),
+            "activation": In(mac.multiplier.activation_code_bits),
+            "weight": In(mac.multiplier.weight_code_bits),
+            "result_in": In(mac.acc_bits),
+            "result_out": Out(mac.acc_bits),
+        }
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

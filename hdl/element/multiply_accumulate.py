@@ -1,16 +1,16 @@
 """What processing elements and dot-product units have in common."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from hdl.arithmetic.accumulator import Accumulator
+from hdl.multiplier.mac import Mac
+from hdl.multiplier.mac_part import MacPart
 from hdl.multiplier.multiplier import Multiplier
-from hdl.placement import Component
 
 
-class MultiplyAccumulate(Component):
+class MultiplyAccumulate(MacPart):
     """A multiplier, an accumulator, and a result register that drains while both go on.
 
     The result is biased as the multiplier says; what the edges have to do about it, and the codes
@@ -18,35 +18,32 @@ class MultiplyAccumulate(Component):
 
     Parameters
     ----------
-    multiplier : Multiplier
-    acc_bits : int
-        Width of the accumulator. A sum that does not fit wraps.
-    pipeline : int, 0 to 2
-        Registers between operands and accumulator: before the addition (1), and also within the
-        multiplication (2).
-    members : mapping
-        ``result_in`` and ``result_out``, ``acc_bits`` wide, and what else there is.
+    multiplier, acc_bits, pipeline
+        Of a :class:`Mac`.
     """
 
     measured_alone = True
 
-    def __init__(
-        self, multiplier: Multiplier, acc_bits: int, pipeline: int, members: Mapping[str, Any]
-    ):
+    def __init__(self, multiplier: Multiplier, acc_bits: int = 32, pipeline: int = 0):
+        self.mac = Mac(multiplier, acc_bits, pipeline)
         self.multiplier = multiplier
         self.acc_bits = acc_bits
         self.pipeline = pipeline
-        super().__init__(dict(members))
+        super().__init__(self.members(self.mac))
+
+    @classmethod
+    def build(cls, mac: Mac) -> Self:
+        return cls(mac.multiplier, mac.acc_bits, mac.pipeline)
 
     @property
     def k_per_cycle(self) -> int:
         """Activations, and steps of the reduction, per cycle."""
-        return self.multiplier.k_per_cycle
+        return self.mac.k_per_cycle
 
     @property
     def latency(self) -> int:
         """Cycles from the operands of a sum's last slice to its result."""
-        return self.pipeline + 2
+        return self.mac.latency
 
     def _accumulate(
         self,

@@ -1,16 +1,16 @@
-# amaranth: UnusedElaboratable=no
-# Replicas may stand for what is emitted once, and are then never elaborated.
 """What all processing elements have in common."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from golden.format import ACTIVATION_BITS
 from hdl.element.multiply_accumulate import MultiplyAccumulate
 from hdl.elements import Elements
+from hdl.multiplier.mac import Mac
+from hdl.multiplier.mac_part import DOWNWARDS, RIGHTWARDS, Route
 from hdl.multiplier.multiplier import Multiplier
 
 MAX_PIPELINE = 2
@@ -67,12 +67,20 @@ class ProcessingElement(MultiplyAccumulate):
     ACTIVATION_BITS: ClassVar[int] = ACTIVATION_BITS
     """Bits of each activation that an exact element multiplies: the low ones."""
 
-    def __init__(self, multiplier: Multiplier, acc_bits: int = 32, pipeline: int = 0):
-        ports = {"last": 1, "drain": 1, "activation": multiplier.activation_code_bits}
-        ports |= {"weight": multiplier.weight_code_bits, "result": acc_bits}
+    routes: ClassVar[dict[str, Route]] = {
+        "last": RIGHTWARDS,
+        "drain": RIGHTWARDS,
+        "activation": RIGHTWARDS,
+        "weight": DOWNWARDS,
+        "result": DOWNWARDS,
+    }
+
+    @classmethod
+    def members(cls, mac: Mac) -> dict[str, Member]:
+        ports = {"last": 1, "drain": 1, "activation": mac.multiplier.activation_code_bits}
+        ports |= {"weight": mac.multiplier.weight_code_bits, "result": mac.acc_bits}
         inputs = {f"{name}_in": In(width) for name, width in ports.items()}
-        outputs = {f"{name}_out": Out(width) for name, width in ports.items()}
-        super().__init__(multiplier, acc_bits, pipeline, inputs | outputs)
+        return inputs | {f"{name}_out": Out(width) for name, width in ports.items()}
 
     @property
     def elements(self) -> dict[str, Elements]:

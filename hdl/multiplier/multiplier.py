@@ -51,6 +51,11 @@ class Multiplier(Identified, ABC):
     slices_per_group: int = 1
 
     @property
+    def weights_bits(self) -> int:
+        """Width of what :meth:`recode` takes: a slice's weights, and what belongs to them."""
+        return self.k_per_cycle * self.weight_bits
+
+    @property
     def activation_elements(self) -> Elements:
         """What an activation code consists of."""
         bits = self.activation_code_bits // self.k_per_cycle

@@ -2,8 +2,8 @@
 
 from golden.format import SPARSE_KEPT
 from hdl.broadcast.structured_selection import INDEX_BITS, StructuredSelection
-from hdl.element.dot_product_unit import DotProductUnit
 from hdl.elements import Elements
+from hdl.multiplier.mac import Mac
 from hdl.tensor.tensor_core import TensorCore
 
 
@@ -18,7 +18,7 @@ class SparseTensorCore(TensorCore):
     Parameters
     ----------
     rows, cols : int, from 1
-    unit : DotProductUnit
+    mac : Mac
         One whose multiplier is a :class:`StructuredSelection`.
 
     Members
@@ -36,14 +36,14 @@ class SparseTensorCore(TensorCore):
 
     module_name = "sparse_tensor_core"
 
-    def __init__(self, rows: int, cols: int, unit: DotProductUnit):
-        if not isinstance(unit.multiplier, StructuredSelection):
+    def __init__(self, rows: int, cols: int, mac: Mac):
+        if not isinstance(mac.multiplier, StructuredSelection):
             raise ValueError(
-                "unit must have a StructuredSelection as its multiplier, "
-                f"not {type(unit.multiplier).__name__}"
+                "mac must have a StructuredSelection as its multiplier, "
+                f"not {type(mac.multiplier).__name__}"
             )
-        self._selection = unit.multiplier
-        super().__init__(rows, cols, unit)
+        self._selection = mac.multiplier
+        super().__init__(rows, cols, mac)
 
     def _column_inputs(self) -> dict[str, Elements]:
         dimensions = (("block", self._selection.blocks), ("weight", SPARSE_KEPT))

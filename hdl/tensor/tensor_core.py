@@ -9,7 +9,8 @@ from hdl.edge.column_edge import ColumnEdge
 from hdl.edge.row_edge import RowEdge
 from hdl.element.dot_product_unit import DotProductUnit
 from hdl.elements import Elements
-from hdl.grid.unit_grid import make_grid
+from hdl.grid.grid import make_grid
+from hdl.multiplier.mac import Mac
 from hdl.placement import place
 from hdl.tile.tile_control import TileControl
 from hdl.tile.tile_machine import TileMachine
@@ -31,9 +32,8 @@ class TensorCore(TileMachine):
     Parameters
     ----------
     rows, cols : int, from 1
-    unit : DotProductUnit
-        The unit of row 0 and column 0, see :func:`hdl.dot_product_unit`; the others are its
-        replicas.
+    mac : Mac
+        What its dot-product units are, for instance ``sparq_mac("5opt", pairs=4).mac``.
 
     Members
     -------
@@ -43,23 +43,22 @@ class TensorCore(TileMachine):
 
     module_name = "tensor_core"
 
-    def __init__(self, rows: int, cols: int, unit: DotProductUnit):
-        self._unit = unit
-        super().__init__(rows, cols, unit, self._column_inputs())
+    def __init__(self, rows: int, cols: int, mac: Mac):
+        self.mac = mac
+        super().__init__(rows, cols, mac, self._column_inputs())
 
     def _column_inputs(self) -> dict[str, Elements]:
         """The ports that ``multiplier.recode`` reads, the first low: what each column has."""
-        weight = Elements(self._unit.multiplier.weight_bits, signed=True)
-        return {"in_w": weight.repeated("step", self._unit.k_per_cycle)}
+        weight = Elements(self.mac.multiplier.weight_bits, signed=True)
+        return {"in_w": weight.repeated("step", self.mac.k_per_cycle)}
 
     @property
     def latency(self) -> int:
         """Cycles from a tile's last slice to its first row of results."""
-        return self._group_delay + EDGE_LATENCY + self._unit.latency
+        return self._group_delay + EDGE_LATENCY + self.mac.latency
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        unit = self._unit
 
         # Control: `last` is one cycle ahead of the result, and results of their register.
         control = TileControl(self.rows, self.latency - 2)
@@ -85,7 +84,7 @@ class TensorCore(TileMachine):
         shared = self._slices(m, platform, control, Cat(columns), activations, weights)
 
         # The grid between its edges.
-        grid = make_grid(self.rows, self.cols, unit)
+        grid = make_grid(self.rows, self.cols, DotProductUnit, self.mac)
         place(m, platform, "grid", grid)
         m.d.comb += [grid.last.eq(control.last), grid.drain.eq(control.drain)]
         row_bias = self._rows(m, platform, control, grid, activations, shared)
@@ -102,30 +101,16 @@ class TensorCore(TileMachine):
         shared: Sequence[Value],
     ) -> Value:
         """The left edge; the bias of the row whose results leave."""
-        multiplier = self._unit.multiplier
-        codes = []
-        bias: Value = Const(0, 1)
-        for row, operands in enumerate(self._rows_of(activations)):
-            edge = RowEdge(self._unit)
-            place(m, platform, f"row_edge_{row}", edge)
-            m.d.comb += edge.activations.eq(operands)
-            if shared:
-                m.d.comb += edge.shared.eq(shared[row])
-            if multiplier.row_scale:
-                m.d.comb += [
-                    edge.last.eq(control.last),
-                    edge.drain.eq(control.drain),
-                    edge.bias_in.eq(bias),
-                ]
-                bias = edge.bias_out
-            codes.append(edge.activation)
-        m.d.comb += grid.activation.eq(Cat(codes))
-        if not multiplier.row_scale:
-            return bias
-        acc_bits = self._unit.acc_bits
-        scaled = Signal(multiplier.row_bias_bits(acc_bits), name="row_bias")
-        m.d.comb += scaled.eq(bias * (multiplier.row_scale >> (acc_bits - len(scaled))))
-        return scaled
+        edge = make_grid(self.rows, 1, RowEdge, self.mac)
+        place(m, platform, "row_edge", edge)
+        m.d.comb += edge.activations.eq(activations)
+        m.d.comb += grid.activation.eq(edge.activation)
+        if shared:
+            m.d.comb += edge.shared.eq(Cat(shared))
+        if not self.mac.multiplier.row_scale:
+            return Const(0, 1)
+        m.d.comb += [edge.last.eq(control.last), edge.drain.eq(control.drain)]
+        return self._scaled(m, edge.bias_out)
 
     def _columns(
         self,
@@ -137,19 +122,15 @@ class TensorCore(TileMachine):
         row_bias: Value,
     ) -> None:
         """The upper edge, and the lower one, where results leave."""
-        multiplier, acc_bits = self._unit.multiplier, self._unit.acc_bits
-        weights_bits = len(weights) // self.cols
-        codes, results = [], []
-        for column in range(self.cols):
-            edge = ColumnEdge(self._unit, weights_bits)
-            place(m, platform, f"column_edge_{column}", edge)
-            m.d.comb += edge.weights.eq(weights.word_select(column, weights_bits))
-            m.d.comb += edge.result_in.eq(grid.result_out.word_select(column, acc_bits))
-            if multiplier.row_scale:
-                m.d.comb += edge.row_bias.eq(row_bias)
-            if multiplier.column_scale:
-                m.d.comb += edge.last.eq(control.last)
-            codes.append(edge.weight)
-            results.append(edge.result_out)
-        m.d.comb += grid.weight.eq(Cat(codes))
-        m.d.comb += self.out_acc.eq(Cat(results))
+        edge = make_grid(1, self.cols, ColumnEdge, self.mac)
+        place(m, platform, "column_edge", edge)
+        m.d.comb += [
+            edge.weights.eq(weights),
+            grid.weight.eq(edge.weight),
+            edge.result_in.eq(grid.result_out),
+            self.out_acc.eq(edge.result_out),
+        ]
+        if self.mac.multiplier.row_scale:
+            m.d.comb += edge.row_bias.eq(row_bias)
+        if self.mac.multiplier.column_scale:
+            m.d.comb += edge.last.eq(control.last)

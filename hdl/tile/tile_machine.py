@@ -8,8 +8,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
-from hdl.element.multiply_accumulate import MultiplyAccumulate
 from hdl.elements import Elements
+from hdl.multiplier.mac import Mac
 from hdl.placement import Component, place
 from hdl.tile.group_buffer import GroupBuffer
 
@@ -31,8 +31,8 @@ class TileMachine(Component):
     Parameters
     ----------
     rows, cols : int, from 1
-    element : MultiplyAccumulate
-        That of row 0 and column 0; the others are its replicas.
+    mac : Mac
+        What its elements are.
     column_inputs : mapping
         The ports that carry weights, and what they have for each column.
 
@@ -65,19 +65,19 @@ class TileMachine(Component):
         self,
         rows: int,
         cols: int,
-        element: MultiplyAccumulate,
+        mac: Mac,
         column_inputs: Mapping[str, Elements],
     ):
         self.rows = rows
         self.cols = cols
-        self._element = element
+        self.mac = mac
         bit = Elements(1)
-        activations = Elements(ACTIVATION_BITS).repeated("step", element.k_per_cycle)
+        activations = Elements(ACTIVATION_BITS).repeated("step", mac.k_per_cycle)
         inputs = {
             "in_a": activations.repeated("row", rows),
             **{name: column.repeated("column", cols) for name, column in column_inputs.items()},
         }
-        sums = Elements(element.acc_bits, signed=True).repeated("column", cols)
+        sums = Elements(mac.acc_bits, signed=True).repeated("column", cols)
         self.elements = {
             "in_valid": bit,
             "in_ready": bit,
@@ -102,7 +102,7 @@ class TileMachine(Component):
     @property
     def k_per_cycle(self) -> int:
         """Steps of the reduction per slice."""
-        return self._element.k_per_cycle
+        return self.mac.k_per_cycle
 
     @property
     def drain_cycles(self) -> int:
@@ -116,12 +116,12 @@ class TileMachine(Component):
         Either a tile of one slice, taken right after another's last one, waits for the result
         registers, or one slice of a group is filled up with all the others.
         """
-        return max(self.rows, self._element.multiplier.slices_per_group) - 1
+        return max(self.rows, self.mac.multiplier.slices_per_group) - 1
 
     @property
     def _group_delay(self) -> int:
         """Cycles that a slice waits for its group."""
-        slices = self._element.multiplier.slices_per_group
+        slices = self.mac.multiplier.slices_per_group
         return slices if slices > 1 else 0
 
     def _rows_of(self, activations: Value) -> list[Value]:
@@ -143,7 +143,7 @@ class TileMachine(Component):
         ``activations`` and ``weights`` are what enters; returns what each row's group shares,
         nothing where a slice is a group. ``control`` has the members of a handshake of tiles.
         """
-        multiplier = self._element.multiplier
+        multiplier = self.mac.multiplier
         if multiplier.slices_per_group == 1:
             m.d.comb += activations.eq(Mux(control.taken, self.in_a, 0))
             m.d.comb += weights.eq(Mux(control.taken, weights_in, 0))
@@ -162,3 +162,10 @@ class TileMachine(Component):
             Cat(activations, weights).eq(buffer.data_out),
         ]
         return [buffer.largest_out.word_select(row, ACTIVATION_BITS) for row in range(self.rows)]
+
+    def _scaled(self, m: Module, row_bias: Value) -> Value:
+        """A row bias, multiplied by what ``row_scale`` has beside its power of two."""
+        scaled = Signal(self.mac.row_bias_bits, name="row_bias")
+        factor = self.mac.multiplier.row_scale >> (self.mac.acc_bits - len(scaled))
+        m.d.comb += scaled.eq(row_bias * factor)
+        return scaled

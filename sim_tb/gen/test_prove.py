@@ -1,4 +1,3 @@
-# amaranth: UnusedElaboratable=no
 """Proofs: the quick ones hold, every property can fail, and the command refuses bad input."""
 
 import json

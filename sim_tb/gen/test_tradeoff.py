@@ -1,5 +1,3 @@
-# amaranth: UnusedElaboratable=no
-# Elements are asked what they are made of, and not all are elaborated.
 """Accuracy beside area: rows, ratios, fronts and files; and the elements that they need."""
 
 import csv

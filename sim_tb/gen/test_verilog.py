@@ -18,7 +18,7 @@ from gen.design.configuration import MACHINES, TENSOR_CORES, Configuration
 from gen.tools.verilator import LINT_WAIVERS, environment
 from gen.verilog.generate import Generated, generate, write_verilog
 from golden import named_format
-from hdl import PROCESSING_ELEMENTS, PairEncoder, SystolicArray, processing_element
+from hdl import PROCESSING_ELEMENTS, MacUnit, PairEncoder, SystolicArray
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDECAR = {
@@ -403,7 +403,7 @@ def test_two_designs_share_no_module() -> None:
 
 def test_component_behind_each_top() -> None:
     """The latency in the sidecar is the component's own."""
-    array = SystolicArray(3, 2, processing_element("8x8"))
+    array = SystolicArray(3, 2, MacUnit("8x8").mac)
     assert generated(Configuration(rows=3, cols=2, pe="8x8")).sidecar["latency"] == array.latency
     encoder = PairEncoder(named_format("5opt"))
     width = {

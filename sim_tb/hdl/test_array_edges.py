@@ -1,5 +1,3 @@
-# amaranth: UnusedElaboratable=no
-# The edges know their processing element, which nothing then elaborates.
 """Where biases are accumulated and subtracted: row bias and column correction by themselves."""
 
 import random
@@ -9,10 +7,11 @@ import numpy as np
 import pytest
 
 from golden import SparqFormat, named_format
-from hdl import PROCESSING_ELEMENTS, SparqPe, processing_element
+from hdl import PROCESSING_ELEMENTS, Mac
 from hdl.edge.column_correction import ColumnCorrection
 from hdl.edge.row_bias import RowBias
-from hdl.element.processing_element import MAX_PIPELINE, ProcessingElement
+from hdl.element.processing_element import MAX_PIPELINE
+from hdl.element.processing_elements import element_multiplier
 from sim_tb.hdl.operands import activation_codes, bias, effective, weight_code
 from sim_tb.hdl.pysim import CUSTOM, SEED, Word, clock, grouped
 from sim_tb.oracle.reference import assert_same
@@ -41,12 +40,11 @@ def with_column_bias(kind: str) -> bool:
     return kind in ("booth", "radix4")
 
 
-def element_of(
+def mac_of(
     pe: str, kind: str, fmt: SparqFormat, weight_bits: int, acc_bits: int, pipeline: int
-) -> ProcessingElement:
-    if pe == "sparq":
-        return SparqPe(fmt, weight_bits, acc_bits, pipeline)
-    return processing_element(pe, None, weight_bits, acc_bits, pipeline, kind)
+) -> Mac:
+    name = None if pe == "sparq" else kind
+    return Mac(element_multiplier(pe, fmt, weight_bits, name), acc_bits, pipeline)
 
 
 def last_at(cycle: int, rng: random.Random) -> bool:
@@ -86,9 +84,9 @@ def test_row_bias(
 ) -> None:
     """Random codes and control: bias times scale is what a slice adds beside its products."""
     rng = random.Random(SEED)
-    pe_ = element_of(pe, kind, fmt, weight_bits, acc_bits, pipeline)
-    scale = pe_.multiplier.row_scale
-    component = RowBias(pe_)
+    mac = mac_of(pe, kind, fmt, weight_bits, acc_bits, pipeline)
+    scale = mac.multiplier.row_scale
+    component = RowBias(mac)
     bits = len(component.bias_out)
     # A weight whose code leaves no column bias: the digits of its offset form are all 1.
     half = 1 << (weight_bits - 1)
@@ -96,7 +94,7 @@ def test_row_bias(
     inputs: list[Word] = []
     values: list[int] = []
     for cycle in range(CYCLES):
-        x = np.array([rng.choice((0, 255, rng.randrange(256))) for _ in range(pe_.k_per_cycle)])
+        x = np.array([rng.choice((0, 255, rng.randrange(256))) for _ in range(mac.k_per_cycle)])
         inputs.append(
             {
                 "activation": activation_codes(pe, fmt, x)[0],
@@ -105,7 +103,7 @@ def test_row_bias(
                 "bias_in": rng.getrandbits(bits),
             }
         )
-        values.append(bias(kind, effective(pe, fmt, x), [weight] * pe_.k_per_cycle, weight_bits))
+        values.append(bias(kind, effective(pe, fmt, x), [weight] * mac.k_per_cycle, weight_bits))
     lasts = [bool(word["last"]) for word in inputs]
     sums = sums_in_step(values, lasts, pipeline)
     result: int | None = None
@@ -140,14 +138,14 @@ def test_column_correction(
 ) -> None:
     """Random results, weights and control: what is left when both biases are subtracted."""
     rng = random.Random(SEED)
-    pe_ = element_of(pe, kind, fmt, weight_bits, acc_bits, pipeline)
-    row_bits = pe_.multiplier.row_bias_bits(acc_bits) if with_row_bias(kind) else 0
+    mac = mac_of(pe, kind, fmt, weight_bits, acc_bits, pipeline)
+    row_bits = mac.multiplier.row_bias_bits(acc_bits) if with_row_bias(kind) else 0
     half = 1 << (weight_bits - 1)
     inputs: list[Word] = []
     values: list[int] = []
-    none = np.zeros(pe_.k_per_cycle, int)
+    none = np.zeros(mac.k_per_cycle, int)
     for cycle in range(CYCLES):
-        w = [rng.choice((-half, rng.randrange(-half, half))) for _ in range(pe_.k_per_cycle)]
+        w = [rng.choice((-half, rng.randrange(-half, half))) for _ in range(mac.k_per_cycle)]
         word = {"result_in": rng.getrandbits(acc_bits)}
         if with_row_bias(kind):
             word["row_bias_in"] = rng.getrandbits(row_bits)
@@ -164,7 +162,7 @@ def test_column_correction(
         held = [None] * CYCLES
         for cycle in range(CYCLES - 2):
             held[cycle + 2] = sums[cycle] if lasts[cycle] else held[cycle + 1]
-    got = clock(ColumnCorrection(pe_), inputs)
+    got = clock(ColumnCorrection(mac), inputs)
     if with_row_bias(kind):
         passed = [word["row_bias_in"] for word in inputs[:-1]]
         outputs = [word["row_bias_out"] for word in got[1:]]

@@ -1,5 +1,3 @@
-# amaranth: UnusedElaboratable=no
-# The lanes of an edge know their processing element, which nothing then elaborates.
 """Each hardware component by itself, in Amaranth's own simulator, against the golden model."""
 
 import random
@@ -30,18 +28,20 @@ from golden.quantize import lane_table, wide_table
 from hdl import (
     PROCESSING_ELEMENTS,
     LeadingOneDetector,
+    Mac,
     PairEncoder,
     PairZeroDetector,
-    Pe8x8,
     SystolicArray,
     WindowShifter,
-    processing_element,
 )
+from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.delay import Delay
-from hdl.edge.edge_lane import ActivationLane, ResultLane, WeightLane
-from hdl.edge.skewed_lanes import SkewedLanes
-from hdl.element.processing_element import ProcessingElement
+from hdl.edge.skew import Skew
+from hdl.edge.weight_lane import WeightLane
+from hdl.element.processing_elements import element_multiplier
 from hdl.encode.control_decoder import ControlDecoder
+from hdl.grid.grid import make_grid
+from hdl.multiplier.exact import Radix4
 from hdl.tile.group_buffer import GroupBuffer
 from sim_tb.hdl.operands import effective
 from sim_tb.hdl.pysim import (
@@ -224,27 +224,33 @@ def test_delay(lanes: int, width: int, cycles: int, checks: Any) -> None:
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize(
-    ("kind", "lanes"),
-    [
-        *((kind, lanes) for kind in (ActivationLane, WeightLane) for lanes in (1, 2, 3, 4, 7)),
-        *((ResultLane, lanes) for lanes in (2, 3, 4, 7)),  # a single one is combinational
-    ],
-)
-def test_skewed_lanes(kind: Any, lanes: int, reverse: bool, checks: Any) -> None:
-    """Lane i is i cycles later than lane 0, or earlier; weights are put in offset form."""
+@pytest.mark.parametrize(("lanes", "width"), [(2, 8), (3, 1), (4, 8), (7, 5)])
+def test_skew(lanes: int, width: int, reverse: bool, checks: Any) -> None:
+    """Lane i is i cycles later than lane 0, or earlier."""
     rng = random.Random(SEED)
-    lane = kind(Pe8x8())
-    width = len(lane.data_in)
     inputs = [[rng.getrandbits(width) for _ in range(lanes)] for _ in range(40)]
-    edge = SkewedLanes(lanes, lane, reverse)
-    got = clock(edge, [{"data_in": pack(values, width)} for values in inputs])
+    words = [{"data_in": pack(values, width)} for values in inputs]
+    got = clock(Skew(lanes, width, reverse), words)
     for i in range(lanes):
-        latency = lane.latency + (lanes - 1 - i if reverse else i)
+        latency = lanes - 1 - i if reverse else i
         outputs = [(word["data_out"] >> (i * width)) & ((1 << width) - 1) for word in got]
-        offset = 1 << (width - 1) if kind is WeightLane else 0
-        sent = [values[i] ^ offset for values in inputs[: 40 - latency]]
+        sent = [values[i] for values in inputs[: 40 - latency]]
         assert_same(f"lane {i}", range(40 - latency), sent, outputs[latency:])
+    checks(40 * lanes)
+
+
+@pytest.mark.parametrize("kind", [ActivationLane, WeightLane])
+@pytest.mark.parametrize("lanes", [1, 2, 3, 4, 7])
+def test_edge_lanes(kind: Any, lanes: int, checks: Any) -> None:
+    """Each lane is one cycle late; weights are put in offset form."""
+    rng = random.Random(SEED)
+    rows, cols = (lanes, 1) if kind is ActivationLane else (1, lanes)
+    edge = make_grid(rows, cols, kind, Mac(Radix4(8, 1)))
+    inputs = [[rng.getrandbits(8) for _ in range(lanes)] for _ in range(40)]
+    got = clock(edge, [{"data_in": pack(values, 8)} for values in inputs])
+    offset = 128 if kind is WeightLane else 0
+    sent = [pack([value ^ offset for value in values], 8) for values in inputs[:-1]]
+    assert_same("lanes", range(39), sent, [word["data_out"] for word in got[1:]])
     checks(40 * lanes)
 
 
@@ -347,8 +353,8 @@ def test_systolic_array(
 ) -> None:
     """Tiles of many lengths, back to back or with bubbles of garbage between slices."""
     rng = np.random.default_rng(SEED)
-    element: ProcessingElement = processing_element(pe, fmt, weight_bits, acc_bits, pipeline)
-    array = SystolicArray(rows, cols, element)
+    mac = Mac(element_multiplier(pe, fmt, weight_bits), acc_bits, pipeline)
+    array = SystolicArray(rows, cols, mac)
     step, latency = array.k_per_cycle, array.latency
     lengths = [1, *(int(k) for k in rng.integers(1, step * (rows + 3), 8)), 1, 1, step * rows]
     tiles = make_tiles(rng, lengths, rows, cols, weight_bits)

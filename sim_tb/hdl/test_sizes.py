@@ -13,7 +13,9 @@ from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
 from golden import named_format
-from hdl import SparqPe, SystolicArray, TensorCore, dot_product_unit
+from hdl import Mac, SystolicArray, TensorCore
+from hdl.broadcast.units import dot_product
+from hdl.element.processing_elements import element_multiplier
 from hdl.tile.group_buffer import GroupBuffer
 from hdl.tile.row_counter import RowCounter
 from hdl.tile.tile_control import TileControl
@@ -199,16 +201,17 @@ class ControlAlone:
 
 def array_of(rows: int, cols: int, pipeline: int, group: int) -> tuple[TileMachine, int, int]:
     """A machine, its latency as documented, and the slices of a group."""
-    pe = SparqPe(named_format("5opt", vsparq=False, group=group), pipeline=pipeline)
+    fmt = named_format("5opt", vsparq=False, group=group)
+    mac = Mac(element_multiplier("sparq", fmt), pipeline=pipeline)
     wait = group // 2 if group > 2 else 0
-    return SystolicArray(rows, cols, pe), rows + cols + 2 + pipeline + wait, max(1, wait)
+    return SystolicArray(rows, cols, mac), rows + cols + 2 + pipeline + wait, max(1, wait)
 
 
 def core_of(rows: int, cols: int, pipeline: int, group: int) -> tuple[TileMachine, int, int]:
     fmt = named_format("5opt", vsparq=False, group=group)
-    unit = dot_product_unit("sparq", 1, fmt, pipeline=pipeline)
+    mac = Mac(dot_product("sparq", 1, fmt), pipeline=pipeline)
     wait = group // 2 if group > 2 else 0
-    return TensorCore(rows, cols, unit), 4 + pipeline + wait, max(1, wait)
+    return TensorCore(rows, cols, mac), 4 + pipeline + wait, max(1, wait)
 
 
 @pytest.mark.parametrize(

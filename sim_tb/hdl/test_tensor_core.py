@@ -1,5 +1,3 @@
-# amaranth: UnusedElaboratable=no
-# The edges of a core know the unit they serve, and some tests look at a core's properties alone.
 """Dot-product units and tensor cores in Amaranth's simulator, against the golden model."""
 
 import re
@@ -15,10 +13,10 @@ import golden
 from golden import SparqFormat, exact_matmul, named_format, sparq_matmul, sparq_matmul_2_4
 from hdl.broadcast.multiplier_bank import MultiplierBank
 from hdl.broadcast.structured_selection import StructuredSelection
-from hdl.broadcast.units import DOT_PRODUCTS, SPARSE_MULTIPLIERS, dot_product_unit
-from hdl.element.dot_product_unit import DotProductUnit
+from hdl.broadcast.units import DOT_PRODUCTS, SPARSE_MULTIPLIERS, dot_product
 from hdl.multiplier.booth import Booth
 from hdl.multiplier.exact import Radix4
+from hdl.multiplier.mac import Mac
 from hdl.multiplier.shared_window import SharedWindow
 from hdl.multiplier.window_lanes import WindowLanes
 from hdl.tensor.sparse_tensor_core import SparseTensorCore
@@ -59,18 +57,12 @@ class Core:
         return f"{kind}-{name}-{size}-w{self.weight_bits}-acc{self.acc_bits}"
 
     def component(self) -> TensorCore:
-        unit = dot_product_unit(
-            self.name,
-            self.pairs,
-            self.fmt,
-            self.weight_bits,
-            self.acc_bits,
-            self.pipeline,
-            self.sparse,
-            self.multiplier,
+        product = dot_product(
+            self.name, self.pairs, self.fmt, self.weight_bits, self.sparse, self.multiplier
         )
+        mac = Mac(product, self.acc_bits, self.pipeline)
         kind = SparseTensorCore if self.sparse else TensorCore
-        return kind(self.rows, self.cols, unit)
+        return kind(self.rows, self.cols, mac)
 
     @property
     def step(self) -> int:
@@ -355,23 +347,23 @@ ERRORS: list[tuple[Callable[[], object], str]] = [
     (lambda: StructuredSelection(Booth(8, 3)), "even number of them, not 3"),
     (lambda: StructuredSelection(Radix4(8, 2)), "Radix4 has a bias that depends on"),
     (
-        lambda: dot_product_unit("sparq", 2, sparq("5opt", 8, False), sparse=True),
+        lambda: dot_product("sparq", 2, sparq("5opt", 8, False), sparse=True),
         "within one slice of 4 selected activations, not by 8",
     ),
-    (lambda: dot_product_unit("4x4", 2), "pe must be one of sparq, 8x8, 2x8x8, 2x4x8, not '4x4'"),
-    (lambda: dot_product_unit("sparq", 2), "pe 'sparq' needs a SparqFormat, not None"),
-    (lambda: dot_product_unit("8x8", 3, multiplier="distributed"), "even number of lanes, not 3"),
+    (lambda: dot_product("4x4", 2), "pe must be one of sparq, 8x8, 2x8x8, 2x4x8, not '4x4'"),
+    (lambda: dot_product("sparq", 2), "pe 'sparq' needs a SparqFormat, not None"),
+    (lambda: dot_product("8x8", 3, multiplier="distributed"), "even number of lanes, not 3"),
     (
-        lambda: dot_product_unit("8x8", 2, sparse=True, multiplier="radix4"),
+        lambda: dot_product("8x8", 2, sparse=True, multiplier="radix4"),
         "multiplier must be one of booth, distributed, not 'radix4'",
     ),
     (
-        lambda: dot_product_unit("sparq", 3, sparq("5opt", 8, False)),
+        lambda: dot_product("sparq", 3, sparq("5opt", 8, False)),
         "6 activations per slice must be a divisor or a multiple of the 8 that share a window",
     ),
     (
-        lambda: SparseTensorCore(1, 1, DotProductUnit(Radix4(8, 2))),
-        "unit must have a StructuredSelection as its multiplier, not Radix4",
+        lambda: SparseTensorCore(1, 1, Mac(Radix4(8, 2))),
+        "mac must have a StructuredSelection as its multiplier, not Radix4",
     ),
 ]
 

@@ -1,5 +1,3 @@
-# amaranth: UnusedElaboratable=no
-# What stands for an element, a lane or a link is placed once, and its replicas never elaborated.
 """Skews, chains and grids of every size that may matter, with one-bit registers in their places.
 
 What reaches each output, and after how many cycles, is read off the emitted netlist.
@@ -12,17 +10,22 @@ from typing import Any, ClassVar
 
 import pytest
 from amaranth.hdl import Module, Signal
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from gen.tools.yosys import run_yosys
 from gen.verilog.emission import Emission
-from hdl.edge.chain import Chain
 from hdl.edge.delay import Delay
-from hdl.edge.skewed_lanes import SkewedLanes
-from hdl.grid.pe_grid import PeGrid
-from hdl.grid.unit_grid import UnitGrid
-from hdl.placement import Component
+from hdl.edge.skew import Skew
+from hdl.element.dot_product_unit import DotProductUnit
+from hdl.element.processing_element import ProcessingElement
+from hdl.grid.grid import Grid
+from hdl.multiplier.exact import AndArray
+from hdl.multiplier.mac import Mac
+from hdl.multiplier.mac_part import DOWNWARDS, RIGHTWARDS, TO_COLUMN, TO_ROW, MacPart
 from sim_tb.hdl.test_sizes import LARGE
+
+MAC = Mac(AndArray(2, 1))
+"""Of parts whose ports have one bit, whatever it is."""
 
 Reach = frozenset[tuple[str, int, int]]
 """Input bits, by port and place in it, and the cycles that each takes."""
@@ -99,16 +102,18 @@ class _Module:
         return frozenset().union(*(self._of(pins[pin][0]) for pin in inputs))
 
 
-class Registers(Component):
+class Registers(MacPart):
     """One bit per port; each output a register of the inputs that it is said to depend on."""
 
     depends: ClassVar[Mapping[str, tuple[str, ...]]]
 
-    def __init__(self) -> None:
-        inputs = {name for names in self.depends.values() for name in names}
-        super().__init__(
-            {name: In(1) for name in sorted(inputs)} | dict.fromkeys(self.depends, Out(1))
-        )
+    def __init__(self, mac: Mac) -> None:
+        super().__init__(self.members(mac))
+
+    @classmethod
+    def members(cls, mac: Mac) -> dict[str, Member]:
+        inputs = {name for names in cls.depends.values() for name in names}
+        return {name: In(1) for name in sorted(inputs)} | dict.fromkeys(cls.depends, Out(1))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -122,15 +127,10 @@ class Registers(Component):
         return m
 
 
-class Lane(Registers):
-    """A lane of an edge."""
-
-    depends: ClassVar = {"data_out": ("data_in",)}
-
-
 class Element(Registers):
     """A processing element: operands and control pass, the result is that of all inputs."""
 
+    routes = ProcessingElement.routes
     depends: ClassVar = {
         **{f"{name}_out": (f"{name}_in",) for name in ("last", "drain", "activation", "weight")},
         "result_out": ("result_in", "last_in", "drain_in", "activation_in", "weight_in"),
@@ -140,12 +140,25 @@ class Element(Registers):
 class Unit(Registers):
     """A dot-product unit: the result is that of all inputs."""
 
+    routes = DotProductUnit.routes
     depends: ClassVar = {"result_out": ("result_in", "last", "drain", "activation", "weight")}
-    acc_bits = 1
+
+
+class RowLink(Registers):
+    """Beside a row: what it hands down, and what it makes of that and of its own input."""
+
+    routes: ClassVar = {"bias": DOWNWARDS, "own": TO_ROW, "result": TO_ROW}
+    depends: ClassVar = {"bias_out": ("bias_in", "own"), "result": ("bias_in", "own")}
+
+
+class ColumnLink(RowLink):
+    """The same below a column."""
+
+    routes: ClassVar = {"bias": RIGHTWARDS, "own": TO_COLUMN, "result": TO_COLUMN}
 
 
 def test_flow_of_registers(tmp_path: Path) -> None:
-    flow = Flow(Element(), tmp_path).reach()
+    flow = Flow(Element(MAC), tmp_path).reach()
     assert flow["weight_out"] == [frozenset({("weight_in", 0, 1)})]
     assert flow["result_out"][0] > flow["weight_out"][0]
 
@@ -154,9 +167,9 @@ def test_flow_of_registers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lanes", [1, 2, 3, *LARGE])
 def test_skew(lanes: int, reverse: bool, tmp_path: Path, checks: Any) -> None:
     """Lane i is exactly i cycles later than lane 0, or earlier."""
-    (got,) = Flow(SkewedLanes(lanes, Lane(), reverse), tmp_path).reach().values()
+    (got,) = Flow(Skew(lanes, 1, reverse), tmp_path).reach().values()
     for lane, reach in enumerate(got):
-        cycles = 1 + (lanes - 1 - lane if reverse else lane)
+        cycles = lanes - 1 - lane if reverse else lane
         assert reach == {("data_in", lane, cycles)}, f"lane {lane}"
     assert len(got) == lanes
     checks(lanes)
@@ -175,7 +188,7 @@ SIZES = [(13, 16), (17, 64), (255, 13), (256, 256)]
 @pytest.mark.parametrize(("rows", "cols"), SIZES)
 def test_grid_of_elements(rows: int, cols: int, tmp_path: Path, checks: Any) -> None:
     """The result that leaves a column is of all rows in order, and of that column alone."""
-    got = Flow(PeGrid(rows, cols, Element()), tmp_path).reach()
+    got = Flow(Grid(rows, cols, Element, MAC), tmp_path).reach()
     for name in ("last", "drain", "activation"):
         assert got[f"{name}_out"] == [{(f"{name}_in", row, cols)} for row in range(rows)]
     assert got["weight_out"] == [{("weight_in", col, rows)} for col in range(cols)]
@@ -193,7 +206,7 @@ def test_grid_of_elements(rows: int, cols: int, tmp_path: Path, checks: Any) -> 
 @pytest.mark.parametrize(("rows", "cols"), SIZES)
 def test_grid_of_units(rows: int, cols: int, tmp_path: Path, checks: Any) -> None:
     """Operands are broadcast: a row's results take as many cycles as rows are below it."""
-    got = Flow(UnitGrid(rows, cols, Unit()), tmp_path).reach()
+    got = Flow(Grid(rows, cols, Unit, MAC), tmp_path).reach()
     for col in range(cols):
         expected = {("activation", row, rows - row) for row in range(rows)}
         expected |= {
@@ -205,21 +218,11 @@ def test_grid_of_units(rows: int, cols: int, tmp_path: Path, checks: Any) -> Non
     checks(rows * cols)
 
 
-class Link(Registers):
-    """A link of a chain: what it passes on, and what it makes of that and of its own input."""
-
-    module_name = "link"
-    passed: ClassVar = ("bias",)
-    depends: ClassVar = {"bias_out": ("bias_in", "own"), "result": ("bias_in", "own")}
-
-    def __init__(self, pe: Any):
-        super().__init__()
-
-
+@pytest.mark.parametrize("kind", [RowLink, ColumnLink])
 @pytest.mark.parametrize("count", [2, *LARGE])
-def test_chain(count: int, tmp_path: Path, checks: Any) -> None:
-    link: Any = Link
-    got = Flow(Chain(link, link(None), count), tmp_path).reach()
+def test_chain(count: int, kind: type[Registers], tmp_path: Path, checks: Any) -> None:
+    rows, cols = (count, 1) if kind is RowLink else (1, count)
+    got = Flow(Grid(rows, cols, kind, MAC), tmp_path).reach()
 
     def before(index: int) -> Any:
         own = {("own", link, index + 1 - link) for link in range(index + 1)}
@@ -236,7 +239,7 @@ def test_a_skew_that_is_late_at_large_sizes_is_found(
     def late(lanes: int, width: int, cycles: int) -> Delay:
         return Delay(lanes, width, cycles + (cycles > 64))
 
-    monkeypatch.setattr("hdl.edge.skewed_lanes.Delay", late)
+    monkeypatch.setattr("hdl.edge.skew.Delay", late)
     test_skew(64, False, tmp_path, lambda count: None)
     with pytest.raises(AssertionError, match="lane 128"):
         test_skew(255, False, tmp_path, lambda count: None)

@@ -1,4 +1,4 @@
-"""One edge of the array: a lane for each row or column, each delayed by its place."""
+"""The skew of an edge: each lane delayed by its place."""
 
 from typing import Any
 
@@ -6,12 +6,11 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib.wiring import In, Out
 
 from hdl.edge.delay import Delay
-from hdl.edge.edge_lane import EdgeLane
 from hdl.placement import Component, place
 
 
-class SkewedLanes(Component):
-    """``lanes`` equal lanes, lane ``i`` delayed by ``i`` cycles more than lane 0.
+class Skew(Component):
+    """Delays lane ``i`` of ``lanes`` by ``i`` cycles. Data only: it is not reset.
 
     With ``reverse`` the last lane is the early one, which takes such a skew out again. Built of
     halves, the later half behind a common delay: as many registers as a triangle has, in text that
@@ -19,46 +18,39 @@ class SkewedLanes(Component):
 
     Parameters
     ----------
-    lanes : int
-    lane : EdgeLane
-        Lane 0; the others are its replicas.
+    lanes, width : int
+        Lanes, and bits of each.
     reverse : bool
 
     Members
     -------
-    data_in, data_out : the lanes' inputs and outputs, lane 0 low
+    data_in, data_out : ``lanes * width`` bits, lane 0 low
     """
 
-    def __init__(self, lanes: int, lane: EdgeLane, reverse: bool = False):
+    def __init__(self, lanes: int, width: int, reverse: bool = False):
         self.lanes = lanes
+        self.width = width
         self.reverse = reverse
-        self._lane = lane
-        super().__init__(
-            {
-                "data_in": In(lanes * len(lane.data_in)),
-                "data_out": Out(lanes * len(lane.data_out)),
-            }
-        )
+        super().__init__({"data_in": In(lanes * width), "data_out": Out(lanes * width)})
 
     @property
     def module_name(self) -> str:
-        return f"{'reverse_' if self.reverse else ''}skewed_{self._lane.module_name}s_{self.lanes}"
+        return f"{'reverse_' if self.reverse else ''}skew_{self.lanes}x{self.width}b"
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         if self.lanes == 1:
-            place(m, platform, "lane", self._lane)
-            m.d.comb += self._lane.data_in.eq(self.data_in)
-            m.d.comb += self.data_out.eq(self._lane.data_out)
+            m.d.comb += self.data_out.eq(self.data_in)
             return m
 
+        # Skew both halves, and delay the later one by the lanes of the earlier one.
         middle = (self.lanes + 1) // 2
-        low = SkewedLanes(middle, self._lane, self.reverse)
-        high = SkewedLanes(self.lanes - middle, self._lane.replica(), self.reverse)
+        low = Skew(middle, self.width, self.reverse)
+        high = Skew(self.lanes - middle, self.width, self.reverse)
         place(m, platform, "lane_0", low)
         place(m, platform, f"lane_{middle}", high)
         late, cycles = (low, high.lanes) if self.reverse else (high, low.lanes)
-        delay = Delay(late.lanes, len(self._lane.data_in), cycles)
+        delay = Delay(late.lanes, self.width, cycles)
         place(m, platform, "delay", delay)
 
         m.d.comb += late.data_in.eq(delay.data_out)

@@ -1,0 +1,39 @@
+"""What a multiply-accumulate unit is."""
+
+from dataclasses import dataclass
+
+from hdl.multiplier.multiplier import Multiplier
+
+
+@dataclass(frozen=True)
+class Mac:
+    """A description, of a unit and of what the edges do for it; components are built from it.
+
+    Attributes
+    ----------
+    multiplier : Multiplier
+    acc_bits : int
+        Width of the accumulator. A sum that does not fit wraps.
+    pipeline : int, 0 to 2
+        Registers between operands and accumulator: before the addition (1), and also within the
+        multiplication (2).
+    """
+
+    multiplier: Multiplier
+    acc_bits: int = 32
+    pipeline: int = 0
+
+    @property
+    def k_per_cycle(self) -> int:
+        """Activations, and steps of the reduction, per cycle."""
+        return self.multiplier.k_per_cycle
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the operands of a sum's last slice to its result."""
+        return self.pipeline + 2
+
+    @property
+    def row_bias_bits(self) -> int:
+        """Width of a sum of row biases, in units of the largest power of two in ``row_scale``."""
+        return self.multiplier.row_bias_bits(self.acc_bits)
