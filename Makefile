@@ -5,9 +5,38 @@ SETUP := .venv/.complete
 RUN := .venv/bin/sparq
 PYTEST := .venv/bin/pytest -n auto --dist worksteal
 
-# Options of the configuration, given as make variables.
-flag = $(if $(filter-out 0 1,$($1)),$(error $1 must be 0 or 1, not $($1)),$(if $($1),$(if $(filter 1,$($1)),--$2,--no-$2)))
-option = $(if $($1),--$2 "$($1)")
+# What can be given to each target, on the command line of make. Values reach the commands through the
+# environment, as they are: nothing in them is run, or becomes another option.
+CONFIGURATION_VARIABLES := PRESET CONFIG TOP ROWS COLS PAIRS PE FORMAT ROUNDING VSPARQ GROUP WEIGHT_BITS \
+	ACC_BITS PIPELINE
+VARIABLES_verilog := $(CONFIGURATION_VARIABLES) OUTPUT NAME TESTBENCH SEED JSON
+VARIABLES_simulate := $(CONFIGURATION_VARIABLES) TILES SEED JSON
+VARIABLES_quick := TESTS SIM SEED WAVES
+VARIABLES_test := $(VARIABLES_quick)
+VARIABLES_test-full := $(VARIABLES_quick)
+VARIABLES_demo := IMAGES FORMAT JSON KEEP
+VARIABLES_evaluate := MODEL DATA CALIBRATION OPTIONS JSON KEEP
+VARIABLES_evaluate-shared := SHARED KEEP
+VARIABLES_area := LIBRARY LIBERTY OPTIONS JSON KEEP
+VARIABLES_tradeoff := $(VARIABLES_area)
+VARIABLES_prove := OPTIONS JSON KEEP
+VARIABLES_mutate := OPTIONS JSON
+VARIABLES_bench := MODEL JSON KEEP
+EVERYWHERE := PYTHON CXX SHELL MAKEFLAGS MAKE
+GOALS := $(or $(MAKECMDGOALS),help)
+KNOWN := $(sort $(foreach goal,$(GOALS),$(VARIABLES_$(goal))))
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+UNKNOWN := $(filter-out $(EVERYWHERE) $(KNOWN),$(GIVEN))
+ifneq ($(UNKNOWN),)
+$(error make $(GOALS) does not know $(UNKNOWN); it takes $(or $(KNOWN),no variables))
+endif
+# Literally: a $$ in them is no function of make. OPTIONS and TESTS are words for the shell.
+$(foreach name,$(filter-out $(EVERYWHERE) OPTIONS TESTS,$(GIVEN)),$(eval override $(name) := $$(value $(name))))
+export $(CONFIGURATION_VARIABLES) OUTPUT NAME TESTBENCH SEED JSON TILES SIM WAVES IMAGES MODEL DATA CALIBRATION \
+	SHARED LIBRARY LIBERTY
+
+flag = $(if $(filter-out 0 1,$($1))$(word 2,$($1)),$(error $1 must be 0 or 1, not $($1)),$(if $($1),$(if $(filter 1,$($1)),--$2,--no-$2)))
+option = $(if $($1),--$2 "$$$1")
 CONFIGURATION = $(call option,PRESET,preset) $(call option,CONFIG,config) $(call option,TOP,top) \
 	$(call option,ROWS,rows) $(call option,COLS,cols) $(call option,PAIRS,pairs) $(call option,PE,pe) \
 	$(call option,FORMAT,format) $(call flag,ROUNDING,rounding) $(call flag,VSPARQ,vsparq) \
@@ -26,7 +55,9 @@ evaluate_shared = set -e; \
 	$(RUN) evaluate $($1) $(KEPT) $(CALIBRATED) --output build/evaluate/calibrated --json build/evaluate/$1_calibrated.json; \
 	$(RUN) evaluate $($1) $(KEPT) $(SHARED_WINDOWS) --output build/evaluate/shared --json build/evaluate/$1_shared.json; \
 	$(RUN) evaluate $($1) $(KEPT) $(SHARED_WINDOWS) $(CALIBRATED) --output build/evaluate/shared_calibrated --json build/evaluate/$1_shared_calibrated.json
-LIBRARIES = $(foreach name,$(LIBRARY),--library "$(name)") $(foreach file,$(LIBERTY),--liberty "$(file)")
+# The words of LIBRARY and LIBERTY as options of their own.
+LIBRARIES = set -f; set --; for name in $$LIBRARY; do set -- "$$@" --library "$$name"; done; \
+	for file in $$LIBERTY; do set -- "$$@" --liberty "$$file"; done
 JSON_FILE = $(call option,JSON,json)
 # KEEP=1 keeps a result in docs/results, of which make tables makes the documentation's.
 KEPT = $(filter --keep,$(call flag,KEEP,keep))
@@ -79,12 +110,12 @@ demo: $(SETUP) ## Take real images through the RTL of both arrays, bit for bit
 
 evaluate: $(SETUP) ## Accuracy of the network for MNIST in every format (MODEL=x.onnx DATA=x.npz: of yours)
 	@.venv/bin/python -m networks.samples.mnist.files build/mnist
-	@$(RUN) evaluate $(or $(MODEL),build/mnist/mnist.onnx) --data "$(or $(DATA),build/mnist/test.npz)" \
+	@$(RUN) evaluate "$${MODEL:-build/mnist/mnist.onnx}" --data "$${DATA:-build/mnist/test.npz}" \
 		$(if $(MODEL)$(DATA),$(call option,CALIBRATION,calibration),--calibration build/mnist/calibration.npz) \
 		$(OPTIONS) $(RESULT)
 
 evaluate-shared: $(SETUP) ## ResNet-20 on CIFAR-10 and SqueezeNet on ImageNet pictures, from SHARED=folder
-	@.venv/bin/python -m networks.samples.shared_networks "$(SHARED)" build/shared
+	@.venv/bin/python -m networks.samples.shared_networks "$$SHARED" build/shared
 	@$(call evaluate_shared,RESNET20)
 	@$(call evaluate_shared,SQUEEZENET)
 	@$(RUN) demo $(RESNET20) $(KEPT) --json build/evaluate/resnet20_arrays.json
@@ -94,10 +125,10 @@ evaluate-large: $(SETUP) ## Time and memory of a ResNet-18 at 224x224 with rando
 	@.venv/bin/python -m sim_tb.networks.resnet18 build/resnet18
 
 area: $(SETUP) ## Area, delay and energy of every unit (LIBRARY=osu018, LIBERTY=FILE, OPTIONS="--unit pe")
-	@$(RUN) area $(LIBRARIES) $(OPTIONS) $(RESULT)
+	@$(LIBRARIES); $(RUN) area "$$@" $(OPTIONS) $(RESULT)
 
 tradeoff: $(SETUP) ## Accuracy beside area: formats, shared windows, weight widths (options as area)
-	@$(RUN) tradeoff $(LIBRARIES) $(OPTIONS) $(RESULT)
+	@$(LIBRARIES); $(RUN) tradeoff "$$@" $(OPTIONS) $(RESULT)
 
 prove: $(SETUP) ## Prove the emitted Verilog for all inputs (OPTIONS="--property encoder", "--quick")
 	@$(RUN) prove $(OPTIONS) $(RESULT)

@@ -1,11 +1,35 @@
 """The command line: ``sparq COMMAND``, and how every command ends."""
 
+import os
+import signal
 import sys
 from importlib import import_module
+from typing import Any
 
-import click
 
-from support.errors import InputError, RunError
+class Interrupted(BaseException):
+    """SIGINT, which nothing below the command line catches."""
+
+
+def _interrupt(signum: int, frame: Any) -> None:
+    raise Interrupted
+
+
+def _end_interrupted() -> None:
+    """Say so in one line, and end without waiting for workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stderr.write("sparq: interrupted\n")
+    sys.stderr.flush()
+    os._exit(1)
+
+
+if os.path.basename(sys.argv[0]).startswith("sparq"):
+    # As a program, before anything that takes time is imported.
+    signal.signal(signal.SIGINT, lambda signum, frame: _end_interrupted())
+
+import click  # noqa: E402
+
+from support.errors import InputError, RunError  # noqa: E402
 
 BAD_ARGUMENT = 2
 FAILED = 1
@@ -57,6 +81,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line: exit 0 on success, 2 on a bad argument, 1 on a failed run."""
+    before = signal.signal(signal.SIGINT, _interrupt)
     try:
         cli.main(prog_name="sparq", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -68,8 +93,10 @@ def main() -> None:
         _fail(str(error), BAD_ARGUMENT)
     except RunError as error:
         _fail(str(error), FAILED)
-    except click.Abort:
-        _fail("interrupted", FAILED)
+    except (click.Abort, KeyboardInterrupt, Interrupted):
+        _end_interrupted()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _fail(message: str, status: int) -> None:

@@ -1,5 +1,8 @@
 """Independent tasks on all cores of this machine, or on a Dask cluster."""
 
+import os
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,7 +43,10 @@ def run_tasks(
         for _ in range(ATTEMPTS):
             left = [index for index in range(len(tasks)) if index not in results]
             try:
-                calls = (delayed(_numbered)(index, function, *tasks[index]) for index in left)
+                calls = (
+                    delayed(_numbered)(os.getpid(), index, function, *tasks[index])
+                    for index in left
+                )
                 for index, result in Parallel(return_as="generator_unordered")(calls):
                     results[index] = result
                     on_done()
@@ -55,7 +61,9 @@ def run_tasks(
     raise WorkerError(f"workers died in each of {ATTEMPTS} attempts: is there enough memory?")
 
 
-def _numbered(index: int, function: Callable[..., Any], *task: Any) -> tuple[int, Any]:
+def _numbered(parent: int, index: int, function: Callable[..., Any], *task: Any) -> tuple[int, Any]:
+    if threading.current_thread() is threading.main_thread() and os.getpid() != parent:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
     return index, function(*task)
 
 

@@ -4,8 +4,10 @@ import inspect
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -131,6 +133,7 @@ def test_help_imports_no_command() -> None:
     """What a command needs takes a second to import, which help need not wait for."""
     script = """
 import sys
+import time
 from click.testing import CliRunner
 from gen.cli import COMMANDS, cli
 result = CliRunner().invoke(cli, ["--help"])
@@ -258,3 +261,68 @@ def test_make_passes_options_on(tmp_path: Path) -> None:
     assert names == [
         f"pe_sparq_5opt_trim_group4_w8_acc32_p1.{suffix}" for suffix in ("json", "v", "vt")
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verilog", "ROW=4"], "make verilog does not know ROW; it takes ACC_BITS COLS CONFIG "),
+        (["verilog", "rows=4"], "make verilog does not know rows; it takes ACC_BITS COLS CONFIG "),
+        (["simulate", "OUTPUT=x"], "make simulate does not know OUTPUT; it takes ACC_BITS COLS "),
+        (["demo", "ROWS=4"], "make demo does not know ROWS; it takes FORMAT IMAGES JSON KEEP"),
+        (["clean", "ROWS=4"], "make clean does not know ROWS; it takes no variables"),
+        (["ROWS=4"], "make help does not know ROWS; it takes no variables"),
+        (["verilog", "ROUNDING=0 1"], "ROUNDING must be 0 or 1, not 0 1"),
+    ],
+)
+def test_make_names_what_a_target_does_not_take(arguments: list[str], message: str) -> None:
+    result = make(*arguments)
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '4" --cols "3',
+        "4 --cols 3",
+        "$$(touch {})",
+        "$(shell touch {})",
+        "`touch {}`",
+        "4; touch {}",
+    ],
+)
+def test_make_variables_are_values_alone(value: str, tmp_path: Path) -> None:
+    """Neither the shell nor make runs what is in them, and one option stays one."""
+    made = tmp_path / "made"
+    given = value.format(made)
+    result = make("verilog", f"ROWS={given}", f"OUTPUT={tmp_path / 'out'}")
+    assert result.returncode != 0
+    assert result.stderr.startswith(f"sparq: rows {SIDE} {given!r}\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_make_takes_any_text_as_a_value(tmp_path: Path) -> None:
+    folder = tmp_path / "a 'b' $c"
+    result = make("verilog", "TOP=encoder", "FORMAT=4:0,1,4", f"OUTPUT={folder}")
+    assert result.returncode == 0, result.stderr
+    assert (folder / "encoder_sparq_4b_0_1_4.v").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.5, 1, 2, 4, 8])
+def test_an_interrupt_is_one_line(seconds: float, tmp_path: Path) -> None:
+    """While it imports, builds and simulates."""
+    arguments = [str(SPARQ), "simulate", "--rows", "2", "--cols", "2", "--tiles", "1000000"]
+    with subprocess.Popen(
+        arguments, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output == ""
+    lines = [line for line in errors.splitlines() if "Traceback" in line or "sparq:" in line]
+    assert lines == ["sparq: interrupted"]
