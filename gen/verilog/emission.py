@@ -106,7 +106,7 @@ class Emission:
                     f"{type(component).__name__} has a port {port} that its signature does not "
                     "name: it may use the clock domain sync alone"
                 )
-        own = _PORT.sub(lambda match: f"{match[1]}{places[match[3]]} \\{match[3]}", own)
+        own = _PORT.sub(lambda port: f"{port[1]}{places[port[3]]}{port[2] or ''} \\{port[3]}", own)
         for port in always:
             if port not in found:
                 own += f"\n  wire width 1 input {places[port]} \\{port}"
@@ -138,7 +138,7 @@ class Emission:
         return _MODULE.sub(rename, texts)
 
 
-_PORT = re.compile(r"^(  wire .*(?:input|output) )(\d+) +\\(\S+)$", re.MULTILINE)
+_PORT = re.compile(r"^(  wire .*(?:input|output) )\d+( +signed)? +\\(\S+)$", re.MULTILINE)
 _MODULE = re.compile(r"^(?P<kind>module |  cell )\\(?P<name>\S+)", re.MULTILINE)
 
 

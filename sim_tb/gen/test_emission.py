@@ -1,0 +1,517 @@
+# amaranth: UnusedElaboratable=no
+"""Modules that are shared are alike; whatever components may have as ports is emitted."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from unittest.mock import PropertyMock, patch
+
+import pytest
+from amaranth.back import rtlil
+from amaranth.hdl import Const, Module, Mux, Value, signed
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+import hdl
+from gen.synthesis.equivalence import are_equivalent
+from gen.verilog.emission import Emission
+from gen.verilog.naming import NameConflict
+from golden import named_format
+from hdl.arithmetic.full_adder import FullAdder
+from hdl.arithmetic.half_adder import HalfAdder
+from hdl.array.systolic_array import SystolicArray
+from hdl.broadcast.lane_encoder import LaneEncoder
+from hdl.broadcast.multiplier_part import MultiplierPart, result_shapes
+from hdl.broadcast.units import dot_product_unit
+from hdl.edge.chain import Chain
+from hdl.edge.column_correction import ColumnCorrection
+from hdl.edge.column_edge import ColumnEdge
+from hdl.edge.delay import Delay
+from hdl.edge.edge_lane import ActivationLane, ResultLane, WeightLane
+from hdl.edge.row_bias import RowBias
+from hdl.edge.row_edge import RowEdge
+from hdl.edge.skewed_lanes import SkewedLanes
+from hdl.element.dot_product_unit import DotProductUnit
+from hdl.element.pe_2x4x8 import Pe2x4x8
+from hdl.element.pe_2x8x8 import Pe2x8x8
+from hdl.element.pe_8x8 import Pe8x8
+from hdl.element.processing_element import ProcessingElement
+from hdl.element.sparq_pe import SparqPe
+from hdl.encode.control_decoder import ControlDecoder
+from hdl.encode.leading_one_detector import LeadingOneDetector
+from hdl.encode.pair_encoder import PairEncoder
+from hdl.encode.pair_zero_detector import PairZeroDetector
+from hdl.encode.window_shifter import WindowShifter
+from hdl.grid.pe_grid import PeGrid
+from hdl.grid.unit_grid import UnitGrid
+from hdl.multiplier.exact import DistributedArithmetic, Radix4
+from hdl.multiplier.multiplier import Multiplier
+from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier
+from hdl.placement import Component, place
+from hdl.tensor.sparse_tensor_core import SparseTensorCore
+from hdl.tensor.tensor_core import TensorCore
+from hdl.tile.group_buffer import GroupBuffer
+from hdl.tile.row_counter import RowCounter
+from hdl.tile.tile_control import TileControl
+from hdl.tile.tile_sequencer import TileSequencer
+
+ROUNDED, TRIMMED = (named_format("2opt", rounding=rounding) for rounding in (True, False))
+FORMATS = (ROUNDED, TRIMMED, named_format("7opt"), named_format("2opt", group=4))
+SHORT: dict[str, Any] = {"weight_bits": 2, "acc_bits": 11}
+
+
+def element(**options: Any) -> ProcessingElement:
+    return Pe8x8(**(SHORT | options))
+
+
+def unit(**options: Any) -> DotProductUnit:
+    return dot_product_unit(
+        **({"name": "8x8", "pairs": 2, "weight_bits": 2, "acc_bits": 14} | options)
+    )
+
+
+def part(multiplier: Multiplier, step: str) -> MultiplierPart:
+    bits = {"addends": [multiplier.activation_code_bits, multiplier.weight_code_bits]}
+    operands = bits.get(step, [multiplier.activation_code_bits])
+    return MultiplierPart(multiplier, step, operands, result_shapes(multiplier, step, operands))
+
+
+VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
+    FullAdder: lambda: [FullAdder(), FullAdder()],
+    HalfAdder: lambda: [HalfAdder(), HalfAdder()],
+    LeadingOneDetector: lambda: [LeadingOneDetector(4, (0, 4)), LeadingOneDetector(5, (0, 3))],
+    WindowShifter: lambda: [WindowShifter(4, (0, 4), rounding) for rounding in (True, False)],
+    PairZeroDetector: lambda: [PairZeroDetector(), PairZeroDetector()],
+    PairEncoder: lambda: [PairEncoder(fmt) for fmt in FORMATS],
+    LaneEncoder: lambda: [LaneEncoder(fmt) for fmt in FORMATS],
+    ControlDecoder: lambda: [ControlDecoder(fmt) for fmt in (ROUNDED, named_format("5opt"))],
+    ShiftAddMultiplier: lambda: [
+        *(ShiftAddMultiplier(named_format(name), 3) for name in ("5opt", "3opt")),
+        ShiftAddMultiplier(named_format("5opt"), 3, registered=True),
+    ],
+    MultiplierPart: lambda: [
+        part(Radix4(3, 1), "addends"),
+        part(Radix4(2, 1), "addends"),
+        part(DistributedArithmetic(2), "row_bias"),
+        part(DistributedArithmetic(3, 4), "row_bias"),
+    ],
+    ProcessingElement: lambda: [
+        ProcessingElement(Radix4(2, 1), 11),
+        ProcessingElement(DistributedArithmetic(2), 11),
+        ProcessingElement(Radix4(2, 1), 12),
+    ],
+    Pe8x8: lambda: [element(), element(multiplier="booth"), element(pipeline=1)],
+    Pe2x8x8: lambda: [Pe2x8x8(**SHORT), Pe2x8x8(**SHORT, multiplier="and")],
+    Pe2x4x8: lambda: [Pe2x4x8(**SHORT), Pe2x4x8(**SHORT, pipeline=2)],
+    SparqPe: lambda: [SparqPe(fmt, **SHORT) for fmt in (ROUNDED, named_format("7opt"))],
+    DotProductUnit: lambda: [unit(), unit(pairs=1), unit(name="sparq", fmt=ROUNDED)],
+    ColumnCorrection: lambda: [ColumnCorrection(element()), ColumnCorrection(Pe2x8x8(**SHORT))],
+    RowBias: lambda: [RowBias(element()), RowBias(element(pipeline=1))],
+    Chain: lambda: [
+        Chain(RowBias, element(), 2),
+        Chain(ColumnCorrection, element(), 2),
+        Chain(RowBias, element(pipeline=1), 2),
+    ],
+    ActivationLane: lambda: [ActivationLane(SparqPe(fmt, **SHORT)) for fmt in FORMATS[:3]],
+    WeightLane: lambda: [WeightLane(element()), WeightLane(element(weight_bits=3, acc_bits=12))],
+    ResultLane: lambda: [ResultLane(element()), ResultLane(element(acc_bits=12))],
+    Delay: lambda: [Delay(2, 3, 2), Delay(3, 2, 2)],
+    SkewedLanes: lambda: [
+        *(SkewedLanes(3, ActivationLane(SparqPe(fmt, **SHORT))) for fmt in FORMATS[:2]),
+        *(SkewedLanes(3, ResultLane(element()), reverse) for reverse in (True, False)),
+    ],
+    PeGrid: lambda: [PeGrid(2, 1, element()), PeGrid(2, 1, element(pipeline=1))],
+    UnitGrid: lambda: [UnitGrid(1, 2, unit()), UnitGrid(1, 2, unit(multiplier="booth"))],
+    RowEdge: lambda: [RowEdge(unit(name="sparq", fmt=fmt)) for fmt in (ROUNDED, TRIMMED)],
+    ColumnEdge: lambda: [ColumnEdge(unit(), 4), ColumnEdge(unit(multiplier="booth"), 4)],
+    GroupBuffer: lambda: [GroupBuffer(2, 3, 4), GroupBuffer(2, 3, 5), GroupBuffer(4, 3, 4)],
+    RowCounter: lambda: [RowCounter(3), RowCounter(4)],
+    TileSequencer: lambda: [TileSequencer(2), TileSequencer(3), TileSequencer(2, 1)],
+    TileControl: lambda: [TileControl(2, 1), TileControl(3, 1), TileControl(2, 2)],
+    SystolicArray: lambda: [
+        *(SystolicArray(1, 2, SparqPe(fmt, **SHORT)) for fmt in (ROUNDED, TRIMMED)),
+        SystolicArray(1, 2, element()),
+    ],
+    TensorCore: lambda: [TensorCore(1, 2, unit()), TensorCore(1, 2, unit(pairs=1))],
+    SparseTensorCore: lambda: [
+        SparseTensorCore(1, 1, unit(sparse=True, name="sparq", fmt=fmt))
+        for fmt in (ROUNDED, TRIMMED)
+    ],
+}
+"""Of each component some that are not alike: in parameters of their own and of their parts."""
+
+
+class Together(wiring.Component):
+    """Components side by side, each with ports of its own."""
+
+    def __init__(self, parts: Sequence[wiring.Component]):
+        self.parts = parts
+        super().__init__({f"part{i}": Out(own.signature) for i, own in enumerate(parts)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        for index, own in enumerate(self.parts):
+            place(m, platform, f"placed{index}", own)
+            port = getattr(self, f"part{index}")
+            pairs = zip(own.signature.flatten(own), own.signature.flatten(port), strict=True)
+            for (_, member, inner), (_, _, outer) in pairs:
+                if not isinstance(inner, Const):
+                    m.d.comb += outer.eq(inner) if member.flow == Out else inner.eq(outer)
+        return m
+
+
+def components(below: type = Component) -> Iterator[type]:
+    """All components of the library that can be elaborated."""
+    for module in pkgutil.walk_packages(hdl.__path__, "hdl."):
+        importlib.import_module(module.name)
+    for kind in below.__subclasses__():
+        if kind.__module__.startswith("hdl."):
+            if hasattr(kind, "elaborate"):
+                yield kind
+            yield from components(kind)
+
+
+def ports_of(text: str, top: str = "top") -> dict[str, tuple[str, int]]:
+    """Direction and width of each port of a module, in its order."""
+    match = re.search(rf"^module {top}\((.*?)\);(.*?)^endmodule", text, re.MULTILINE | re.DOTALL)
+    assert match is not None
+    declared = re.findall(r"(input|output) (?:reg )?(?:signed )?(?:\[(\d+):0\] )?(\w+)", match[0])
+    ports = {name: (direction, int(high or 0) + 1) for direction, high, name in declared}
+    order = re.findall(r"(\w+)(?: = [^,]*)?(?:,|\s*$)", match[1])
+    return {name: ports[name] for name in order}
+
+
+def is_faithful(make: Callable[[], wiring.Component], folder: Path) -> bool:
+    """Whether the emitted Verilog is proved to do what Amaranth says, where nothing is shared."""
+    plain = Emission("top")
+    plain.instance_of = None  # type: ignore[assignment,method-assign]  # all is placed as it is
+    plain._lower(make(), "top", always=("clk", "rst"))
+    (folder / "plain.il").write_text(plain._texts["top"])
+    (folder / "emitted.v").write_text(Emission("top").verilog(make()))
+    simplify = ["hierarchy -check -top top", "proc", "flatten", "memory", "opt_clean"]
+    return are_equivalent(
+        [f"read_rtlil {folder / 'plain.il'}", *simplify],
+        [f"read_verilog {folder / 'emitted.v'}", *simplify],
+        "top",
+    )
+
+
+def test_every_component_has_variants() -> None:
+    assert sorted(kind.__name__ for kind in VARIANTS) == sorted(
+        {kind.__name__ for kind in components()}
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", VARIANTS, ids=lambda kind: kind.__name__)
+def test_variants_in_one_design(kind: type[Component], tmp_path: Path) -> None:
+    """Each variant does what it would do alone; what is alike is there once."""
+    variants = VARIANTS[kind]()
+    assert all(type(variant) is kind for variant in variants)
+    different = {variant.identity for variant in variants}
+    assert len(different) in (1, len(variants))
+    assert is_faithful(lambda: Together(VARIANTS[kind]()), tmp_path)
+    text = (tmp_path / "emitted.v").read_text()
+    top = text[text.index("module top(") :]
+    placed = re.findall(r"^  (\w+) placed\d+ \(", top[: top.index("endmodule")], re.MULTILINE)
+    assert len(placed) == len(variants)
+    assert len(set(placed)) == len(different)
+
+
+def test_all_variants_in_one_design() -> None:
+    """All names differ."""
+    everything = [variant for make in VARIANTS.values() for variant in make()]
+    text = Emission("top").verilog(Together(everything))
+    names = re.findall(r"^module (\w+)", text, re.MULTILINE)
+    assert len(set(names)) == len(names)
+    encoders = {"_4_rounding_group_1", "_4_rounding_group_4", "_4_no_rounding", "_2"}
+    assert {f"top_pair_encoder_window_bits{encoder}" for encoder in encoders} <= {*names}
+
+
+def test_sharing_by_name_would_be_noticed(tmp_path: Path) -> None:
+    """What this is for: two encoders that round and trim, taken for one."""
+    same = PropertyMock(return_value=PairEncoder(ROUNDED).identity)
+    with patch.object(PairEncoder, "identity", same):
+        assert not is_faithful(lambda: Together(VARIANTS[PairEncoder]()[:2]), tmp_path)
+
+
+class Named(Component):
+    """A component with an argument that reads alike in a name."""
+
+    module_name = "named"
+
+    def __init__(self, label: str, table: Any = None):
+        self.label = label
+        super().__init__({"a": In(4), "b": Out(4)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.d.comb += self.b.eq(self.a ^ len(self.label))
+        return m
+
+
+def test_one_name_for_two_modules() -> None:
+    """The error names both."""
+    message = (
+        r"two modules are called top_named_label_x_y: Named\(label=x y, table=None\) and "
+        r"Named\(label=x-y, table=None\)"
+    )
+    with pytest.raises(NameConflict, match=message):
+        Emission("top").verilog(Together([Named("x y"), Named("x-y")]))
+
+
+def test_argument_that_cannot_be_compared() -> None:
+    """It is refused, not guessed; by itself the component is of use."""
+    component = Named("x", table=object())
+    assert "module" in rtlil.convert(component, emit_src=False)
+    message = "Named cannot be told from its variants: nothing is known of an argument of type obj"
+    with pytest.raises(TypeError, match=message):
+        Emission("top").verilog(Together([Named("x", table=object())]))
+
+
+class Own(wiring.Component):
+    """A user's component, which says nothing of its parameters; it places one that does."""
+
+    def __init__(self, value: int):
+        self.value = value
+        super().__init__({"a": In(8), "b": Out(8)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        inner = Named("z" * self.value)
+        place(m, platform, "inner", inner)
+        m.d.comb += [inner.a.eq(self.a[:4]), self.b.eq(inner.b + self.value)]
+        return m
+
+
+def test_component_of_a_user_is_not_shared(tmp_path: Path) -> None:
+    assert is_faithful(lambda: Together([Own(1), Own(2), Own(1)]), tmp_path)
+    text = (tmp_path / "emitted.v").read_text()
+    modules = re.findall(r"^module (\w+)", text, re.MULTILINE)
+    assert sorted(modules) == [
+        "top",
+        "top_named_label_z",
+        "top_named_label_zz",
+        *(f"top_placed{index}" for index in range(3)),
+    ]
+
+
+BEAT = data.StructLayout({"data": data.ArrayLayout(signed(4), 2), "last": 1})
+
+
+class Register(Component):
+    """A stream of structures through one register."""
+
+    def __init__(self, beat: data.StructLayout):
+        super().__init__({"s": In(stream.Signature(beat)), "m": Out(stream.Signature(beat))})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.d.comb += self.s.ready.eq(~self.m.valid | self.m.ready)
+        with m.If(self.s.ready):
+            m.d.sync += [self.m.valid.eq(self.s.valid), self.m.payload.eq(self.s.payload)]
+        return m
+
+
+class Pipeline(Component):
+    """Streams into an array of streams, through registers that are emitted once."""
+
+    def __init__(self, beat: data.StructLayout):
+        self.beat = beat
+        super().__init__(
+            {
+                "s_axis": In(stream.Signature(beat)).array(2),
+                "m_axis": Out(stream.Signature(beat)).array(2),
+                "status": Out(data.StructLayout({"busy": 1, "count": signed(3)})),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        for index in range(2):
+            register = Register(self.beat)
+            place(m, platform, f"register{index}", register)
+            wiring.connect(m, wiring.flipped(self.s_axis[index]), register.s)
+            wiring.connect(m, register.m, wiring.flipped(self.m_axis[index]))
+        with m.If(self.m_axis[0].valid & self.m_axis[0].payload.last):
+            m.d.sync += self.status.count.eq(self.status.count + 1)
+        m.d.comb += self.status.busy.eq(self.m_axis[1].valid)
+        return m
+
+
+class Selection(Component):
+    """Combinational, of structures and of streams that are always valid or ready."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "choice": In(data.UnionLayout({"bit": 1, "all": 2})),
+                "items": In(BEAT).array(2),
+                "chosen": Out(BEAT),
+                "source": Out(stream.Signature(4, always_valid=True)),
+                "sink": In(stream.Signature(4, always_ready=True)),
+                "nothing": Out(0),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        first, second = (Value.cast(item) for item in self.items)
+        m.d.comb += [
+            self.chosen.eq(Mux(self.choice.bit, second, first)),
+            self.source.payload.eq(Mux(self.sink.valid, self.sink.payload, 0)),
+        ]
+        return m
+
+
+class Buffer(Component):
+    """A memory that is read late, another that is read at once."""
+
+    def __init__(self, depth: int):
+        self.depth = depth
+        super().__init__(
+            {
+                "address": In(range(depth)),
+                "write": In(stream.Signature(5, always_ready=True)),
+                "late": Out(5),
+                "now": Out(3),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.memory = store = memory.Memory(shape=5, depth=self.depth, init=[])
+        writer, reader = store.write_port(), store.read_port()
+        m.submodules.table = table = memory.Memory(shape=3, depth=self.depth, init=[1, 5, 2, 7])
+        looked_up = table.read_port(domain="comb")
+        m.d.comb += [
+            writer.addr.eq(self.address),
+            writer.data.eq(self.write.payload),
+            writer.en.eq(self.write.valid),
+            reader.addr.eq(self.address),
+            reader.en.eq(1),
+            self.late.eq(reader.data),
+            looked_up.addr.eq(self.address),
+            self.now.eq(looked_up.data),
+        ]
+        return m
+
+
+class Choice(Component):
+    """Cases of every kind, of signed and unsigned numbers of many widths."""
+
+    def __init__(self) -> None:
+        super().__init__({"a": In(4), "b": In(8), "c": In(signed(5)), "d": Out(8), "e": Out(8)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        with m.Switch(self.a):
+            with m.Case(0, 3):
+                m.d.comb += self.d.eq(self.b)
+            with m.Case("1--0"):
+                m.d.comb += self.d.eq(self.c + self.b[:3].as_signed())
+            with m.Case(5):
+                m.d.comb += self.d.eq(self.b - self.a)
+                with m.If(self.b[0]):
+                    m.d.comb += self.d[:4].eq(self.c < self.b[:2].as_signed())
+            with m.Default():
+                m.d.comb += self.d.eq(self.c >> self.a[:2])
+        with m.Switch(self.a[:2]):
+            with m.Case(1):
+                m.d.sync += self.e.eq(self.b)
+            with m.Case(2):
+                m.d.sync += self.e.eq(self.e + (self.c == 3))
+            with m.Case(3):
+                m.d.sync += self.e.eq(self.c * self.a)
+        return m
+
+
+BEAT_BITS = 9
+CLOCK = {"clk": ("input", 1), "rst": ("input", 1)}
+INTERFACES: dict[str, tuple[Callable[[], Component], dict[str, tuple[str, int]]]] = {
+    "structures": (
+        Selection,
+        {
+            "choice": ("input", 2),
+            "items__0": ("input", BEAT_BITS),
+            "items__1": ("input", BEAT_BITS),
+            "chosen": ("output", BEAT_BITS),
+            "source__payload": ("output", 4),
+            "source__valid": ("output", 1),
+            "source__ready": ("input", 1),
+            "sink__payload": ("input", 4),
+            "sink__valid": ("input", 1),
+            "sink__ready": ("output", 1),
+        },
+    ),
+    "streams": (
+        lambda: Pipeline(BEAT),
+        {
+            **{
+                f"{side}_axis__{index}__{name}": (way, bits)
+                for side, ways in (
+                    ("s", ("input", "input", "output")),
+                    ("m", ("output", "output", "input")),
+                )
+                for index in range(2)
+                for name, way, bits in zip(
+                    ("payload", "valid", "ready"), ways, (BEAT_BITS, 1, 1), strict=True
+                )
+            },
+            "status": ("output", 4),
+        },
+    ),
+    "memories": (
+        lambda: Buffer(4),
+        {
+            "address": ("input", 2),
+            "write__payload": ("input", 5),
+            "write__valid": ("input", 1),
+            "write__ready": ("output", 1),
+            "late": ("output", 5),
+            "now": ("output", 3),
+        },
+    ),
+    "cases": (
+        Choice,
+        {
+            "a": ("input", 4),
+            "b": ("input", 8),
+            "c": ("input", 5),
+            "d": ("output", 8),
+            "e": ("output", 8),
+        },
+    ),
+}
+"""What later parts of accelerators are made of, and the ports that it must have, in this order."""
+
+
+@pytest.mark.parametrize("name", INTERFACES)
+def test_interfaces(name: str, tmp_path: Path) -> None:
+    make, ports = INTERFACES[name]
+    text = Emission("top").verilog(make())
+    assert list(ports_of(text).items()) == list((CLOCK | ports).items())
+    assert not re.search(r"always\s*@\s*(\*|\(\s*\*)|function", text)
+    assert is_faithful(lambda: Together([make(), make()]), tmp_path)
+
+
+class Fast(Component):
+    """Something in a clock domain of its own."""
+
+    def __init__(self) -> None:
+        super().__init__({"a": In(1), "b": Out(1)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.d.fast += self.b.eq(self.a)
+        return m
+
+
+def test_other_clock_domain() -> None:
+    """It is refused: an instance would leave its clock open."""
+    message = "Fast has a port fast_clk that its signature does not name: it may use the clock "
+    with pytest.raises(TypeError, match=message):
+        Emission("top").verilog(Together([Fast()]))
