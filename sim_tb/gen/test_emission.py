@@ -157,7 +157,8 @@ def components() -> list[type]:
         importlib.import_module(module.name)
     found: list[type] = [Component]
     for kind in found:
-        found += [own for own in kind.__subclasses__() if own not in found]
+        below: list[type] = type.__subclasses__(kind)
+        found += [own for own in below if own not in found]
     library = [kind for kind in found if kind.__module__.startswith("hdl.")]
     return [kind for kind in library if hasattr(kind, "elaborate")]
 
