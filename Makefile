@@ -32,8 +32,8 @@ $(error make $(GOALS) does not know $(UNKNOWN); it takes $(or $(KNOWN),no variab
 endif
 # Literally: a $$ in them is no function of make. OPTIONS and TESTS are words for the shell.
 $(foreach name,$(filter-out $(EVERYWHERE) OPTIONS TESTS,$(GIVEN)),$(eval override $(name) := $$(value $(name))))
-export $(CONFIGURATION_VARIABLES) OUTPUT NAME TESTBENCH SEED JSON TILES SIM WAVES IMAGES MODEL DATA CALIBRATION \
-	SHARED LIBRARY LIBERTY
+# What is not given stays unset: an empty SIM or SEED would be one.
+export $(filter-out $(EVERYWHERE) OPTIONS TESTS,$(GIVEN)) SHARED
 
 flag = $(if $(filter-out 0 1,$($1))$(word 2,$($1)),$(error $1 must be 0 or 1, not $($1)),$(if $($1),$(if $(filter 1,$($1)),--$2,--no-$2)))
 option = $(if $($1),--$2 "$$$1")
