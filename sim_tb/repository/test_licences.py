@@ -11,6 +11,7 @@ from sim_tb.repository.test_dependencies import PROJECT, declared
 
 PERMISSIVE = (
     *("MIT", "MIT-CMU", "MIT License", "0BSD", "ISC", "Zlib", "CC0-1.0", "PSF-2.0", "Apache-2.0"),
+    "Apache-2.0 WITH LLVM-exception",
     *("BSD-2-Clause", "BSD-3-Clause", "BSD-2-clause", "BSD 3-Clause", "BSD License"),
     *("Apache Software License", "Python Software Foundation License"),
 )
