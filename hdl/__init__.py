@@ -1,8 +1,21 @@
 """Amaranth components of SPARQ accelerators; each one is usable by itself from another design.
 
-``encode`` turns bytes into encoded pairs, ``element`` multiplies and accumulates, ``array`` places
-processing elements between their edges, ``tensor`` grids of dot-product units. Nothing here knows
-of tools or files.
+Rooms, each above those named before it:
+
+- ``arithmetic``: adders, sums of many addends, accumulators;
+- ``encode``: from bytes to encoded pairs;
+- ``multiplier``: operand codes, partial products, biases; a ``Mac`` says what a unit is, and a
+  ``MacPart`` is built from that;
+- ``element``: processing elements and dot-product units;
+- ``broadcast``: multipliers of dot-product units, whose operands are decoded at the edge;
+- ``edge``: what is done once per row or column, for both machines;
+- ``grid``: equal parts, wired to their neighbours as their ports say;
+- ``tile``: the handshake, the control and the streams of machines that multiply tiles;
+- ``array`` and ``tensor``: the machines, the systolic array and the tensor cores.
+
+``catalogue`` has all units by description, ``elements`` says what the word of a port consists of.
+``placement`` and ``identity`` let a component be emitted once, however often it is placed. Nothing
+here knows of tools or files.
 """
 
 from hdl.array.systolic_array import SystolicArray

@@ -19,7 +19,9 @@ OPERANDS = {
     "column_correction": ("weight",),
 }
 RESULTS = {"pe": ("result_in", "result_out"), "row_bias": ("bias_in", "bias_out")}
-CONTROL = {"pe": ("last_in", "drain_in"), "row_bias": ("last", "drain")}
+CONTROL = {"last_in": "last_out", "drain_in": "drain_out"}
+"""Of an element, its inputs and the registers that show them; what is at the edges has none."""
+
 LANES = 256
 ROUNDS = 20
 
@@ -32,8 +34,9 @@ class AccumulationJob(Job):
         value'  = (0 if last else value) + what the operands add    (a bubble adds what zeros add)
         result' = value if last else (result from above if drain else result)
 
-    where last and drain are the inputs of the cycle before. So from the first last on, by
-    induction, what is handed over with a last is the sum of all steps since the one before.
+    where last and drain are the inputs, those of an element of the cycle before. So from the first
+    last on, by induction, what is handed over with a last is the sum of all steps since the one
+    before.
     """
 
     property_name = "accumulation"
@@ -78,19 +81,19 @@ def check_accumulation(gates: Gates, part: str, pipeline: int) -> None:
     if part != "pe" and sum(accumulator.addends.values()) >= 1 << len(accumulator.low):
         # That of an element is bounded by the enumeration of its steps.
         raise ProofError("the biases of one cycle do not fit the lower half")
+    if accumulator.clear != _control(gates, "last"):
+        raise ProofError(f"{gates.name(accumulator.clear)} clears the accumulator, not last")
+    if part == "pe":
+        for source, register in CONTROL.items():
+            _require_register(gates, gates.signal(register)[0], gates.inputs[source][0])
     if part not in RESULTS:
-        last = gates.inputs["last_in"][0]
-        _require_register(gates, accumulator.clear, last)
         return
-    last, drain = (gates.inputs[port][0] for port in CONTROL[part])
-    drain_register = _drain_register(gates, part)
-    _require_register(gates, accumulator.clear, last)
-    _require_register(gates, drain_register, drain)
+    drain = _control(gates, "drain")
     above, results = (gates.ports[port] for port in RESULTS[part])
     if len(results) != len(accumulator.total):
         raise ProofError(f"the sum has {len(accumulator.total)} bits, the result {len(results)}")
     for total, neighbour, result in zip(accumulator.total, above, results, strict=True):
-        variables = [accumulator.clear, drain_register, total, neighbour, result]
+        variables = [accumulator.clear, drain, total, neighbour, result]
         expected = [t if c else n if s else r for c, s, t, n, r in product((0, 1), repeat=5)]
         if gates.truth(gates.next_value(result), variables) != expected:
             raise ProofError(f"{gates.name(result)} does not take what it must")
@@ -103,9 +106,10 @@ def _require_register(gates: Gates, register: Net, source: Net) -> None:
         raise ProofError(f"{gates.name(register)} is not {gates.name(source)} one cycle later")
 
 
-def _drain_register(gates: Gates, part: str) -> Net:
-    name = "drain_out" if part == "pe" else "drain_register"
-    return gates.signal(name)[0]
+def _control(gates: Gates, name: str) -> Net:
+    """What acts as last or drain: an input, or a register of one."""
+    own = gates.inputs.get(name)
+    return own[0] if own else gates.signal(f"{name}_out")[0]
 
 
 def find_wrong_step(gates: Gates, part: str) -> dict[str, tuple[int, list[int]]] | None:
@@ -141,11 +145,7 @@ class _Step:
         self._low = gates.signal("accumulator_low")
         self._high = signals.get("accumulator_high", [])
         self._carry = self._carry_net()
-        self._clear = next(
-            signals[name][0]
-            for name in ("last_out", "last_register", "last")
-            if name in signals and signals[name][0] in gates.drivers
-        )
+        self._clear = _control(gates, "last")
 
     def wrong(self) -> Iterator[bool]:
         """Of each lane, whether a register is wrong after the cycle."""
@@ -168,12 +168,13 @@ class _Step:
         return shown
 
     def _registers(self) -> dict[str, list[Net]]:
-        registers = {"low": self._low, "high": self._high, "last_register": [self._clear]}
+        registers = {"low": self._low, "high": self._high}
+        if self._part == "pe":
+            registers |= {name: self._gates.signal(name) for name in CONTROL.values()}
         if self._carry is not None:
             registers["carry"] = [self._carry]
         if self._part in RESULTS:
             registers["result"] = self._gates.ports[RESULTS[self._part][1]]
-            registers["drain_register"] = [_drain_register(self._gates, self._part)]
         return {name: nets for name, nets in registers.items() if nets}
 
     def _carry_net(self) -> Net | None:
@@ -223,14 +224,14 @@ class _Step:
                 0 if c else (upper + bit) % high_modulus
                 for c, upper, bit in zip(clear, high, carry, strict=True)
             ]
-        control = CONTROL.get(self._part, ("last_in", ""))
-        must_be["last_register"] = unpack(values[gates.inputs[control[0]][0]], LANES)
+        if self._part == "pe":
+            for source, register in CONTROL.items():
+                must_be[register] = unpack(values[gates.inputs[source][0]], LANES)
         if self._part in RESULTS:
             above, result = (self._now(gates.ports[port]) for port in RESULTS[self._part])
-            drains = unpack(values[_drain_register(gates, self._part)], LANES)
+            drains = unpack(values[_control(gates, "drain")], LANES)
             must_be["result"] = [
                 t if c else a if s else r
                 for c, t, a, s, r in zip(clear, total, above, drains, result, strict=True)
             ]
-            must_be["drain_register"] = unpack(values[gates.inputs[control[1]][0]], LANES)
         return must_be

@@ -73,8 +73,8 @@ class ContractJob(Job):
 class CorrectionJob(Job):
     """The end of a column: what leaves it is the result, less both biases.
 
-    The bias of the row is passed on one cycle later; that of the column is what was accumulated,
-    times its scale, when the last came that this part passes on as well.
+    The bias of the row comes one cycle later than the result; that of the column is what was
+    accumulated, times its scale, when the last one came.
     """
 
     property_name = "correction"
@@ -96,43 +96,34 @@ class CorrectionJob(Job):
         """With wires ``total`` and ``held`` that show what is inside."""
         mac = self.element.mac
         multiplier, bits = mac.multiplier, mac.acc_bits
-        widths = {"result": bits}
+        widths = {"result_in": bits}
         pins = [".result_in(result_in)", ".result_out(result_out)", ".clk(clk)", ".rst(rst)"]
         lines: list[str] = []
-        head_wires: list[str] = []
         exact = "result_was"
         if multiplier.row_scale:
-            row_bits = multiplier.row_bias_bits(bits)
-            widths["row_bias"] = row_bits
-            pins += [".row_bias_in(row_bias_in)", ".row_bias_out(row_bias_out)"]
-            head_wires.append(f"  wire [{row_bits - 1}:0] row_bias_out;")
-            exact += f" - (row_bias_was * {multiplier.row_scale & -multiplier.row_scale})"
+            widths["row_bias"] = multiplier.row_bias_bits(bits)
+            pins.append(".row_bias(row_bias)")
+            exact += f" - (row_bias * {multiplier.row_scale & -multiplier.row_scale})"
         if multiplier.column_scale:
-            head_wires.append("  wire last_out;")
             widths |= {"weight": multiplier.weight_code_bits, "last": 1}
-            pins += [".weight(weight_in)", ".last_in(last_in)", ".last_out(last_out)"]
+            pins += [".weight(weight)", ".last(last)"]
             scale = multiplier.column_scale
             product_bits = bits + scale.bit_length()
             lines += [
                 f"  (* keep *) wire [{bits - 1}:0] total, held;",
                 f"  wire [{product_bits - 1}:0] product = total * {scale.bit_length()}'d{scale};",
                 f"  reg [{bits - 1}:0] bias; reg loaded = 0;",
-                "  always @(posedge clk) if (last_out) begin loaded <= 1; bias <= product; end",
+                "  always @(posedge clk) if (last) begin loaded <= 1; bias <= product; end",
             ]
             exact += " - bias"
-        ports = [f"input [{width - 1}:0] {name}_in" for name, width in widths.items()]
+        ports = [f"input [{width - 1}:0] {name}" for name, width in widths.items()]
         head = [f"module claim(input clk, input rst, {', '.join(ports)});"]
-        head += [f"  wire [{bits - 1}:0] result_out;", *head_wires]
-        head += [f"  column_correction dut({', '.join(pins)});", "  reg started = 0, was_reset;"]
-        head += [f"  reg [{width - 1}:0] {name}_was;" for name, width in widths.items()]
-        lines += ["  always @(posedge clk) begin started <= 1; was_reset <= rst;"]
-        lines += [f"    {name}_was <= {name}_in;" for name in widths]
-        lines += ["  end", f"  wire [{bits - 1}:0] exact = {exact};"]
-        lines += ["  always @* if (started) begin"]
-        if multiplier.row_scale:
-            lines.append("    assert (row_bias_out == row_bias_was);")
+        head += [f"  wire [{bits - 1}:0] result_out;"]
+        head += [f"  column_correction dut({', '.join(pins)});", "  reg started = 0;"]
+        head += [f"  reg [{bits - 1}:0] result_was;"]
+        lines += ["  always @(posedge clk) begin started <= 1; result_was <= result_in; end"]
+        lines += [f"  wire [{bits - 1}:0] exact = {exact};", "  always @* if (started) begin"]
         if multiplier.column_scale:
-            lines.append("    assert (last_out == (was_reset ? 1'b0 : last_was));")
             lines.append("    assert (!loaded || held == bias);")
         condition = "!loaded || " if multiplier.column_scale else ""
         lines += [f"    assert ({condition}result_out == exact);", "  end", "endmodule\n"]

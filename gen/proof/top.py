@@ -14,7 +14,8 @@ class TopJob(Job):
     """Every part of an array gets what it must from the parts before it.
 
     A cycle in which no slice is taken brings zeros, whatever the operands are; the bias of the rows
-    is multiplied by what its scale has beside a power of two.
+    is multiplied by what its scale has beside a power of two. They drain as the elements of the
+    first column do, one cycle later than the sequencer says, if not in reset.
     """
 
     property_name = "top"
@@ -48,6 +49,10 @@ class TopJob(Job):
         ]
         for name, width in self._shown().items():
             lines.append(f"  (* keep *) wire [{width - 1}:0] {name};")
+        if self.element.mac.multiplier.row_scale:
+            lines.append(f"  reg started = 0; reg [{rows - 1}:0] drain_was;")
+            lines.append("  always @(posedge clk) begin started <= 1;")
+            lines.append("    drain_was <= rst ? 0 : sequencer__drain; end")
         lines.append("  always @* begin")
         for left, right in self._equations(rows):
             lines.append(f"    assert ({left} == {right});")
@@ -86,13 +91,18 @@ class TopJob(Job):
         }
         if multiplier.row_scale:
             bits = mac.row_bias_bits
-            widths |= {"row_biases__bias_out": bits, "corrections__row_bias_in": bits}
+            widths |= {"row_biases__bias_out": bits, "row_bias_chain__data_in": bits}
+            words = dict.fromkeys(
+                ("row_bias_chain__data_out", "corrections__row_bias"), cols * bits
+            )
+            widths |= words
             widths |= {"row_biases__activation": rows * multiplier.activation_code_bits}
             widths |= {"row_biases__last": rows, "row_biases__drain": rows}
         if multiplier.column_scale:
             widths |= {"corrections__weight": cols * multiplier.weight_code_bits}
             widths |= {"grid__weight_out": cols * multiplier.weight_code_bits}
-            widths |= {"corrections__last_in": 1}
+            widths |= {"last_chain__data_in": 1}
+            widths |= {"last_chain__data_out": cols, "corrections__last": cols}
         return widths
 
     def _equations(self, rows: int) -> list[tuple[str, str]]:
@@ -120,20 +130,22 @@ class TopJob(Job):
             bits = multiplier.row_bias_bits(self.element.acc_bits)
             equations += [
                 ("row_biases__activation", "activation_edge__data_out"),
-                ("row_biases__last", last),
-                ("row_biases__drain", "sequencer__drain"),
-                ("corrections__row_bias_in", f"((row_biases__bias_out * {factor}) % (1 << {bits}))")
+                ("row_biases__last", f"sequencer__last[{rows}:1]"),
+                ("(started ? row_biases__drain : 0)", "(started ? drain_was : 0)"),
+                ("row_bias_chain__data_in", f"((row_biases__bias_out * {factor}) % (1 << {bits}))")
                 if bits < 32
-                else ("corrections__row_bias_in", f"(row_biases__bias_out * {factor})"),
+                else ("row_bias_chain__data_in", f"(row_biases__bias_out * {factor})"),
+                ("corrections__row_bias", "row_bias_chain__data_out"),
             ]
         if multiplier.column_scale:
             equations += [
                 ("corrections__weight", "grid__weight_out"),
-                ("corrections__last_in", f"sequencer__last[{rows}]"),
+                ("last_chain__data_in", f"sequencer__last[{rows}]"),
+                ("corrections__last", "last_chain__data_out"),
             ]
         return equations
 
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
-        """One cycle, from any state."""
+        """Two cycles, from any state."""
         probes = {name: f"dut.{name.replace('__', '.')}" for name in self._shown()}
-        return sat(rtl, self.statement, "-seq 1", timeout, waveform, probes)
+        return sat(rtl, self.statement, "-seq 2", timeout, waveform, probes)

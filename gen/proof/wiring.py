@@ -12,6 +12,7 @@ from gen.proof.waveform import write_waveform
 from gen.verilog.emission import Emission
 from hdl import MacUnit
 from hdl.edge.activation_lane import ActivationLane
+from hdl.edge.chain import Chain
 from hdl.edge.column_correction import ColumnCorrection
 from hdl.edge.row_bias import RowBias
 from hdl.edge.skew import Skew
@@ -82,8 +83,9 @@ class EdgesJob(_StructureJob):
     """The edges: lane i is i cycles later than lane 0, or as much earlier; chains pass on in order.
 
     Each lane of a skew depends on its own inputs alone, all of one latency: its place at the left
-    and top, the columns to its right at the bottom. What follows or precedes it, encoders,
-    recoders, row biases and corrections, are grids of one row or column.
+    and top, the columns to its right at the bottom. Each lane of a chain of biases or control
+    depends on its input alone, a cycle later than the lane before it. Encoders, recoders, row
+    biases and corrections are grids of one row or column.
     """
 
     property_name = "edges"
@@ -100,6 +102,12 @@ class EdgesJob(_StructureJob):
             grids["row_bias"] = (RowBias, self.rows, 1)
         return grids
 
+    def _chains(self) -> dict[str, int]:
+        """Widths of the chains."""
+        mac = self.element.mac
+        chains = {"last_chain": 1} if mac.multiplier.column_scale else {}
+        return chains | ({"row_bias_chain": mac.row_bias_bits} if mac.multiplier.row_scale else {})
+
     def rtl(self) -> Rtl:
         """All parts of the edges."""
         mac = self.element.mac
@@ -107,6 +115,7 @@ class EdgesJob(_StructureJob):
             "activation_skew": Skew(self.rows, ActivationLane.members(mac)["data_in"].shape),
             "weight_skew": Skew(self.cols, mac.multiplier.weights_bits),
             "result_skew": Skew(self.cols, mac.acc_bits, reverse=True),
+            **{name: Chain(self.cols, width) for name, width in self._chains().items()},
         }
         for kept, (kind, rows, cols) in self._grids().items():
             parts[f"{kept}_grid"] = Grid(rows, cols, kind, mac)
@@ -119,16 +128,23 @@ class EdgesJob(_StructureJob):
             "weight_skew": list(range(self.cols)),
             "result_skew": [self.cols - 1 - col for col in range(self.cols)],
         }
-        for name, cycles in skews.items():
+        chains = self._chains()
+        late = [1 + col for col in range(self.cols)]
+        for name, cycles in [*skews.items(), *((name, late) for name in chains)]:
             gates = Gates.of(rtl[name], name, timeout)
             data_in, data_out = gates.ports["data_in"], gates.ports["data_out"]
-            bits = len(data_in) // len(cycles)
+            bits = len(data_out) // len(cycles)
             for lane, expected in enumerate(cycles):
-                own = set(data_in[lane * bits : (lane + 1) * bits])
-                found = gates.latencies(data_out[lane * bits : (lane + 1) * bits], [])
-                late = sorted(set().union(*found.values()))
-                if set(found) != own or late != [expected]:
-                    yield f"{name}, lane {lane}", [expected], late
+                places = slice(lane * bits, (lane + 1) * bits)
+                own = data_in if name in chains else data_in[places]
+                for source, output in zip(own, data_out[places], strict=True):
+                    found = gates.latencies([output], [])
+                    if found != {source: {expected}}:
+                        yield (
+                            f"{name}, lane {lane}",
+                            [expected],
+                            sorted(set().union(*found.values())),
+                        )
         for kept, (kind, rows, cols) in self._grids().items():
             module = solver.instances(rtl[f"{kept}_grid"], f"{kept}_grid", kept, timeout)
             yield from _grid_differences(module, kind, rows, cols)

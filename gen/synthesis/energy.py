@@ -16,12 +16,9 @@ from gen.netlist.event_simulation import TimedSimulator
 from gen.netlist.netlist import Netlist, parse_netlist
 from gen.netlist.simulation import Simulator, energy
 from gen.synthesis.mapping import map_quickly
-from gen.synthesis.parts import without_outputs
 from gen.synthesis.units import Unit
 from gen.verilog.emission import Emission
 from hdl.edge.activation_lane import ActivationLane
-from hdl.edge.column_edge import ColumnEdge
-from hdl.edge.row_edge import RowEdge
 from hdl.edge.weight_lane import WeightLane
 from hdl.multiplier.mac import Mac
 from networks import load_mnist
@@ -42,9 +39,6 @@ DRAIN = 16
 
 CORE_DRAIN = 3
 """Likewise for a dot-product unit, which stands in a tensor core of 4 rows; loading is no move."""
-
-CORRECTIONS = ("bias_out", "result_out")
-"""Outputs of edges that serve results, not operands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,23 +106,6 @@ class Energy(NamedTuple):
     standard_error: float
 
 
-class Edge(NamedTuple):
-    """What makes the codes of one operand of a unit.
-
-    Attributes
-    ----------
-    netlist : Netlist
-    inputs : tuple of str
-        Ports that a slice of operands fills in this order, the first one low.
-    output : str
-        Port that shows the code of a slice one cycle later.
-    """
-
-    netlist: Netlist
-    inputs: tuple[str, ...]
-    output: str
-
-
 class Surroundings(NamedTuple):
     """What is around a unit in its machine, and how its ports are driven there.
 
@@ -142,16 +119,16 @@ class Surroundings(NamedTuple):
         Cycles from the operands of a product's last slice to ``last``.
     drain_cycles : int
         Cycles of ``drain`` after ``last``.
-    activation, weight : Edge
-        Of its operands.
+    activation, weight : Netlist
+        Of the lanes that make the codes of its operands.
     """
 
     mac: Mac
     suffix: str
     last_delay: int
     drain_cycles: int
-    activation: Edge
-    weight: Edge
+    activation: Netlist
+    weight: Netlist
 
 
 def energy_per_mac(
@@ -264,17 +241,15 @@ def _shared(unit: Unit, x: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def _through(
-    edge: Edge, library: Library, operands: list[npt.NDArray[np.bool_]]
+    lane: Netlist, library: Library, operands: list[npt.NDArray[np.bool_]]
 ) -> list[npt.NDArray[np.bool_]]:
-    """What an edge makes of operands, one in each cycle."""
-    simulator = Simulator(edge.netlist, library, LANES)
-    places = np.cumsum([len(edge.netlist.ports[port].nets) for port in edge.inputs])[:-1]
+    """What a lane makes of operands, one in each cycle."""
+    simulator = Simulator(lane, library, LANES)
     found = []
     for operand in [*operands, operands[-1]]:
-        for port, part in zip(edge.inputs, np.split(operand, places, axis=1), strict=True):
-            simulator.set(port, part)
+        simulator.set("data_in", operand)
         simulator.step()
-        found.append(simulator.get_bits(edge.output))
+        found.append(simulator.get_bits("data_out"))
         simulator.clock()
     return found[1:]
 
@@ -282,21 +257,12 @@ def _through(
 @cache
 def _surroundings(unit: Unit, library: Library) -> Surroundings:
     mac = unit.element.mac
+    lanes = [_mapped(kind(mac), library) for kind in (ActivationLane, WeightLane)]
     if unit.unit == "pe":
-        activation = _edge(ActivationLane(mac), library, ("data_in",), "data_out")
-        weight = _edge(WeightLane(mac), library, ("data_in",), "data_out")
-        return Surroundings(mac, "_in", mac.pipeline, DRAIN, activation, weight)
-    grouped = mac.multiplier.slices_per_group > 1
-    inputs = ("activations", "shared") if grouped else ("activations",)
-    activation = _edge(RowEdge(mac), library, inputs, "activation")
-    weight = _edge(ColumnEdge(mac), library, ("weights",), "weight")
-    return Surroundings(mac, "", mac.pipeline + 1, CORE_DRAIN, activation, weight)
+        return Surroundings(mac, "_in", mac.pipeline, DRAIN, *lanes)
+    return Surroundings(mac, "", mac.pipeline + 1, CORE_DRAIN, *lanes)
 
 
-def _edge(
-    component: wiring.Component, library: Library, inputs: tuple[str, ...], output: str
-) -> Edge:
-    """An edge as a netlist, without what it does to results."""
-    verilog = without_outputs(Emission("codes").verilog(component), "codes", CORRECTIONS)
-    mapped = map_quickly(verilog, "codes", library)
-    return Edge(parse_netlist(mapped.json, library), inputs, output)
+def _mapped(lane: wiring.Component, library: Library) -> Netlist:
+    mapped = map_quickly(Emission("codes").verilog(lane), "codes", library)
+    return parse_netlist(mapped.json, library)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Module, Signal
 
 from hdl.edge.activation_lane import ActivationLane
+from hdl.edge.chain import Chain
 from hdl.edge.column_correction import ColumnCorrection
-from hdl.edge.row_bias import RowBias
 from hdl.edge.skew import Skew
 from hdl.edge.weight_lane import WeightLane
 from hdl.element.processing_element import ProcessingElement
@@ -17,9 +17,6 @@ from hdl.placement import place
 from hdl.tile.row_counter import RowCounter
 from hdl.tile.tile_machine import TileMachine
 from hdl.tile.tile_sequencer import TileSequencer
-
-CORRECTION_LATENCY = 1
-"""Cycles of a :class:`ColumnCorrection`."""
 
 
 class SystolicArray(TileMachine):
@@ -54,7 +51,7 @@ class SystolicArray(TileMachine):
     def latency(self) -> int:
         """Cycles from a tile's last slice to its first row of results."""
         skew = (self.rows - 1) + (self.cols - 1)
-        edges = self._group_delay + ActivationLane.latency + CORRECTION_LATENCY
+        edges = self._group_delay + ActivationLane.latency + ColumnCorrection.latency
         return edges + skew + self.mac.latency
 
     def elaborate(self, platform: Any) -> Module:
@@ -71,13 +68,8 @@ class SystolicArray(TileMachine):
         ]
 
         # Left and top edge. A bubble is all zeros.
-        activations = Signal.like(self.in_a)
-        weights = Signal.like(self.in_w)
-        shared = self._slices(m, platform, sequencer, self.in_w, activations, weights)
-        lanes = self._rows_of(activations)
-        if shared:
-            lanes = [Cat(*lane) for lane in zip(lanes, shared, strict=True)]
-        activation_skew = Skew(self.rows, len(lanes[0]))
+        lanes, weights = self._slices(m, platform, sequencer, self.in_w)
+        activation_skew = Skew(self.rows, len(lanes) // self.rows)
         weight_skew = Skew(self.cols, mac.multiplier.weights_bits)
         activation_edge = make_grid(self.rows, 1, ActivationLane, mac)
         weight_edge = make_grid(1, self.cols, WeightLane, mac)
@@ -86,7 +78,7 @@ class SystolicArray(TileMachine):
         place(m, platform, "activation_edge", activation_edge)
         place(m, platform, "weight_edge", weight_edge)
         m.d.comb += [
-            activation_skew.data_in.eq(Cat(lanes)),
+            activation_skew.data_in.eq(lanes),
             weight_skew.data_in.eq(weights),
             activation_edge.data_in.eq(activation_skew.data_out),
             weight_edge.data_in.eq(weight_skew.data_out),
@@ -109,17 +101,25 @@ class SystolicArray(TileMachine):
         corrections = make_grid(1, self.cols, ColumnCorrection, mac)
         place(m, platform, "corrections", corrections)
         if mac.multiplier.row_scale:
-            row_bias = self._row_bias(m, platform, sequencer, activation_edge.data_out)
-            m.d.comb += corrections.row_bias_in.eq(row_bias)
+            # Control acts one cycle late, as in the elements, which register it.
+            drain = Signal(self.rows, name="bias_drain")
+            m.d.sync += drain.eq(sequencer.drain)
+            codes = activation_edge.data_out
+            bias = self._row_bias(m, platform, codes, sequencer.last[1:], drain)
+            chain = Chain(self.cols, len(bias))
+            place(m, platform, "row_bias_chain", chain)
+            m.d.comb += [chain.data_in.eq(bias), corrections.row_bias.eq(chain.data_out)]
         if mac.multiplier.column_scale:
+            chain = Chain(self.cols, 1)
+            place(m, platform, "last_chain", chain)
+            m.d.comb += [chain.data_in.eq(sequencer.last[-1]), corrections.last.eq(chain.data_out)]
             m.d.comb += corrections.weight.eq(grid.weight_out)
-            m.d.comb += corrections.last_in.eq(sequencer.last[-1])
         m.d.comb += corrections.result_in.eq(grid.result_out)
         m.d.comb += result_skew.data_in.eq(corrections.result_out)
         m.d.comb += self.out_acc.eq(result_skew.data_out)
 
         bottom_last = grid.last_out[-1]
-        for cycle in range(mac.latency - mac.pipeline - 1 + CORRECTION_LATENCY):
+        for cycle in range(mac.latency - mac.pipeline - 1 + ColumnCorrection.latency):
             earlier, bottom_last = bottom_last, Signal(name=f"bottom_last_{cycle}")
             m.d.sync += bottom_last.eq(earlier)
         cleared = Signal()
@@ -133,16 +133,3 @@ class SystolicArray(TileMachine):
             self.out_last.eq(row_counter.last),
         ]
         return m
-
-    def _row_bias(
-        self, m: Module, platform: Any, sequencer: TileSequencer, activations: Value
-    ) -> Value:
-        """The bias of the row whose result leaves column 0."""
-        biases = make_grid(self.rows, 1, RowBias, self.mac)
-        place(m, platform, "row_biases", biases)
-        m.d.comb += [
-            biases.activation.eq(activations),
-            biases.last.eq(sequencer.last[: self.rows]),
-            biases.drain.eq(sequencer.drain),
-        ]
-        return self._scaled(m, biases.bias_out)

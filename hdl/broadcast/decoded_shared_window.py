@@ -46,6 +46,7 @@ class DecodedSharedWindow(SharedWindow):
         if form.is_signed:
             # Half the range of the shifted sum, in every cycle.
             self.row_scale, self.column_scale = 0, 1 << (self.sum_bits - 1)
+            self.row_bias_width, self.column_bias_width = 0, 1
 
     def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
         fmt = self.fmt

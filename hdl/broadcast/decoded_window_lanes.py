@@ -43,6 +43,7 @@ class DecodedWindowLanes(WindowLanes):
         if form.is_signed:
             # Half the range of each lane's product, in every cycle.
             self.row_scale, self.column_scale = 0, 1 << (self.sum_bits - 2)
+            self.row_bias_width, self.column_bias_width = 0, 2
         self._shift = StagedShift(fmt.lane_shifts)
         self._digits_bits = digit_lines_bits(fmt.window_bits)
         self._lane_bits = self._digits_bits + self._shift.lines + 2 * fmt.vsparq

@@ -7,8 +7,8 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Value
 
-from hdl.broadcast.multiplier_part import MultiplierPart, result_shapes
-from hdl.multiplier.multiplier import Addend, Multiplier, named
+from hdl.broadcast.multiplier_part import MultiplierPart
+from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier, named
 from hdl.placement import place
 
 
@@ -46,8 +46,13 @@ class MultiplierBank(Multiplier):
         self.sum_bits = (count * ((1 << multiplier.sum_bits) - 1)).bit_length()
         self.row_scale = multiplier.row_scale
         self.column_scale = multiplier.column_scale
+        self.row_bias_width = multiplier.row_bias_width + count - 1
+        self.column_bias_width = multiplier.column_bias_width + count - 1
         self.slices_per_group = max(1, slices // count)
-        self._shapes: dict[str, list[tuple[int, int]]] = {}
+
+    @property
+    def addend_shapes(self) -> list[AddendShape]:
+        return self.multiplier.addend_shapes * self.count
 
     def shares(self, activations: Value) -> Value:
         return reduce(or_, map(self.multiplier.shares, self._split(activations)))
@@ -107,10 +112,7 @@ class MultiplierBank(Multiplier):
         self, m: Module, platform: Any, step: str, index: int, operands: Sequence[Value]
     ) -> MultiplierPart:
         """A module for multiplier ``index``, wired to its operands."""
-        widths = [len(operand) for operand in operands]
-        if step not in self._shapes:
-            self._shapes[step] = result_shapes(self.multiplier, step, widths)
-        part = MultiplierPart(self.multiplier, step, widths, self._shapes[step])
+        part = MultiplierPart(self.multiplier, step)
         place(m, platform, f"{step.removeprefix('registered_')}{index}", part)
         for number, operand in enumerate(operands):
             m.d.comb += getattr(part, f"operand{number}").eq(operand)

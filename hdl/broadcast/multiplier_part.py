@@ -1,13 +1,12 @@
 """One step of a multiplier as a module, so that several multipliers can stand side by side."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Fragment, Module, Signal, Value
+from amaranth.hdl import Module
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
-from hdl.multiplier.multiplier import Addend, Multiplier
+from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier
 from hdl.placement import Component
 
 
@@ -21,27 +20,26 @@ class MultiplierPart(Component):
     ----------
     multiplier : Multiplier
     step : "addends", "registered_addends", "encode", "row_bias" or "column_bias"
-    operand_bits : sequence of int
-    shapes : sequence of (width, exponent)
-        Of what the step gives; see :func:`result_shapes`.
 
     Members
     -------
     operand0, operand1, ... : In
+        Of addends both codes; of encode the bytes, and what a group shares if it has more than one
+        slice; of a bias the code that it depends on.
     result0, result1, ... : Out
+        As wide as the multiplier states.
+
+    Raises
+    ------
+    ValueError
+        On elaboration, if the multiplier makes anything else than it states.
     """
 
-    def __init__(
-        self,
-        multiplier: Multiplier,
-        step: str,
-        operand_bits: Sequence[int],
-        shapes: Sequence[tuple[int, int]],
-    ):
+    def __init__(self, multiplier: Multiplier, step: str):
         self.multiplier = multiplier
         self.step = step
-        self._shapes = shapes
-        operands = {f"operand{index}": In(bits) for index, bits in enumerate(operand_bits)}
+        operands = {f"operand{index}": In(bits) for index, bits in enumerate(self._operand_bits())}
+        shapes = self._result_shapes()
         results = {f"result{index}": Out(bits) for index, (bits, _) in enumerate(shapes)}
         self._operands = list(operands)
         super().__init__(operands | results)
@@ -55,42 +53,59 @@ class MultiplierPart(Component):
         """The results and their exponents."""
         return [
             (getattr(self, f"result{index}"), exponent)
-            for index, (_, exponent) in enumerate(self._shapes)
+            for index, (_, exponent) in enumerate(self._result_shapes())
         ]
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        operands = [getattr(self, name) for name in self._operands]
-        results = _results(self.multiplier, self.step, m, platform, operands)
-        for (port, _), (value, _) in zip(self.results, results, strict=True):
+        made = self._make(m, platform)
+        shapes = [(len(value), exponent) for value, exponent in made]
+        if shapes != self._result_shapes():
+            raise ValueError(
+                f"{type(self.multiplier).__name__} states (width, exponent) of its {self.step} as "
+                f"{self._result_shapes()}, and makes {shapes}"
+            )
+        for (port, _), (value, _) in zip(self.results, made, strict=True):
             m.d.comb += port.eq(value)
         return m
 
+    def _operand_bits(self) -> list[int]:
+        multiplier = self.multiplier
+        match self.step:
+            case "encode":
+                shared = [ACTIVATION_BITS] if multiplier.slices_per_group > 1 else []
+                return [multiplier.k_per_cycle * ACTIVATION_BITS, *shared]
+            case "row_bias":
+                return [multiplier.activation_code_bits]
+            case "column_bias":
+                return [multiplier.weight_code_bits]
+            case _:
+                return [multiplier.activation_code_bits, multiplier.weight_code_bits]
 
-def _results(
-    multiplier: Multiplier, step: str, m: Module, platform: Any, operands: Sequence[Value]
-) -> list[Addend]:
-    """Unsigned numbers and their exponents."""
-    match step:
-        case "addends" | "registered_addends":
-            activation, weight = operands
-            return multiplier.addends(m, platform, activation, weight, step != "addends")
-        case "encode":
-            activations, *shared = operands
-            # Where nothing is shared, it is not read.
-            together = shared[0] if shared else activations[:ACTIVATION_BITS]
-            return [(multiplier.encode(m, platform, activations, together), 0)]
-        case _:
-            return [(getattr(multiplier, step)(m, platform, *operands), 0)]
+    def _result_shapes(self) -> list[AddendShape]:
+        """As the multiplier states."""
+        match self.step:
+            case "encode":
+                return [(self.multiplier.activation_code_bits, 0)]
+            case "row_bias":
+                return [(self.multiplier.row_bias_width, 0)]
+            case "column_bias":
+                return [(self.multiplier.column_bias_width, 0)]
+            case _:
+                return self.multiplier.addend_shapes
 
-
-def result_shapes(
-    multiplier: Multiplier, step: str, operand_bits: Sequence[int]
-) -> list[tuple[int, int]]:
-    """Widths and exponents of what a step gives, found by trying it."""
-    trial = Module()
-    operands = [Signal(bits) for bits in operand_bits]
-    results = _results(multiplier, step, trial, None, operands)
-    shapes = [(len(value), exponent) for value, exponent in results]
-    Fragment.get(trial, None)  # what was placed counts as used
-    return shapes
+    def _make(self, m: Module, platform: Any) -> list[Addend]:
+        """Unsigned numbers and their exponents."""
+        operands = [getattr(self, name) for name in self._operands]
+        match self.step:
+            case "addends" | "registered_addends":
+                activation, weight = operands
+                registered = self.step != "addends"
+                return self.multiplier.addends(m, platform, activation, weight, registered)
+            case "encode":
+                activations, *shared = operands
+                # Where nothing is shared, it is not read.
+                together = shared[0] if shared else activations[:ACTIVATION_BITS]
+                return [(self.multiplier.encode(m, platform, activations, together), 0)]
+            case _:
+                return [(getattr(self.multiplier, self.step)(m, platform, *operands), 0)]

@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Mux, Value
 
 from golden.format import ACTIVATION_BITS
-from hdl.multiplier.multiplier import Addend, Multiplier, named, stage
+from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier, named, stage
 
 INDEX_BITS = 2
 SLOTS = 3
@@ -62,6 +62,11 @@ class StructuredSelection(Multiplier):
         self.weight_code_bits = 2 * SLOTS * self.blocks + multiplier.weight_code_bits
         self.sum_bits = multiplier.sum_bits
         self.column_scale = multiplier.column_scale
+        self.column_bias_width = multiplier.column_bias_width
+
+    @property
+    def addend_shapes(self) -> list[AddendShape]:
+        return self.multiplier.addend_shapes
 
     @property
     def weights_bits(self) -> int:

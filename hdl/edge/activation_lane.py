@@ -1,4 +1,4 @@
-"""What the left edge of the array does for one row."""
+"""What the left edge of a machine does for one row."""
 
 from typing import Any, ClassVar
 
@@ -11,13 +11,13 @@ from hdl.multiplier.mac_part import TO_ROW, MacPart, Route
 
 
 class ActivationLane(MacPart):
-    """Encodes the bytes of one row, once for all elements of the row. Latency: 1 cycle.
+    """Encodes the bytes of one row, once for all units of the row. Latency: 1 cycle.
 
     Members
     -------
     data_in : ``k_per_cycle`` unsigned bytes, the lower k low; above them, where several slices
         share windows, the 8 bits of their group
-    data_out : the activation code of the processing element
+    data_out : the activation code of the multiplier
     """
 
     measured_alone = True
@@ -25,10 +25,6 @@ class ActivationLane(MacPart):
     module_name = "activation_lane"
     latency = 1
     routes: ClassVar[dict[str, Route]] = {"data_in": TO_ROW, "data_out": TO_ROW}
-
-    def __init__(self, mac: Mac):
-        self.mac = mac
-        super().__init__(self.members(mac))
 
     @classmethod
     def members(cls, mac: Mac) -> dict[str, Member]:

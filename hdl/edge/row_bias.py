@@ -8,20 +8,25 @@ from amaranth.lib.wiring import In, Member, Out
 from hdl.arithmetic.accumulator import Accumulator
 from hdl.multiplier.mac import Mac
 from hdl.multiplier.mac_part import DOWNWARDS, TO_ROW, MacPart, Route
+from hdl.multiplier.multiplier import delayed
 
 
 class RowBias(MacPart):
-    """Accumulates the row bias of a processing element's multiplier, in step with column 0.
+    """Accumulates the row bias of the multiplier, in step with the first unit of the row.
 
-    Its result register is loaded, and shifted down, in the same cycles as that of the row's first
-    processing element. Units of the largest power of two in ``row_scale``, not yet multiplied by
-    what else is in it: all above wraps as the accumulators do.
+    Its result register is loaded, and shifted down, in the same cycles as that of the unit. Units
+    of the largest power of two in ``row_scale``, not yet multiplied by what else is in it: all
+    above wraps as the accumulators do.
+
+    Latency: ``last`` comes ``pipeline`` + 1 cycles after the code of a sum's last slice;
+    ``bias_out`` shows the sum one cycle after ``last``. Nothing is reset: the first sum starts with
+    the first ``last``.
 
     Members
     -------
     activation : In, the row's activation code
-    last, drain : In(1), the row's control
-    bias_in, bias_out : downwards
+    last, drain : In(1)
+    bias_in, bias_out : row_bias_bits, downwards
     """
 
     measured_alone = True
@@ -35,10 +40,6 @@ class RowBias(MacPart):
         "bias": DOWNWARDS,
     }
 
-    def __init__(self, mac: Mac):
-        self.mac = mac
-        super().__init__(self.members(mac))
-
     @classmethod
     def members(cls, mac: Mac) -> dict[str, Member]:
         return {
@@ -51,17 +52,14 @@ class RowBias(MacPart):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        value = self.mac.multiplier.row_bias(m, platform, self.activation)
-        for stage in range(self.mac.pipeline):
-            earlier, value = value, Signal(len(value), name=f"value_{stage}", reset_less=True)
-            m.d.sync += value.eq(earlier)
-
-        last = Signal(name="last_register")
-        drain = Signal(name="drain_register")
-        m.d.sync += [last.eq(self.last), drain.eq(self.drain)]
-        accumulator = Accumulator(m, platform, len(self.bias_in), len(value))
-        accumulator.add([(value, 0)], last, registered=False)
-        result = Signal(len(self.bias_in), reset_less=True)
-        m.d.sync += result.eq(Mux(last, accumulator.total, Mux(drain, self.bias_in, result)))
+        bits = self.mac.row_bias_bits
+        bias = self.mac.multiplier.row_bias(m, platform, self.activation)
+        bias = delayed(m, "bias", bias, self.mac.pipeline)
+        accumulator = Accumulator(m, platform, bits, len(bias))
+        accumulator.add([(bias, 0)], self.last, registered=False)
+        result = Signal(bits, reset_less=True)
+        m.d.sync += result.eq(
+            Mux(self.last, accumulator.total, Mux(self.drain, self.bias_in, result))
+        )
         m.d.comb += self.bias_out.eq(result)
         return m

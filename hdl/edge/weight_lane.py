@@ -1,4 +1,4 @@
-"""What the upper edge of the array does for one column."""
+"""What the upper edge of a machine does for one column."""
 
 from typing import Any, ClassVar
 
@@ -10,12 +10,12 @@ from hdl.multiplier.mac_part import TO_COLUMN, MacPart, Route
 
 
 class WeightLane(MacPart):
-    """Recodes the weights of one column, once for all elements of the column. Latency: 1 cycle.
+    """Recodes the weights of one column, once for all units of the column. Latency: 1 cycle.
 
     Members
     -------
-    data_in : ``k_per_cycle`` signed weights, the lower k low
-    data_out : the weight code of the processing element
+    data_in : weights_bits, as ``multiplier.recode`` takes them
+    data_out : the weight code of the multiplier
     """
 
     measured_alone = True
@@ -23,10 +23,6 @@ class WeightLane(MacPart):
     module_name = "weight_lane"
     latency = 1
     routes: ClassVar[dict[str, Route]] = {"data_in": TO_COLUMN, "data_out": TO_COLUMN}
-
-    def __init__(self, mac: Mac):
-        self.mac = mac
-        super().__init__(self.members(mac))
 
     @classmethod
     def members(cls, mac: Mac) -> dict[str, Member]:

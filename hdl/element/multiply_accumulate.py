@@ -25,11 +25,10 @@ class MultiplyAccumulate(MacPart):
     measured_alone = True
 
     def __init__(self, multiplier: Multiplier, acc_bits: int = 32, pipeline: int = 0):
-        self.mac = Mac(multiplier, acc_bits, pipeline)
         self.multiplier = multiplier
         self.acc_bits = acc_bits
         self.pipeline = pipeline
-        super().__init__(self.members(self.mac))
+        super().__init__(Mac(multiplier, acc_bits, pipeline))
 
     @classmethod
     def build(cls, mac: Mac) -> Self:

@@ -1,1 +1,1 @@
-"""Grids of elements, built of halves."""
+"""Grids of elements, units or parts of edges, built of halves."""

@@ -1,5 +1,6 @@
 """Grids of equal parts, built of halves."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Module
@@ -7,7 +8,7 @@ from amaranth.lib.wiring import In, Member
 
 from hdl.identity import snake_case
 from hdl.multiplier.mac import Mac
-from hdl.multiplier.mac_part import MacPart
+from hdl.multiplier.mac_part import EVERYWHERE, MacPart, Route
 from hdl.placement import Component, halves, place
 
 
@@ -27,17 +28,27 @@ class Grid(Component):
     kind : subclass of MacPart
     mac : Mac
         Of all parts.
+    broadcast : sequence of str
+        Ports that all parts have in common, whatever their routes.
     """
 
-    def __init__(self, rows: int, cols: int, kind: type[MacPart], mac: Mac):
+    def __init__(
+        self,
+        rows: int,
+        cols: int,
+        kind: type[MacPart],
+        mac: Mac,
+        broadcast: Sequence[str] = (),
+    ):
         self.rows = rows
         self.cols = cols
         self.kind = kind
         self.mac = mac
+        self.broadcast = broadcast
         counts = {"row": rows, "col": cols, "": 1}
         members: dict[str, Member] = {}
         for name, member in kind.members(mac).items():
-            members[name] = member.flow(counts[kind.route(name).along] * member.shape)
+            members[name] = member.flow(counts[self._route(name).along] * member.shape)
         super().__init__(members)
 
     @property
@@ -49,13 +60,13 @@ class Grid(Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         axis, middle, near_size, far_size = halves(self.rows, self.cols)
-        near = make_grid(*near_size, self.kind, self.mac)
-        far = make_grid(*far_size, self.kind, self.mac)
+        near = make_grid(*near_size, self.kind, self.mac, self.broadcast)
+        far = make_grid(*far_size, self.kind, self.mac, self.broadcast)
         place(m, platform, f"{axis}_0", near)
         place(m, platform, f"{axis}_{middle}", far)
 
         for (name,), member, own in self.signature.flatten(self):
-            route = self.kind.route(name)
+            route = self._route(name)
             into = member.flow == In
             first, second = getattr(near, name), getattr(far, name)
             if route.along == axis:
@@ -70,7 +81,12 @@ class Grid(Component):
                 m.d.comb += own.eq(second)
         return m
 
+    def _route(self, port: str) -> Route:
+        return EVERYWHERE if port in self.broadcast else self.kind.route(port)
 
-def make_grid(rows: int, cols: int, kind: type[MacPart], mac: Mac) -> Grid | MacPart:
+
+def make_grid(
+    rows: int, cols: int, kind: type[MacPart], mac: Mac, broadcast: Sequence[str] = ()
+) -> Grid | MacPart:
     """A grid of that size; a single part is its own grid."""
-    return kind.build(mac) if rows == cols == 1 else Grid(rows, cols, kind, mac)
+    return kind.build(mac) if rows == cols == 1 else Grid(rows, cols, kind, mac, broadcast)

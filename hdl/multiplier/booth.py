@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Value
 
 from golden.format import ACTIVATION_BITS
-from hdl.multiplier.multiplier import Addend, Multiplier, named, staged
+from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier, named, staged
 
 ROW_MAX = (2 << ACTIVATION_BITS) - 1
 FLAGS = ("negative", "single", "double")
@@ -36,6 +36,11 @@ class Booth(Multiplier):
         self.weight_code_bits = k_per_cycle * (digits * len(FLAGS) if decoded else weight_bits)
         self.column_scale = ROW_MAX
         self.sum_bits = (k_per_cycle * ROW_MAX * ((4**digits - 1) // 3)).bit_length()
+        self.column_bias_width = 2 * digits - 1 + k_per_cycle - 1
+
+    @property
+    def addend_shapes(self) -> list[AddendShape]:
+        return [(ACTIVATION_BITS + 1, exponent) for exponent in self._exponents] * self.k_per_cycle
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
         if not self.decoded:

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Value
 
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX
 from hdl.elements import Elements, structure
-from hdl.multiplier.multiplier import Addend, Multiplier, named, staged
+from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier, named, staged
 from hdl.multiplier.number_form import NumberForm
 from hdl.multiplier.partial_products import and_rows
 from hdl.multiplier.selected_rows import (
@@ -37,6 +37,7 @@ class ExactMultiplier(Multiplier):
         self.row_scale = 1 << (weight_bits - 1)
         largest = k_per_cycle * ((1 << lane_bits) - 1) * ((1 << weight_bits) - 1)
         self.sum_bits = largest.bit_length()
+        self.row_bias_width = lane_bits + k_per_cycle - 1
 
     def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
         bytes_ = [activations.word_select(k, ACTIVATION_BITS) for k in range(self.k_per_cycle)]
@@ -60,6 +61,12 @@ class ExactMultiplier(Multiplier):
 
 class AndArray(ExactMultiplier):
     """One row of AND gates for each bit of an activation."""
+
+    @property
+    def addend_shapes(self) -> list[AddendShape]:
+        return [
+            (self.weight_bits, exponent) for exponent in range(self.lane_bits)
+        ] * self.k_per_cycle
 
     def addends(
         self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
@@ -94,6 +101,12 @@ class Radix4(ExactMultiplier):
         self.column_scale = ACTIVATION_MAX
         largest = k_per_cycle * ones * 2 * ACTIVATION_MAX
         self.sum_bits = largest.bit_length()
+        self.column_bias_width = 2 * self._digits_per_weight - 1 + k_per_cycle - 1
+
+    @property
+    def addend_shapes(self) -> list[AddendShape]:
+        rows = [(self.lane_bits + 1, 2 * index) for index in range(self._digits_per_weight)]
+        return rows * self.k_per_cycle
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
         code = super().recode(m, platform, weights)
@@ -165,6 +178,11 @@ class DistributedArithmetic(ExactMultiplier):
         if form.is_signed:
             # The inverted top bits of one row per activation bit, in every cycle.
             self.row_scale, self.column_scale = 0, ((1 << lane_bits) - 1) << weight_bits
+            self.row_bias_width, self.column_bias_width = 0, 1
+
+    @property
+    def addend_shapes(self) -> list[AddendShape]:
+        return [(self.weight_bits + 1, exponent) for exponent in range(self.lane_bits)]
 
     @property
     def weight_elements(self) -> Elements:

@@ -29,6 +29,10 @@ RIGHTWARDS, DOWNWARDS = Route("row", True), Route("col", True)
 class MacPart(Component):
     """A component that is built from a description.
 
+    Parameters
+    ----------
+    mac : Mac
+
     Attributes
     ----------
     routes : mapping
@@ -36,6 +40,10 @@ class MacPart(Component):
     """
 
     routes: ClassVar[Mapping[str, Route]]
+
+    def __init__(self, mac: Mac):
+        self.mac = mac
+        super().__init__(self.members(mac))
 
     @classmethod
     def members(cls, mac: Mac) -> dict[str, Member]:

@@ -12,6 +12,9 @@ from hdl.identity import Identified
 Addend = tuple[Value, int]
 """An unsigned number and the power of two it counts for."""
 
+AddendShape = tuple[int, int]
+"""The width of an addend, and its power of two."""
+
 
 class Multiplier(Identified, ABC):
     """The product of a few activations with as many weights, as unsigned addends.
@@ -37,6 +40,8 @@ class Multiplier(Identified, ABC):
         Width that holds the sum of the addends.
     row_scale, column_scale : int
         What the biases count for; 0 where there is none.
+    row_bias_width, column_bias_width : int
+        Width of what :meth:`row_bias` and :meth:`column_bias` give.
     slices_per_group : int
         Slices whose activations share a window, and are encoded together.
     """
@@ -48,6 +53,8 @@ class Multiplier(Identified, ABC):
     sum_bits: int
     row_scale: int = 0
     column_scale: int = 0
+    row_bias_width: int = 0
+    column_bias_width: int = 0
     slices_per_group: int = 1
 
     @property
@@ -65,6 +72,11 @@ class Multiplier(Identified, ABC):
     def weight_elements(self) -> Elements:
         """What a weight code consists of."""
         return Elements(self.weight_bits).repeated("step", self.k_per_cycle)
+
+    @property
+    @abstractmethod
+    def addend_shapes(self) -> list[AddendShape]:
+        """Of each of the :meth:`addends`, in their order."""
 
     @abstractmethod
     def addends(
@@ -124,6 +136,13 @@ def stage(m: Module, name: str, value: Value, registered: bool) -> Signal:
     register = Signal(len(value), name=f"{name}_register", reset_less=True)
     m.d.sync += register.eq(value)
     return register
+
+
+def delayed(m: Module, name: str, value: Value, cycles: int) -> Value:
+    """``value``, so many cycles later."""
+    for cycle in range(cycles):
+        value = stage(m, f"{name}_{cycle}", value, registered=True)
+    return value
 
 
 def staged(m: Module, addends: list[Addend], registered: bool) -> list[Addend]:

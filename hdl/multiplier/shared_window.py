@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, Const, Module, Value
 from golden.format import ACTIVATION_BITS, SparqFormat
 from hdl.elements import Elements, structure
 from hdl.encode.pair_encoder import PairEncoder
-from hdl.multiplier.multiplier import Addend, Multiplier, named, stage
+from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier, named, stage
 from hdl.multiplier.number_form import NumberForm
 from hdl.multiplier.selected_rows import pair_code, pair_lines, pair_multiples, pair_of, pair_rows
 from hdl.multiplier.staged_shift import StagedShift
@@ -51,6 +51,11 @@ class SharedWindow(Multiplier):
         self.slices_per_group = fmt.group // self.k_per_cycle
         self._total_bits = fmt.window_bits + weight_bits + 1 + (pairs - 1).bit_length()
         self.sum_bits = fmt.lane_shifts[-1] + self._total_bits
+        self.row_bias_width = fmt.lane_shifts[-1] + fmt.window_bits + self.k_per_cycle - 1
+
+    @property
+    def addend_shapes(self) -> list[AddendShape]:
+        return [(self.sum_bits, 0)]
 
     @property
     def activation_elements(self) -> Elements:

@@ -10,7 +10,7 @@ from hdl.elements import Elements, structure
 from hdl.encode.control_decoder import ControlDecoder
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.pair_layout import pair_layout
-from hdl.multiplier.multiplier import Addend, Multiplier, named
+from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier, named
 from hdl.multiplier.number_form import NumberForm
 from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier, shifted
 from hdl.placement import place
@@ -31,6 +31,11 @@ class WindowLanes(Multiplier):
         self.row_scale = 1 << (weight_bits - 1)
         self.slices_per_group = max(1, fmt.group // 2)
         self.sum_bits = fmt.lane_shifts[-1] + fmt.window_bits + weight_bits + 1
+        self.row_bias_width = fmt.lane_shifts[-1] + fmt.window_bits + 1
+
+    @property
+    def addend_shapes(self) -> list[AddendShape]:
+        return 2 * [(self.sum_bits - 1, 0)]
 
     @property
     def activation_elements(self) -> Elements:

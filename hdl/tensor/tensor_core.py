@@ -1,22 +1,21 @@
 """The tensor core: a grid of dot-product units with broadcast operands."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Module
 
-from hdl.edge.column_edge import ColumnEdge
-from hdl.edge.row_edge import RowEdge
+from hdl.edge.activation_lane import ActivationLane
+from hdl.edge.column_correction import ColumnCorrection
+from hdl.edge.weight_lane import WeightLane
 from hdl.element.dot_product_unit import DotProductUnit
 from hdl.elements import Elements
 from hdl.grid.grid import make_grid
 from hdl.multiplier.mac import Mac
+from hdl.multiplier.multiplier import delayed
 from hdl.placement import place
 from hdl.tile.tile_control import TileControl
 from hdl.tile.tile_machine import TileMachine
-
-EDGE_LATENCY = 2
-"""Cycles of the registers around the grid: of operands, and of results."""
 
 
 class TensorCore(TileMachine):
@@ -55,10 +54,12 @@ class TensorCore(TileMachine):
     @property
     def latency(self) -> int:
         """Cycles from a tile's last slice to its first row of results."""
-        return self._group_delay + EDGE_LATENCY + self.mac.latency
+        edges = self._group_delay + ActivationLane.latency + ColumnCorrection.latency
+        return edges + self.mac.latency
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        mac = self.mac
 
         # Control: `last` is one cycle ahead of the result, and results of their register.
         control = TileControl(self.rows, self.latency - 2)
@@ -71,8 +72,7 @@ class TensorCore(TileMachine):
             self.out_last.eq(control.out_last),
         ]
 
-        # Operands. A bubble is all zeros.
-        activations = Signal.like(self.in_a)
+        # Left and top edge. A bubble is all zeros.
         columns = [
             Cat(
                 getattr(self, name).word_select(column, elements.width)
@@ -80,57 +80,36 @@ class TensorCore(TileMachine):
             )
             for column in range(self.cols)
         ]
-        weights = Signal(len(Cat(columns)))
-        shared = self._slices(m, platform, control, Cat(columns), activations, weights)
+        lanes, weights = self._slices(m, platform, control, Cat(columns))
+        activation_edge = make_grid(self.rows, 1, ActivationLane, mac)
+        weight_edge = make_grid(1, self.cols, WeightLane, mac)
+        place(m, platform, "activation_edge", activation_edge)
+        place(m, platform, "weight_edge", weight_edge)
+        m.d.comb += activation_edge.data_in.eq(lanes)
+        m.d.comb += weight_edge.data_in.eq(weights)
 
-        # The grid between its edges.
-        grid = make_grid(self.rows, self.cols, DotProductUnit, self.mac)
+        # Dot-product units.
+        grid = make_grid(self.rows, self.cols, DotProductUnit, mac)
         place(m, platform, "grid", grid)
-        m.d.comb += [grid.last.eq(control.last), grid.drain.eq(control.drain)]
-        row_bias = self._rows(m, platform, control, grid, activations, shared)
-        self._columns(m, platform, control, grid, weights, row_bias)
-        return m
-
-    def _rows(
-        self,
-        m: Module,
-        platform: Any,
-        control: TileControl,
-        grid: Any,
-        activations: Signal,
-        shared: Sequence[Value],
-    ) -> Value:
-        """The left edge; the bias of the row whose results leave."""
-        edge = make_grid(self.rows, 1, RowEdge, self.mac)
-        place(m, platform, "row_edge", edge)
-        m.d.comb += edge.activations.eq(activations)
-        m.d.comb += grid.activation.eq(edge.activation)
-        if shared:
-            m.d.comb += edge.shared.eq(Cat(shared))
-        if not self.mac.multiplier.row_scale:
-            return Const(0, 1)
-        m.d.comb += [edge.last.eq(control.last), edge.drain.eq(control.drain)]
-        return self._scaled(m, edge.bias_out)
-
-    def _columns(
-        self,
-        m: Module,
-        platform: Any,
-        control: TileControl,
-        grid: Any,
-        weights: Signal,
-        row_bias: Value,
-    ) -> None:
-        """The upper edge, and the lower one, where results leave."""
-        edge = make_grid(1, self.cols, ColumnEdge, self.mac)
-        place(m, platform, "column_edge", edge)
         m.d.comb += [
-            edge.weights.eq(weights),
-            grid.weight.eq(edge.weight),
-            edge.result_in.eq(grid.result_out),
-            self.out_acc.eq(edge.result_out),
+            grid.last.eq(control.last),
+            grid.drain.eq(control.drain),
+            grid.activation.eq(activation_edge.data_out),
+            grid.weight.eq(weight_edge.data_out),
         ]
-        if self.mac.multiplier.row_scale:
-            m.d.comb += edge.row_bias.eq(row_bias)
-        if self.mac.multiplier.column_scale:
-            m.d.comb += edge.last.eq(control.last)
+
+        # Bottom edge: results are corrected one cycle after they left the grid, so biases and the
+        # last that ends them come a cycle later than in the units.
+        late = replace(mac, pipeline=mac.pipeline + 1)
+        corrections = make_grid(1, self.cols, ColumnCorrection, late, ("last", "row_bias"))
+        place(m, platform, "corrections", corrections)
+        if mac.multiplier.row_scale:
+            codes, broadcast = activation_edge.data_out, ("last", "drain")
+            bias = self._row_bias(m, platform, codes, control.last, control.drain, broadcast)
+            m.d.comb += corrections.row_bias.eq(delayed(m, "row_bias", bias, 1))
+        if mac.multiplier.column_scale:
+            m.d.comb += corrections.weight.eq(weight_edge.data_out)
+            m.d.comb += corrections.last.eq(delayed(m, "last", control.last, 1))
+        m.d.comb += corrections.result_in.eq(grid.result_out)
+        m.d.comb += self.out_acc.eq(corrections.result_out)
+        return m

@@ -8,8 +8,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
+from hdl.edge.row_bias import RowBias
 from hdl.elements import Elements
+from hdl.grid.grid import make_grid
 from hdl.multiplier.mac import Mac
+from hdl.multiplier.multiplier import named
 from hdl.placement import Component, place
 from hdl.tile.group_buffer import GroupBuffer
 
@@ -130,24 +133,17 @@ class TileMachine(Component):
         return [activations.word_select(row, bits) for row in range(self.rows)]
 
     def _slices(
-        self,
-        m: Module,
-        platform: Any,
-        control: wiring.Component,
-        weights_in: Value,
-        activations: Signal,
-        weights: Signal,
-    ) -> Sequence[Value]:
+        self, m: Module, platform: Any, control: wiring.Component, weights_in: Value
+    ) -> tuple[Value, Value]:
         """Let slices enter, bubbles as zeros, when their group is complete.
 
-        ``activations`` and ``weights`` are what enters; returns what each row's group shares,
-        nothing where a slice is a group. ``control`` has the members of a handshake of tiles.
+        Returns what the :class:`ActivationLane` of each row takes, row 0 low, and the weights.
+        ``control`` has the members of a handshake of tiles.
         """
         multiplier = self.mac.multiplier
         if multiplier.slices_per_group == 1:
-            m.d.comb += activations.eq(Mux(control.taken, self.in_a, 0))
-            m.d.comb += weights.eq(Mux(control.taken, weights_in, 0))
-            return []
+            activations = named(m, "activations", Mux(control.taken, self.in_a, 0))
+            return activations, named(m, "weights", Mux(control.taken, weights_in, 0))
         slice_in = Cat(self.in_a, weights_in)
         buffer = GroupBuffer(
             multiplier.slices_per_group, len(slice_in), self.rows * ACTIVATION_BITS
@@ -159,13 +155,34 @@ class TileMachine(Component):
             control.hold.eq(buffer.filling),
             buffer.data_in.eq(slice_in),
             buffer.largest_in.eq(Cat(map(multiplier.shares, self._rows_of(self.in_a)))),
-            Cat(activations, weights).eq(buffer.data_out),
         ]
-        return [buffer.largest_out.word_select(row, ACTIVATION_BITS) for row in range(self.rows)]
+        rows = self._rows_of(buffer.data_out)
+        shared = [buffer.largest_out.word_select(row, ACTIVATION_BITS) for row in range(self.rows)]
+        lanes = [Cat(*lane) for lane in zip(rows, shared, strict=True)]
+        return Cat(lanes), buffer.data_out[len(self.in_a) :]
 
-    def _scaled(self, m: Module, row_bias: Value) -> Value:
-        """A row bias, multiplied by what ``row_scale`` has beside its power of two."""
+    def _row_bias(
+        self,
+        m: Module,
+        platform: Any,
+        codes: Value,
+        last: Value,
+        drain: Value,
+        broadcast: Sequence[str] = (),
+    ) -> Value:
+        """The bias of the row whose results leave, from the activation codes of all rows.
+
+        ``last`` and ``drain`` are those of the rows, or of all where they are ``broadcast``.
+        """
+        biases = make_grid(self.rows, 1, RowBias, self.mac, broadcast)
+        place(m, platform, "row_biases", biases)
+        m.d.comb += [
+            biases.activation.eq(codes),
+            biases.last.eq(last),
+            biases.drain.eq(drain),
+        ]
+        # What row_scale has beside its power of two.
         scaled = Signal(self.mac.row_bias_bits, name="row_bias")
         factor = self.mac.multiplier.row_scale >> (self.mac.acc_bits - len(scaled))
-        m.d.comb += scaled.eq(row_bias * factor)
+        m.d.comb += scaled.eq(biases.bias_out * factor)
         return scaled

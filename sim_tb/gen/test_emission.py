@@ -24,14 +24,13 @@ from hdl.arithmetic.full_adder import FullAdder
 from hdl.arithmetic.half_adder import HalfAdder
 from hdl.array.systolic_array import SystolicArray
 from hdl.broadcast.lane_encoder import LaneEncoder
-from hdl.broadcast.multiplier_part import MultiplierPart, result_shapes
+from hdl.broadcast.multiplier_part import MultiplierPart
 from hdl.broadcast.units import dot_product
 from hdl.edge.activation_lane import ActivationLane
+from hdl.edge.chain import Chain
 from hdl.edge.column_correction import ColumnCorrection
-from hdl.edge.column_edge import ColumnEdge
 from hdl.edge.delay import Delay
 from hdl.edge.row_bias import RowBias
-from hdl.edge.row_edge import RowEdge
 from hdl.edge.skew import Skew
 from hdl.edge.weight_lane import WeightLane
 from hdl.element.dot_product_unit import DotProductUnit
@@ -48,7 +47,6 @@ from hdl.encode.window_shifter import WindowShifter
 from hdl.grid.grid import Grid
 from hdl.multiplier.exact import DistributedArithmetic, Radix4
 from hdl.multiplier.mac import Mac
-from hdl.multiplier.multiplier import Multiplier
 from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier
 from hdl.multiplier.window_lanes import WindowLanes
 from hdl.placement import Component, place
@@ -71,12 +69,6 @@ SPARQ = [Mac(WindowLanes(fmt, 2), 11) for fmt in FORMATS[:3]]
 SPARSE = [Mac(dot_product("sparq", 2, fmt, 2, sparse=True), 14) for fmt in FORMATS[:2]]
 
 
-def part(multiplier: Multiplier, step: str) -> MultiplierPart:
-    bits = {"addends": [multiplier.activation_code_bits, multiplier.weight_code_bits]}
-    operands = bits.get(step, [multiplier.activation_code_bits])
-    return MultiplierPart(multiplier, step, operands, result_shapes(multiplier, step, operands))
-
-
 VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     FullAdder: lambda: [FullAdder(), FullAdder()],
     HalfAdder: lambda: [HalfAdder(), HalfAdder()],
@@ -91,10 +83,10 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
         ShiftAddMultiplier(named_format("5opt"), 3, registered=True),
     ],
     MultiplierPart: lambda: [
-        part(Radix4(3, 1), "addends"),
-        part(Radix4(2, 1), "addends"),
-        part(DistributedArithmetic(2), "row_bias"),
-        part(DistributedArithmetic(3, 4), "row_bias"),
+        MultiplierPart(Radix4(3, 1), "addends"),
+        MultiplierPart(Radix4(2, 1), "addends"),
+        MultiplierPart(DistributedArithmetic(2), "row_bias"),
+        MultiplierPart(DistributedArithmetic(3, 4), "row_bias"),
     ],
     ProcessingElement: lambda: [
         ProcessingElement(Radix4(2, 1), 11),
@@ -112,14 +104,14 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     RowBias: lambda: [RowBias(own) for own in (MAC, LATE)],
     ActivationLane: lambda: [ActivationLane(own) for own in SPARQ],
     WeightLane: lambda: [WeightLane(own) for own in (MAC, PAIR)],
-    RowEdge: lambda: [RowEdge(own) for own in SPARQ[:2]],
-    ColumnEdge: lambda: [ColumnEdge(own) for own in (MAC, PAIR)],
+    Chain: lambda: [Chain(3, 2), Chain(2, 2), Chain(3, 1)],
     Delay: lambda: [Delay(2, 3, 2), Delay(3, 2, 2)],
     Skew: lambda: [Skew(3, 2), Skew(3, 2, reverse=True), Skew(3, 1)],
     Grid: lambda: [
         *(Grid(2, 1, ProcessingElement, own) for own in (MAC, LATE)),
         Grid(2, 1, DotProductUnit, MAC),
         *(Grid(2, 1, RowBias, own) for own in (MAC, LATE)),
+        Grid(2, 1, RowBias, MAC, broadcast=("last", "drain")),
     ],
     GroupBuffer: lambda: [GroupBuffer(2, 3, 4), GroupBuffer(2, 3, 5), GroupBuffer(4, 3, 4)],
     RowCounter: lambda: [RowCounter(3), RowCounter(4)],

@@ -60,7 +60,7 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
     (
         "rounding",
         EncoderJob(NamedFormat("5opt")),
-        swap("dut", r"trimmed \+ round_up", "trimmed - round_up"),
+        swap("dut", r"trimmed \} \+ \{", "trimmed } - {"),
     ),
     ("sum", LanesJob(SPARQ), swap("pe", r"\.c\(multiplier1_product\[3\]\)", ".c(1'h0)")),
     (
@@ -77,7 +77,7 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
     (
         "held",
         CorrectionJob(RADIX_4),
-        swap("column_correction", r"if \(last_out\) held", "if (~last_out) held"),
+        swap("column_correction", r"if \(last\) held", "if (~last) held"),
     ),
     (
         "neighbour",
@@ -87,7 +87,17 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
     (
         "skew",
         EdgesJob(RADIX_4, 2, 3),
-        swap("weight_edge", r"\.data_in\(delay_data_out\)", ".data_in(data_in[23:16])"),
+        swap("weight_skew", r"\.data_in\(delay_data_out\)", ".data_in(data_in[23:16])"),
+    ),
+    (
+        "chain",
+        EdgesJob(RADIX_4, 2, 3),
+        swap("last_chain", r"\.data_in\(lane_0_data_out\[1\]\)", ".data_in(data_in)"),
+    ),
+    (
+        "bias",
+        TopJob(SPARQ, 2, 3),
+        swap("array", r"\.last\(sequencer_last\[2:1\]\)", ".last(sequencer_last[1:0])"),
     ),
     (
         "bubble",

@@ -14,6 +14,7 @@ from amaranth.lib.wiring import In, Member, Out
 
 from gen.tools.yosys import run_yosys
 from gen.verilog.emission import Emission
+from hdl.edge.chain import Chain
 from hdl.edge.delay import Delay
 from hdl.edge.skew import Skew
 from hdl.element.dot_product_unit import DotProductUnit
@@ -107,9 +108,6 @@ class Registers(MacPart):
 
     depends: ClassVar[Mapping[str, tuple[str, ...]]]
 
-    def __init__(self, mac: Mac) -> None:
-        super().__init__(self.members(mac))
-
     @classmethod
     def members(cls, mac: Mac) -> dict[str, Member]:
         inputs = {name for names in cls.depends.values() for name in names}
@@ -182,6 +180,15 @@ def test_delay_of_sizes(lanes: int, cycles: int, tmp_path: Path, checks: Any) ->
     checks(2 * lanes)
 
 
+@pytest.mark.parametrize("lanes", [1, 2, 3, *LARGE])
+def test_chain(lanes: int, tmp_path: Path, checks: Any) -> None:
+    """Each lane is one cycle later than the one before it."""
+    got = Flow(Chain(lanes, 2), tmp_path).reach()
+    expected = [{("data_in", bit, lane + 1)} for lane in range(lanes) for bit in range(2)]
+    assert got["data_out"] == expected
+    checks(2 * lanes)
+
+
 SIZES = [(13, 16), (17, 64), (255, 13), (256, 256)]
 
 
@@ -218,9 +225,19 @@ def test_grid_of_units(rows: int, cols: int, tmp_path: Path, checks: Any) -> Non
     checks(rows * cols)
 
 
+@pytest.mark.parametrize("count", [2, *LARGE])
+def test_broadcast(count: int, tmp_path: Path, checks: Any) -> None:
+    """What is broadcast reaches all parts, whatever its route is."""
+    got = Flow(Grid(1, count, ColumnLink, MAC, broadcast=("own",)), tmp_path).reach()
+    for index in range(count):
+        own = {("own", 0, late + 1) for late in range(index + 1)}
+        assert got["result"][index] == own | {("bias_in", 0, index + 1)}
+    checks(count)
+
+
 @pytest.mark.parametrize("kind", [RowLink, ColumnLink])
 @pytest.mark.parametrize("count", [2, *LARGE])
-def test_chain(count: int, kind: type[Registers], tmp_path: Path, checks: Any) -> None:
+def test_handed_on(count: int, kind: type[Registers], tmp_path: Path, checks: Any) -> None:
     rows, cols = (count, 1) if kind is RowLink else (1, count)
     got = Flow(Grid(rows, cols, kind, MAC), tmp_path).reach()
 

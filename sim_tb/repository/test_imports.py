@@ -43,7 +43,8 @@ LAYERS = {
     "hdl": (
         ("hdl",),
         ("hdl/array", "hdl/tensor", "hdl/catalogue"),
-        ("hdl/edge", "hdl/tile", "hdl/grid"),
+        ("hdl/tile",),
+        ("hdl/edge", "hdl/grid"),
         ("hdl/broadcast",),
         ("hdl/element",),
         ("hdl/multiplier",),
