@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|\(\*.*?\*\)", re.DOTALL)
 _MODULE = re.compile(r"\s*module\s+(\w+)\s*\(([^()]*)\)\s*;(.*?)\bendmodule\b", re.DOTALL)
 _NAME = r"(?:\\\S+\s|\w+)"
-_PORT = re.compile(rf"(input|output)\s+(?:\[\d+:\d+\]\s*)?({_NAME})$")
+_PORT = re.compile(rf"(input|output)\s+(?:signed\s+)?(?:\[\d+:\d+\]\s*)?({_NAME})$")
+_DECLARED = re.compile(
+    r"(?:(?P<way>input|output)\s+(?P<reg>reg\s+)?(?P<type>(?:signed\s+)?(?:\[\d+:\d+\]\s*)?))?"
+    r"(?P<name>\w+)\s*(?P<init>=.*)?$",
+    re.DOTALL,
+)
 _INSTANCE = re.compile(rf"(\w+)\s+{_NAME}\s*\(")
 # Names, constants, parts and concatenations of them: nothing that computes.
 _PLAIN = r"[^~!&|^+\-*/%<>=?()]*"
@@ -50,10 +55,29 @@ def _read(verilog: str) -> dict[str, _Module]:
         *statements, rest = match[3].split(";")
         if rest.strip():
             raise ValueError(f"module {match[1]} has a statement without an end: {rest.strip()!r}")
-        ports = [port.strip() for port in match[2].split(",")]
+        ports, declarations = _declared(match[2])
         # What ends a statement stays: a space may end an escaped name.
-        modules[match[1]] = _Module(match[1], ports, [one.lstrip() for one in statements])
+        body = [*declarations, *(one.lstrip() for one in statements)]
+        modules[match[1]] = _Module(match[1], ports, body)
     return modules
+
+
+def _declared(header: str) -> tuple[list[str], list[str]]:
+    """The names of the ports in a header, and the declarations in it as statements."""
+    ports, statements = [], []
+    way = kind = None
+    for text in filter(None, map(str.strip, header.split(","))):
+        match = _DECLARED.match(text)
+        if match is None:
+            raise ValueError(f"not a port: {text!r}")
+        if match["way"]:
+            way, kind = match["way"], match["type"]
+        ports.append(match["name"])
+        if way:
+            statements.append(f"{way} {kind}{match['name']}")
+            if match["reg"]:
+                statements.append(f"reg {kind}{match['name']} {match['init'] or ''}".rstrip())
+    return ports, statements
 
 
 def count_parts(verilog: str, top: str, parts: Collection[str]) -> dict[str, int]:

@@ -2,12 +2,22 @@
 
 import inspect
 import re
+from collections.abc import Mapping
 from typing import Any
 
 
-def plain(thing: Any) -> str:
-    """The first paragraph of the docstring of a class or function, as one line."""
-    return _plain((inspect.getdoc(thing) or "").partition("\n\n")[0])
+def plain(thing: Any, values: Mapping[str, object] | None = None) -> str:
+    """The first paragraph of the docstring of a class or function, as one line.
+
+    What is named alone, as a literal or an attribute, and has one of the ``values``, stands as it.
+    """
+    return _plain((inspect.getdoc(thing) or "").partition("\n\n")[0], values)
+
+
+def latency(thing: Any, values: Mapping[str, object] | None = None) -> str:
+    """What the docstring of a class says of its latency, from "Latency:" on, likewise."""
+    found = re.search(r"\bLatency: .*?(?=\n\n|\Z)", inspect.getdoc(thing) or "", re.DOTALL)
+    return _plain(found[0], values) if found else ""
 
 
 def ports(component: type) -> dict[str, str]:
@@ -17,19 +27,34 @@ def ports(component: type) -> dict[str, str]:
 
         in_a : In(16)
             Two bytes.
+        last, drain : In(1), of the row
     """
     found: dict[str, str] = {}
     for each in reversed(component.__mro__):
         section = re.search(r"^Members\n-+\n(.*?)(?=\n\n\w|\Z)", _text(each), re.M | re.S)
-        entries = re.findall(r"^(\w+) : .*\n((?:    .*\n?)+)", section[1] if section else "", re.M)
-        found |= {name: _plain(text) for name, text in entries}
+        entries = re.findall(
+            r"^(\w.* : .*)\n?((?:    .*\n?)*)", section[1] if section else "", re.M
+        )
+        for head, body in entries:
+            said = _TYPE.sub("", head.rpartition(" : ")[2])
+            end = ". " if said and body.strip()[:1].isupper() else " "
+            if text := _plain(f"{said}{end}{body}"):
+                names = re.findall(r"(?:^|, )(\w+(?:, \w+)*) : ", head)
+                found |= dict.fromkeys(", ".join(names).split(", "), text)
     return found
+
+
+_TYPE = re.compile(r"^(?:In|Out)\b(?:\((?:[^()]|\([^()]*\))*\))?(?:, )?")
 
 
 def _text(component: type) -> str:
     return inspect.cleandoc(component.__dict__.get("__doc__") or "")
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, values: Mapping[str, object] | None = None) -> str:
     """One line without markup: references and literals are what they name."""
-    return " ".join(re.sub(r"(?::\w+:)?`+([^`]*)`+", r"\1", text).split())
+
+    def named(match: re.Match[str]) -> str:
+        return str((values or {}).get(match[1], match[1]))
+
+    return " ".join(re.sub(r"(?::\w+:)?`+([^`]*)`+", named, text).split())

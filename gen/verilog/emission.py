@@ -2,17 +2,20 @@
 
 import gc
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockSignal, Const, Instance, ResetSignal, Signal, Value
+from amaranth.hdl import ClockSignal, Const, Fragment, Instance, ResetSignal, Signal, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
 from gen.tools.amaranth_yosys import to_verilog
+from gen.verilog.comments import comments
+from gen.verilog.module_text import VerilogModule, modules_of, structural_order
 from gen.verilog.naming import NameConflict, module_names
 from gen.verilog.rtlil_text import full_operands, one_case_at_a_time
+from gen.verilog.wiring import NotWiring, renamed, wiring_of
 from hdl.identity import Identity
 from hdl.placement import Component
 
@@ -35,6 +38,9 @@ class Emission:
     def __init__(self, top: str):
         self._top = top
         self._texts: dict[str, str] = {}
+        self._wiring: dict[str, VerilogModule] = {}
+        self._clocks: dict[str, list[str]] = {}
+        self._components: dict[str, wiring.Component] = {}
         self._shared: dict[Identity, tuple[str, str]] = {}
         """Of each module that is shared: the name by which it is lowered, and its component's."""
         self._parts: list[Identity] = []
@@ -48,7 +54,14 @@ class Emission:
         """
         with _rare_garbage_collection(), full_operands():
             self._lower(component, self._top, always=tuple(CLOCK_AND_RESET))
-        return _to_verilog(self._named("\n".join(self._texts.values())))
+        final = self._final_names()
+        modules = {final[name]: renamed(own, final) for name, own in self._wiring.items()}
+        if self._texts:
+            modules |= modules_of(_to_verilog(self._named(self._texts, final, [*modules])))
+        described = {final[name]: own for name, own in self._components.items()}
+        order = structural_order(modules, self._top)
+        texts = comments([module.name for module in order], described)
+        return "\n".join(texts.get(module.name, "") + str(module) for module in order)
 
     def instance_of(self, component: Component, instance_name: str) -> Instance:
         """An instance, wired to the component's own signals, of a module lowered once.
@@ -65,7 +78,7 @@ class Emission:
                 self._parts.append(component.identity)
             self._lower(component, name)
         name, _ = self._shared[component.identity]
-        ports = {}
+        ports = {f"i_{port}": CLOCK_AND_RESET[port]() for port in self._clocks[name]}
         for port, (value, direction) in _ports(component).items():
             if direction is PortDirection.Input:
                 ports[f"i_{port}"] = value
@@ -73,9 +86,6 @@ class Emission:
                 ports[f"o_{port}"] = value
             if isinstance(value, Signal):
                 value.name = f"{instance_name}_{port}"
-        for port, signal in CLOCK_AND_RESET.items():
-            if re.search(rf"^  wire .* input \d+ +\\{port}$", self._texts[name], re.MULTILINE):
-                ports[f"i_{port}"] = signal()
         return Instance(name, **ports)
 
     @property
@@ -91,8 +101,20 @@ class Emission:
     def _lower(self, component: wiring.Component, name: str, always: Sequence[str] = ()) -> None:
         """Lower one module; ``always``: inputs that it has even if it does not read them."""
         ports = _ports(component)
+        fragment = Fragment.get(component, self)
+        self._components[name] = component
+        try:
+            module = wiring_of(name, fragment, ports, self._clocks, always)
+        except NotWiring:
+            pass
+        else:
+            self._wiring[name] = module
+            self._clocks[name] = [
+                port.name for port in module.ports if port.name in CLOCK_AND_RESET
+            ]
+            return
         signals = {port: own for port, own in ports.items() if isinstance(own[0], Signal)}
-        text = rtlil.convert(component, name=name, platform=self, ports=signals, emit_src=False)
+        text = rtlil.convert(fragment, name=name, platform=self, ports=signals, emit_src=False)
         start = text.index(f"module \\{name}\n")
         end = text.index("\nend\n", start)
         before, own, after = text[:start], text[start:end], text[end:]
@@ -117,13 +139,19 @@ class Emission:
                 if kind == "output":
                     own += f"\n  connect \\{port} {len(value)}'{value.value:0{len(value)}b}"
         self._texts[name] = before + own + after
+        self._clocks[name] = [port for port in CLOCK_AND_RESET if port in {*found, *always}]
 
-    def _named(self, texts: str) -> str:
-        """RTLIL text with the final names of its modules."""
+    def _final_names(self) -> dict[str, str]:
+        """Of the names by which modules are lowered."""
         names = self._names()
         final = {lowered: names[identity] for identity, (lowered, _) in self._shared.items()}
-        final[self._top] = self._top
-        modules: set[str] = set()
+        return {**final, self._top: self._top}
+
+    def _named(
+        self, texts: Mapping[str, str], final: Mapping[str, str], taken: Sequence[str]
+    ) -> str:
+        """RTLIL text with the final names of its modules, none of which is ``taken``."""
+        modules = {*taken}
 
         def rename(match: re.Match[str]) -> str:
             # What is elaborated in place is called after where it is placed: MODULE.SUBMODULE.
@@ -135,7 +163,7 @@ class Emission:
                 modules.add(name)
             return f"{match['kind']}\\{name}"
 
-        return _MODULE.sub(rename, texts)
+        return _MODULE.sub(rename, "\n".join(texts.values()))
 
 
 _PORT = re.compile(r"^(  wire .*(?:input|output) )\d+( +signed)? +\\(\S+)$", re.MULTILINE)
@@ -169,6 +197,7 @@ def _to_verilog(modules: str) -> str:
     )
     # opt_dff leaves don't-cares in parts of words: they are zeros.
     text = _UNKNOWN.sub(lambda constant: constant[0].replace("x", "0"), text)
+    text = _LEADING_ZEROS.sub(r"\1\2", text)
     # Whether no bit of a word is set, as a reduction: logical negation is of single bits.
     text = text.replace(" = ! ", " = ~| ")
     # The first line carries the version of Yosys and of the compiler that built it.
@@ -176,6 +205,7 @@ def _to_verilog(modules: str) -> str:
     return text.strip() + "\n"
 
 
+_LEADING_ZEROS = re.compile(r"\b(\d+'h)0+([0-9a-f])")
 _UNKNOWN = re.compile(r"\b\d+'[bdh][0-9a-f]*x[0-9a-fx]*")
 
 

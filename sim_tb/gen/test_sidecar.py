@@ -61,7 +61,7 @@ def test_ports_are_described(configuration: Configuration) -> None:
     """Docstring, signature and elements agree: names, direction, width as the docstring has it."""
     component: Any = build(configuration)
     names: dict[str, Any] = {"fmt": configuration.format and configuration.sparq_format}
-    for source in (component, getattr(component, "_element", None), component.__dict__):
+    for source in (component, getattr(component, "mac", None)):
         for name in ("rows", "cols", "k_per_cycle", "weight_bits", "acc_bits", "multiplier"):
             if hasattr(source, name):
                 names[name] = getattr(source, name)

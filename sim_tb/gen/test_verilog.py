@@ -19,6 +19,7 @@ from gen.tools.verilator import LINT_WAIVERS, environment
 from gen.verilog.generate import Generated, generate, write_verilog
 from golden import named_format
 from hdl import PROCESSING_ELEMENTS, MacUnit, PairEncoder, SystolicArray
+from sim_tb.gen.headers import declared_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDECAR = {
@@ -97,22 +98,6 @@ def modules(text: str) -> list[str]:
     return re.findall(r"^module (\w+)", text, re.MULTILINE)
 
 
-def top_ports(text: str, top: str) -> dict[str, tuple[str, int, bool]]:
-    """Direction, width and signedness of each port, read from the Verilog text."""
-    match = re.search(rf"^module {top}\((.*?)\);(.*?)^endmodule", text, re.MULTILINE | re.DOTALL)
-    assert match is not None
-    names, body = match[1].replace(" ", "").split(","), match[2]
-    declared = re.findall(
-        r"^  (input|output) (signed )?(?:\[(\d+):0\] )?(\w+);", body, re.MULTILINE
-    )
-    ports = {
-        name: (direction, int(high or 0) + 1, bool(is_signed))
-        for direction, is_signed, high, name in declared
-    }
-    assert sorted(ports) == sorted(names)
-    return ports
-
-
 def run(command: list[str], folder: Path, env: dict[str, str] | None = None) -> str:
     """Everything that the command prints; it must succeed."""
     result = subprocess.run(
@@ -159,7 +144,7 @@ def test_unchanged_file_is_left_alone(tmp_path: Path) -> None:
     for path in paths:
         os.utime(path, ns=(1, 1))
     assert write_verilog(Configuration(top="pe"), tmp_path) == paths
-    assert [path.stat().st_mtime_ns for path in paths] == [1, 1]
+    assert [path.stat().st_mtime_ns for path in paths] == [1] * 3
     text = paths[0].read_text()
     paths[0].write_text(text + "// edited\n")
     write_verilog(Configuration(top="pe"), tmp_path)
@@ -175,6 +160,34 @@ def test_text_grows_with_the_logarithm_of_the_array() -> None:
     sizes = [len(text.encode()) for text in texts]
     assert sizes[2] - sizes[1] < 1.1 * (sizes[1] - sizes[0])
     assert sizes[2] < 130_000
+
+
+@every_configuration
+def test_structural_order(configuration: Configuration) -> None:
+    """The top is first, each module above what it is built of, and below a comment."""
+    text = generated(configuration).verilog
+    places = {name: place for place, name in enumerate(modules(text))}
+    assert places[configuration.name] == 0
+    for name, body in re.findall(r"^module (\w+)(.*?)^endmodule$", text, re.M | re.S):
+        for child in re.findall(r"^  (\w+) \w+ \($", body, re.MULTILINE):
+            assert places[child] > places[name]
+    assert len(re.findall(r"^//.*\nmodule ", text, re.MULTILINE)) == len(places)
+
+
+def test_comments_tell_what_a_reader_needs() -> None:
+    text = generate(Configuration(rows=3, cols=2)).verilog
+    above = text[: text.index("\nmodule ")]
+    assert "\n// SystolicArray(rows=3, cols=2): " in above
+    assert "\n// Latency: the first result row is valid 7 cycles after the tile's last" in above
+    assert generate(Configuration(rows=3, cols=2)).sidecar["latency"] == 7
+    for port in ("in_valid", "in_ready", "in_last", "in_a", "in_w", "out_last", "out_acc"):
+        assert re.search(rf"^//   {port}: [A-Z].*", above, re.MULTILINE)
+    assert "\n//   drain_in: The result register takes result_in, which ends no sum" in text
+    assert re.search(r"^// As pe_grid_3x2\.\nmodule \w+_pe_grid_2x2\(", text, re.MULTILINE)
+    assert "\n// Skew(lanes=3, width=16, reverse=False): Delays lane i of 3 by i cycles." in text
+    joined = re.sub(r"\n//   ", " ", text)
+    assert "\n// ActivationLane: Encodes the bytes of one row, " in joined
+    assert " once for all elements of the row. Latency: 1 cycle. " in joined
 
 
 @pytest.mark.slow
@@ -212,7 +225,7 @@ def test_ports_of_the_array(pe: str, weight_bits: int, acc_bits: int, rows: int,
         "out_acc": ("output", acc_bits * cols, False),
     }
     design = generated(configuration)
-    assert top_ports(design.verilog, design.name) == expected
+    assert declared_ports(design.verilog, design.name) == expected
     assert [port["name"] for port in design.sidecar["ports"]] == list(expected)
 
 
@@ -225,7 +238,7 @@ def test_sidecar_tells_of_the_text(configuration: Configuration) -> None:
     ports = {port["name"]: {key: port[key] for key in names} for port in sidecar["ports"]}
     assert {
         name: dict(zip(names, (name, *port), strict=True))
-        for name, port in top_ports(design.verilog, design.name).items()
+        for name, port in declared_ports(design.verilog, design.name).items()
     } == ports
     assert {"clk", "rst"} <= set(ports)
     assert sidecar["top"] == configuration.name
@@ -282,7 +295,7 @@ def test_ports_of_the_tensor_core(top: str, pe: str) -> None:
     if top == "tensor_core":
         del expected["in_index"]
     design = generated(Configuration(top=top, pe=pe, **options))
-    assert top_ports(design.verilog, design.name) == expected
+    assert declared_ports(design.verilog, design.name) == expected
     assert [port["name"] for port in design.sidecar["ports"]] == list(expected)
 
 
@@ -311,7 +324,7 @@ def test_ports_of_the_processing_element(
     widths = {"last": 1, "drain": 1, "activation": activation, "weight": weight, "result": 20}
     ports |= {f"{name}_in": ("input", width, False) for name, width in widths.items()}
     ports |= {f"{name}_out": ("output", width, False) for name, width in widths.items()}
-    assert top_ports(design.verilog, design.name) == ports
+    assert declared_ports(design.verilog, design.name) == ports
     names = ("activation_code_bits", "weight_code_bits", "row_scale", "column_scale")
     assert tuple(design.sidecar[name] for name in names) == expected
     array = generated(Configuration(rows=2, cols=2)).sidecar
