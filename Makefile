@@ -73,6 +73,7 @@ help: ## List the targets
 	@echo "  TOP=array ROWS=16 COLS=16 PE=sparq FORMAT=5opt ROUNDING=1 VSPARQ=1 GROUP=1"
 	@echo "  WEIGHT_BITS=8 ACC_BITS=32 PIPELINE=0 PAIRS=4 (of tensor cores)"
 	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file; NAME=top TESTBENCH=1 SEED=1 of verilog"
+	@echo "OPTIONS and TESTS are words for the shell, quotes and all; every other value is taken as it is"
 	@echo "Of area, tradeoff, prove, demo, evaluate, evaluate-shared, bench: KEEP=1 keeps the result for tables"
 
 setup: $(SETUP) ## Create .venv from the lock (every other target does it by itself)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from golden.format import SparqFormat
 from golden.named import NamedFormat
-from hdl.broadcast.units import dot_product, dot_product_multipliers
+from hdl.broadcast.dot_product import dot_product, dot_product_multipliers
 from hdl.element.dot_product_unit import DotProductUnit
 from hdl.element.processing_element import ProcessingElement
 from hdl.element.processing_elements import PROCESSING_ELEMENTS, element_multiplier

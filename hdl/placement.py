@@ -14,10 +14,12 @@ class Component(Identified, wiring.Component):
     Its identity, the type and all arguments of its constructor, says which ones are alike.
     ``module_name`` is what it is called where nothing else has to tell it from its variants: the
     name of the class, in lower case, unless a class says otherwise. What is ``measured_alone`` is
-    a part of a machine, whose area is that of its parts times their counts.
+    a part of a machine, whose area is that of its parts times their counts. What ``counts_rows`` is
+    another component in a machine of other rows; all else in it stays as it is.
     """
 
     measured_alone = False
+    counts_rows = False
 
     @property
     def module_name(self) -> str:

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky.backend.resource_tracker import ensure_running
 from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 
 from support.errors import InputError, RunError
 
 ATTEMPTS = 3
 CONNECT_SECONDS = 5
+TRACKER_WARNINGS = "ignore:resource_tracker:UserWarning"
 
 
 class WorkerError(RunError):
@@ -67,9 +69,20 @@ def _numbered(parent: int, index: int, function: Callable[..., Any], *task: Any)
     return index, function(*task)
 
 
+def _start_tracker() -> None:
+    """Loky's tracker removes what an interrupt leaves behind, and need not warn of it."""
+    given = os.environ.get("PYTHONWARNINGS", "")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (given, TRACKER_WARNINGS)))
+    try:
+        ensure_running()
+    finally:
+        os.environ["PYTHONWARNINGS"] = given  # empty: as if there were none
+
+
 @contextmanager
 def _backend(scheduler: str | None) -> Iterator[None]:
     if scheduler is None:
+        _start_tracker()
         with warnings.catch_warnings():
             # Workers grow by the buffers they keep, and are renewed for it; that is harmless.
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")

@@ -16,7 +16,7 @@ from gen.commands.options import (
 )
 from gen.commands.terminal import print_grids, progress_bar
 from gen.synthesis.area import FOLDER, run_area
-from gen.synthesis.tradeoff import elements, join, measure_qualities
+from gen.synthesis.tradeoff import elements, join, left_out, measure_qualities
 from gen.synthesis.tradeoff_report import WEIGHT_BITS, tradeoff_files, tradeoff_grids
 from networks.evaluation.inputs import Inputs, load_inputs
 from networks.evaluation.settings import FP32
@@ -112,6 +112,8 @@ def tradeoff(
                     "rows": join(measured["rows"], qualities),
                 }
             )
+    for line in left_out():
+        click.echo(line)
     for result in results:
         print_grids(tradeoff_grids(result))
         click.echo(

@@ -1,6 +1,5 @@
 """The area table: every unit mapped, chosen at each clock target, verified and compared."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -213,7 +212,7 @@ def _keep(
 ) -> None:
     """Write the netlists that were chosen, and their constraints beside them."""
     for target, unit, candidate in chosen:
-        name = re.sub(r"\W+", "_", f"{unit.unit}_{unit.label}_{target:.0f}ps")
+        name = f"{unit.slug}_{target:.0f}ps"
         write_if_changed(folder / f"{name}.v", workshop.netlist(unit, candidate, name))
         sdc = workshop.constraints(unit, target)
         write_if_changed(folder / f"{name}.sdc", sdc)

@@ -312,7 +312,8 @@ class Workshop:
         parts = count_parts(harness, "unit", emission.parts)
         placed = {part: text for part, text in netlists.items() if part in parts}
         # What counts the rows of a larger machine does not fit; all else is as in one of these.
-        others = {part: text for part, text in placed.items() if "_tile_" not in part}
+        counting = emission.parts_counting_rows
+        others = {part: text for part, text in placed.items() if part not in counting}
         known = self._cache("simulated", harness, *others.values())
         if unit.rows not in (None, rows):
             if known.is_file():

@@ -8,6 +8,7 @@ from rich.progress import Progress
 
 from gen.synthesis.area_report import Row
 from gen.synthesis.units import Unit, exact_unit, sparq_unit
+from golden import NamedFormat
 from hdl import PROCESSING_ELEMENTS
 from networks.evaluation.data import Images
 from networks.evaluation.evaluate import evaluate_model
@@ -27,11 +28,10 @@ BASE_BITS = 8
 ACC_BITS = 32
 
 EXACT_SETTINGS = {
-    "8x8": Setting(EXACT_8_BIT, sparsity=DENSE),
-    "2x8x8": Setting(EXACT_8_BIT, sparsity=DENSE),
-    "2x4x8": Setting(UNIFORM_4_BIT, sparsity=DENSE, clipping=BEST),
+    8: Setting(EXACT_8_BIT, sparsity=DENSE),
+    4: Setting(UNIFORM_4_BIT, sparsity=DENSE, clipping=BEST),
 }
-"""What exact elements compute: 8-bit activations, or uniform 4-bit ones."""
+"""What exact elements compute, by the bits of an activation that they multiply."""
 
 FRONTS = {"accuracy": "top1", "SQNR": "sqnr_mean_db"}
 """The two Pareto fronts, and the column that each sets against area."""
@@ -67,6 +67,26 @@ def measure_qualities(
     return qualities
 
 
+def exact_designs() -> list[str]:
+    """The exact elements whose accuracy an evaluation knows."""
+    return [
+        name
+        for name, kind in PROCESSING_ELEMENTS.items()
+        if kind.MULTIPLIERS and kind.ACTIVATION_BITS in EXACT_SETTINGS
+    ]
+
+
+def left_out() -> list[str]:
+    """One line for each exact element that is none of those: why it is not set against accuracy."""
+    known = " and ".join(map(str, EXACT_SETTINGS))
+    return [
+        f"{name} is left out: it multiplies {kind.ACTIVATION_BITS} bits of an activation, and "
+        f"accuracy is measured for {known}"
+        for name, kind in PROCESSING_ELEMENTS.items()
+        if kind.MULTIPLIERS and kind.ACTIVATION_BITS not in EXACT_SETTINGS
+    ]
+
+
 def elements(formats: Sequence[str], groups: Sequence[int], widths: Sequence[int]) -> list[Unit]:
     """The processing elements to measure: rounding does not matter to them.
 
@@ -76,9 +96,9 @@ def elements(formats: Sequence[str], groups: Sequence[int], widths: Sequence[int
     units = [
         exact_unit("pe", design, multiplier, weight_bits=bits, **options)
         for bits in sorted({*widths, BASE_BITS})
-        for design, kind in PROCESSING_ELEMENTS.items()
+        for design in exact_designs()
         if bits in widths or design == "8x8"
-        for multiplier in kind.MULTIPLIERS
+        for multiplier in PROCESSING_ELEMENTS[design].MULTIPLIERS
     ]
     # All groups above 1 have one netlist. Far apart, the first is mapped when the next one asks.
     units += [
@@ -105,13 +125,18 @@ def join(areas: Sequence[Row], qualities: Mapping[int, Mapping[str, Row]]) -> li
             "ratio_to_2x8x8": _smallest(areas, "2x8x8", bits),
         }
         computed = [
-            (_smallest(areas, design, bits), setting) for design, setting in EXACT_SETTINGS.items()
+            (
+                _smallest(areas, design, bits),
+                EXACT_SETTINGS[PROCESSING_ELEMENTS[design].ACTIVATION_BITS],
+            )
+            for design in exact_designs()
         ]
         computed += [
-            (area, Setting(area["format"], rounding, area["vsparq"], area["group"], bits, DENSE))
+            (area, Setting(fmt, bits, DENSE))
             for area in areas
             if area["design"] == "sparq" and area["weight_bits"] == bits
             for rounding in (True, False)
+            for fmt in [NamedFormat(area["format"], rounding, area["vsparq"], area["group"])]
         ]
         found = [_row(area, setting, bases, by_label) for area, setting in computed]
         rows += sorted(found, key=lambda row: (row["area_per_mac"], -row["sqnr_mean_db"]))
@@ -135,7 +160,7 @@ def _row(area: Row, setting: Setting, bases: Mapping[str, Row], by_label: Mappin
     return {
         "label": setting.label if area["design"] == "sparq" else area["label"],
         **{key: area[key] for key in kept},
-        "rounding": setting.rounding,
+        "rounding": setting.fields["rounding"],
         **{key: area[key] for key in measured},
         **{
             name: round(area["area_per_mac"] / base["area_per_mac"], 4)

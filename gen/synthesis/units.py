@@ -133,6 +133,14 @@ class Unit:
         return size + flat + own
 
     @property
+    def slug(self) -> str:
+        """For names of files and modules: ``pe_5opt_p1``, ``array_16x16_flat_8x8_booth``."""
+        size = [f"{self.rows}x{self.cols}"] if self.rows else []
+        flat = ["flat"] if self.flat else []
+        own = self.encoded.slug if self.encoded else self.element.slug
+        return "_".join([self.unit, *size, *flat, own])
+
+    @property
     def element(self) -> MacUnit:
         """Its processing element or dot-product unit; not of an encoder."""
         assert self.mac is not None

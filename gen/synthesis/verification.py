@@ -45,7 +45,7 @@ def verify_array(unit: Unit, netlist: Netlist, library: Library, rows: int, cols
     then random ones. Raises ``MismatchError``.
     """
     rng = np.random.default_rng(SEED)
-    step = unit.machine(rows, cols).k_per_cycle
+    step = unit.element.k_per_cycle
     weight_bits, acc_bits = unit.weight_bits or 8, unit.acc_bits or 32
     lanes = _lanes(sum(SLICES) * rows * cols, weight_bits)
     sparse = unit.unit == "sparse_tensor_core"

@@ -43,7 +43,7 @@ class Emission:
         self._components: dict[str, wiring.Component] = {}
         self._shared: dict[Identity, tuple[str, str]] = {}
         """Of each module that is shared: the name by which it is lowered, and its component's."""
-        self._parts: list[Identity] = []
+        self._parts: dict[Identity, Component] = {}
 
     def verilog(self, component: wiring.Component) -> str:
         """Plain Verilog-2005 of ``component`` and all below it.
@@ -75,7 +75,7 @@ class Emission:
             name = f"#{len(self._shared)}"
             self._shared[component.identity] = name, component.module_name
             if component.measured_alone:
-                self._parts.append(component.identity)
+                self._parts[component.identity] = component
             self._lower(component, name)
         name, _ = self._shared[component.identity]
         ports = {f"i_{port}": CLOCK_AND_RESET[port]() for port in self._clocks[name]}
@@ -93,6 +93,12 @@ class Emission:
         """The modules emitted whose components are ``measured_alone``, by their final names."""
         names = self._names()
         return [names[identity] for identity in self._parts]
+
+    @property
+    def parts_counting_rows(self) -> list[str]:
+        """Those of :attr:`parts` that a machine of other rows has others of."""
+        names = self._names()
+        return [names[identity] for identity, part in self._parts.items() if part.counts_rows]
 
     def _names(self) -> dict[Identity, str]:
         components = {identity: name for identity, (_, name) in self._shared.items()}

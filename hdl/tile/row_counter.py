@@ -26,6 +26,7 @@ class RowCounter(Component):
     """
 
     measured_alone = True
+    counts_rows = True
 
     def __init__(self, rows: int):
         self.rows = rows

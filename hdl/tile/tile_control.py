@@ -37,6 +37,7 @@ class TileControl(Component):
     """
 
     measured_alone = True
+    counts_rows = True
 
     module_name = "tile_control"
 

@@ -35,6 +35,7 @@ class TileSequencer(Component):
     """
 
     measured_alone = True
+    counts_rows = True
 
     module_name = "tile_sequencer"
     latency = 1

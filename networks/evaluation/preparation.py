@@ -127,7 +127,7 @@ def network_of(base: Quantized, setting: Setting, options: Options) -> Quantized
     """The integer network that ``setting`` is evaluated on."""
     network = base.network
     windowed = [layer.name for layer in network.layers if layer.windowed]
-    if setting.format == UNIFORM_4_BIT:
+    if setting.activations == UNIFORM_4_BIT:
         steps = {
             name: 255 / LEVELS_4_BIT
             if setting.clipping == SAME

@@ -20,19 +20,13 @@ def accuracy_rows(
     settings: Sequence[Setting], ranks: Mapping[Setting, Int64Array], classes: int
 ) -> list[dict[str, Any]]:
     """One row per setting: accuracies, and the paired difference from the exact 8-bit one."""
-    reference = next((s for s in settings if s.format == EXACT_8_BIT), None)
+    reference = next((s for s in settings if s.activations == EXACT_8_BIT), None)
     rows = []
     for setting in settings:
         correct = (ranks[setting] == 0).astype(np.float64)
         row: dict[str, Any] = {
             "label": setting.label,
-            "format": setting.format,
-            "rounding": setting.rounding,
-            "vsparq": setting.vsparq,
-            "group": setting.group,
-            "weight_bits": setting.weight_bits,
-            "sparsity": setting.sparsity,
-            "clipping": setting.clipping,
+            **setting.fields,
             "top1": 100 * float(correct.mean()),
             "top5": None,
             "standard_error": _standard_error(correct),
@@ -62,7 +56,7 @@ def _standard_error(values: npt.NDArray[np.float64]) -> float:
 def _stored_bits(setting: Setting) -> float:
     if setting.sparq_format is not None:
         return setting.sparq_format.bits_per_activation
-    return {FP32: 32.0, UNIFORM_4_BIT: 4.0}.get(setting.format, 8.0)
+    return {FP32: 32.0, UNIFORM_4_BIT: 4.0}.get(str(setting.activations), 8.0)
 
 
 def layer_rows(

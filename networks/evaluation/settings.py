@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
-import golden
+from golden import NamedFormat, SparqFormat
 from networks.quantization.arithmetic import Arithmetic, exact, windowed, windowed_2_4
 
 FP32 = "fp32"
@@ -19,30 +20,42 @@ BEST = "best"
 
 @dataclass(frozen=True)
 class Setting:
-    """One row: a format, and what it leaves open.
+    """One row: what activations are, and what that leaves open.
 
-    ``format`` is ``fp32``, ``a8w8`` (exact 8-bit activations), ``a4w8`` (uniform 4-bit ones) or a
-    named window format. What has no meaning for it is None: ``rounding``, ``vsparq`` and ``group``
-    (activations that share a window) but for window formats; ``clipping`` of uniform activations
-    (``same``: the range of the 8-bit ones, ``best``: the least squared error of each tensor) but
-    for ``a4w8``; ``weight_bits`` and ``sparsity`` for ``fp32``. The ``w8`` of a name stands for
-    ``weight_bits``.
+    ``activations`` are ``fp32``, ``a8w8`` (exact 8-bit ones), ``a4w8`` (uniform 4-bit ones) or
+    those of a window format. What has no meaning for them is None: ``clipping`` but for ``a4w8``
+    (``same``: the range of the 8-bit ones, ``best``: the least squared error of each tensor),
+    ``weight_bits`` and ``sparsity`` for ``fp32``. The ``w8`` of a name stands for ``weight_bits``.
     """
 
-    format: str
-    rounding: bool | None = None
-    vsparq: bool | None = None
-    group: int | None = None
+    activations: str | NamedFormat
     weight_bits: int | None = None
     sparsity: str | None = None
     clipping: str | None = None
 
     @property
-    def sparq_format(self) -> golden.SparqFormat | None:
+    def format(self) -> NamedFormat | None:
         """The window format, if it is one."""
-        if self.rounding is None or self.vsparq is None:
-            return None
-        return golden.named_format(self.format, self.rounding, self.vsparq, self.group or 1)
+        return self.activations if isinstance(self.activations, NamedFormat) else None
+
+    @property
+    def sparq_format(self) -> SparqFormat | None:
+        """The same without its name."""
+        return None if self.format is None else self.format.sparq_format
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The columns that say which setting a row of a result is, None as above."""
+        fmt = self.format
+        return {
+            "format": self.activations if fmt is None else fmt.name,
+            "rounding": None if fmt is None else fmt.rounding,
+            "vsparq": None if fmt is None else fmt.vsparq,
+            "group": None if fmt is None else fmt.group,
+            "weight_bits": self.weight_bits,
+            "sparsity": self.sparsity,
+            "clipping": self.clipping,
+        }
 
     @property
     def arithmetic(self) -> Arithmetic:
@@ -55,12 +68,9 @@ class Setting:
     @property
     def label(self) -> str:
         """A short name for plots and progress."""
-        parts = [self.format, self.clipping or ""]
-        parts += ["trim" if self.rounding is False else ""]
-        parts += ["no vSPARQ" if self.vsparq is False else ""]
-        parts += [f"group {self.group}" if self.group and self.group > 1 else ""]
-        parts += [SPARSE_2_4 if self.sparsity == SPARSE_2_4 else ""]
-        return " ".join(part for part in parts if part)
+        own = self.activations if isinstance(self.activations, str) else self.activations.label
+        sparse = SPARSE_2_4 if self.sparsity == SPARSE_2_4 else None
+        return " ".join(part for part in (own, self.clipping, sparse) if part)
 
 
 def settings_of(
@@ -80,7 +90,7 @@ def settings_of(
             for clipping in (SAME, BEST)
         ]
         rows += [
-            Setting(name, rounded, lent, group, weight_bits, sparsity)
+            Setting(NamedFormat(name, rounded, lent, group), weight_bits, sparsity)
             for group, rounded, lent, name in product(groups, rounding, vsparq, formats)
         ]
     return rows

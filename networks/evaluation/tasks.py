@@ -61,7 +61,7 @@ def all_ranks(
     batches = batches_of(images, BATCH_ELEMENTS)
     float_run: tuple[Any, ...] = (_float_ranks, model.content, model.name)
     tasks = [
-        (*(float_run if setting.format == FP32 else (_integer_ranks, *runs[setting])), batch)
+        (*(float_run if setting.activations == FP32 else (_integer_ranks, *runs[setting])), batch)
         for setting in settings
         for batch in batches
     ]

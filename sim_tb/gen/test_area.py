@@ -87,6 +87,24 @@ def test_nothing_is_between_the_parts_of_a_machine(unit: Unit) -> None:
             count_parts(verilog, "unit", others)
 
 
+@pytest.mark.parametrize("kind", ["array", "tensor_core", "sparse_tensor_core"])
+def test_parts_of_a_machine_of_other_rows(kind: str) -> None:
+    """All are the same but those that are declared to count rows, and those are not."""
+    pairs: dict[str, Any] = {} if kind == "array" else {"pairs": 2}
+    found = []
+    for rows in (3, 5):
+        emission = Emission("unit")
+        unit = sparq_unit(kind, "3opt", rows=rows, cols=2, **pairs)
+        verilog = emission.verilog(unit.component())
+        parts = {part: below(verilog, part) for part in emission.parts}
+        counting = {part: parts.pop(part) for part in emission.parts_counting_rows}
+        assert counting
+        found.append((parts, counting))
+    (parts, counting), (other_parts, other_counting) = found
+    assert parts == other_parts
+    assert not set(counting.values()) & set(other_counting.values())
+
+
 def test_other_text_is_no_design() -> None:
     with pytest.raises(ValueError, match="not a module with a list of ports: 'module m #"):
         below("module m #(parameter N = 1) (a); input a; endmodule", "m")
@@ -116,6 +134,22 @@ def test_netlists_equal_golden(unit: Unit, tmp_path: Path) -> None:
     assert checked.proved_equal == (unit.unit in ("pe", "encoder"))
     assert found.area > 0
     assert workshop.check(unit, found, []) == checked  # from the cache
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", ["array", "tensor_core"])
+def test_a_machine_of_more_rows_is_verified_as_one_of_fewer(unit: str, tmp_path: Path) -> None:
+    """The parts of 64 x 64 in 16 rows, with control of their own; parts alike are verified once."""
+    options: dict[str, Any] = {"weight_bits": 2, "acc_bits": 11}
+    options |= {} if unit == "array" else {"pairs": 1}
+    vectors = []
+    for side in (64, 16, 48):
+        workshop = Workshop("generic", tmp_path, RECIPES[1:2])
+        machine = exact_unit(unit, "2x4x8", "and", rows=side, cols=side, **options)
+        vectors.append(workshop.check(machine, workshop.best(machine, 1e6), []).verified_vectors)
+    assert min(vectors) >= VECTORS
+    assert len(set(vectors)) == 1
+    assert len(list((tmp_path / "cache").glob("simulated_*"))) == 1
 
 
 @pytest.mark.slow

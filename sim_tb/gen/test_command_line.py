@@ -311,6 +311,72 @@ def test_make_takes_any_text_as_a_value(tmp_path: Path) -> None:
     assert (folder / "encoder_sparq_4b_0_1_4.v").is_file()
 
 
+INTERRUPTED = """
+import os, signal, sys
+sys.argv[0] = "sparq"
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == {moment!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from gen.cli import main
+main()
+"""
+
+LOST = """
+import sys, time
+sys.argv[0] = "sparq"
+import gen.cli
+from gen.commands.verilog import verilog
+
+def lost(**_):
+    print("running", flush=True)
+    while True:
+        try:
+            time.sleep(0.1)
+        except BaseException:
+            pass
+
+gen.cli.GRACE_SECONDS = 0.5
+verilog.callback = lost
+gen.cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    "moment", ["importlib.util", "click", "gen.commands.verilog", "gen.tools.amaranth_yosys"]
+)
+def test_an_interrupt_while_imports_run_is_one_line(moment: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED.format(moment=moment), "verilog"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "sparq: interrupted\n")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupt_that_is_lost_ends_the_command_all_the_same(times: int) -> None:
+    """After a while, or at the second one."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LOST, "verilog"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "running\n"
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (1, "sparq: interrupted\n")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.5, 1, 2, 4, 8])
 def test_an_interrupt_is_one_line(seconds: float, tmp_path: Path) -> None:

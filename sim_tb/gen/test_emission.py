@@ -23,9 +23,9 @@ from golden import named_format
 from hdl.arithmetic.full_adder import FullAdder
 from hdl.arithmetic.half_adder import HalfAdder
 from hdl.array.systolic_array import SystolicArray
+from hdl.broadcast.dot_product import dot_product
 from hdl.broadcast.lane_encoder import LaneEncoder
 from hdl.broadcast.multiplier_part import MultiplierPart
-from hdl.broadcast.units import dot_product
 from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.chain import Chain
 from hdl.edge.column_correction import ColumnCorrection

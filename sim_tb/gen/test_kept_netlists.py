@@ -13,6 +13,7 @@ from gen.netlist.timing import WIRE_LOAD_FF, critical_path
 from gen.synthesis.mapping import RECIPES, link
 from gen.synthesis.measure import Workshop
 from gen.synthesis.parts import ports
+from gen.synthesis.selection import select
 from gen.synthesis.units import Unit, exact_unit, sparq_unit
 
 ELEMENTS = [
@@ -65,6 +66,18 @@ def test_constraints(tmp_path: Path) -> None:
     assert "clk" not in ports_of["set_input_delay"].split()
     assert "result_out" in ports_of["set_load"].split()
     assert "-lib_cell DFF -from_pin CK -pin Q" in text
+
+
+def test_every_unit_has_a_name_of_its_own() -> None:
+    """Of files and modules; units of other widths have others."""
+    units = [unit for bits in (5, 8) for unit in select(bits, 32, {})]
+    named = {unit.slug: unit for unit in units}
+    encoders = sum(unit.unit == "encoder" for unit in units) // 2  # have no weights
+    assert len(named) == len(units) - encoders
+    assert all(re.fullmatch(r"[a-z]\w*", slug, re.ASCII) for slug in named)
+    assert named["pe_5opt_p1"] == sparq_unit("pe", "5opt", pipeline=1)
+    assert named["encoder_5opt_trim"] == sparq_unit("encoder", "5opt", rounding=False)
+    assert "array_4x4_flat_5opt_w5" in named
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from gen.synthesis.tradeoff import FRONTS, elements, join, pareto
 from gen.synthesis.tradeoff_report import COLUMNS, tradeoff_files
 from gen.synthesis.units import sparq_unit
 from gen.synthesis.verification import VECTORS
+from golden import NamedFormat
 from hdl import Pe2x4x8, Pe2x8x8, Pe8x8
 from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.preparation import Options
@@ -150,7 +151,7 @@ def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
 
     # Accuracy and noise: as an evaluation of this one setting has it.
     inputs = load_demo_network()
-    setting = Setting("3opt", False, True, 2, 4, "dense")
+    setting = Setting(NamedFormat("3opt", rounding=False, group=2), 4, "dense")
     evaluated = evaluate_model(
         *(inputs.model, inputs.images, inputs.calibration, [setting], Options(4)),
         Progress(disable=True),

@@ -13,7 +13,7 @@ from golden import NAMED_FORMATS, NamedFormat, SparqFormat, named_format
 from golden.format import GROUPS
 from golden.named import split_formats
 from sim_tb.oracle import reference
-from sim_tb.oracle.random_formats import random_formats
+from sim_tb.oracle.random_formats import SEED, random_formats
 from sim_tb.oracle.reference import assert_same
 
 ALLOWED = (
@@ -116,10 +116,11 @@ def test_random_formats_are_the_rule(fmt: NamedFormat) -> None:
     size = 4 * max(2, fmt.group)
     rows = [[rng.randrange(256) >> rng.randrange(9) for _ in range(size)] for _ in range(60)]
     expected = [reference.effective_row(row, rule) for row in rows]
-    assert_same(fmt.label, rows, expected, golden.sparq(np.array(rows), fmt.sparq_format))
+    where = f"{fmt.label}, SEED={SEED}"
+    assert_same(where, rows, expected, golden.sparq(np.array(rows), fmt.sparq_format))
     w = [[rng.randrange(-128, 128) for _ in range(3)] for _ in range(size)]
     sums = golden.sparq_matmul(np.array(rows), np.array(w), fmt.sparq_format)
-    assert_same(fmt.label, rows, reference.sparq_matmul(rows, w, rule), sums)
+    assert_same(where, rows, reference.sparq_matmul(rows, w, rule), sums)
 
 
 def test_low_bits() -> None:

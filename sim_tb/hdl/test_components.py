@@ -56,6 +56,7 @@ from sim_tb.hdl.pysim import (
     respond,
     signed,
 )
+from sim_tb.oracle.random_formats import random_formats
 from sim_tb.oracle.reference import assert_same
 
 CORNERS = (0, 1, 2, 15, 16, 17, 127, 128, 240, 247, 248, 254, 255)
@@ -112,6 +113,7 @@ ENCODER_FORMATS = [
         for fmt in (named_format("3opt"), named_format("7opt"), *CUSTOM)
         for vsparq in (True, False)
     ),
+    *(fmt.sparq_format for fmt in random_formats(6, (1, 2))),
 ]
 
 
@@ -166,6 +168,7 @@ GROUP_FORMATS = [
         )
         for vsparq in (True, False)
     ),
+    *(fmt.sparq_format for fmt in random_formats(4, (4, 8, 16))),
 ]
 
 

@@ -8,8 +8,8 @@ from amaranth.hdl import Fragment
 
 from golden import NAMED_FORMATS, SparqFormat, named_format
 from hdl import PROCESSING_ELEMENTS
+from hdl.broadcast.dot_product import DOT_PRODUCTS, dot_product, dot_product_multipliers
 from hdl.broadcast.multiplier_part import MultiplierPart
-from hdl.broadcast.units import DOT_PRODUCTS, dot_product, dot_product_multipliers
 from hdl.element.processing_elements import element_multiplier
 from hdl.multiplier.exact import AndArray
 from hdl.multiplier.multiplier import Multiplier

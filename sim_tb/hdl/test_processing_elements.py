@@ -15,6 +15,7 @@ from hdl.arithmetic.bit_heap import BitHeap
 from hdl.element.processing_element import MAX_PIPELINE
 from sim_tb.hdl.operands import activation_codes, bias, effective, weight_code
 from sim_tb.hdl.pysim import CUSTOM, SEED, Word, clock, describe, grouped, respond
+from sim_tb.oracle.random_formats import random_formats
 from sim_tb.oracle.reference import assert_same
 
 
@@ -88,6 +89,10 @@ PE_CASES: list[tuple[str, str, SparqFormat | None, int, int]] = [
     *(("sparq", "and", fmt, 8, 20) for fmt in CUSTOM),
     ("sparq", "distributed", named_format("7opt", False, False, 4), 2, 64),
     *(("sparq", "distributed", grouped(fmt, 2, vsparq=False), 8, 20) for fmt in CUSTOM),
+    *(
+        ("sparq", "and" if fmt.vsparq or fmt.group == 1 else "distributed", fmt, 6, 19)
+        for fmt in (named.sparq_format for named in random_formats(4, (1, 2)))
+    ),
 ]
 
 

@@ -14,7 +14,7 @@ from amaranth.sim import Simulator
 
 from golden import named_format
 from hdl import Mac, SystolicArray, TensorCore
-from hdl.broadcast.units import dot_product
+from hdl.broadcast.dot_product import dot_product
 from hdl.element.processing_elements import element_multiplier
 from hdl.tile.group_buffer import GroupBuffer
 from hdl.tile.row_counter import RowCounter

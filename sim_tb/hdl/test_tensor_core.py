@@ -11,9 +11,9 @@ from amaranth.sim import Simulator
 
 import golden
 from golden import SparqFormat, exact_matmul, named_format, sparq_matmul, sparq_matmul_2_4
+from hdl.broadcast.dot_product import DOT_PRODUCTS, SPARSE_MULTIPLIERS, dot_product
 from hdl.broadcast.multiplier_bank import MultiplierBank
 from hdl.broadcast.structured_selection import StructuredSelection
-from hdl.broadcast.units import DOT_PRODUCTS, SPARSE_MULTIPLIERS, dot_product
 from hdl.multiplier.booth import Booth
 from hdl.multiplier.exact import Radix4
 from hdl.multiplier.mac import Mac
@@ -23,6 +23,7 @@ from hdl.tensor.sparse_tensor_core import SparseTensorCore
 from hdl.tensor.tensor_core import TensorCore
 from sim_tb.hdl.operands import effective
 from sim_tb.hdl.pysim import Bench, Word, clock, describe, pack, signed
+from sim_tb.oracle.random_formats import random_formats
 
 SEED = 21
 NO_FORMAT = named_format("5opt")
@@ -238,6 +239,7 @@ DENSE = [
     Core("sparq", SparqFormat(8, (0,), group=2, vsparq=False), weight_bits=5),
     Core("sparq", sparq("2opt"), 1, rows=4, cols=3, weight_bits=4, acc_bits=24),
     Core("8x8", pairs=3, rows=3, cols=2, weight_bits=3),
+    *(Core("sparq", fmt.sparq_format, 1, weight_bits=5) for fmt in random_formats(4)),
     *(Core("8x8", pairs=1, acc_bits=acc_bits) for acc_bits in (20, 24, 31, 33, 48, 63, 64)),
 ]
 
@@ -272,6 +274,10 @@ SPARSE = [
     ),
     Core("sparq", SparqFormat(8, (0,), group=2, vsparq=False), weight_bits=5, sparse=True),
     Core("sparq", sparq("2opt"), 1, rows=3, cols=2, weight_bits=4, acc_bits=24, sparse=True),
+    *(
+        Core("sparq", fmt.sparq_format, 2, weight_bits=5, sparse=True)
+        for fmt in random_formats(4, (1, 2, 4))
+    ),
 ]
 
 

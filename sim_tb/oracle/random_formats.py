@@ -7,7 +7,10 @@ from golden import NamedFormat
 from golden.format import GROUPS
 
 SEED = os.environ.get("SEED", "7")
-"""The draw is that of ``SEED``, which the tests' output names with each format."""
+"""The draw is that of ``SEED``: the variable of the test run, or this one.
+
+The names of the tests have the formats that it drew.
+"""
 
 
 def random_formats(count: int, groups: tuple[int, ...] = GROUPS) -> list[NamedFormat]:

@@ -1,6 +1,10 @@
 """Tasks on all cores, or on a cluster: workers may die."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -43,3 +47,51 @@ def test_a_task_of_a_dead_dask_worker_is_run_again(tmp_path: Path) -> None:
 def test_workers_that_always_die() -> None:
     with pytest.raises(WorkerError, match=r"^workers died in each of 3 attempts"):
         run_tasks(fatal, [(1,)])
+
+
+TASK = """
+import os, pathlib, time
+
+def task(seconds):
+    pathlib.Path(str(os.getpid())).touch()
+    time.sleep(seconds)
+"""
+
+PROGRAM = """
+import os, signal, sys
+
+def interrupt(*_):
+    raise SystemExit
+
+signal.signal(signal.SIGINT, interrupt)
+sys.path.insert(0, os.getcwd())
+
+import slow_task
+from support.tasks import run_tasks
+
+try:
+    run_tasks(slow_task.task, [(60,), (60,)])
+finally:
+    os._exit(1)
+"""
+
+
+def test_an_interrupt_ends_workers_without_a_word(tmp_path: Path) -> None:
+    """All of them in their tasks: only the program that runs them says something."""
+    (tmp_path / "slow_task.py").write_text(TASK)
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while len([*tmp_path.glob("[0-9]*")]) < min(2, os.cpu_count() or 1):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)  # until the last of them has ended
+    assert errors == ""
+    assert process.returncode == 1

@@ -48,7 +48,7 @@ def test_family(name: str, tmp_path: Path) -> None:
     assert [layer["name"] for layer in layers] == [n.name for n in model.graph.matrix_nodes]
     for layer in layers:
         assert layer["windowed"] == (layer["reason"] == "")
-        assert list(layer["sqnr_db"]) == [s.label for s in settings if s.format != "fp32"]
+        assert list(layer["sqnr_db"]) == [s.label for s in settings if s.activations != "fp32"]
         assert layer["sqnr_db"]["a8w8"] > 15
         for shares in layer["placements"].values():
             assert sum(shares.values()) == pytest.approx(100)

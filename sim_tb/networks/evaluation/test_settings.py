@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 import golden
+from golden import NamedFormat
 from networks.evaluation.settings import Setting, settings_of
 from networks.evaluation.tasks import ranks_of
+from networks.quantization.arithmetic import exact
 from networks.quantization.calibration import calibrate
 from networks.quantization.quantize import quantize
 from networks.quantization.statistics import PairStatistics
 from sim_tb.networks.families import SEED, images_of, model_of
+from sim_tb.oracle import reference
+from sim_tb.oracle.random_formats import random_formats
 
 ALL = [True, False]
 
@@ -23,8 +27,24 @@ def test_all_settings() -> None:
     assert settings[0] == Setting("fp32")
     assert {setting.weight_bits for setting in settings[1:]} == {6}
     for setting in settings:
-        fmt = setting.sparq_format
-        assert fmt is None or fmt.group == setting.group
+        fmt, fields = setting.format, setting.fields
+        columns = ("format", "rounding", "vsparq", "group")
+        expected = (
+            (setting.activations, None, None, None)
+            if fmt is None
+            else (fmt.name, fmt.rounding, fmt.vsparq, fmt.group)
+        )
+        assert tuple(fields[column] for column in columns) == expected
+        assert fields["weight_bits"] == setting.weight_bits
+        assert setting.sparq_format == (fmt and fmt.sparq_format)
+
+
+def test_labels_of_settings() -> None:
+    fmt = NamedFormat("5opt", rounding=False, vsparq=False, group=2)
+    assert Setting("fp32").label == "fp32"
+    assert Setting("a4w8", 8, "2:4", "best").label == "a4w8 best 2:4"
+    assert Setting(fmt, 8, "dense").label == "5opt trim no vSPARQ group 2"
+    assert Setting(fmt, 8, "2:4").label == "5opt trim no vSPARQ group 2 2:4"
 
 
 @pytest.mark.parametrize("clipping", ["same", "best"])
@@ -92,3 +112,21 @@ def test_ranks() -> None:
     assert ranks_of(values, np.array([2, 1, 0])).tolist() == [1, 1, 2]
     unknown = np.array([[np.nan, 1, np.inf], [np.nan, np.nan, -np.inf]])
     assert ranks_of(unknown, np.array([0, 2])).tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("fmt", random_formats(3), ids=lambda fmt: fmt.slug)
+def test_networks_are_evaluated_in_any_format(fmt: NamedFormat, tmp_path: Path) -> None:
+    """The sums of the last layer are those of what the rule makes of its operands."""
+    model = model_of("vgg", tmp_path)
+    batch = images_of(model, 4).batch().transpose(0, 2, 3, 1)
+    network = quantize(model.graph, calibrate(model.graph, [batch]), 8, True, True)
+    layer = network.layers[-1]
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 256, (7, layer.depth), dtype=np.uint8)
+    x[rng.random(x.shape) < 0.3] = 0
+    rule = reference.Rule(
+        fmt.sparq_format.window_bits, fmt.sparq_format.shifts, fmt.rounding, fmt.vsparq, fmt.group
+    )
+    got = Setting(fmt, 8, "dense").arithmetic(layer, x)
+    effective = [reference.effective_row(row, rule) for row in x.tolist()]
+    assert got.tolist() == exact(layer, np.array(effective, np.uint8)).tolist()
