@@ -187,7 +187,7 @@ def test_comments_tell_what_a_reader_needs() -> None:
     assert "\n// Skew(lanes=3, width=16, reverse=False): Delays lane i of 3 by i cycles." in text
     joined = re.sub(r"\n//   ", " ", text)
     assert "\n// ActivationLane: Encodes the bytes of one row, " in joined
-    assert " once for all elements of the row. Latency: 1 cycle. " in joined
+    assert " once for all units of the row. Latency: 1 cycle. " in joined
 
 
 @pytest.mark.slow

@@ -23,7 +23,8 @@ SIDECAR: dict[str, Any] = (
 CONFIGURATION = Configuration(
     **{name: value for name, value in SIDECAR.get("configuration", {}).items() if value is not None}
 )
-SLICES_PER_GROUP = max(1, CONFIGURATION.group // SIDECAR.get("k_per_cycle", 1))
+GROUP = CONFIGURATION.format.group if CONFIGURATION.format else 1
+SLICES_PER_GROUP = max(1, GROUP // SIDECAR.get("k_per_cycle", 1))
 WIDTHS = {port["name"]: port["width"] for port in SIDECAR["ports"]}
 
 Slice = tuple[int, ...]
