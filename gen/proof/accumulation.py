@@ -8,10 +8,9 @@ from pathlib import Path
 from gen.proof.accumulator_nets import check_feed_forward, read_accumulator
 from gen.proof.element import element_rtl
 from gen.proof.gates import FLIP_FLOP, Gates, Net, lane_values, unpack
-from gen.proof.job import Job, Rtl
+from gen.proof.job import ElementJob, Rtl
 from gen.proof.verdict import ProofError, Verdict
 from gen.proof.waveform import write_waveform
-from hdl import MacUnit
 
 OPERANDS = {
     "pe": ("activation_in", "weight_in"),
@@ -26,7 +25,7 @@ LANES = 256
 ROUNDS = 20
 
 
-class AccumulationJob(Job):
+class AccumulationJob(ElementJob):
     """Every register of a sum takes what it must, in every cycle, whatever it holds.
 
     Read off the netlist of the element and of each accumulator of biases::
@@ -43,10 +42,6 @@ class AccumulationJob(Job):
     says = "clear, bubble, last and drain: what leaves is the sum of all steps between two lasts"
     method = "induction on the netlist"
     depth = "unbounded"
-
-    def __init__(self, element: MacUnit):
-        self.element = element
-        self.configuration = element.slug
 
     def rtl(self) -> Rtl:
         """The element and what accumulates its biases."""

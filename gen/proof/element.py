@@ -8,7 +8,7 @@ from pathlib import Path
 from gen.proof import compiled
 from gen.proof.accumulator_nets import AccumulatorNets, check_feed_forward, read_accumulator
 from gen.proof.gates import Gates, Net, lane_planes, lane_values
-from gen.proof.job import Job, Rtl
+from gen.proof.job import ElementJob, Rtl
 from gen.proof.rule import Rule, effective_pair
 from gen.proof.verdict import ProofError, Verdict
 from gen.proof.waveform import write_waveform
@@ -124,7 +124,7 @@ class Part:
         return compiled.function(name, self.gates, inputs, outputs, constants), len(outputs)
 
 
-class StepJob(Job):
+class StepJob(ElementJob):
     """One step of an element, for each activation code and all pairs of signed weights.
 
     Weights go through the recoding of the array's edge, and what the edges accumulate of the biases
@@ -132,11 +132,6 @@ class StepJob(Job):
     """
 
     method = "enumeration"
-
-    def __init__(self, element: MacUnit):
-        self.element = element
-        self.configuration = element.slug
-        self.depth = ""
 
     def rtl(self) -> Rtl:
         """The element and the parts of the edges."""

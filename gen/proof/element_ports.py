@@ -5,17 +5,16 @@ from pathlib import Path
 from gen.proof.accumulator_nets import read_accumulator
 from gen.proof.element import element_rtl
 from gen.proof.gates import Gates
-from gen.proof.job import Job, Rtl
+from gen.proof.job import ElementJob, Rtl
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
 from gen.verilog.emission import Emission
-from hdl import MacUnit
 from hdl.edge.column_correction import ColumnCorrection
 
 INDUCTION = "-tempinduct -maxsteps 4"
 
 
-class ContractJob(Job):
+class ContractJob(ElementJob):
     """What neighbours see of an element.
 
     Operands and control leave it one cycle after they entered; a result register that no last
@@ -26,10 +25,6 @@ class ContractJob(Job):
     says = "what enters an element leaves it one cycle later; its result register drains or holds"
     method = "SAT, induction"
     depth = "unbounded"
-
-    def __init__(self, element: MacUnit):
-        self.element = element
-        self.configuration = element.slug
 
     def rtl(self) -> Rtl:
         """The element."""
@@ -70,7 +65,7 @@ class ContractJob(Job):
         return sat(rtl, self.statement, INDUCTION, timeout, waveform)
 
 
-class CorrectionJob(Job):
+class CorrectionJob(ElementJob):
     """The end of a column: what leaves it is the result, less both biases.
 
     The bias of the row comes one cycle later than the result; that of the column is what was
@@ -81,10 +76,6 @@ class CorrectionJob(Job):
     says = "what leaves a column is the element's result less the accumulated biases"
     method = "SAT, induction"
     depth = "unbounded"
-
-    def __init__(self, element: MacUnit):
-        self.element = element
-        self.configuration = element.slug
 
     def rtl(self) -> Rtl:
         """The correction of a column."""

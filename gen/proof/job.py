@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from gen.proof.verdict import Verdict
+from hdl.catalogue import MacUnit
 
 Rtl = Mapping[str, str]
 """Emitted Verilog by the name of its top module."""
@@ -52,3 +53,11 @@ class Job(ABC):
     @abstractmethod
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
         """Prove the property of ``rtl``; a counterexample goes to the file ``waveform``."""
+
+
+class ElementJob(Job):
+    """A property of one element, which names the configuration."""
+
+    def __init__(self, element: MacUnit):
+        self.element = element
+        self.configuration = element.slug
