@@ -267,7 +267,9 @@ def test_name_is_that_of_all_modules() -> None:
     assert other.sidecar["top"] == NAME
     assert other.sidecar["files"] == [f"{NAME}.v"]
     assert other.sidecar["hash"] == own.sidecar["hash"] == configuration.hash
-    assert other.verilog.replace(NAME, own.name) == own.verilog
+    # Where lines break depends on the name's length.
+    text = other.verilog.replace(NAME, own.name)
+    assert "".join(text.split()) == "".join(own.verilog.split())
 
 
 REFUSED = [

@@ -24,7 +24,7 @@ from support.files import locked
 BUILD = Path("build/sim_tb")
 SIMULATORS = ("verilator", "icarus")
 PARAMETERS = "SPARQ_BENCH"
-"""Environment variable that carries a bench's parameters, as JSON."""
+"""Environment variable that names the file of a bench's parameters, as JSON."""
 OPTIMIZATION = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
 """Compiling takes longer than simulating: none is optimized, which is the quickest in all."""
 
@@ -188,10 +188,11 @@ def simulate(
     """
     scratch.mkdir(exist_ok=True)
     counts, results, log = (scratch / name for name in ("checks.txt", "results.xml", "log.txt"))
+    given = scratch / "parameters.json"
     counts.write_text("")
     results.unlink(missing_ok=True)
-    payload = {"seed": seed, "checks": str(counts)} | parameters
-    variables = {PARAMETERS: json.dumps(payload)}
+    given.write_text(json.dumps({"seed": seed, "checks": str(counts)} | parameters))
+    variables = {PARAMETERS: str(given)}
     if first_failure:
         variables["COCOTB_MAX_FAILURES"] = "1"
     # Whatever it raises: the results say more.

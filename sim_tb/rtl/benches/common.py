@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-PARAMETERS: dict[str, Any] = json.loads(os.environ.get("SPARQ_BENCH", "{}"))
+_file = os.environ.get("SPARQ_BENCH")
+PARAMETERS: dict[str, Any] = json.loads(Path(_file).read_text()) if _file else {}
 """What ``run_bench`` passed, with ``seed``, ``rerun``, ``sidecar`` and ``checks`` (a file)."""
 
 
