@@ -110,6 +110,7 @@ def tradeoff(
                     "images": len(inputs.images),
                     "fp32_top1": qualities[widths_of_weights[0]][FP32]["top1"],
                     "rows": join(measured["rows"], qualities),
+                    "failed_recipes": measured["failed_recipes"],
                 }
             )
     for line in left_out():

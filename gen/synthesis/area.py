@@ -47,8 +47,9 @@ def run_area(
     The target is ``target_ps`` (or :data:`TARGET_FO4`). With ``faster``, processing elements are
     also chosen at the delay of the 8x8 element that is chosen there, and at a clock faster than
     that by :data:`FASTER`; without ``energy``, none is measured. Returns ``library``, ``target``
-    (ps) and ``rows``. Raises ``LibraryError``, and ``MismatchError`` if a netlist differs from
-    golden.
+    (ps), ``rows``, and ``failed_recipes``: unit -> recipes that were no choice because ABC failed,
+    which is also printed. Raises ``LibraryError``, ``MappingError``, and ``MismatchError`` if a
+    netlist differs from golden.
     """
     workshop = Workshop(library, FOLDER)
     target = target_ps or round(TARGET_FO4 * inverter_fo4(workshop.library))
@@ -70,6 +71,17 @@ def run_area(
         jobs = [(unit, target) for unit in group]
         found = everywhere(f"mapping {side}x{side} machines", _best, jobs)
         machines |= zip(group, found, strict=True)
+
+    failed = {
+        f"{unit.unit} {unit.label}": list(candidate.failed_recipes)
+        for unit, candidate in [
+            *((one, found[0]) for one, found in mapped.items()),
+            *machines.items(),
+        ]
+        if candidate.failed_recipes
+    }
+    for label, recipes in failed.items():
+        progress.console.print(f"{name}: ABC failed on {label} by {', '.join(recipes)}")
 
     # Choose, verify and simulate.
     targets = [target]
@@ -97,7 +109,7 @@ def run_area(
     _add_ratios(rows)
     if netlists is not None:
         _keep(netlists, workshop, chosen)
-    return {"library": name, "target": target, "rows": rows}
+    return {"library": name, "target": target, "rows": rows, "failed_recipes": failed}
 
 
 def _map(library: str | Path, unit: Unit) -> list[Candidate]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from gen.library.errors import LibraryError
 from gen.library.library import Library
 from gen.tools.yosys import YosysError, run_yosys
+from support.errors import RunError
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,21 @@ RECIPES = tuple(
 WRITE_VERILOG = "write_verilog -noattr -noexpr -simple-lhs"
 
 
+_ABC_FAILED = re.compile(
+    r"ABC: execution of script .* failed: (?P<code>return code \d+)|Can't open ABC output file"
+)
+
+
+class MappingError(RunError):
+    """No recipe maps a design: one line that says how ABC ended."""
+
+
 class Mapped(NamedTuple):
-    """A mapped netlist: as Yosys writes it in JSON, and as Verilog text."""
+    """A mapped netlist: as Yosys writes it in JSON, and as Verilog text; and by which recipe."""
 
     json: str
     verilog: str
+    recipe: str = ""
 
 
 def map_verilog(
@@ -65,8 +76,28 @@ def map_verilog(
 ) -> list[Mapped]:
     """``top`` of a design in Verilog text, flattened and mapped onto ``library`` by each recipe.
 
-    Instances of empty boxes stay as they are. Raises ``LibraryError``
-    where Yosys fails.
+    Instances of empty boxes stay as they are. A recipe on which ABC fails is left out: ABC aborts
+    on some designs, such as in ``sop`` where no local function depends on its last input. Raises
+    ``MappingError`` if none is left, and ``LibraryError`` where Yosys fails.
+    """
+    found: list[Mapped] = []
+    failed: list[str] = []
+    while left := recipes[len(found) + len(failed) :]:
+        mapped, reason = _map_some(verilog, top, library, left)
+        found += mapped
+        if reason is not None:
+            failed.append(f"{left[len(mapped)].name}: {reason}")
+    if not found:
+        raise MappingError(f"ABC fails with {library.name} by every recipe: {'; '.join(failed)}")
+    return found
+
+
+def _map_some(
+    verilog: str, top: str, library: Library, recipes: Sequence[Recipe]
+) -> tuple[list[Mapped], str | None]:
+    """What the first recipes make of a design, and how ABC fails with the one behind them, if any.
+
+    One run of Yosys uses them in turn, and ends where ABC fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
@@ -99,13 +130,23 @@ def map_verilog(
                 f"write_json {file}.json",
                 f"{WRITE_VERILOG} {file}.v",
             ]
-        _run("map", library, commands)
+        reason = None
+        try:
+            run_yosys(commands)
+        except YosysError as error:
+            match = _ABC_FAILED.search(str(error))
+            if match is None:
+                raise _unusable("map", library, error) from None
+            reason = match["code"] or "no output"
+        done = [file for file in files if Path(f"{file}.v").exists()]
         return [
             Mapped(
-                Path(f"{file}.json").read_text(), Path(f"{file}.v").read_text().partition("\n")[2]
+                Path(f"{file}.json").read_text(),
+                Path(f"{file}.v").read_text().partition("\n")[2],
+                file.name,
             )
-            for file in files
-        ]
+            for file in done
+        ], reason
 
 
 def map_quickly(verilog: str, top: str, library: Library) -> Mapped:
@@ -170,7 +211,11 @@ def _run(purpose: str, library: Library, commands: Sequence[str]) -> None:
     try:
         run_yosys(commands)
     except YosysError as error:
-        raise LibraryError(f"Yosys cannot {purpose} with {library.name}: {error}") from None
+        raise _unusable(purpose, library, error) from None
+
+
+def _unusable(purpose: str, library: Library, error: YosysError) -> LibraryError:
+    return LibraryError(f"Yosys cannot {purpose} with {library.name}: {error}")
 
 
 def _adder_cells(verilog: str, library: Library) -> str:

@@ -16,7 +16,15 @@ from gen.netlist.netlist import parse_netlist
 from gen.netlist.timing import critical_path
 from gen.synthesis.energy import Energy, Operands, energy_per_mac
 from gen.synthesis.equivalence import require_equivalence
-from gen.synthesis.mapping import RECIPES, Mapped, Recipe, link, map_quickly, map_verilog
+from gen.synthesis.mapping import (
+    RECIPES,
+    Mapped,
+    MappingError,
+    Recipe,
+    link,
+    map_quickly,
+    map_verilog,
+)
 from gen.synthesis.parts import alone, below, boxed, count_parts, ports, renamed, without_outputs
 from gen.synthesis.units import HARNESS_SIDE, Unit
 from gen.synthesis.verification import verify_array, verify_encoder
@@ -65,7 +73,8 @@ class Candidate:
 
     ``netlists`` are the Verilog texts of its modules, mapped: module name -> text of a module
     ``unit``. There is one, ``unit``, but in machines that are measured by their parts. ``file`` is
-    where a workshop keeps it.
+    where a workshop keeps it. ``failed_recipes`` made nothing of the module, or of one of the
+    parts, because ABC failed.
     """
 
     recipe: str
@@ -77,6 +86,7 @@ class Candidate:
     json: str
     netlists: dict[str, str]
     file: str = ""
+    failed_recipes: Sequence[str] = ()
 
     @property
     def size(self) -> Size:
@@ -110,14 +120,17 @@ class Workshop:
         self.library = _library(library, folder.absolute())
 
     def candidates(self, unit: Unit) -> list[Candidate]:
-        """What recipes make of ``unit``, flattened; those that are the choice at some target."""
+        """What recipes make of ``unit``, flattened; those that are the choice at some target.
+
+        Raises ``MappingError`` if ABC fails by all of them.
+        """
         return self._mapped(below(unit.verilog("unit"), "unit"), self.recipes)
 
     def best(self, unit: Unit, target_ps: float) -> Candidate:
         """The smallest candidate that meets the target, or the fastest one if none does.
 
         A machine is the sum of its parts; its delay is the slowest one's. A ``flat`` array, which
-        confirms the sum, is mapped by the recipe that its element is.
+        confirms the sum, is mapped by the recipe that its element is, if ABC does not fail with it.
         """
         if unit.flat:
             return self._flat(unit, target_ps)
@@ -193,9 +206,11 @@ class Workshop:
         if path.is_file():
             return self._kept(path)
         mapped = map_verilog(verilog, "unit", self.library, recipes)
+        done = [result.recipe for result in mapped]
+        failed = [recipe.name for recipe in recipes if recipe.name not in done]
+        file = str(path.relative_to(self.folder))
         found = [
-            replace(self._candidate(recipe, result), file=str(path.relative_to(self.folder)))
-            for recipe, result in zip(recipes, mapped, strict=True)
+            replace(self._candidate(result), file=file, failed_recipes=failed) for result in mapped
         ]
         choices = [choose(found, limit.delay_ps) for limit in found]
         kept = [one for one in found if any(one is choice for choice in choices)]
@@ -205,11 +220,11 @@ class Workshop:
     def _kept(self, path: Path) -> list[Candidate]:
         return [Candidate(**entry) for entry in json.loads(path.read_text())]
 
-    def _candidate(self, recipe: Recipe, mapped: Mapped) -> Candidate:
+    def _candidate(self, mapped: Mapped) -> Candidate:
         netlist = parse_netlist(mapped.json, self.library)
         timing = critical_path(netlist, self.library)
         return Candidate(
-            recipe=recipe.name,
+            recipe=mapped.recipe,
             area=netlist.area(self.library),
             delay_ps=round(timing.delay_ps, 1),
             limited_by=f"{timing.start} to {timing.end}",
@@ -247,14 +262,19 @@ class Workshop:
             flip_flops=total.flip_flops,
             json="",
             netlists={part: found.netlists["unit"] for part, found in chosen.items()},
+            failed_recipes=sorted(
+                {name for found in chosen.values() for name in found.failed_recipes}
+            ),
         )
 
     def _flat(self, unit: Unit, target_ps: float) -> Candidate:
         verilog = unit.verilog("unit")
         element = self._part(verilog, "unit_pe", target_ps)
         recipes = [recipe for recipe in self.recipes if recipe.name == element.recipe]
-        (found,) = self._mapped(below(verilog, "unit"), recipes)
-        return found
+        try:
+            return choose(self._mapped(below(verilog, "unit"), recipes), target_ps)
+        except MappingError:
+            return choose(self._mapped(below(verilog, "unit"), self.recipes), target_ps)
 
     def _part(self, verilog: str, part: str, target_ps: float) -> Candidate:
         """A module of a design, by itself."""

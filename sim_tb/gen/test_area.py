@@ -4,7 +4,9 @@
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from gen.synthesis.area import run_area
 from gen.synthesis.area_report import SHOWN, area_grids
 from gen.synthesis.energy import LANES, Operands, work
 from gen.synthesis.equivalence import require_equivalence
-from gen.synthesis.mapping import RECIPES, link, map_verilog
+from gen.synthesis.mapping import RECIPES, MappingError, Recipe, link, map_verilog
 from gen.synthesis.measure import Candidate, Workshop, choose
 from gen.synthesis.parts import below, boxed, count_parts, ports, without_outputs
 from gen.synthesis.selection import select
@@ -313,6 +315,51 @@ def test_yosys_fails(tmp_path: Path) -> None:
         map_verilog("module unit(;", "unit", library, RECIPES[:1])
     with pytest.raises(LibraryError, match=r"^Yosys cannot link with generic: .*`\\part'"):
         link(["module unit; part part(); endmodule"], "unit", library)
+
+
+def test_a_recipe_that_abc_fails_with_is_no_candidate(tmp_path: Path) -> None:
+    """Those before it and behind it are, as if they were alone."""
+    unit = exact_unit("pe", "2x4x8", "and", weight_bits=2, acc_bits=11)
+    failing = Recipe("failing", True, "strash; no_such_command")
+    recipes = (RECIPES[0], failing, RECIPES[3])
+    for _ in ("measured", "kept"):
+        found = Workshop("generic", tmp_path, recipes).candidates(unit)
+        assert all(list(one.failed_recipes) == ["failing"] for one in found)
+    alone = [
+        Workshop("generic", tmp_path, [one]).best(unit, 1e6) for one in (recipes[0], recipes[2])
+    ]
+    best = choose(alone, 1e6)
+    assert not best.failed_recipes
+    assert choose(found, 1e6).netlists == best.netlists
+    line = "ABC fails with generic by every recipe: failing: no output; failing: no output"
+    with pytest.raises(MappingError, match=f"^{line}$"):
+        Workshop("generic", tmp_path, [failing, failing]).candidates(unit)
+
+
+def in_turn(
+    function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], on_done: Callable[[], None]
+) -> list[Any]:
+    """``run_tasks`` in this process."""
+    return [function(*task) for task in tasks]
+
+
+@pytest.mark.slow
+def test_a_design_on_which_abc_aborts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The recipe is named, in the result and on standard error; another one is measured."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gen.synthesis.area.Workshop", partial(Workshop, recipes=RECIPES[:2]))
+    monkeypatch.setattr("gen.synthesis.area.run_tasks", in_turn)
+    unit = sparq_unit("pe", "2:0,2,3,5,6", group=8, weight_bits=4)
+    result = run_area("generic", [unit], None, progress_bar(), faster=False, energy=False)
+    label = f"pe {unit.label}"
+    assert result["failed_recipes"] == {label: ["area-nodes+adders"]}
+    (row,) = result["rows"]
+    assert row["proved_equal"]
+    assert row["recipe"] == "plain+adders"
+    error = " ".join(capsys.readouterr().err.split())
+    assert f"generic: ABC failed on {label} by area-nodes+adders" in error
 
 
 def test_machines_beside_each_other() -> None:
