@@ -27,7 +27,8 @@ class Emission:
 
     Components of one identity become one module; its name is ``top`` + ``_`` + their
     ``module_name``, followed by what tells it from its variants in the same design. So several
-    emissions can be used in one design.
+    emissions can be used in one design. A component that uses a transformer of Amaranth
+    (``ResetInserter``, ``EnableInserter``, ``DomainRenamer``) shares nothing of what is below it.
 
     Parameters
     ----------
@@ -43,6 +44,8 @@ class Emission:
         self._components: dict[str, wiring.Component] = {}
         self._shared: dict[Identity, tuple[str, str]] = {}
         """Of each module that is shared: the name by which it is lowered, and its component's."""
+        self._instances: dict[int, Instance] = {}
+        """All instances of modules that are shared, by their ids."""
         self._parts: dict[Identity, Component] = {}
 
     def verilog(self, component: wiring.Component) -> str:
@@ -50,8 +53,15 @@ class Emission:
 
         Every top module has ``clk`` and ``rst``, a combinational one too, which does not read them.
         Ports stand in the order of the signature, behind these two. Raises ``TypeError`` for a
-        component whose arguments cannot be compared, and :class:`NameConflict`.
+        component whose arguments cannot be compared, or one that stands in a transformer of
+        Amaranth; and :class:`NameConflict`.
         """
+        if not isinstance(component, wiring.Component):
+            own = getattr(component, "_elaboratable_", component)
+            raise TypeError(
+                f"{type(own).__name__} stands in a ResetInserter, EnableInserter or "
+                "DomainRenamer: only what is placed in a component can"
+            )
         with _rare_garbage_collection(), full_operands():
             self._lower(component, self._top, always=tuple(CLOCK_AND_RESET))
         final = self._final_names()
@@ -86,7 +96,9 @@ class Emission:
                 ports[f"o_{port}"] = value
             if isinstance(value, Signal):
                 value.name = f"{instance_name}_{port}"
-        return Instance(name, **ports)
+        instance = Instance(name, **ports)
+        self._instances[id(instance)] = instance
+        return instance
 
     @property
     def parts(self) -> list[str]:
@@ -108,6 +120,9 @@ class Emission:
         """Lower one module; ``always``: inputs that it has even if it does not read them."""
         ports = _ports(component)
         fragment = Fragment.get(component, self)
+        if self._is_transformed(fragment):
+            # What a transformer does to registers does not reach into modules that are shared.
+            fragment = Fragment.get(component, None)
         self._components[name] = component
         try:
             module = wiring_of(name, fragment, ports, self._clocks, always)
@@ -146,6 +161,12 @@ class Emission:
                     own += f"\n  connect \\{port} {len(value)}'{value.value:0{len(value)}b}"
         self._texts[name] = before + own + after
         self._clocks[name] = [port for port in CLOCK_AND_RESET if port in {*found, *always}]
+
+    def _is_transformed(self, fragment: Fragment) -> bool:
+        """Whether a transformer has copied the instance of a module that is shared."""
+        if isinstance(fragment, Instance):
+            return fragment.type in self._clocks and id(fragment) not in self._instances
+        return any(self._is_transformed(below) for below, *_ in fragment.subfragments)
 
     def _final_names(self) -> dict[str, str]:
         """Of the names by which modules are lowered."""

@@ -11,7 +11,21 @@ from unittest.mock import PropertyMock, patch
 
 import pytest
 from amaranth.back import rtlil
-from amaranth.hdl import Cat, Const, Module, Mux, Value, signed
+from amaranth.hdl import (
+    Cat,
+    ClockDomain,
+    ClockSignal,
+    Const,
+    DomainRenamer,
+    EnableInserter,
+    Module,
+    Mux,
+    ResetInserter,
+    ResetSignal,
+    Signal,
+    Value,
+    signed,
+)
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -569,3 +583,80 @@ def test_other_clock_domain() -> None:
     message = "Fast has a port fast_clk that its signature does not name: it may use the clock "
     with pytest.raises(TypeError, match=message):
         Emission("top").verilog(Together([Fast()]))
+
+
+class Register5(Component):
+    """A register that is reset."""
+
+    def __init__(self) -> None:
+        super().__init__({"a": In(5), "b": Out(5, init=9)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.d.sync += self.b.eq(self.a)
+        return m
+
+
+class TwoRegisters(Component):
+    """Two of them, which are shared."""
+
+    def __init__(self) -> None:
+        super().__init__({"a": In(5), "b": Out(5)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        first, last = Register5(), Register5()
+        place(m, platform, "first", first)
+        place(m, platform, "last", last)
+        m.d.comb += [first.a.eq(self.a), last.a.eq(first.b), self.b.eq(last.b)]
+        return m
+
+
+class Controlled(Component):
+    """Registers that something around them controls, beside some that nothing does."""
+
+    def __init__(self, how: str):
+        self.how = how
+        super().__init__({"control": In(1), "a": In(5), "b": Out(5), "c": Out(5), "d": Out(5)})
+
+    def elaborate(self, platform: Any) -> Any:
+        m = Module()
+        several, one, free = TwoRegisters(), Register5(), TwoRegisters()
+        for parts, output in ((several, self.b), (one, self.c), (free, self.d)):
+            m.d.comb += [parts.a.eq(self.a), output.eq(parts.b)]
+        if self.how == "module":
+            place(m, platform, "several", several)
+            place(m, platform, "one", one)
+            place(m, platform, "free", free)
+            return EnableInserter(self.control)(m)
+        if self.how == "domain":
+            m.domains.own = own = ClockDomain(local=True)
+            m.d.comb += [own.clk.eq(ClockSignal()), own.rst.eq(ResetSignal() | self.control)]
+        transformer = {
+            "reset": ResetInserter(self.control),
+            "enable": EnableInserter(self.control),
+            "domain": DomainRenamer("own"),
+        }[self.how]
+        place(m, platform, "several", transformer(several))
+        place(m, platform, "one", transformer(one))
+        place(m, platform, "free", free)
+        return m
+
+
+@pytest.mark.parametrize("how", ["reset", "enable", "domain", "module"])
+def test_what_stands_in_a_transformer(how: str, tmp_path: Path) -> None:
+    """All registers below are controlled, and no others, though all are alike."""
+    assert is_faithful(lambda: Together([Controlled(how), TwoRegisters()]), tmp_path)
+    assert is_faithful(lambda: Controlled(how), tmp_path)
+
+
+@pytest.mark.parametrize("transformer", [ResetInserter, EnableInserter, DomainRenamer])
+def test_a_top_in_a_transformer(transformer: Any) -> None:
+    """It is refused: what controls it would be no port, and so never act."""
+    argument = "own" if transformer is DomainRenamer else Signal()
+    message = (
+        "^TwoRegisters stands in a ResetInserter, EnableInserter or DomainRenamer: only what is "
+        "placed in a component can"
+    )
+    with pytest.raises(TypeError, match=message):
+        Emission("top").verilog(transformer(argument)(TwoRegisters()))
