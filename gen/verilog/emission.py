@@ -2,6 +2,7 @@
 
 import gc
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -20,6 +21,9 @@ from hdl.identity import Identity
 from hdl.placement import Component
 
 CLOCK_AND_RESET = {"clk": ClockSignal, "rst": ResetSignal}
+
+_AMARANTH = threading.Lock()
+"""Held while Amaranth lowers: what it writes is then changed for the whole process."""
 
 
 class Emission:
@@ -62,7 +66,7 @@ class Emission:
                 f"{type(own).__name__} stands in a ResetInserter, EnableInserter or "
                 "DomainRenamer: only what is placed in a component can"
             )
-        with _rare_garbage_collection(), full_operands():
+        with _AMARANTH, _rare_garbage_collection(), full_operands():
             self._lower(component, self._top, always=tuple(CLOCK_AND_RESET))
         final = self._final_names()
         modules = {final[name]: renamed(own, final) for name, own in self._wiring.items()}

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,13 @@ def test_same_bytes_in_every_process(tmp_path: Path) -> None:
 def test_same_bytes_again_in_one_process() -> None:
     first, _, again = [generate(CONFIGURATIONS[index]).verilog for index in (0, 1, 0)]
     assert again == first
+
+
+def test_same_bytes_from_threads() -> None:
+    designs = [Configuration(rows=3, cols=2), Configuration(rows=2, cols=2, pe="8x8")] * 2
+    with ThreadPoolExecutor(len(designs)) as pool:
+        texts = [generated.verilog for generated in pool.map(generate, designs)]
+    assert texts == [generate(design).verilog for design in designs]
 
 
 def test_unchanged_file_is_left_alone(tmp_path: Path) -> None:
