@@ -1,8 +1,8 @@
 """From a configuration to plain Verilog, its simulation, and the command line."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+# Nothing is imported here: the command line, which is a part of this package, shall answer --help
+# and Ctrl-C at once.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gen.design.configuration import PRESETS, Configuration
     from gen.verilog.generate import generate, write_verilog
@@ -13,14 +13,14 @@ HOMES = {
     "gen.design.configuration": ("PRESETS", "Configuration"),
     "gen.verilog.generate": ("generate", "write_verilog"),
 }
-"""Where the names of this package are; they are imported when asked for, Amaranth with them.
-
-The command line is a part of this package, and shall answer ``--help`` at once.
-"""
+"""Where the names of this package are; they are imported when asked for, Amaranth with them."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     for module, names in HOMES.items():
         if name in names:
-            return getattr(import_module(module), name)
+            found: object = getattr(import_module(module), name)
+            return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,10 +2,10 @@
 
 import os
 import signal
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
@@ -45,11 +45,10 @@ def run_tasks(
         for _ in range(ATTEMPTS):
             left = [index for index in range(len(tasks)) if index not in results]
             try:
-                calls = (
-                    delayed(_numbered)(os.getpid(), index, function, *tasks[index])
-                    for index in left
-                )
-                for index, result in Parallel(return_as="generator_unordered")(calls):
+                calls = (delayed(_numbered)(index, function, *tasks[index]) for index in left)
+                with _interrupts_held():
+                    done = Parallel(return_as="generator_unordered")(calls)
+                for index, result in done:
                     results[index] = result
                     on_done()
                 return [results[index] for index in range(len(tasks))]
@@ -63,18 +62,36 @@ def run_tasks(
     raise WorkerError(f"workers died in each of {ATTEMPTS} attempts: is there enough memory?")
 
 
-def _numbered(parent: int, index: int, function: Callable[..., Any], *task: Any) -> tuple[int, Any]:
-    if threading.current_thread() is threading.main_thread() and os.getpid() != parent:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback
+def _numbered(index: int, function: Callable[..., Any], *task: Any) -> tuple[int, Any]:
     return index, function(*task)
 
 
-def _start_tracker() -> None:
-    """Loky's tracker removes what an interrupt leaves behind, and need not warn of it."""
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """SIGINT waits meanwhile, here and in the workers that are started: they inherit that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_at_interrupts() -> None:
+    """From here on, SIGINT ends a worker without a traceback; so does one that has waited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _start_trackers() -> None:
+    """Trackers remove what an interrupt leaves behind, and need not warn of it.
+
+    There is Loky's, and Python's own, which would let SIGINT pass when a worker starts it.
+    """
     given = os.environ.get("PYTHONWARNINGS", "")
     os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (given, TRACKER_WARNINGS)))
     try:
         ensure_running()
+        resource_tracker.ensure_running()
     finally:
         os.environ["PYTHONWARNINGS"] = given  # empty: as if there were none
 
@@ -82,12 +99,14 @@ def _start_tracker() -> None:
 @contextmanager
 def _backend(scheduler: str | None) -> Iterator[None]:
     if scheduler is None:
-        _start_tracker()
+        _start_trackers()
         with warnings.catch_warnings():
             # Workers grow by the buffers they keep, and are renewed for it; that is harmless.
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
             # One thread each: the tasks keep all cores busy.
-            with parallel_config("loky", n_jobs=-1, inner_max_num_threads=1):
+            with parallel_config(
+                "loky", n_jobs=-1, inner_max_num_threads=1, initializer=_end_at_interrupts
+            ):
                 yield
         return
     with connected(scheduler), parallel_config("dask", wait_for_workers_timeout=CONNECT_SECONDS):

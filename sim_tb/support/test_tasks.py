@@ -95,3 +95,34 @@ def test_an_interrupt_ends_workers_without_a_word(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=30)  # until the last of them has ended
     assert errors == ""
     assert process.returncode == 1
+
+
+INTERRUPTED = """
+import os, signal, sys
+if any("popen_loky_posix" in word for word in sys.orig_argv):
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+DYING = """
+from support.tasks import WorkerError, run_tasks
+
+try:
+    run_tasks(abs, [(-1,), (2,)])
+except WorkerError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has no workers")
+def test_an_interrupt_while_workers_start_ends_them_without_a_word(tmp_path: Path) -> None:
+    """As early as Python itself starts in them."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED)
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-c", DYING],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith("workers died in each of 3 attempts")
