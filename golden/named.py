@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from golden.format import SparqFormat
 
@@ -97,6 +98,16 @@ def named_format(
 ) -> SparqFormat:
     """The format that a :class:`NamedFormat` of these arguments names; errors are its."""
     return NamedFormat(name, rounding, vsparq, group).sparq_format
+
+
+def format_fields(fmt: NamedFormat | None) -> dict[str, Any]:
+    """A format as plain data, for files: its name and its options; all None where there is none."""
+    return {
+        "format": fmt and fmt.name,
+        "rounding": fmt and fmt.rounding,
+        "vsparq": fmt and fmt.vsparq,
+        "group": fmt and fmt.group,
+    }
 
 
 def split_formats(text: str) -> list[str]:

@@ -25,7 +25,7 @@ from hdl.element.pe_2x4x8 import Pe2x4x8
 from hdl.element.pe_2x8x8 import Pe2x8x8
 from hdl.element.pe_8x8 import Pe8x8
 from hdl.element.processing_element import ProcessingElement
-from hdl.element.processing_elements import PROCESSING_ELEMENTS, processing_element
+from hdl.element.processing_elements import PROCESSING_ELEMENTS
 from hdl.element.sparq_pe import SparqPe
 from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.pair_encoder import PairEncoder
@@ -54,6 +54,5 @@ __all__ = [
     "SystolicArray",
     "TensorCore",
     "WindowShifter",
-    "processing_element",
     "sparq_mac",
 ]

@@ -1,6 +1,7 @@
 """Processing elements and dot-product units by description."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from golden.format import SparqFormat
 from golden.named import NamedFormat
@@ -132,6 +133,15 @@ class MacUnit:
         parts += [f"acc{self.acc_bits}"] if self.acc_bits != 32 else []
         parts += [f"p{self.pipeline}"] if self.pipeline else []
         return "_".join(parts)
+
+
+def width_fields(unit: MacUnit | None) -> dict[str, Any]:
+    """The widths and the pipeline of a unit as plain data; all None where there is none."""
+    return {
+        "weight_bits": unit and unit.weight_bits,
+        "acc_bits": unit and unit.acc_bits,
+        "pipeline": unit and unit.pipeline,
+    }
 
 
 def sparq_mac(

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from golden import NamedFormat, SparqFormat
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, GROUPS
-from golden.named import FORMAT_HELP
-from hdl.catalogue import MacUnit
+from golden.named import FORMAT_HELP, format_fields
+from hdl.catalogue import MacUnit, width_fields
 from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import PROCESSING_ELEMENTS
 from support.errors import InputError
@@ -169,20 +169,15 @@ class Configuration:
     @property
     def canonical(self) -> dict[str, Any]:
         """The options as plain data, ``None`` for those that do not matter to the hardware."""
-        fmt, unit, is_machine = self.format, self.unit, self.top in MACHINES
+        is_machine = self.top in MACHINES
         return {
             "top": self.top,
             "rows": self.rows if is_machine else None,
             "cols": self.cols if is_machine else None,
-            "pairs": unit and unit.pairs,
+            "pairs": self.unit and self.unit.pairs,
             "pe": self.pe,
-            "format": fmt and fmt.name,
-            "rounding": fmt and fmt.rounding,
-            "vsparq": fmt and fmt.vsparq,
-            "group": fmt and fmt.group,
-            "weight_bits": unit and unit.weight_bits,
-            "acc_bits": unit and unit.acc_bits,
-            "pipeline": unit and unit.pipeline,
+            **format_fields(self.format),
+            **width_fields(self.unit),
         }
 
     @property

@@ -150,7 +150,7 @@ def _own_clock(mapped: Mapping[Unit, Sequence[Candidate]], target: float) -> flo
     found = [
         (unit, choose(candidates, target))
         for unit, candidates in mapped.items()
-        if unit.unit == "pe" and unit.design == "8x8" and not unit.pipeline
+        if unit.unit == "pe" and unit.element.kind == "8x8" and not unit.element.pipeline
     ]
     return _smallest(found, target)[1].delay_ps if found else None
 
@@ -163,7 +163,7 @@ def _row(
     per_mac = None if macs is None else candidate.area / macs
     return {
         **unit.fields,
-        "pairs": unit.pairs or (None if unit.unit == "encoder" else 1),
+        "pairs": unit.mac and (unit.mac.pairs or 1),
         "target_ps": target,
         "meets_target": candidate.delay_ps <= target,
         "recipe": candidate.recipe,

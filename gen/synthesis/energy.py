@@ -199,7 +199,7 @@ def _slices(
 ) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], bool]]:
     """Activation and weight code of each slice of all layers, and whether it ends a product."""
     for x, w in operands.layers:
-        codes, weights = _codes(unit, library, x, w >> (8 - (unit.weight_bits or 8)))
+        codes, weights = _codes(unit, library, x, w >> (8 - unit.element.weight_bits))
         for index, (code, weight) in enumerate(zip(codes, weights, strict=True), 1):
             yield code, weight, index == len(codes)
 
@@ -220,7 +220,9 @@ def _codes(
     ]
     return (
         _through(around.activation, library, [_bits(part, 8) for part in activations]),
-        _through(around.weight, library, [_bits(w[:, k], unit.weight_bits or 8) for k in slices]),
+        _through(
+            around.weight, library, [_bits(w[:, k], unit.element.weight_bits) for k in slices]
+        ),
     )
 
 

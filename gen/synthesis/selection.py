@@ -42,22 +42,28 @@ def select(
         unit
         for unit in everything
         if all(unit.fields[key] in values for key, values in filters.items())
-        and (not filters or "pipeline" in filters or not unit.pipeline)
+        and (not filters or "pipeline" in filters or not unit.fields["pipeline"])
     ]
     if not wanted:
         asked = ", ".join(f"{key} {value}" for key, values in filters.items() for value in values)
         raise ConfigurationError(
             f"no unit is called {asked}: sparq area --help lists what there is"
         )
-    kinds = {(unit.unit, unit.rows, unit.pairs, unit.pipeline) for unit in wanted}
+    kinds = [_kind(unit) for unit in wanted]
     return [
         unit
         for unit in everything
         if unit in wanted
         or (
             baselines
-            and unit.design in ("8x8", "2x8x8")
-            and (unit.unit in MACHINES or unit.multiplier in SMALLEST)
-            and (unit.unit, unit.rows, unit.pairs, unit.pipeline) in kinds
+            and unit.mac is not None
+            and unit.mac.kind in ("8x8", "2x8x8")
+            and (unit.unit in MACHINES or unit.mac.multiplier in SMALLEST)
+            and _kind(unit) in kinds
         )
     ]
+
+
+def _kind(unit: Unit) -> list[Any]:
+    """What a unit and its baselines have in common."""
+    return [unit.fields[name] for name in ("unit", "rows", "pairs", "pipeline")]

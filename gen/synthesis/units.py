@@ -13,6 +13,7 @@ from gen.design.expectation import expected_products
 from gen.verilog.emission import Emission
 from golden import NAMED_FORMATS, NamedFormat
 from golden.format import SparqFormat
+from golden.named import format_fields
 from hdl import (
     PROCESSING_ELEMENTS,
     MacUnit,
@@ -22,6 +23,7 @@ from hdl import (
     TensorCore,
     sparq_mac,
 )
+from hdl.catalogue import width_fields
 from hdl.element.processing_element import MAX_PIPELINE
 
 UNITS = ("pe", "dot_product", "encoder", *MACHINES)
@@ -71,53 +73,17 @@ class Unit:
     @property
     def fields(self) -> dict[str, Any]:
         """The fields that a result carries; ``None`` where they have no meaning."""
-        mac, fmt = self.mac, self.format
         return {
             "unit": self.unit,
-            "design": "sparq" if mac is None else mac.kind,
-            "multiplier": mac and mac.multiplier,
-            "format": fmt and fmt.name,
-            "rounding": fmt and fmt.rounding,
-            "vsparq": fmt and fmt.vsparq,
-            "group": fmt and fmt.group,
-            "weight_bits": mac and mac.weight_bits,
-            "acc_bits": mac and mac.acc_bits,
-            "pipeline": mac and mac.pipeline,
-            "pairs": mac and mac.pairs,
+            "design": "sparq" if self.mac is None else self.mac.kind,
+            "multiplier": self.mac and self.mac.multiplier,
+            **format_fields(self.format),
+            **width_fields(self.mac),
+            "pairs": self.mac and self.mac.pairs,
             "rows": self.rows,
             "cols": self.cols,
             "flat": self.flat,
         }
-
-    @property
-    def design(self) -> str:
-        """The kind of its element; an encoder is that of ``sparq``."""
-        return str(self.fields["design"])
-
-    @property
-    def weight_bits(self) -> int | None:
-        """Of its element."""
-        return None if self.mac is None else self.mac.weight_bits
-
-    @property
-    def acc_bits(self) -> int | None:
-        """Of its element."""
-        return None if self.mac is None else self.mac.acc_bits
-
-    @property
-    def pipeline(self) -> int | None:
-        """Of its element."""
-        return None if self.mac is None else self.mac.pipeline
-
-    @property
-    def pairs(self) -> int | None:
-        """Of its dot-product unit."""
-        return None if self.mac is None else self.mac.pairs
-
-    @property
-    def multiplier(self) -> str | None:
-        """Of an exact element."""
-        return None if self.mac is None else self.mac.multiplier
 
     @property
     def family(self) -> "Unit":

@@ -46,7 +46,7 @@ def verify_array(unit: Unit, netlist: Netlist, library: Library, rows: int, cols
     """
     rng = np.random.default_rng(SEED)
     step = unit.element.k_per_cycle
-    weight_bits, acc_bits = unit.weight_bits or 8, unit.acc_bits or 32
+    weight_bits, acc_bits = unit.element.weight_bits, unit.element.acc_bits
     lanes = _lanes(sum(SLICES) * rows * cols, weight_bits)
     sparse = unit.unit == "sparse_tensor_core"
     simulator = Simulator(netlist, library, lanes)

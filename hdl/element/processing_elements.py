@@ -51,16 +51,3 @@ def element_multiplier(
         return SparqPe.multiplier_of(fmt, weight_bits)
     made = PROCESSING_ELEMENTS[name].MULTIPLIERS
     return made[chosen_multiplier(tuple(made), multiplier)](weight_bits)
-
-
-def processing_element(
-    name: str,
-    fmt: SparqFormat | None = None,
-    weight_bits: int = 8,
-    acc_bits: int = 32,
-    pipeline: int = 0,
-    multiplier: str | None = None,
-) -> ProcessingElement:
-    """The processing element of that name; arguments and errors of :func:`element_multiplier`."""
-    made = element_multiplier(name, fmt, weight_bits, multiplier)
-    return ProcessingElement(made, acc_bits, pipeline)

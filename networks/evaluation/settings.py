@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 from golden import NamedFormat, SparqFormat
+from golden.named import format_fields
 from networks.quantization.arithmetic import Arithmetic, exact, windowed, windowed_2_4
 
 FP32 = "fp32"
@@ -46,12 +47,9 @@ class Setting:
     @property
     def fields(self) -> dict[str, Any]:
         """The columns that say which setting a row of a result is, None as above."""
-        fmt = self.format
         return {
-            "format": self.activations if fmt is None else fmt.name,
-            "rounding": None if fmt is None else fmt.rounding,
-            "vsparq": None if fmt is None else fmt.vsparq,
-            "group": None if fmt is None else fmt.group,
+            **format_fields(self.format),
+            **({} if self.format else {"format": self.activations}),
             "weight_bits": self.weight_bits,
             "sparsity": self.sparsity,
             "clipping": self.clipping,

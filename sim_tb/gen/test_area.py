@@ -181,8 +181,8 @@ def test_energy_is_that_of_products(unit: Unit, tmp_path: Path) -> None:
     _, both, activation, weight, neither, *_ = work(
         unit, Simulator(netlist, library, LANES), library, Operands("", layers)
     )
-    expected = unit.product(x[:, np.newaxis], (w >> 8 - (unit.weight_bits or 8))[..., np.newaxis])
-    wrap = np.uint64((1 << (unit.acc_bits or 32)) - 1)
+    expected = unit.product(x[:, np.newaxis], (w >> 8 - unit.element.weight_bits)[..., np.newaxis])
+    wrap = np.uint64((1 << unit.element.acc_bits) - 1)
     np.testing.assert_array_equal(
         (both - activation - weight + neither) & wrap,
         expected[:, 0, 0].astype(np.uint64) & wrap,

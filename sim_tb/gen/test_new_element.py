@@ -63,8 +63,8 @@ def test_simulate(top: str) -> None:
 
 
 def test_area_and_tradeoff_list_it_or_say_why_not() -> None:
-    assert [unit.design for unit in select(8, 32, {"multiplier": ("and",)})].count(NAME) == 1
-    assert NAME not in {unit.design for unit in elements(["5opt"], [1], [8])}
+    assert [unit.element.kind for unit in select(8, 32, {"multiplier": ("and",)})].count(NAME) == 1
+    assert NAME not in {unit.element.kind for unit in elements(["5opt"], [1], [8])}
     assert left_out() == [
         f"{NAME} is left out: it multiplies 3 bits of an activation, and accuracy is measured for "
         "8 and 4"
@@ -75,7 +75,7 @@ def test_tradeoff_lists_one_whose_accuracy_is_known(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Pe1x3x8, "ACTIVATION_BITS", 4)
     assert left_out() == []
     assert NAME in exact_designs()
-    assert NAME in {unit.design for unit in elements(["5opt"], [1], [8])}
+    assert NAME in {unit.element.kind for unit in elements(["5opt"], [1], [8])}
 
 
 @pytest.mark.slow

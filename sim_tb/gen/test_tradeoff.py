@@ -106,10 +106,10 @@ def test_elements_are_measured_once() -> None:
     """All exact multipliers of each width, and of other widths what all is compared with."""
     units = elements(["5opt", "2opt"], [1, 8], [4, 5])
     assert len(set(units)) == len(units)
-    assert sum(unit.design == "sparq" for unit in units) == 2 * 2 * 2 * 2
-    assert {unit.design for unit in units if unit.weight_bits == 8} == {"8x8"}
+    assert sum(unit.element.kind == "sparq" for unit in units) == 2 * 2 * 2 * 2
+    assert {unit.element.kind for unit in units if unit.element.weight_bits == 8} == {"8x8"}
     assert all(unit.format.rounding for unit in units if unit.format)
-    assert all(unit.unit == "pe" and not unit.pipeline for unit in units)
+    assert all(unit.unit == "pe" and not unit.element.pipeline for unit in units)
 
 
 @pytest.mark.slow

@@ -10,9 +10,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden import NAMED_FORMATS, SparqFormat, named_format
-from hdl import PROCESSING_ELEMENTS, ShiftAddMultiplier, processing_element
+from hdl import PROCESSING_ELEMENTS, ProcessingElement, ShiftAddMultiplier
 from hdl.arithmetic.bit_heap import BitHeap
 from hdl.element.processing_element import MAX_PIPELINE
+from hdl.element.processing_elements import element_multiplier
 from sim_tb.hdl.operands import activation_codes, bias, effective, weight_code
 from sim_tb.hdl.pysim import CUSTOM, SEED, Word, clock, describe, grouped, respond
 from sim_tb.oracle.random_formats import random_formats
@@ -110,9 +111,8 @@ def test_processing_element(
 ) -> None:
     """Random control: sums (wrapping), the result register, and what is passed on."""
     rng = random.Random(SEED)
-    parameters = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": pipeline}
-    multiplier = kind if fmt is None else None
-    element = processing_element(pe, fmt, multiplier=multiplier, **parameters)
+    multiplier = element_multiplier(pe, fmt, weight_bits, kind if fmt is None else None)
+    element = ProcessingElement(multiplier, acc_bits, pipeline)
     half = 1 << (weight_bits - 1)
     inputs: list[Word] = []
     sums: list[int] = []
