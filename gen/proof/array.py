@@ -3,15 +3,14 @@
 from pathlib import Path
 
 from gen.proof.element import array_latency
-from gen.proof.job import Job, Rtl
+from gen.proof.job import Rtl, SizedJob
 from gen.proof.rule import Rule
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
-from gen.verilog.emission import Emission
-from hdl import MacUnit, SystolicArray
+from hdl import MacUnit
 
 
-class ArrayJob(Job):
+class ArrayJob(SizedJob):
     """An array from its first cycle on: what leaves is what the paper's rule makes of each tile.
 
     All bubbles and tile lengths that fit into so many cycles after reset, all weights, and all
@@ -24,20 +23,13 @@ class ArrayJob(Job):
     method = "SAT, bounded"
 
     def __init__(self, element: MacUnit, rows: int, cols: int, slices: int, ones: bool = True):
-        self.element = element
+        super().__init__(element, rows, cols)
         self.ones = ones
-        self.rows = rows
-        self.cols = cols
         self.slices = slices
-        self.configuration = f"{rows}x{cols}_{element.slug}" + ("" if ones else "_all_bytes")
+        self.configuration += "" if ones else "_all_bytes"
         self._latency = array_latency(self.element, self.rows, self.cols)
         self._cycles = 1 + slices + self._latency + rows - 1
         self.depth = f"{self._cycles} cycles, {slices} of input"
-
-    def rtl(self) -> Rtl:
-        """The whole array."""
-        array = SystolicArray(self.rows, self.cols, self.element.mac)
-        return {"array": Emission("array").verilog(array)}
 
     @property
     def statement(self) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from gen.proof.verdict import Verdict
+from gen.verilog.emission import Emission
+from hdl.array.systolic_array import SystolicArray
 from hdl.catalogue import MacUnit
 
 Rtl = Mapping[str, str]
@@ -61,3 +63,18 @@ class ElementJob(Job):
     def __init__(self, element: MacUnit):
         self.element = element
         self.configuration = element.slug
+
+
+class SizedJob(Job):
+    """A property of an array, or of a part of it, whose size and element name the configuration."""
+
+    def __init__(self, element: MacUnit, rows: int, cols: int):
+        self.element = element
+        self.rows = rows
+        self.cols = cols
+        self.configuration = f"{rows}x{cols}_{element.slug}"
+
+    def rtl(self) -> Rtl:
+        """The whole array."""
+        array = SystolicArray(self.rows, self.cols, self.element.mac)
+        return {"array": Emission("array").verilog(array)}

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from gen.proof.element import array_bits, array_latency
-from gen.proof.job import Job, Rtl
+from gen.proof.job import Job, Rtl, SizedJob
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
 from gen.verilog.emission import Emission
-from hdl import MacUnit, SystolicArray
 from hdl.tile.group_buffer import GroupBuffer
 from hdl.tile.tile_sequencer import TileSequencer
 
@@ -121,7 +120,7 @@ module claim(input clk, input rst, input in_valid, input in_last, input hold);
         return sat(rtl, self.statement, options, timeout, waveform, probes)
 
 
-class RowsJob(Job):
+class RowsJob(SizedJob):
     """What comes out of an array, and when: for each tile its rows, in order, without a gap.
 
     The first row is valid ``latency`` cycles after the tile's last was sent, which is the cycle in
@@ -132,17 +131,6 @@ class RowsJob(Job):
     says = "each tile taken leaves as its rows, without a gap, at the stated latency"
     method = "SAT, induction"
     depth = "unbounded"
-
-    def __init__(self, element: MacUnit, rows: int, cols: int):
-        self.element = element
-        self.rows = rows
-        self.cols = cols
-        self.configuration = f"{rows}x{cols}_{element.slug}"
-
-    def rtl(self) -> Rtl:
-        """The whole array."""
-        array = SystolicArray(self.rows, self.cols, self.element.mac)
-        return {"array": Emission("array").verilog(array)}
 
     @property
     def statement(self) -> str:

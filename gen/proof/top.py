@@ -3,14 +3,12 @@
 from pathlib import Path
 
 from gen.proof.element import array_bits
-from gen.proof.job import Job, Rtl
+from gen.proof.job import Rtl, SizedJob
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
-from gen.verilog.emission import Emission
-from hdl import MacUnit, SystolicArray
 
 
-class TopJob(Job):
+class TopJob(SizedJob):
     """Every part of an array gets what it must from the parts before it.
 
     A cycle in which no slice is taken brings zeros, whatever the operands are; the bias of the rows
@@ -22,17 +20,6 @@ class TopJob(Job):
     says = "the parts of an array are wired as they must be; a bubble is a zero"
     method = "SAT"
     depth = "unbounded"
-
-    def __init__(self, element: MacUnit, rows: int, cols: int):
-        self.element = element
-        self.rows = rows
-        self.cols = cols
-        self.configuration = f"{rows}x{cols}_{element.slug}"
-
-    def rtl(self) -> Rtl:
-        """The whole array."""
-        array = SystolicArray(self.rows, self.cols, self.element.mac)
-        return {"array": Emission("array").verilog(array)}
 
     @property
     def statement(self) -> str:

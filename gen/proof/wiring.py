@@ -6,11 +6,10 @@ from typing import Any
 
 from gen.proof import solver
 from gen.proof.gates import Gates
-from gen.proof.job import Job, Rtl
+from gen.proof.job import Rtl, SizedJob
 from gen.proof.verdict import Verdict
 from gen.proof.waveform import write_waveform
 from gen.verilog.emission import Emission
-from hdl import MacUnit
 from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.chain import Chain
 from hdl.edge.column_correction import ColumnCorrection
@@ -26,17 +25,11 @@ Difference = tuple[str, list[Any], list[Any]]
 """What is wired wrongly, the nets that it must have, and those it has."""
 
 
-class _StructureJob(Job):
+class _StructureJob(SizedJob):
     """A property of a netlist's structure, of which every difference is found."""
 
     depth = "unbounded"
     method = "netlist"
-
-    def __init__(self, element: MacUnit, rows: int, cols: int):
-        self.element = element
-        self.rows = rows
-        self.cols = cols
-        self.configuration = f"{rows}x{cols}_{element.slug}"
 
     @property
     def statement(self) -> str:
