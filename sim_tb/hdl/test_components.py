@@ -1,7 +1,6 @@
 """Each hardware component by itself, in Amaranth's own simulator, against the golden model."""
 
 import random
-from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.sim import Simulator
 
 from golden import (
     NAMED_FORMATS,
@@ -47,15 +45,14 @@ from sim_tb.hdl.operands import effective
 from sim_tb.hdl.pysim import (
     CUSTOM,
     SEED,
-    Bench,
     Word,
     clock,
     describe,
     grouped,
     pack,
     respond,
-    signed,
 )
+from sim_tb.hdl.tiles import Tile, check_tiles, make_operands, slices_of
 from sim_tb.oracle.random_formats import random_formats
 from sim_tb.oracle.reference import assert_same
 
@@ -303,19 +300,6 @@ def test_group_buffer(slices: int, bubbles: float, checks: Any) -> None:
     checks(2 * cycles + sum(cycle < cycles for cycle in leaving))
 
 
-def make_tiles(
-    rng: Any, lengths: Sequence[int], rows: int, cols: int, weight_bits: int
-) -> list[tuple[Any, Any]]:
-    half = 1 << (weight_bits - 1)
-    tiles = []
-    for k in lengths:
-        x = rng.integers(0, 256, (rows, k), dtype=np.uint8)
-        x >>= rng.integers(0, 8, x.shape, dtype=np.uint8)
-        x[rng.random(x.shape) < 0.4] = 0
-        tiles.append((x, rng.integers(-half, half, (k, cols), dtype=np.int8)))
-    return tiles
-
-
 def product(pe: str, fmt: SparqFormat, x: Any, w: Any) -> Any:
     return sparq_matmul(x, w, fmt) if pe == "sparq" else exact_matmul(effective(pe, fmt, x), w)
 
@@ -358,63 +342,10 @@ def test_systolic_array(
     rng = np.random.default_rng(SEED)
     mac = Mac(element_multiplier(pe, fmt, weight_bits), acc_bits, pipeline)
     array = SystolicArray(rows, cols, mac)
-    step, latency = array.k_per_cycle, array.latency
+    step = array.k_per_cycle
     lengths = [1, *(int(k) for k in rng.integers(1, step * (rows + 3), 8)), 1, 1, step * rows]
-    tiles = make_tiles(rng, lengths, rows, cols, weight_bits)
-    slices: list[tuple[Word, int]] = []
-    for tile, (x, w) in enumerate(tiles):
-        odd = -x.shape[1] % step
-        x, w = np.pad(x, ((0, 0), (0, odd))), np.pad(w, ((0, odd), (0, 0)))
-        for k in range(0, x.shape[1], step):
-            word = {
-                "in_valid": 1,
-                "in_last": int(k + step == x.shape[1]),
-                "in_a": pack(x[:, k : k + step], 8),
-                "in_w": pack(w[k : k + step].T, weight_bits),
-            }
-            slices.append((word, tile))
-    bench = Bench(array)
-    rows_out: list[tuple[int, Word]] = []
-    last_taken: dict[int, int] = {}
-    ready: list[int] = []
-
-    async def testbench(ctx: Any) -> None:
-        position = 0
-        for cycle in range(1000):
-            offered = position < len(slices) and rng.random() >= bubbles
-            garbage = {name: int(rng.integers(1 << 30)) for name in ("in_a", "in_w", "in_last")}
-            word, tile = slices[position] if offered else (garbage, -1)
-            ctx.set(bench.stimulus, bench.pack(word))
-            response = bench.unpack(ctx.get(bench.response))
-            ready.append(response["in_ready"])
-            if response["out_valid"]:
-                rows_out.append((cycle, response))
-            if offered and response["in_ready"]:
-                last_taken[tile] = cycle
-                position += 1
-            await ctx.tick()
-            if position == len(slices) and cycle > last_taken[len(tiles) - 1] + 4 * rows + latency:
-                break
-
-    simulator = Simulator(bench.module)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(testbench)
-    simulator.run()
-
-    # A tile's last is sent when the result registers are free; its last group is filled up.
-    assert len(rows_out) == rows * len(tiles)
-    sent: list[int] = []
-    held: set[int] = set()
-    for tile, (x, w) in enumerate(tiles):
-        expected = product(pe, fmt, x, w)
-        sent.append(max(last_taken[tile], sent[-1] + rows if sent else 0))
-        missing = -len(range(0, lengths[tile], step)) % max(1, fmt.group // 2)
-        held |= {*range(last_taken[tile] + 1, max(sent[tile], last_taken[tile] + missing) + 1)}
-        for row in range(rows):
-            cycle, word = rows_out[tile * rows + rows - 1 - row]
-            sums = [signed(word["out_acc"] >> (acc_bits * c), acc_bits) for c in range(cols)]
-            assert sums == expected[row].tolist(), f"tile {tile}, row {row}, K {lengths[tile]}"
-            assert word["out_last"] == (row == 0)
-            assert cycle == sent[tile] + latency + rows - 1 - row, f"tile {tile}, row {row}"
-    assert [cycle for cycle, is_ready in enumerate(ready) if not is_ready] == sorted(held)
-    checks(rows * cols * len(tiles) + len(ready))
+    tiles = [
+        Tile(slices_of(x, w, step, weight_bits), product(pe, fmt, x, w))
+        for x, w in make_operands(rng, lengths, rows, cols, weight_bits)
+    ]
+    checks(check_tiles(array, tiles, [bubbles] * len(tiles), max(1, fmt.group // 2), rng))

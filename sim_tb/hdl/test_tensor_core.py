@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
 
 import golden
 from golden import SparqFormat, exact_matmul, named_format, sparq_matmul, sparq_matmul_2_4
@@ -22,7 +21,8 @@ from hdl.multiplier.window_lanes import WindowLanes
 from hdl.tensor.sparse_tensor_core import SparseTensorCore
 from hdl.tensor.tensor_core import TensorCore
 from sim_tb.hdl.operands import effective
-from sim_tb.hdl.pysim import Bench, Word, clock, describe, pack, signed
+from sim_tb.hdl.pysim import clock, describe, signed
+from sim_tb.hdl.tiles import Tile, check_tiles, make_operands, pack_2_4, slices_of
 from sim_tb.oracle.random_formats import random_formats
 
 SEED = 21
@@ -86,55 +86,13 @@ class Core:
             return exact_matmul(effective(self.name, self.fmt, x), w)
         return (sparq_matmul_2_4 if self.sparse else sparq_matmul)(x, w, self.fmt)
 
-    def slices(self, x: Any, w: Any) -> list[Word]:
-        """The slices of a tile, the last one filled with zeros."""
-        missing = -x.shape[1] % self.step
-        x, w = np.pad(x, ((0, 0), (0, missing))), np.pad(w, ((0, missing), (0, 0)))
-        words = []
-        for k in range(0, x.shape[1], self.step):
-            end = k + self.step
-            word = {"in_valid": 1, "in_last": int(end == x.shape[1]), "in_a": pack(x[:, k:end], 8)}
-            if self.sparse:
-                values, indices = pack_2_4(w[k:end])
-                word["in_w"] = pack(values.T, self.weight_bits)
-                word["in_index"] = pack(indices.T, 2)
-            else:
-                word["in_w"] = pack(w[k:end].T, self.weight_bits)
-            words.append(word)
-        return words
-
-
-def pack_2_4(w: Any) -> tuple[Any, Any]:
-    """The non-zero weights of ``w`` (K, N), two per block of four, and their places: (K / 2, N).
-
-    A group with one weight has it first, and twice its place; one with none has descending places.
-    """
-    groups = w.reshape(-1, 4, w.shape[1])
-    values = np.zeros((len(groups), 2, w.shape[1]), np.int8)
-    indices = np.zeros(values.shape, np.uint8)
-    for group, column in np.ndindex(len(groups), w.shape[1]):
-        places = [int(place) for place in np.flatnonzero(groups[group, :, column])]
-        for slot, place in enumerate(places):
-            values[group, slot, column] = groups[group, place, column]
-        indices[group, :, column] = [[3, 0], 2 * places, places][len(places)]
-    return values.reshape(-1, w.shape[1]), indices.reshape(-1, w.shape[1])
-
-
-def make_tiles(rng: Any, core: Core, lengths: list[int]) -> list[tuple[Any, Any]]:
-    half = 1 << (core.weight_bits - 1)
-    tiles = []
-    for k in lengths:
-        x = rng.integers(0, 256, (core.rows, k), dtype=np.uint8)
-        x >>= rng.integers(0, 8, x.shape, dtype=np.uint8)
-        x[rng.random(x.shape) < 0.3] = 0
-        w = rng.integers(-half, half, (k, core.cols), dtype=np.int8)
-        w[rng.random(w.shape) < 0.1] = -half
-        if core.sparse:
-            padded = np.pad(w, ((0, -k % 4), (0, 0))).reshape(-1, 4, core.cols)
-            kept = rng.random(padded.shape).argsort(axis=1) < rng.integers(0, 3, (1, 1, core.cols))
-            w = np.where(kept, padded, 0).astype(np.int8).reshape(-1, core.cols)[:k]
-        tiles.append((x, w))
-    return tiles
+    def tiles(self, rng: Any, lengths: list[int]) -> list[Tile]:
+        """Random tiles of these lengths K."""
+        options = (self.weight_bits, self.sparse)
+        return [
+            Tile(slices_of(x, w, self.step, *options), self.product(x, w))
+            for x, w in make_operands(rng, lengths, self.rows, self.cols, *options)
+        ]
 
 
 def check_core(core: Core, checks: Any) -> None:
@@ -146,62 +104,8 @@ def check_core(core: Core, checks: Any) -> None:
     assert component.drain_cycles == core.rows
     longest = core.step * (core.rows + 3)
     half = [1, *(int(k) for k in rng.integers(1, longest, 4)), 1, 1, core.step * core.rows]
-    lengths = 2 * half
-    tiles = make_tiles(rng, core, lengths)
-    slices = [
-        (word, tile) for tile, operands in enumerate(tiles) for word in core.slices(*operands)
-    ]
-    bench = Bench(component)
-    rows_out: list[tuple[int, Word]] = []
-    last_taken: dict[int, int] = {}
-    ready: list[int] = []
-
-    async def testbench(ctx: Any) -> None:
-        position = 0
-        for cycle in range(1000):
-            bubbles = 0.4 if position > len(slices) // 2 else 0.0
-            offered = position < len(slices) and rng.random() >= bubbles
-            garbage = {"in_a": int(rng.integers(1 << 30)), "in_w": int(rng.integers(1 << 30))}
-            garbage |= {"in_index": int(rng.integers(1 << 16)), "in_last": int(rng.integers(2))}
-            word, tile = slices[position] if offered else (garbage, -1)
-            ctx.set(bench.stimulus, bench.pack(word))
-            response = bench.unpack(ctx.get(bench.response))
-            ready.append(response["in_ready"])
-            if response["out_valid"]:
-                rows_out.append((cycle, response))
-            if offered and response["in_ready"]:
-                last_taken[tile] = cycle
-                position += 1
-            await ctx.tick()
-            end = last_taken.get(len(tiles) - 1, cycle) + 2 * core.rows + core.latency
-            if position == len(slices) and cycle > end:
-                break
-
-    simulator = Simulator(bench.module)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(testbench)
-    simulator.run()
-
-    # A tile's last is sent when the result registers are free; its last group is filled up.
-    assert len(rows_out) == core.rows * len(tiles)
-    sent: list[int] = []
-    held: set[int] = set()
-    for tile, (x, w) in enumerate(tiles):
-        expected = core.product(x, w)
-        sent.append(max(last_taken[tile], sent[-1] + core.rows if sent else 0))
-        missing = -len(range(0, lengths[tile], core.step)) % core.slices_per_group
-        held |= {*range(last_taken[tile] + 1, max(sent[tile], last_taken[tile] + missing) + 1)}
-        for row in range(core.rows):
-            cycle, word = rows_out[tile * core.rows + core.rows - 1 - row]
-            sums = [
-                signed(word["out_acc"] >> (core.acc_bits * c), core.acc_bits)
-                for c in range(core.cols)
-            ]
-            assert sums == expected[row].tolist(), f"tile {tile}, row {row}, K {lengths[tile]}"
-            assert word["out_last"] == (row == 0)
-            assert cycle == sent[tile] + core.latency + core.rows - 1 - row, f"{tile}, row {row}"
-    assert [cycle for cycle, is_ready in enumerate(ready) if not is_ready] == sorted(held)
-    checks(core.rows * core.cols * len(tiles) + len(ready))
+    bubbles = [0.0] * len(half) + [0.4] * len(half)
+    checks(check_tiles(component, core.tiles(rng, 2 * half), bubbles, core.slices_per_group, rng))
 
 
 def sparq(name: str, group: int = 1, vsparq: bool = True, rounding: bool = True) -> SparqFormat:
@@ -305,15 +209,15 @@ def test_sparse_tensor_core(core: Core, checks: Any) -> None:
 def test_reset(core: Core, checks: Any) -> None:
     """Reset with slices offered before and during it: only the tile after it counts."""
     rng = np.random.default_rng(SEED)
-    tile, other = make_tiles(rng, core, [4 * core.step, 3 * core.step])
-    after = core.slices(*tile) + [{}] * (2 * core.rows + core.latency)
+    tile, other = core.tiles(rng, [4 * core.step, 3 * core.step])
+    after = tile.slices + [{}] * (2 * core.rows + core.latency)
     for before in range(1, 8):
-        lost = core.slices(*other)[:2] * 4
+        lost = other.slices[:2] * 4
         inputs = [*lost[:before], lost[0] | {"rst": 1}, *after]
         got = clock(core.component(), inputs)[before + 1 :]
         results = [word["out_acc"] for word in got if word["out_valid"]]
         sums = [signed(word, core.acc_bits) for word in results]
-        assert sums == core.product(*tile)[::-1, 0].tolist(), f"reset after {before} slices"
+        assert sums == tile.sums[::-1, 0].tolist(), f"reset after {before} slices"
         checks(len(sums))
 
 
