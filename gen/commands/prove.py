@@ -11,7 +11,6 @@ from rich.table import Table
 from gen.commands.options import Format, json_option, keep_option, keep_result, write_json
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.proof import solver
-from gen.proof.element import StepJob
 from gen.proof.job import Job
 from gen.proof.run import FOLDER, Outcome, run_proofs, select
 from gen.proof.verdict import ProofError
@@ -111,7 +110,7 @@ def prove(
         print_tables(rows)
         return
     solver.version()
-    if any(isinstance(job, StepJob) for job in jobs):
+    if any(job.compiled for job in jobs):
         cpp_compiler()
     outcomes = run_proofs(jobs, timeout, progress_bar())
     print_tables(summary(outcomes), by_property(jobs, outcomes))

@@ -17,11 +17,13 @@ ROOMS = (
 """All that makes a property, or the text that is proved."""
 
 
-def programs() -> str:
-    """Identifies the programs that prove: their text, and the versions of their tools."""
-    return _digest(
-        programs_digest(ROOMS, ("amaranth", "numpy")), solver.version(), compiler_version()
-    )
+def programs(compiled: bool = False) -> str:
+    """Identifies the programs that prove: their text, and the versions of their tools.
+
+    The C++ compiler is one of them for proofs that are ``compiled``.
+    """
+    compiler = compiler_version() if compiled else ""
+    return _digest(programs_digest(ROOMS, ("amaranth", "numpy")), solver.version(), compiler)
 
 
 def key(job: Job, rtl: Rtl) -> str:

@@ -132,6 +132,7 @@ class StepJob(ElementJob):
     """
 
     method = "enumeration"
+    compiled = True
 
     def rtl(self) -> Rtl:
         """The element and the parts of the edges."""

@@ -28,6 +28,8 @@ class Job(ABC):
         Whether it belongs to the proofs of the developer loop.
     cost : float
         Seconds, roughly: long proofs are started first.
+    compiled : bool
+        Whether the C++ compiler makes a part of the proof.
     """
 
     property_name: ClassVar[str]
@@ -37,6 +39,7 @@ class Job(ABC):
     depth: str
     quick: bool = False
     cost: float = 1
+    compiled: ClassVar[bool] = False
 
     @property
     def name(self) -> str:

@@ -97,14 +97,13 @@ def run_proofs(
     """Prove ``jobs`` on all cores; the outcomes in the order of the jobs."""
     make_folder(folder)
     folder = folder.resolve()  # workers may be of an earlier call, from elsewhere
-    programs = cache.programs()
     order = {(job.property_name, job.configuration): place for place, job in enumerate(jobs)}
     longest_first = sorted(jobs, key=lambda job: -job.cost)
     with progress:
         task = progress.add_task("proofs", total=len(jobs))
         outcomes = run_tasks(
             run_job,
-            [(job, timeout, folder, programs) for job in longest_first],
+            [(job, timeout, folder, cache.programs(job.compiled)) for job in longest_first],
             on_done=lambda: progress.advance(task),
         )
     return sorted(outcomes, key=lambda outcome: order[outcome.property, outcome.configuration])

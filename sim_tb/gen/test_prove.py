@@ -253,6 +253,7 @@ def test_a_proof_that_runs_out_of_time_is_a_failure(run: Any) -> None:
 def test_proofs_are_kept_until_something_changes(tmp_path: Path) -> None:
     job = EncoderJob(NamedFormat("2opt", False, False))
     programs = cache.programs()
+    assert programs != cache.programs(compiled=True)
     first = run_job(job, TIMEOUT, tmp_path, programs)
     assert first.proved
     assert not first.cached
