@@ -173,7 +173,10 @@ endmodule
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
         """Induction over as many cycles as a tile takes through the array."""
         steps = 2 * (array_latency(self.element, self.rows, self.cols) + 2 * self.rows + 4)
-        probes = {"top_cleared": "dut.cleared", "row_cleared": "dut.sequencer.cleared"}
+        probes = {
+            "top_cleared": "dut.result_control.cleared",
+            "row_cleared": "dut.sequencer.cleared",
+        }
         options = f"-tempinduct -maxsteps {steps}"
         return sat(rtl, self.statement, options, timeout, waveform, probes)
 

@@ -13,7 +13,7 @@ class TopJob(SizedJob):
 
     A cycle in which no slice is taken brings zeros, whatever the operands are; the bias of the rows
     is multiplied by what its scale has beside a power of two. They drain as the elements of the
-    first column do, one cycle later than the sequencer says, if not in reset.
+    first column do, one cycle later than the sequencer says.
     """
 
     property_name = "top"
@@ -39,7 +39,7 @@ class TopJob(SizedJob):
         if self.element.mac.multiplier.row_scale:
             lines.append(f"  reg started = 0; reg [{rows - 1}:0] drain_was;")
             lines.append("  always @(posedge clk) begin started <= 1;")
-            lines.append("    drain_was <= rst ? 0 : sequencer__drain; end")
+            lines.append("    drain_was <= sequencer__drain; end")
         lines.append("  always @* begin")
         for left, right in self._equations(rows):
             lines.append(f"    assert ({left} == {right});")

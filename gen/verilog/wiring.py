@@ -1,4 +1,4 @@
-"""Modules that only wire others together, written as Verilog without a detour."""
+"""Modules that wire others together, written as Verilog without a detour."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from amaranth.hdl import ClockSignal, Const, Fragment, ResetSignal, Signal, Value
 from amaranth.hdl import Instance as Placed
-from amaranth.hdl._ast import Assign, Concat, Operator, Slice
+from amaranth.hdl._ast import Assign, Concat, Operator, Slice, SwitchValue
 from amaranth.hdl._ir import PortDirection
 
 from gen.verilog.module_name import KEYWORDS
@@ -33,10 +33,11 @@ def wiring_of(
     modules: Iterable[str],
     always: Sequence[str],
 ) -> VerilogModule:
-    """The module of a component that places ``modules`` and connects their ports, and no more.
+    """The module of a component that places ``modules`` and connects their ports.
 
-    Connections are written where they are made: a wire is declared only for what leaves one
-    module and does not leave this one. Raises :class:`NotWiring`.
+    Between them there may be words that one bit chooses, and no more. Connections are written where
+    they are made: a wire is declared only for what leaves one module and does not leave this one.
+    Raises :class:`NotWiring`.
     """
     return _Wiring(fragment, ports, modules).module(name, always)
 
@@ -75,6 +76,8 @@ class _Wiring:
                         raise NotWiring
                     self._outputs.append(value)
                     self._sources.add(id(value))
+        self._chosen: list[tuple[Signal, list[list[Bits]]]] = []
+        """Signals that one bit chooses: the bit, what they are where it is 1, and where it is 0."""
         self._drivers: dict[int, list[tuple[int, Bits]]] = {}
         self._resolved: dict[int, list[Bits] | None] = {}
         for statement in fragment.statements.get("comb", []):
@@ -83,6 +86,9 @@ class _Wiring:
     def _assign(self, statement: object) -> None:
         if not isinstance(statement, Assign):
             raise NotWiring
+        if isinstance(statement.rhs, SwitchValue):
+            self._choose(statement.lhs, statement.rhs)
+            return
         left, right = _bits(statement.lhs), _bits(statement.rhs)
         missing = len(statement.lhs) - len(statement.rhs)
         if missing > 0:
@@ -98,6 +104,20 @@ class _Wiring:
                 drivers.append((low, part))
                 low += part.width
             place += width
+
+    def _choose(self, target: Value, chosen: SwitchValue) -> None:
+        """``target`` is a multiplexer of its own width, and no port."""
+        patterns = [patterns for patterns, _ in chosen.cases]
+        values = [value for _, value in chosen.cases]
+        if patterns != [("0",), None] or any(value.shape().signed for value in values):
+            raise NotWiring
+        if not isinstance(target, Signal) or id(target) in self._sources:
+            raise NotWiring
+        if any(target is port for port in self._ports.values()):
+            raise NotWiring
+        self._sources.add(id(target))
+        zero, one = ([*_bits(value), Bits(0, 0, len(target) - len(value))] for value in values)
+        self._chosen.append((target, [_bits(chosen.test), one, zero]))
 
     def _source(self, signal: Signal) -> list[Bits]:
         """What all bits of a signal are."""
@@ -146,6 +166,12 @@ class _Wiring:
                     inputs[own_name, port] = sources = self._sources_of(_bits(value))
                     read |= {id(part.of) for part in sources}
 
+        chosen = [
+            (target, [self._sources_of(bits) for bits in operands])
+            for target, operands in self._chosen
+        ]
+        read |= {id(part.of) for _, operands in chosen for bits in operands for part in bits}
+
         # What leaves this module is connected in place, where nothing else reads a part of it.
         texts = {id(signal): port for port, signal in self._ports.items()}
         in_place: dict[int, Bits] = {}
@@ -170,19 +196,25 @@ class _Wiring:
                         assigned.append((here, [part]))
                 place += part.width
         nets: dict[str, list[str]] = {}
+        for target, _ in chosen:
+            texts[id(target)] = target.name
+            nets.setdefault(f"wire {_range(target)}".strip(), []).append(target.name)
         for key, signal in outputs.items():
             if key in in_place:
                 texts[key] = _text([in_place[key]], texts)
-            elif key in read:
+            else:  # an unread one too: linters warn of ports that are connected to nothing
                 texts[key] = signal.name
                 nets.setdefault(f"wire {_range(signal)}".strip(), []).append(signal.name)
 
         statements: list[str | Instance] = []
+        for target, operands in chosen:
+            test, one, zero = (_text(bits, texts, in_place) for bits in operands)
+            statements.append(f"  assign {target.name} = {test} ? {one} : {zero};")
         for own_name, placed in self._placed:
             connections = []
             for port, (value, kind) in placed.ports.items():
                 if kind == "o":
-                    connections.append((port, texts.get(id(value), "")))
+                    connections.append((port, texts[id(value)]))
                 else:
                     source = inputs[own_name, port]
                     text = source if isinstance(source, str) else _text(source, texts, in_place)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 
 from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.chain import Chain
@@ -14,7 +14,7 @@ from hdl.elements import Elements
 from hdl.grid.grid import make_grid
 from hdl.multiplier.mac import Mac
 from hdl.placement import place
-from hdl.tile.row_counter import RowCounter
+from hdl.tile.result_control import ResultControl
 from hdl.tile.tile_machine import TileMachine
 from hdl.tile.tile_sequencer import TileSequencer
 
@@ -102,10 +102,11 @@ class SystolicArray(TileMachine):
         place(m, platform, "corrections", corrections)
         if mac.multiplier.row_scale:
             # Control acts one cycle late, as in the elements, which register it.
-            drain = Signal(self.rows, name="bias_drain")
-            m.d.sync += drain.eq(sequencer.drain)
+            drain = Chain(1, self.rows)
+            place(m, platform, "bias_drain", drain)
+            m.d.comb += drain.data_in.eq(sequencer.drain)
             codes = activation_edge.data_out
-            bias = self._row_bias(m, platform, codes, sequencer.last[1:], drain)
+            bias = self._row_bias(m, platform, codes, sequencer.last[1:], drain.data_out)
             chain = Chain(self.cols, len(bias))
             place(m, platform, "row_bias_chain", chain)
             m.d.comb += [chain.data_in.eq(bias), corrections.row_bias.eq(chain.data_out)]
@@ -118,18 +119,12 @@ class SystolicArray(TileMachine):
         m.d.comb += result_skew.data_in.eq(corrections.result_out)
         m.d.comb += self.out_acc.eq(result_skew.data_out)
 
-        bottom_last = grid.last_out[-1]
-        for cycle in range(mac.latency - mac.pipeline - 1 + ColumnCorrection.latency):
-            earlier, bottom_last = bottom_last, Signal(name=f"bottom_last_{cycle}")
-            m.d.sync += bottom_last.eq(earlier)
-        cleared = Signal()
-        with m.If(bottom_last):
-            m.d.sync += cleared.eq(1)  # the first one after reset ends no tile
-        row_counter = RowCounter(self.rows)
-        place(m, platform, "row_counter", row_counter)
+        delay = mac.latency - mac.pipeline - 1 + ColumnCorrection.latency
+        result_control = ResultControl(self.rows, delay)
+        place(m, platform, "result_control", result_control)
         m.d.comb += [
-            row_counter.start.eq(bottom_last & cleared),
-            self.out_valid.eq(row_counter.valid),
-            self.out_last.eq(row_counter.last),
+            result_control.last.eq(grid.last_out[-1]),
+            self.out_valid.eq(result_control.out_valid),
+            self.out_last.eq(result_control.out_last),
         ]
         return m

@@ -6,13 +6,13 @@ from typing import Any
 from amaranth.hdl import Cat, Module
 
 from hdl.edge.activation_lane import ActivationLane
+from hdl.edge.chain import Chain
 from hdl.edge.column_correction import ColumnCorrection
 from hdl.edge.weight_lane import WeightLane
 from hdl.element.dot_product_unit import DotProductUnit
 from hdl.elements import Elements
 from hdl.grid.grid import make_grid
 from hdl.multiplier.mac import Mac
-from hdl.multiplier.multiplier import delayed
 from hdl.placement import place
 from hdl.tile.tile_control import TileControl
 from hdl.tile.tile_machine import TileMachine
@@ -106,10 +106,16 @@ class TensorCore(TileMachine):
         if mac.multiplier.row_scale:
             codes, broadcast = activation_edge.data_out, ("last", "drain")
             bias = self._row_bias(m, platform, codes, control.last, control.drain, broadcast)
-            m.d.comb += corrections.row_bias.eq(delayed(m, "row_bias", bias, 1))
+            late_bias = Chain(1, len(bias))
+            place(m, platform, "late_bias", late_bias)
+            m.d.comb += late_bias.data_in.eq(bias)
+            m.d.comb += corrections.row_bias.eq(late_bias.data_out)
         if mac.multiplier.column_scale:
             m.d.comb += corrections.weight.eq(weight_edge.data_out)
-            m.d.comb += corrections.last.eq(delayed(m, "last", control.last, 1))
+            late_last = Chain(1, 1)
+            place(m, platform, "late_last", late_last)
+            m.d.comb += late_last.data_in.eq(control.last)
+            m.d.comb += corrections.last.eq(late_last.data_out)
         m.d.comb += corrections.result_in.eq(grid.result_out)
         m.d.comb += self.out_acc.eq(corrections.result_out)
         return m

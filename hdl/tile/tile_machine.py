@@ -182,7 +182,9 @@ class TileMachine(Component):
             biases.drain.eq(drain),
         ]
         # What row_scale has beside its power of two.
+        factor = self.mac.multiplier.row_scale >> (self.mac.acc_bits - self.mac.row_bias_bits)
+        if factor == 1:
+            return biases.bias_out
         scaled = Signal(self.mac.row_bias_bits, name="row_bias")
-        factor = self.mac.multiplier.row_scale >> (self.mac.acc_bits - len(scaled))
         m.d.comb += scaled.eq(biases.bias_out * factor)
         return scaled

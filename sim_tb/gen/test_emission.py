@@ -67,6 +67,7 @@ from hdl.placement import Component, place
 from hdl.tensor.sparse_tensor_core import SparseTensorCore
 from hdl.tensor.tensor_core import TensorCore
 from hdl.tile.group_buffer import GroupBuffer
+from hdl.tile.result_control import ResultControl
 from hdl.tile.row_counter import RowCounter
 from hdl.tile.tile_control import TileControl
 from hdl.tile.tile_sequencer import TileSequencer
@@ -129,6 +130,7 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
         Grid(2, 1, RowBias, MAC, broadcast=("last", "drain")),
     ],
     GroupBuffer: lambda: [GroupBuffer(2, 3, 4), GroupBuffer(2, 3, 5), GroupBuffer(4, 3, 4)],
+    ResultControl: lambda: [ResultControl(3, 2), ResultControl(4, 2), ResultControl(3, 3)],
     RowCounter: lambda: [RowCounter(3), RowCounter(4)],
     TileSequencer: lambda: [TileSequencer(2), TileSequencer(3), TileSequencer(2, 1)],
     TileControl: lambda: [TileControl(2, 1), TileControl(3, 1), TileControl(2, 2)],
