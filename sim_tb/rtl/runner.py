@@ -18,6 +18,7 @@ from cocotb_tools.runner import Verilator, get_runner
 
 from gen.design.configuration import Configuration
 from gen.tools.verilator import LINT_WAIVERS, environment
+from gen.tools.verilator_runtime import Runtime
 from gen.verilog.generate import generate, write_verilog
 from support.files import locked
 
@@ -25,8 +26,8 @@ BUILD = Path("build/sim_tb")
 SIMULATORS = ("verilator", "icarus")
 PARAMETERS = "SPARQ_BENCH"
 """Environment variable that names the file of a bench's parameters, as JSON."""
-OPTIMIZATION = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
-"""Compiling takes longer than simulating: none is optimized, which is the quickest in all."""
+COMPILATION = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0", "VM_PARALLEL_BUILDS=0")
+"""Compiling takes longer than simulating: all in one go and nothing optimized is the quickest."""
 
 
 class PortsOnlyVerilator(Verilator):
@@ -227,10 +228,8 @@ def require_simulator(simulator: str) -> None:
         )
 
 
-def _environment() -> dict[str, str]:
-    variables = environment(Path("build/tools"))
-    variables["MAKEFLAGS"] = " ".join([variables["MAKEFLAGS"], *OPTIMIZATION])
-    return variables
+def _environment(overrides: Sequence[str] = ()) -> dict[str, str]:
+    return environment(Path("build/tools"), [*COMPILATION, *overrides])
 
 
 def _write_sources(
@@ -261,18 +260,18 @@ def build(wanted: Build, sources: Sequence[Path]) -> None:
         # Netlists and mutants are written by Yosys, which extends and cuts words without saying so.
         waivers = (*LINT_WAIVERS, "UNOPTFLAT", "WIDTHEXPAND", "WIDTHTRUNC")
         arguments = [f"-Wno-{warning}" for warning in waivers]
-    digest = hashlib.sha256(repr((arguments, OPTIMIZATION)).encode())
+    digest = hashlib.sha256(repr((arguments, COMPILATION)).encode())
     for source in sources:
         digest.update(source.read_bytes())
     stamp = folder / "built"
     if stamp.exists() and stamp.read_text() == digest.hexdigest():
         return
-    runtime = _Runtime(wanted.waves)
-    if simulator == "verilator":
-        runtime.lend(folder)
+    versions = "_".join(version(name) for name in ("verilator", "cocotb"))
+    runtime = Runtime(BUILD / f"runtime_{versions}{'_waves' if wanted.waves else ''}")
+    lent = runtime.lend(folder) if simulator == "verilator" else []
     log = folder / "build.log"
     try:
-        with patch.dict(os.environ, _environment()):
+        with patch.dict(os.environ, _environment(lent)):
             _runner(simulator).build(
                 sources=sources,
                 hdl_toplevel=wanted.name,
@@ -289,29 +288,6 @@ def build(wanted: Build, sources: Sequence[Path]) -> None:
     if simulator == "verilator":
         runtime.keep(folder)
     stamp.write_text(digest.hexdigest())
-
-
-class _Runtime:
-    """Verilator's own objects, the same in every build, so that only the first compiles them."""
-
-    def __init__(self, waves: bool):
-        versions = "_".join(version(name) for name in ("verilator", "cocotb"))
-        self._folder = BUILD / f"runtime_{versions}{'_waves' if waves else ''}"
-        self._folder.mkdir(parents=True, exist_ok=True)
-
-    def lend(self, folder: Path) -> None:
-        """Copy what there is into a build."""
-        for kept in self._folder.glob("*.o"):
-            shutil.copyfile(kept, folder / kept.name)
-
-    def keep(self, folder: Path) -> None:
-        """Keep what a build made."""
-        for built in folder.glob("verilated*.o"):
-            kept = self._folder / built.name
-            if not kept.exists():
-                temporary = kept.with_suffix(f".{os.getpid()}")
-                shutil.copyfile(built, temporary)
-                temporary.replace(kept)
 
 
 def _failures(results: Path, log: Path) -> list[str]:
