@@ -6,7 +6,7 @@ from rich.progress import Progress
 
 from gen.design.configuration import TENSOR_CORES, Configuration, ConfigurationError
 from gen.design.expectation import MismatchError, expected_product, random_operands, require_equal
-from gen.simulation.compiled_array import CompiledArray
+from gen.simulation.compiled_array import SMALL, CompiledArray
 from gen.simulation.demo import run_demo
 from gen.simulation.simulate import run_simulation
 from gen.simulation.tiling import pack_fields, unpack_fields
@@ -26,11 +26,16 @@ def test_fields_are_packed_from_the_low_end() -> None:
 
 
 @pytest.mark.slow
-def test_product_larger_than_the_array() -> None:
-    """Tiles in both directions, an odd K, narrow weights and accumulators."""
+@pytest.mark.parametrize(("rows", "cols", "tiles"), [(3, 2, 4 * 3), (6, 3, 2 * 2)])
+def test_product_larger_than_the_array(rows: int, cols: int, tiles: int) -> None:
+    """Tiles in both directions, an odd K, narrow weights and accumulators.
+
+    The smaller array is compiled in one go, of the larger one the element by itself.
+    """
     configuration = Configuration(
-        rows=3, cols=2, format="3opt", weight_bits=5, acc_bits=24, pipeline=1
+        rows=rows, cols=cols, format="3opt", weight_bits=5, acc_bits=24, pipeline=1
     )
+    assert (configuration.rows * configuration.cols * 2 > SMALL) == (rows == 6)
     array = CompiledArray(configuration)
     generator = np.random.default_rng(SEED)
     x = generator.integers(0, 256, (11, 37), dtype=np.uint8)
@@ -39,10 +44,9 @@ def test_product_larger_than_the_array() -> None:
     done: list[int] = []
     product = array.matmul(x, w, done.append)
     require_equal(f"seed {SEED}", product.sums, expected_product(configuration, x, w))
-    assert product.tiles == sum(done) == array.tiles(11, 5) == 4 * 3
+    assert product.tiles == sum(done) == array.tiles(11, 5) == tiles
     # Tiles follow each other without a gap: 19 slices each, then skew and drain of the last one.
-    latency, rows = array.sidecar["latency"], configuration.rows
-    assert product.cycles == 12 * 19 + latency - 1 + rows
+    assert product.cycles == tiles * 19 + array.sidecar["latency"] - 1 + rows
     # A second product starts from a reset, whatever the first one left.
     again = array.matmul(x[:3], w[:, :2])
     require_equal("again", again.sums, expected_product(configuration, x[:3], w[:, :2]))
@@ -52,7 +56,8 @@ def test_product_larger_than_the_array() -> None:
 @pytest.mark.parametrize("top", TENSOR_CORES)
 def test_product_on_a_tensor_core(top: str) -> None:
     """Tiles of a column of a core, a K that fills no slice; and random tiles."""
-    configuration = Configuration(top=top, rows=2, cols=2, pairs=2, weight_bits=4)
+    pairs = 3 if top == "sparse_tensor_core" else 2  # so much that its unit is compiled by itself
+    configuration = Configuration(top=top, rows=2, cols=2, pairs=pairs, weight_bits=4)
     core = CompiledArray(configuration)
     generator = np.random.default_rng(SEED)
     x, w = random_operands(configuration, 27, generator)

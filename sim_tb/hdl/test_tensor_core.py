@@ -112,6 +112,11 @@ def sparq(name: str, group: int = 1, vsparq: bool = True, rounding: bool = True)
     return named_format(name, rounding, vsparq, group)
 
 
+GROUPS = [
+    (group, pairs, vsparq) for group in (2, 4, 8) for pairs in (1, 2, 4) for vsparq in (True, False)
+]
+"""Windows shared within a slice, or by slices; every third is tried by `make test`."""
+
 SHAPES = ((1, 2, 2, 0), (2, 2, 1, 1), (4, 1, 1, 2))
 """Pairs, rows, columns, pipeline."""
 
@@ -133,9 +138,7 @@ DENSE = [
     ),
     *(
         Core("sparq", sparq("5opt", group, vsparq), pairs, pipeline=(group + pairs) % 3)
-        for group in (2, 4, 8)
-        for pairs in (1, 2, 4)
-        for vsparq in (True, False)
+        for group, pairs, vsparq in GROUPS[::3]
     ),
     Core("sparq", sparq("7opt", 16, False), 8, pipeline=2),
     Core("sparq", sparq("6opt", 16, False), 2, rows=3, pipeline=1),
@@ -167,9 +170,7 @@ SPARSE = [
         Core(
             "sparq", sparq("5opt", group, vsparq), pairs, pipeline=(group + pairs) % 3, sparse=True
         )
-        for group in (2, 4, 8)
-        for pairs in (1, 2, 4)
-        for vsparq in (True, False)
+        for group, pairs, vsparq in GROUPS[1::3]
         if group <= 2 * pairs
     ),
     *(
@@ -183,6 +184,20 @@ SPARSE = [
         for fmt in random_formats(4, (1, 2, 4))
     ),
 ]
+
+
+OTHERS = [
+    Core("sparq", sparq("5opt", group, vsparq), pairs, pipeline=(group + pairs) % 3, sparse=sparse)
+    for sparse in (False, True)
+    for group, pairs, vsparq in GROUPS
+    if group <= 2 * pairs or not sparse
+]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("core", [core for core in OTHERS if core not in DENSE + SPARSE], ids=str)
+def test_groups_full(core: Core, checks: Any) -> None:
+    check_core(core, checks)
 
 
 @pytest.mark.slow

@@ -25,10 +25,10 @@ def encoder(tmp_path: Path, monkeypatch: Any) -> Component:
 @pytest.mark.slow
 def test_mutants_are_killed_or_equivalent(encoder: Component) -> None:
     """The bench is exhaustive: what it does not notice changes nothing."""
-    mutations = encoder.prepare(12, seed=1)
-    assert mutations == encoder.prepare(12, seed=1)
-    assert mutations != encoder.prepare(12, seed=2)
-    encoder.prepare(12, seed=1)
+    mutations = encoder.prepare(4, seed=5)
+    assert mutations == encoder.prepare(4, seed=5)
+    assert mutations != encoder.prepare(4, seed=2)
+    encoder.prepare(4, seed=5)
     lines = encoder.module.verilog.splitlines()
     for mutation in mutations:
         number, _, text = mutation.line.partition(": ")

@@ -1,6 +1,6 @@
 """Emitted processing elements in a simulator, all side by side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -22,11 +22,9 @@ ELEMENTS: list[dict[str, Any]] = [
     {"group": 8},
     {"vsparq": False, "group": 4},
 ]
-OPTIONS = [
-    {"top": "pe", "acc_bits": acc_bits, "pipeline": pipeline, **options}
-    for acc_bits, pipeline in ((20, 0), (32, 0), (20, 1), (20, 2))
-    for options in ELEMENTS
-]
+WIDTHS = ((20, 0), (32, 0), (20, 1), (20, 2))
+"""Accumulator bits and pipeline."""
+OF_EACH_KIND = [*ELEMENTS[:4], *ELEMENTS[-2:]]
 
 
 def multiplier_of(configuration: Configuration) -> str:
@@ -36,21 +34,32 @@ def multiplier_of(configuration: Configuration) -> str:
     return "distributed" if configuration.sparq_format.shared_shift else "and"
 
 
+def check(name: str, elements: Sequence[tuple[dict[str, Any], int, int]]) -> int:
+    """Compare elements, of these options, accumulator bits and pipeline, side by side."""
+    every = [
+        {"top": "pe", "acc_bits": acc_bits, "pipeline": pipeline, **options}
+        for options, acc_bits, pipeline in elements
+    ]
+    configurations = [Configuration(**options) for options in every]
+    modules = [module_of(configuration) for configuration in configurations]
+    described = [
+        (options, multiplier_of(configuration), list(module.ports))
+        for options, configuration, module in zip(every, configurations, modules, strict=True)
+    ]
+    parameters = {"elements": described}
+    return run_bench(modules, "pe", seed=SEED, name=name, own=OWN, parameters=parameters)
+
+
 @pytest.mark.slow
 def test_pe(checks: Callable[[int], None]) -> None:
-    configurations = [Configuration(**options) for options in OPTIONS]
-    modules = [module_of(configuration) for configuration in configurations]
-    elements = [
-        (options, multiplier_of(configuration), list(module.ports))
-        for options, configuration, module in zip(OPTIONS, configurations, modules, strict=True)
-    ]
-    checks(
-        run_bench(
-            modules,
-            "pe",
-            seed=SEED,
-            name="processing_elements",
-            own=OWN,
-            parameters={"elements": elements},
-        )
-    )
+    """Every element, and one of each kind in every width and pipeline."""
+    elements = [(options, 32, 0) for options in ELEMENTS]
+    others = [widths for widths in WIDTHS if widths != (32, 0)]
+    elements += [(options, *widths) for widths in others for options in OF_EACH_KIND]
+    checks(check("processing_elements", elements))
+
+
+@pytest.mark.full
+def test_pe_full(checks: Callable[[int], None]) -> None:
+    elements = [(options, *widths) for widths in WIDTHS for options in ELEMENTS]
+    checks(check("all_processing_elements", elements))
