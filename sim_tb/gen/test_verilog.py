@@ -20,6 +20,7 @@ from gen.tools.verilator import LINT_WAIVERS, environment
 from gen.verilog.generate import Generated, generate, write_verilog
 from golden import named_format
 from hdl import PROCESSING_ELEMENTS, MacUnit, PairEncoder, SystolicArray
+from sim_tb.cases import every
 from sim_tb.gen.headers import declared_ports
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -360,7 +361,7 @@ def test_verilator_without_options(configuration: Configuration, tmp_path: Path)
 
 
 @pytest.mark.slow
-@every_configuration
+@pytest.mark.parametrize("configuration", every(3, CONFIGURATIONS), ids=lambda c: c.name)
 def test_verilator_lint(configuration: Configuration, tmp_path: Path) -> None:
     waivers = [f"-Wno-{name}" for name in LINT_WAIVERS]
     command = ["verilator", "--lint-only", "-Wall", *waivers]

@@ -12,6 +12,7 @@ import pytest
 
 import golden
 from golden import ControlState, EncodedPairs, SparqFormat
+from sim_tb.cases import every
 from sim_tb.oracle import reference
 from sim_tb.oracle.reference import CUSTOM, NAMED, Rule, assert_same, every_mode
 
@@ -306,7 +307,7 @@ def test_lane_contract(rule: Rule) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("group", [1, 2, 4])
 @pytest.mark.parametrize("vsparq", [True, False])
-@pytest.mark.parametrize("bits_and_shifts", [*NAMED.values(), *CUSTOM], ids=str)
+@pytest.mark.parametrize("bits_and_shifts", every(2, [*NAMED.values(), *CUSTOM]), ids=str)
 def test_control_states_are_those_that_occur(
     bits_and_shifts: tuple[int, tuple[int, ...]], vsparq: bool, group: int
 ) -> None:

@@ -41,6 +41,7 @@ from hdl.encode.control_decoder import ControlDecoder
 from hdl.grid.grid import make_grid
 from hdl.multiplier.exact import Radix4
 from hdl.tile.group_buffer import GroupBuffer
+from sim_tb.cases import every
 from sim_tb.hdl.operands import effective
 from sim_tb.hdl.pysim import (
     CUSTOM,
@@ -325,7 +326,8 @@ ARRAY_CASES = [
 @pytest.mark.slow
 @pytest.mark.parametrize("bubbles", [0.0, 0.4])
 @pytest.mark.parametrize(
-    ("pe", "fmt", "rows", "cols", "weight_bits", "acc_bits", "pipeline"), ARRAY_CASES
+    ("pe", "fmt", "rows", "cols", "weight_bits", "acc_bits", "pipeline"),
+    every(2, ARRAY_CASES, tuples=True),
 )
 def test_systolic_array(
     pe: str,

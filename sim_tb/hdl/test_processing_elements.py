@@ -14,6 +14,7 @@ from hdl import PROCESSING_ELEMENTS, ProcessingElement, ShiftAddMultiplier
 from hdl.arithmetic.bit_heap import BitHeap
 from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import element_multiplier
+from sim_tb.cases import every
 from sim_tb.hdl.operands import activation_codes, bias, effective, weight_code
 from sim_tb.hdl.pysim import CUSTOM, SEED, Word, clock, describe, grouped, respond
 from sim_tb.oracle.random_formats import random_formats
@@ -99,7 +100,9 @@ PE_CASES: list[tuple[str, str, SparqFormat | None, int, int]] = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pipeline", range(MAX_PIPELINE + 1))
-@pytest.mark.parametrize(("pe", "kind", "fmt", "weight_bits", "acc_bits"), PE_CASES)
+@pytest.mark.parametrize(
+    ("pe", "kind", "fmt", "weight_bits", "acc_bits"), every(2, PE_CASES, tuples=True)
+)
 def test_processing_element(
     pe: str,
     kind: str,

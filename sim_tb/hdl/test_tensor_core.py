@@ -20,6 +20,7 @@ from hdl.multiplier.shared_window import SharedWindow
 from hdl.multiplier.window_lanes import WindowLanes
 from hdl.tensor.sparse_tensor_core import SparseTensorCore
 from hdl.tensor.tensor_core import TensorCore
+from sim_tb.cases import every
 from sim_tb.hdl.operands import effective
 from sim_tb.hdl.pysim import clock, describe, signed
 from sim_tb.hdl.tiles import Tile, check_tiles, make_operands, pack_2_4, slices_of
@@ -112,11 +113,6 @@ def sparq(name: str, group: int = 1, vsparq: bool = True, rounding: bool = True)
     return named_format(name, rounding, vsparq, group)
 
 
-GROUPS = [
-    (group, pairs, vsparq) for group in (2, 4, 8) for pairs in (1, 2, 4) for vsparq in (True, False)
-]
-"""Windows shared within a slice, or by slices; every third is tried by `make test`."""
-
 SHAPES = ((1, 2, 2, 0), (2, 2, 1, 1), (4, 1, 1, 2))
 """Pairs, rows, columns, pipeline."""
 
@@ -138,7 +134,9 @@ DENSE = [
     ),
     *(
         Core("sparq", sparq("5opt", group, vsparq), pairs, pipeline=(group + pairs) % 3)
-        for group, pairs, vsparq in GROUPS[::3]
+        for group in (2, 4, 8)
+        for pairs in (1, 2, 4)
+        for vsparq in (True, False)
     ),
     Core("sparq", sparq("7opt", 16, False), 8, pipeline=2),
     Core("sparq", sparq("6opt", 16, False), 2, rows=3, pipeline=1),
@@ -170,7 +168,9 @@ SPARSE = [
         Core(
             "sparq", sparq("5opt", group, vsparq), pairs, pipeline=(group + pairs) % 3, sparse=True
         )
-        for group, pairs, vsparq in GROUPS[1::3]
+        for group in (2, 4, 8)
+        for pairs in (1, 2, 4)
+        for vsparq in (True, False)
         if group <= 2 * pairs
     ),
     *(
@@ -186,28 +186,14 @@ SPARSE = [
 ]
 
 
-OTHERS = [
-    Core("sparq", sparq("5opt", group, vsparq), pairs, pipeline=(group + pairs) % 3, sparse=sparse)
-    for sparse in (False, True)
-    for group, pairs, vsparq in GROUPS
-    if group <= 2 * pairs or not sparse
-]
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("core", [core for core in OTHERS if core not in DENSE + SPARSE], ids=str)
-def test_groups_full(core: Core, checks: Any) -> None:
-    check_core(core, checks)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("core", DENSE, ids=str)
+@pytest.mark.parametrize("core", every(3, DENSE), ids=str)
 def test_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("core", SPARSE, ids=str)
+@pytest.mark.parametrize("core", every(3, SPARSE), ids=str)
 def test_sparse_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
