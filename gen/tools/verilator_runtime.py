@@ -6,9 +6,6 @@ from pathlib import Path
 
 from support.files import locked
 
-MAIN = "verilator.o"
-"""The main program of cocotb, which is only compiled where it is missing."""
-
 
 class Runtime:
     """The objects of Verilator's library, kept in ``folder``: only the first build compiles them.
@@ -30,7 +27,7 @@ class Runtime:
             kept = sorted(self._folder.glob("*.o"))
             for path in kept:
                 shutil.copy2(path, build / path.name)
-        library = " ".join(path.name for path in kept if path.name != MAIN)
+        library = " ".join(path.name for path in kept)
         return ["VM_GLOBAL_FAST=", "VM_GLOBAL_SLOW=", f"LOADLIBES={library}"] if library else []
 
     def keep(self, build: Path) -> None:
@@ -38,5 +35,5 @@ class Runtime:
         with locked(self._lock):
             if not self._folder.exists():
                 self._folder.mkdir()
-                for path in build.glob("verilat*.o"):
+                for path in build.glob("verilated*.o"):
                     shutil.copy2(path, self._folder / path.name)

@@ -112,7 +112,7 @@ def test_elements_are_measured_once() -> None:
     assert all(unit.unit == "pe" and not unit.element.pipeline for unit in units)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
     """Rows, ratios, marks and files; by one recipe, of few multipliers, and in this process."""
     monkeypatch.chdir(tmp_path)

@@ -20,7 +20,7 @@ SEED = 20211206
 
 RULES = every_mode([*NAMED.values(), *CUSTOM]) + every_mode(NAMED.values(), group=2)
 RULES += [Rule(*fmt, vsparq=False, group=2) for fmt in CUSTOM[::4]]
-every_rule = pytest.mark.parametrize("rule", RULES, ids=str)
+every_rule = pytest.mark.parametrize("rule", every(3, RULES), ids=str)
 
 VALUES = list(range(256))
 PAIRS = list(product(VALUES, repeat=2))
@@ -307,7 +307,7 @@ def test_lane_contract(rule: Rule) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("group", [1, 2, 4])
 @pytest.mark.parametrize("vsparq", [True, False])
-@pytest.mark.parametrize("bits_and_shifts", every(2, [*NAMED.values(), *CUSTOM]), ids=str)
+@pytest.mark.parametrize("bits_and_shifts", every(3, [*NAMED.values(), *CUSTOM]), ids=str)
 def test_control_states_are_those_that_occur(
     bits_and_shifts: tuple[int, tuple[int, ...]], vsparq: bool, group: int
 ) -> None:

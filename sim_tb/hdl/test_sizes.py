@@ -17,6 +17,7 @@ from hdl import Mac, SystolicArray, TensorCore
 from hdl.broadcast.dot_product import dot_product
 from hdl.element.processing_elements import element_multiplier
 from hdl.tile.group_buffer import GroupBuffer
+from hdl.tile.result_control import ResultControl
 from hdl.tile.row_counter import RowCounter
 from hdl.tile.tile_control import TileControl
 from hdl.tile.tile_handshake import end_tiles
@@ -181,7 +182,7 @@ class ControlAlone:
     Of the grid there is what passes ``last`` on to the right, one cycle per column.
     """
 
-    CONTROL = (TileSequencer, TileControl, RowCounter, GroupBuffer)
+    CONTROL = (TileSequencer, TileControl, RowCounter, ResultControl, GroupBuffer)
 
     def instance_of(self, component: Any, name: str) -> Any:
         if isinstance(component, self.CONTROL):

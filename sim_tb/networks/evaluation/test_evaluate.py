@@ -19,6 +19,7 @@ from networks.evaluation.settings import settings_of
 from networks.quantization.calibration import calibrate
 from networks.quantization.quantize import quantize
 from networks.samples.mnist.files import write_files
+from sim_tb.cases import every
 from sim_tb.networks.families import SEED, images_of, model_of, quiet
 from sim_tb.networks.onnx_models import FAMILIES
 
@@ -74,7 +75,7 @@ def test_options_reach_every_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["squeezenet", "mobilenet"])
+@pytest.mark.parametrize("name", every(2, ["mobilenet", "squeezenet"]))
 def test_layers_through_the_array(name: str, tmp_path: Path, checks: Any) -> None:
     """A network's windowed layers on the emitted Verilog, grouped convolutions among them."""
     model = model_of(name, tmp_path)
