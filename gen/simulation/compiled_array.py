@@ -56,6 +56,8 @@ class CompiledArray:
         self._shape = ArrayShape.of(generated.sidecar)
         products = self._shape.rows * self._shape.cols * self._shape.k_per_cycle
         element = None if products <= SMALL else ELEMENTS[configuration.top]
+        # Verilator would pass over a name that there is not.
+        assert element is None or f"\nmodule {generated.name}_{element}(" in generated.verilog
         library = _library(generated.name, generated.verilog, element, folder)
         self._run = ctypes.CDLL(str(library.resolve())).run
         self._run.restype = ctypes.c_int64
