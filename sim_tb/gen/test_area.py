@@ -34,6 +34,7 @@ from gen.synthesis.selection import select
 from gen.synthesis.units import Unit, exact_unit, sparq_unit
 from gen.synthesis.verification import VECTORS, verify_array
 from gen.verilog.emission import Emission
+from sim_tb.oracle.cases import every
 from support.files import OutputError
 
 
@@ -139,7 +140,7 @@ def test_netlists_equal_golden(unit: Unit, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("unit", ["array", "tensor_core"])
+@pytest.mark.parametrize("unit", every(2, ["array", "tensor_core"]))
 def test_a_machine_of_more_rows_is_verified_as_one_of_fewer(unit: str, tmp_path: Path) -> None:
     """The parts of 64 x 64 in 16 rows, with control of their own; parts alike are verified once."""
     options: dict[str, Any] = {"weight_bits": 2, "acc_bits": 11}

@@ -15,6 +15,7 @@ import pytest
 
 from gen.cli import COMMANDS, cli
 from gen.design.configuration import PRESETS, TOPS
+from sim_tb.oracle.cases import every
 
 SPARQ = Path(sys.executable).parent / "sparq"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -87,7 +88,7 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "message"), REFUSED)
+@pytest.mark.parametrize(("arguments", "message"), every(2, REFUSED, tuples=True))
 def test_refused(arguments: list[str], message: str, tmp_path: Path) -> None:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)

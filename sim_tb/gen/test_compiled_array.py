@@ -10,6 +10,7 @@ from gen.simulation.compiled_array import SMALL, CompiledArray
 from gen.simulation.demo import run_demo
 from gen.simulation.simulate import run_simulation
 from gen.simulation.tiling import pack_fields, unpack_fields
+from sim_tb.oracle.cases import every
 
 SEED = 7
 
@@ -26,7 +27,9 @@ def test_fields_are_packed_from_the_low_end() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rows", "cols", "tiles"), [(3, 2, 4 * 3), (6, 3, 2 * 2)])
+@pytest.mark.parametrize(
+    ("rows", "cols", "tiles"), every(2, [(6, 3, 2 * 2), (3, 2, 4 * 3)], tuples=True)
+)
 def test_product_larger_than_the_array(rows: int, cols: int, tiles: int) -> None:
     """Tiles in both directions, an odd K, narrow weights and accumulators.
 

@@ -72,6 +72,7 @@ from hdl.tile.row_counter import RowCounter
 from hdl.tile.tile_control import TileControl
 from hdl.tile.tile_sequencer import TileSequencer
 from sim_tb.gen.headers import declared_ports
+from sim_tb.oracle.cases import every
 
 ROUNDED, TRIMMED = (named_format("2opt", rounding=rounding) for rounding in (True, False))
 FORMATS = (ROUNDED, TRIMMED, named_format("7opt"), named_format("2opt", group=4))
@@ -193,7 +194,7 @@ def test_every_component_has_variants() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", list(VARIANTS), ids=[kind.__name__ for kind in VARIANTS])
+@pytest.mark.parametrize("kind", every(2, list(VARIANTS)), ids=[kind.__name__ for kind in VARIANTS])
 def test_variants_in_one_design(kind: type[Component], tmp_path: Path) -> None:
     """Each variant does what it would do alone; what is alike is there once."""
     variants = VARIANTS[kind]()

@@ -18,6 +18,7 @@ from gen.synthesis.units import exact_unit
 from hdl import PROCESSING_ELEMENTS, MacUnit, ProcessingElement
 from hdl.multiplier.exact import AndArray
 from hdl.multiplier.multiplier import Multiplier
+from sim_tb.oracle.cases import every
 
 NAME = "1x3x8"
 
@@ -53,7 +54,7 @@ def test_a_sparse_core_refuses_it() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("top", ["array", "tensor_core"])
+@pytest.mark.parametrize("top", every(2, ["array", "tensor_core"]))
 def test_simulate(top: str) -> None:
     result = run(
         "simulate", "--pe", NAME, "--top", top, "--rows", "2", "--cols", "1", "--tiles", "3"

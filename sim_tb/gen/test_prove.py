@@ -33,7 +33,7 @@ from gen.proof.wiring import EdgesJob, GridJob
 from gen.tools.verilator import ToolError
 from golden import NAMED_FORMATS, NamedFormat
 from hdl import MacUnit, sparq_mac
-from sim_tb.cases import every
+from sim_tb.oracle.cases import every
 from sim_tb.oracle.random_formats import random_formats
 
 SPARQ = sparq_mac("5opt")

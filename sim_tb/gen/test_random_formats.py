@@ -14,7 +14,7 @@ from gen.synthesis.measure import Workshop
 from gen.synthesis.units import Unit
 from golden import NamedFormat
 from hdl import MacUnit
-from sim_tb.cases import every
+from sim_tb.oracle.cases import every
 from sim_tb.oracle.random_formats import SEED, random_formats
 
 TIMEOUT = 300

@@ -20,8 +20,8 @@ from gen.tools.verilator import LINT_WAIVERS, environment
 from gen.verilog.generate import Generated, generate, write_verilog
 from golden import named_format
 from hdl import PROCESSING_ELEMENTS, MacUnit, PairEncoder, SystolicArray
-from sim_tb.cases import every
 from sim_tb.gen.headers import declared_ports
+from sim_tb.oracle.cases import every
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDECAR = {
@@ -83,6 +83,10 @@ CONFIGURATIONS = [
     Configuration(top="sparse_tensor_core", rows=2, cols=2, pairs=2, pe="2x8x8", weight_bits=3),
 ]
 every_configuration = pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda c: c.name)
+every_second_configuration = pytest.mark.parametrize(
+    "configuration", every(2, CONFIGURATIONS), ids=lambda c: c.name
+)
+"""All by `make test-full`."""
 
 
 @cache
@@ -172,7 +176,7 @@ def test_text_grows_with_the_logarithm_of_the_array() -> None:
     assert sizes[2] < 130_000
 
 
-@every_configuration
+@every_second_configuration
 def test_structural_order(configuration: Configuration) -> None:
     """The top is first, each module above what it is built of, and below a comment."""
     text = generated(configuration).verilog
@@ -352,7 +356,7 @@ def test_plain_text(configuration: Configuration) -> None:
     assert text.endswith("endmodule\n")
 
 
-@every_configuration
+@every_second_configuration
 def test_verilator_without_options(configuration: Configuration, tmp_path: Path) -> None:
     """As an integrator would try the file: no flag, no waiver, not a word."""
     command = ["verilator", "--lint-only", written(configuration, tmp_path)]
@@ -370,7 +374,7 @@ def test_verilator_lint(configuration: Configuration, tmp_path: Path) -> None:
     assert "Warning" not in output, output
 
 
-@every_configuration
+@every_second_configuration
 def test_slang(configuration: Configuration, tmp_path: Path) -> None:
     """A strict front end finds nothing either, in Verilog-2005, with every warning it has."""
     reader = Driver()
@@ -410,7 +414,7 @@ def test_yosys(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus (iverilog) is not installed")
-@every_configuration
+@every_second_configuration
 def test_icarus(configuration: Configuration, tmp_path: Path) -> None:
     command = ["iverilog", "-g2005", "-Wall", "-t", "null", "-s", configuration.name]
     output = run([*command, written(configuration, tmp_path)], tmp_path)

@@ -12,8 +12,8 @@ import pytest
 
 import golden
 from golden import ControlState, EncodedPairs, SparqFormat
-from sim_tb.cases import every
 from sim_tb.oracle import reference
+from sim_tb.oracle.cases import every
 from sim_tb.oracle.reference import CUSTOM, NAMED, Rule, assert_same, every_mode
 
 SEED = 20211206
@@ -305,7 +305,7 @@ def test_lane_contract(rule: Rule) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("group", [1, 2, 4])
+@pytest.mark.parametrize("group", [1, 2, pytest.param(4, marks=pytest.mark.full)])
 @pytest.mark.parametrize("vsparq", [True, False])
 @pytest.mark.parametrize("bits_and_shifts", every(3, [*NAMED.values(), *CUSTOM]), ids=str)
 def test_control_states_are_those_that_occur(

@@ -41,7 +41,6 @@ from hdl.encode.control_decoder import ControlDecoder
 from hdl.grid.grid import make_grid
 from hdl.multiplier.exact import Radix4
 from hdl.tile.group_buffer import GroupBuffer
-from sim_tb.cases import every
 from sim_tb.hdl.operands import effective
 from sim_tb.hdl.pysim import (
     CUSTOM,
@@ -54,6 +53,7 @@ from sim_tb.hdl.pysim import (
     respond,
 )
 from sim_tb.hdl.tiles import Tile, check_tiles, make_operands, slices_of
+from sim_tb.oracle.cases import every
 from sim_tb.oracle.random_formats import random_formats
 from sim_tb.oracle.reference import assert_same
 

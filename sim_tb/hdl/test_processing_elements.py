@@ -14,9 +14,9 @@ from hdl import PROCESSING_ELEMENTS, ProcessingElement, ShiftAddMultiplier
 from hdl.arithmetic.bit_heap import BitHeap
 from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import element_multiplier
-from sim_tb.cases import every
 from sim_tb.hdl.operands import activation_codes, bias, effective, weight_code
 from sim_tb.hdl.pysim import CUSTOM, SEED, Word, clock, describe, grouped, respond
+from sim_tb.oracle.cases import every
 from sim_tb.oracle.random_formats import random_formats
 from sim_tb.oracle.reference import assert_same
 

@@ -20,10 +20,10 @@ from hdl.multiplier.shared_window import SharedWindow
 from hdl.multiplier.window_lanes import WindowLanes
 from hdl.tensor.sparse_tensor_core import SparseTensorCore
 from hdl.tensor.tensor_core import TensorCore
-from sim_tb.cases import every
 from sim_tb.hdl.operands import effective
 from sim_tb.hdl.pysim import clock, describe, signed
 from sim_tb.hdl.tiles import Tile, check_tiles, make_operands, pack_2_4, slices_of
+from sim_tb.oracle.cases import every
 from sim_tb.oracle.random_formats import random_formats
 
 SEED = 21
@@ -187,13 +187,13 @@ SPARSE = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("core", every(3, DENSE), ids=str)
+@pytest.mark.parametrize("core", every(4, DENSE), ids=str)
 def test_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("core", every(3, SPARSE), ids=str)
+@pytest.mark.parametrize("core", every(4, SPARSE), ids=str)
 def test_sparse_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 

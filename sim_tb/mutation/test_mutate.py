@@ -22,7 +22,7 @@ def encoder(tmp_path: Path, monkeypatch: Any) -> Component:
     return ENCODER
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_mutants_are_killed_or_equivalent(encoder: Component) -> None:
     """The bench is exhaustive: what it does not notice changes nothing."""
     mutations = encoder.prepare(4, seed=5)

@@ -15,7 +15,7 @@ from gen.tools.yosys import run_yosys
 from gen.verilog.generate import generate
 from golden import NAMED_FORMATS
 from hdl.element.processing_elements import PROCESSING_ELEMENTS
-from sim_tb.cases import every
+from sim_tb.oracle.cases import every
 from sim_tb.rtl.runner import run_bench
 
 SEED = 11
@@ -67,7 +67,7 @@ SWEEP = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("configuration", every(2, ARRAYS), ids=lambda c: c.name)
+@pytest.mark.parametrize("configuration", every(3, ARRAYS), ids=lambda c: c.name)
 def test_array(configuration: Configuration, checks: Callable[[int], None]) -> None:
     checks(run_bench(configuration, "array", seed=SEED))
 

@@ -10,7 +10,7 @@ import pytest
 from gen.design.configuration import TENSOR_CORES, Configuration
 from gen.verilog.generate import generate
 from golden import NAMED_FORMATS
-from sim_tb.cases import every
+from sim_tb.oracle.cases import every
 from sim_tb.rtl.runner import run_bench
 
 SEED = 12
@@ -70,7 +70,7 @@ SWEEP: list[Configuration] = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("configuration", every(2, CORES), ids=lambda c: c.name)
+@pytest.mark.parametrize("configuration", every(3, CORES), ids=lambda c: c.name)
 def test_tensor_core(configuration: Configuration, checks: Callable[[int], None]) -> None:
     checks(run_bench(configuration, "array", seed=SEED))
 

@@ -19,9 +19,9 @@ from networks.evaluation.settings import settings_of
 from networks.quantization.calibration import calibrate
 from networks.quantization.quantize import quantize
 from networks.samples.mnist.files import write_files
-from sim_tb.cases import every
 from sim_tb.networks.families import SEED, images_of, model_of, quiet
 from sim_tb.networks.onnx_models import FAMILIES
+from sim_tb.oracle.cases import every
 
 SPARQ = Path(sys.executable).parent / "sparq"
 IMAGES = 24
@@ -210,7 +210,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), REFUSED)
+@pytest.mark.parametrize(("arguments", "message"), every(2, REFUSED, tuples=True))
 def test_refused(arguments: list[str], message: str, mnist: Path, tmp_path: Path) -> None:
     output = [] if "--output" in arguments else ["--output", str(tmp_path / "out")]
     result = sparq_evaluate(mnist, *arguments, *output)
