@@ -118,7 +118,7 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("job", every(2, select([], [], quick=True)), ids=lambda job: job.name)
+@pytest.mark.parametrize("job", every(3, select([], [], quick=True)), ids=lambda job: job.name)
 def test_quick_proofs_hold(job: Job, tmp_path: Path) -> None:
     verdict = job.prove(job.rtl(), TIMEOUT, tmp_path / "trace.vcd")
     assert verdict.proved, verdict.reason

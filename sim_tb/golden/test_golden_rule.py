@@ -20,7 +20,7 @@ SEED = 20211206
 
 RULES = every_mode([*NAMED.values(), *CUSTOM]) + every_mode(NAMED.values(), group=2)
 RULES += [Rule(*fmt, vsparq=False, group=2) for fmt in CUSTOM[::4]]
-every_rule = pytest.mark.parametrize("rule", every(3, RULES), ids=str)
+every_rule = pytest.mark.parametrize("rule", every(5, RULES), ids=str)
 
 VALUES = list(range(256))
 PAIRS = list(product(VALUES, repeat=2))

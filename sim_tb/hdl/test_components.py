@@ -327,7 +327,7 @@ ARRAY_CASES = [
 @pytest.mark.parametrize("bubbles", [0.0, 0.4])
 @pytest.mark.parametrize(
     ("pe", "fmt", "rows", "cols", "weight_bits", "acc_bits", "pipeline"),
-    every(3, ARRAY_CASES, tuples=True),
+    every(5, ARRAY_CASES, tuples=True),
 )
 def test_systolic_array(
     pe: str,

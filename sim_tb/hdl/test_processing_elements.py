@@ -101,7 +101,7 @@ PE_CASES: list[tuple[str, str, SparqFormat | None, int, int]] = [
 @pytest.mark.slow
 @pytest.mark.parametrize("pipeline", range(MAX_PIPELINE + 1))
 @pytest.mark.parametrize(
-    ("pe", "kind", "fmt", "weight_bits", "acc_bits"), every(3, PE_CASES, tuples=True)
+    ("pe", "kind", "fmt", "weight_bits", "acc_bits"), every(5, PE_CASES, tuples=True)
 )
 def test_processing_element(
     pe: str,

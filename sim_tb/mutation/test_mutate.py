@@ -57,7 +57,7 @@ def test_a_survivor_is_listed(monkeypatch: Any, capsys: Any) -> None:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_tests_that_fail_by_themselves(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(mutants, "FOLDER", tmp_path)
     broken = replace(ENCODER, name="broken", parameters=COMPONENTS["encoder 5opt"].parameters)

@@ -74,8 +74,8 @@ def test_options_reach_every_network(tmp_path: Path) -> None:
         assert all(changed[label] != default[label] for label in default)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", every(2, ["mobilenet", "squeezenet"]))
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["squeezenet", "mobilenet"])
 def test_layers_through_the_array(name: str, tmp_path: Path, checks: Any) -> None:
     """A network's windowed layers on the emitted Verilog, grouped convolutions among them."""
     model = model_of(name, tmp_path)
