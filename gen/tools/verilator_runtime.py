@@ -34,6 +34,10 @@ class Runtime:
         """Keep what ``build`` compiled, unless there is something already."""
         with locked(self._lock):
             if not self._folder.exists():
-                self._folder.mkdir()
+                # Whole or not at all, should this be interrupted.
+                partial = self._folder.with_name(f"{self._folder.name}.partial")
+                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir()
                 for path in build.glob("verilated*.o"):
-                    shutil.copy2(path, self._folder / path.name)
+                    shutil.copy2(path, partial / path.name)
+                partial.rename(self._folder)

@@ -103,7 +103,7 @@ class SystolicArray(TileMachine):
         if mac.multiplier.row_scale:
             # Control acts one cycle late, as in the elements, which register it.
             drain = Chain(1, self.rows)
-            drain.counts_rows = True
+            drain.counts_rows = True  # it is as wide as there are rows
             place(m, platform, "bias_drain", drain)
             m.d.comb += drain.data_in.eq(sequencer.drain)
             codes = activation_edge.data_out
