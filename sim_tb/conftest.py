@@ -1,9 +1,24 @@
 """What every test run says: its seed, and how many checks it made."""
 
 import os
+from collections import Counter
 from typing import Any
 
 import pytest
+
+
+@pytest.hookimpl(tryfirst=True)  # before any is left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share the cases of tests marked ``every(step)`` out among the targets of make."""
+    places: Counter[str] = Counter()
+    for item in items:
+        for marker in item.iter_markers("every"):
+            test = item.nodeid.partition("[")[0]
+            if places[test]:
+                item.add_marker("slow")
+            if places[test] % marker.args[0]:
+                item.add_marker("full")
+            places[test] += 1
 
 
 def pytest_report_header() -> str:

@@ -21,6 +21,7 @@ from golden.format import GROUPS
 from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.inputs import choose_images
 from networks.evaluation.preparation import CHANNEL_ORDERS, Options
+from networks.evaluation.report import report_files
 from networks.evaluation.settings import SPARSITIES, settings_of
 from networks.quantization.calibration import METHODS, PERCENTILE
 from support.files import make_folder, write_if_changed
@@ -132,9 +133,6 @@ def evaluate(
     """Measure a trained network's accuracy in the integer arithmetic of the hardware."""
     if not 50 < percentile <= 100:
         raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
-    # Plots take a quarter of a second to import, which the other commands need not wait for.
-    from networks.evaluation.report import report_files
-
     loaded = load_given(model, **inputs)
     chosen = loaded.images
     if images is not None:

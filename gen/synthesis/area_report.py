@@ -6,11 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from gen.design.configuration import MACHINES
 from golden import NamedFormat
-from support.plots import svg_text
+from support.plots import new_figure, svg_text
 from support.text import Grid, markdown
 
 COLUMNS = (
@@ -148,13 +146,13 @@ def _plots(result: dict[str, Any]) -> dict[str, str]:
     ]
     if not rows:
         return {}
-    bars = Figure(figsize=(8, 0.3 * len(rows) + 1), layout="constrained")
+    bars = new_figure(8, 0.3 * len(rows) + 1)
     axes = bars.subplots()
     axes.barh(range(len(rows)), [row["ratio_to_8x8"] for row in rows])
     axes.set_yticks(range(len(rows)), [row["label"] for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("area per MAC, relative to the smallest 8x8 element")
-    scatter = Figure(figsize=(7, 5), layout="constrained")
+    scatter = new_figure(7, 5)
     axes = scatter.subplots()
     for row in rows:
         if row["energy_per_mac_ratio"]:

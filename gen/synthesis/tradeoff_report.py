@@ -1,18 +1,22 @@
 """Accuracy beside area, as tables, files and a plot."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from typing import TYPE_CHECKING
 
 from gen.synthesis.area_report import Row
 from gen.synthesis.tradeoff import FRONTS
 from golden import NAMED_FORMATS
-from support.plots import svg_text
+from support.plots import new_figure, svg_text
 from support.text import Grid, csv_text, markdown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 WEIGHT_BITS = (4, 5, 6, 7, 8)
 COLUMNS = {
@@ -82,7 +86,7 @@ AXES = {
 
 
 def _figure(result: Row) -> Figure:
-    figure = Figure(figsize=(15, 7), layout="constrained")
+    figure = new_figure(15, 7)
     panels = figure.subplots(1, 2)
     for axes, (name, gain) in zip(panels, FRONTS.items(), strict=True):
         _draw(axes, result["rows"], name, gain)
@@ -137,6 +141,8 @@ def _name_points(axes: Axes, front: Mapping[tuple[float, float], Sequence[str]])
 
 
 def _legend(rows: Sequence[Row]) -> list[Line2D]:
+    from matplotlib.lines import Line2D
+
     def sample(label: str, marker: str, colour: str, face: str | None = None) -> Line2D:
         return Line2D(
             [], [], marker=marker, linestyle="", color=colour, markerfacecolor=face, label=label

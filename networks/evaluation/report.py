@@ -1,12 +1,15 @@
 """An evaluation as a table of comma-separated values and as plots."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
-
-from support.plots import svg_text
+from support.plots import new_figure, svg_text
 from support.text import csv_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PER_LAYER_INCHES = 0.3
 LINE_STYLES = ("-", "--", ":")
@@ -31,7 +34,7 @@ def report_files(result: dict[str, Any], folder: Path) -> dict[Path, str]:
 
 def _accuracy(result: dict[str, Any]) -> Figure:
     rows = result["rows"]
-    figure = Figure(figsize=(7, 1 + PER_LAYER_INCHES * len(rows)), layout="constrained")
+    figure = new_figure(7, 1 + PER_LAYER_INCHES * len(rows))
     axes = figure.subplots()
     axes.errorbar(
         [row["top1"] for row in rows],
@@ -52,7 +55,7 @@ def _placements(result: dict[str, Any]) -> Figure:
     layers = [layer for layer in result["layers"] if layer["placements"]]
     labels = list(layers[0]["placements"]) if layers else []
     height = 1 + len(labels) * (0.8 + 0.6 * PER_LAYER_INCHES * len(layers))
-    figure = Figure(figsize=(8, max(2, height)), layout="constrained")
+    figure = new_figure(8, max(2, height))
     grid = figure.subplots(max(1, len(labels)), squeeze=False, sharex=True)[:, 0]
     for axes, label in zip(grid, labels, strict=False):
         left = [0.0] * len(layers)
@@ -72,7 +75,7 @@ def _placements(result: dict[str, Any]) -> Figure:
 
 def _noise(result: dict[str, Any]) -> Figure:
     layers = result["layers"]
-    figure = Figure(figsize=(max(6, 1 + PER_LAYER_INCHES * len(layers)), 5), layout="constrained")
+    figure = new_figure(max(6, 1 + PER_LAYER_INCHES * len(layers)), 5)
     axes = figure.subplots()
     for index, label in enumerate(layers[0]["sqnr_db"] if layers else []):
         values = [layer["sqnr_db"][label] for layer in layers]

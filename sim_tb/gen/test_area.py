@@ -34,7 +34,6 @@ from gen.synthesis.selection import select
 from gen.synthesis.units import Unit, exact_unit, sparq_unit
 from gen.synthesis.verification import VECTORS, verify_array
 from gen.verilog.emission import Emission
-from sim_tb.oracle.cases import every
 from support.files import OutputError
 
 
@@ -49,6 +48,7 @@ def test_the_smallest_that_meets_the_target() -> None:
     assert choose([quickest, small, quick], 2) is quickest  # none meets it: the row says so
 
 
+@pytest.mark.slow
 def test_parts_of_an_array() -> None:
     """What a machine is made of, counted as its own text says."""
     emission = Emission("unit")
@@ -64,6 +64,7 @@ def test_parts_of_an_array() -> None:
     assert boxed(verilog, counts).count("(* blackbox *)") == len(counts)
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize(
     "unit",
     [
@@ -90,6 +91,7 @@ def test_nothing_is_between_the_parts_of_a_machine(unit: Unit) -> None:
             count_parts(verilog, "unit", others)
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize("kind", ["array", "tensor_core", "sparse_tensor_core"])
 def test_parts_of_a_machine_of_other_rows(kind: str) -> None:
     """All are the same but those that are declared to count rows, and those are not."""
@@ -139,8 +141,9 @@ def test_netlists_equal_golden(unit: Unit, tmp_path: Path) -> None:
     assert workshop.check(unit, found, []) == checked  # from the cache
 
 
+@pytest.mark.every(2)
 @pytest.mark.slow
-@pytest.mark.parametrize("unit", every(2, ["array", "tensor_core"]))
+@pytest.mark.parametrize("unit", ["array", "tensor_core"])
 def test_a_machine_of_more_rows_is_verified_as_one_of_fewer(unit: str, tmp_path: Path) -> None:
     """The parts of 64 x 64 in 16 rows, with control of their own; parts alike are verified once."""
     options: dict[str, Any] = {"weight_bits": 2, "acc_bits": 11}
@@ -190,6 +193,7 @@ def test_energy_is_that_of_products(unit: Unit, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_changed_gate_is_a_mismatch(tmp_path: Path) -> None:
     library = load_library("generic", tmp_path)
     unit = exact_unit("array", "8x8", "and", rows=1, cols=1)
@@ -203,6 +207,7 @@ def test_a_changed_gate_is_a_mismatch(tmp_path: Path) -> None:
                 verify_array(unit, parse_netlist(changed, library), library, 1, 1)
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize(
     "unit",
     [exact_unit("pe", "8x8", "and"), sparq_unit("encoder", "5opt")],
@@ -220,6 +225,7 @@ def test_a_changed_gate_is_not_equivalent(unit: Unit, tmp_path: Path) -> None:
             require_equivalence(verilog, changed, library, unit.label)
 
 
+@pytest.mark.slow
 def test_not_proved_in_time(tmp_path: Path, monkeypatch: Any) -> None:
     """A proof that is not found is no proof."""
     monkeypatch.setattr("gen.synthesis.equivalence.SECONDS", 0.001)
@@ -240,6 +246,7 @@ def test_a_port_that_nobody_reads() -> None:
     assert "reg [7:0] weight_out" in cut
 
 
+@pytest.mark.slow
 def test_flat_and_by_parts(tmp_path: Path) -> None:
     """A flat array confirms the sum of its parts."""
     workshop = Workshop("generic", tmp_path, RECIPES[:1])
@@ -318,6 +325,7 @@ def test_yosys_fails(tmp_path: Path) -> None:
         link(["module unit; part part(); endmodule"], "unit", library)
 
 
+@pytest.mark.slow
 def test_a_recipe_that_abc_fails_with_is_no_candidate(tmp_path: Path) -> None:
     """Those before it and behind it are, as if they were alone."""
     unit = exact_unit("pe", "2x4x8", "and", weight_bits=2, acc_bits=11)

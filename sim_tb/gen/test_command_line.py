@@ -15,7 +15,6 @@ import pytest
 
 from gen.cli import COMMANDS, cli
 from gen.design.configuration import PRESETS, TOPS
-from sim_tb.oracle.cases import every
 
 SPARQ = Path(sys.executable).parent / "sparq"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -88,7 +87,8 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "message"), every(2, REFUSED, tuples=True))
+@pytest.mark.every(2)
+@pytest.mark.parametrize(("arguments", "message"), REFUSED)
 def test_refused(arguments: list[str], message: str, tmp_path: Path) -> None:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
@@ -104,6 +104,7 @@ def test_refused(arguments: list[str], message: str, tmp_path: Path) -> None:
 RANGE = "is not in the range"
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -159,6 +160,7 @@ def test_unknown_word(arguments: list[str], named: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_success(tmp_path: Path) -> None:
     result = sparq(tmp_path, "verilog", "--preset", "tiny", "--output", "out", "--json", "r.json")
     name = "array_2x3_sparq_5opt_w8_acc32"
@@ -209,6 +211,7 @@ def test_json_that_cannot_be_written(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -284,6 +287,7 @@ def test_make_names_what_a_target_does_not_take(arguments: list[str], message: s
     assert result.stdout == ""
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize(
     "value",
     [
@@ -379,7 +383,7 @@ def test_an_interrupt_that_is_lost_ends_the_command_all_the_same(times: int) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.5, 1, 2, 4, 8])
+@pytest.mark.parametrize("seconds", [0.5, 1, 2, 4, pytest.param(8, marks=pytest.mark.full)])
 def test_an_interrupt_is_one_line(seconds: float, tmp_path: Path) -> None:
     """While it imports, builds and simulates."""
     arguments = [str(SPARQ), "simulate", "--rows", "2", "--cols", "2", "--tiles", "1000000"]

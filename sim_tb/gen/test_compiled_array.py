@@ -10,7 +10,6 @@ from gen.simulation.compiled_array import SMALL, CompiledArray
 from gen.simulation.demo import run_demo
 from gen.simulation.simulate import run_simulation
 from gen.simulation.tiling import pack_fields, unpack_fields
-from sim_tb.oracle.cases import every
 
 SEED = 7
 
@@ -26,10 +25,9 @@ def test_fields_are_packed_from_the_low_end() -> None:
     assert pack_fields(np.array([[1, 2, -1]]), 4).tolist() == [[0x21, 0x0F, 0, 0, 0, 0, 0, 0]]
 
 
+@pytest.mark.every(2)
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("rows", "cols", "tiles"), every(2, [(6, 3, 2 * 2), (3, 2, 4 * 3)], tuples=True)
-)
+@pytest.mark.parametrize(("rows", "cols", "tiles"), [(6, 3, 2 * 2), (3, 2, 4 * 3)])
 def test_product_larger_than_the_array(rows: int, cols: int, tiles: int) -> None:
     """Tiles in both directions, an odd K, narrow weights and accumulators.
 
@@ -55,8 +53,9 @@ def test_product_larger_than_the_array(rows: int, cols: int, tiles: int) -> None
     require_equal("again", again.sums, expected_product(configuration, x[:3], w[:, :2]))
 
 
+@pytest.mark.every(2)
 @pytest.mark.slow
-@pytest.mark.parametrize("top", every(2, TENSOR_CORES[::-1]))
+@pytest.mark.parametrize("top", TENSOR_CORES[::-1])
 def test_product_on_a_tensor_core(top: str) -> None:
     """Tiles of a column of a core, a K that fills no slice; and random tiles."""
     pairs = 3 if top == "sparse_tensor_core" else 2  # so much that its unit is compiled by itself
@@ -75,6 +74,7 @@ def test_product_on_a_tensor_core(top: str) -> None:
             core.matmul(x, np.ones_like(w))
 
 
+@pytest.mark.slow
 def test_short_tiles_whose_groups_are_filled_up() -> None:
     """Tiles of one slice on one row, each of which waits until its group is complete."""
     configuration = Configuration(rows=1, cols=1, group=16)
@@ -101,6 +101,7 @@ def test_a_part_of_a_machine_is_refused() -> None:
     assert str(caught.value) == f"top must be one of {allowed} to simulate, not 'pe'"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [0, 1001])
 def test_bad_image_counts_are_refused(images: int) -> None:
     with pytest.raises(ConfigurationError) as caught:

@@ -72,7 +72,6 @@ from hdl.tile.row_counter import RowCounter
 from hdl.tile.tile_control import TileControl
 from hdl.tile.tile_sequencer import TileSequencer
 from sim_tb.gen.headers import declared_ports
-from sim_tb.oracle.cases import every
 
 ROUNDED, TRIMMED = (named_format("2opt", rounding=rounding) for rounding in (True, False))
 FORMATS = (ROUNDED, TRIMMED, named_format("7opt"), named_format("2opt", group=4))
@@ -193,8 +192,9 @@ def test_every_component_has_variants() -> None:
     assert sorted(kind.__name__ for kind in VARIANTS) == names
 
 
+@pytest.mark.every(2)
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", every(2, list(VARIANTS)), ids=[kind.__name__ for kind in VARIANTS])
+@pytest.mark.parametrize("kind", VARIANTS, ids=lambda kind: kind.__name__)
 def test_variants_in_one_design(kind: type[Component], tmp_path: Path) -> None:
     """Each variant does what it would do alone; what is alike is there once."""
     variants = VARIANTS[kind]()
@@ -209,6 +209,7 @@ def test_variants_in_one_design(kind: type[Component], tmp_path: Path) -> None:
     assert len(set(placed)) == len(different)
 
 
+@pytest.mark.slow
 def test_all_variants_in_one_design() -> None:
     """All names differ."""
     everything = [variant for make in VARIANTS.values() for variant in make()]
@@ -646,6 +647,7 @@ class Controlled(Component):
         return m
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize("how", ["reset", "enable", "domain", "module"])
 def test_what_stands_in_a_transformer(how: str, tmp_path: Path) -> None:
     """All registers below are controlled, and no others, though all are alike."""

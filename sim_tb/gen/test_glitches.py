@@ -49,6 +49,7 @@ def run(simulator: TimedSimulator, inputs: npt.NDArray[np.int64]) -> None:
         simulator.clock()
 
 
+@pytest.mark.slow
 def test_no_toggle_is_lost(netlist: Netlist, library: Library, tmp_path: Path) -> None:
     """Every net changes at least as often as between settled values, and by a multiple of two."""
     inputs = np.random.default_rng(1).integers(0, 16, (CYCLES, 2, 2 * WORD))
@@ -68,6 +69,7 @@ def test_no_toggle_is_lost(netlist: Netlist, library: Library, tmp_path: Path) -
     assert not more[:, quiet].any()
 
 
+@pytest.mark.slow
 def test_a_sample_is_one_of_the_whole(netlist: Netlist, library: Library, tmp_path: Path) -> None:
     inputs = np.random.default_rng(2).integers(0, 16, (8 * CYCLES, 2, 4 * WORD))
     ratios = []
@@ -95,6 +97,7 @@ def hazard(library: Library, inverters: int) -> Netlist:
     return parse_netlist(link([text], "unit", library), library)
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize("inverters", [1, 3, 9, 15])
 def test_a_pulse_is_swallowed_or_counts(library: Library, inverters: int, tmp_path: Path) -> None:
     """A static hazard: two changes where the pulse is at least as long as the delay to its rise."""

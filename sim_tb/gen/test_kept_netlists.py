@@ -15,7 +15,6 @@ from gen.synthesis.measure import Workshop
 from gen.synthesis.parts import ports
 from gen.synthesis.selection import select
 from gen.synthesis.units import Unit, exact_unit, sparq_unit
-from sim_tb.oracle.cases import every
 
 ELEMENTS = [
     exact_unit("pe", "8x8", "radix4"),
@@ -27,6 +26,7 @@ ELEMENTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [
@@ -83,7 +83,8 @@ def test_every_unit_has_a_name_of_its_own() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("sta") is None, reason="no OpenSTA (Debian: apt install opensta)")
-@pytest.mark.parametrize("library", every(2, ["osu018", "generic"]))
+@pytest.mark.every(2)
+@pytest.mark.parametrize("library", ["osu018", "generic"])
 def test_opensta_agrees(library: str, tmp_path: Path) -> None:
     """The shortest clock period of six elements, within 1 %."""
     try:

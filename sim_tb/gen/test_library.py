@@ -414,6 +414,7 @@ def test_unusable(old: str, new: str, message: str, tmp_path: Path) -> None:
     assert error(replaced(old, new), tmp_path) == message
 
 
+@pytest.mark.slow
 def test_truncated(tmp_path: Path) -> None:
     """Cut anywhere: in every token of a cell, and at places all over the file."""
     cell = GENERIC.index("  cell (NAND2)")

@@ -268,6 +268,7 @@ def truth(cell: Cell) -> int | None:
     return sum(int(value) << row for row, value in enumerate(values))
 
 
+@pytest.mark.slow
 def test_a_flipped_gate_is_noticed(library: Library, mapped: Callable[[str], str]) -> None:
     """A gate replaced by the one that computes its complement makes the result wrong."""
     design = json.loads(mapped(ACCUMULATOR))

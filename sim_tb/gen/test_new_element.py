@@ -18,7 +18,6 @@ from gen.synthesis.units import exact_unit
 from hdl import PROCESSING_ELEMENTS, MacUnit, ProcessingElement
 from hdl.multiplier.exact import AndArray
 from hdl.multiplier.multiplier import Multiplier
-from sim_tb.oracle.cases import every
 
 NAME = "1x3x8"
 
@@ -54,7 +53,8 @@ def test_a_sparse_core_refuses_it() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("top", every(2, ["array", "tensor_core"]))
+@pytest.mark.every(2)
+@pytest.mark.parametrize("top", ["array", "tensor_core"])
 def test_simulate(top: str) -> None:
     result = run(
         "simulate", "--pe", NAME, "--top", top, "--rows", "2", "--cols", "1", "--tiles", "3"
@@ -87,6 +87,7 @@ def test_area(tmp_path: Path) -> None:
     assert workshop.check(unit, workshop.best(unit, 1e6), []).proved_equal
 
 
+@pytest.mark.slow
 def test_prove(tmp_path: Path) -> None:
     unit = MacUnit(NAME, weight_bits=4)
     assert Configuration(top="pe", pe=NAME, weight_bits=4).unit == unit

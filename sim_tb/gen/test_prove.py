@@ -33,7 +33,6 @@ from gen.proof.wiring import EdgesJob, GridJob
 from gen.tools.verilator import ToolError
 from golden import NAMED_FORMATS, NamedFormat
 from hdl import MacUnit, sparq_mac
-from sim_tb.oracle.cases import every
 from sim_tb.oracle.random_formats import random_formats
 
 SPARQ = sparq_mac("5opt")
@@ -117,14 +116,14 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
 """Of each property, what is broken in the hardware and how."""
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("job", every(3, select([], [], quick=True)), ids=lambda job: job.name)
+@pytest.mark.every(3)
+@pytest.mark.parametrize("job", select([], [], quick=True), ids=lambda job: job.name)
 def test_quick_proofs_hold(job: Job, tmp_path: Path) -> None:
     verdict = job.prove(job.rtl(), TIMEOUT, tmp_path / "trace.vcd")
     assert verdict.proved, verdict.reason
 
 
-@pytest.mark.slow
+@pytest.mark.every(2)
 @pytest.mark.parametrize(("what", "job", "change"), BROKEN, ids=_name)
 def test_what_is_broken_is_found(
     what: str, job: Job, change: Callable[[Any], Any], tmp_path: Path
@@ -201,6 +200,7 @@ def test_a_statement_that_is_false_is_not_proved(tmp_path: Path) -> None:
     assert (tmp_path / "trace.vcd").is_file()
 
 
+@pytest.mark.slow
 def test_a_solver_that_runs_out_of_time_is_a_failure(tmp_path: Path) -> None:
     statement = """
     module claim(input [23:0] a, b, c);
@@ -226,6 +226,7 @@ def test_a_missing_solver_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         solver.version()
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize(("found", "named"), [("absent", "absent"), ("", r"c\+\+")])
 def test_a_missing_compiler_is_refused(
     found: str, named: str, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -242,6 +243,7 @@ def test_a_missing_compiler_is_refused(
     get_reusable_executor().shutdown()  # its workers would keep CXX
 
 
+@pytest.mark.slow
 def test_a_proof_that_runs_out_of_time_is_a_failure(run: Any) -> None:
     choice = ("--property", "products", "--configuration", "2x8x8_radix4")
     status, output, errors = run(*choice, "--timeout", "1")
@@ -294,6 +296,7 @@ def test_bad_input_is_one_line(arguments: list[str], message: str, run: Any) -> 
     assert len(errors.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_command_prints_and_writes_what_is_proved(run: Any) -> None:
     choice = ("--property", "sequencer", "--configuration", "1rows")
     status, output, _ = run(*choice, "--json", "proofs.json")

@@ -72,6 +72,7 @@ def test_a_room_that_is_not_there() -> None:
     assert {*MAPPED_BY} < {*SIMULATED_BY}
 
 
+@pytest.mark.slow
 def test_changed_operands(tmp_path: Path) -> None:
     """What was checked on other operands is not what is asked for."""
     x, w = np.zeros((4, 2), np.uint8), np.ones((4, 2), np.int8)

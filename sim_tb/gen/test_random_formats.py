@@ -14,7 +14,6 @@ from gen.synthesis.measure import Workshop
 from gen.synthesis.units import Unit
 from golden import NamedFormat
 from hdl import MacUnit
-from sim_tb.oracle.cases import every
 from sim_tb.oracle.random_formats import SEED, random_formats
 
 TIMEOUT = 300
@@ -41,7 +40,8 @@ def test_its_products_are_proved(fmt: NamedFormat, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fmt", every(3, random_formats(3)), ids=name)
+@pytest.mark.every(3)
+@pytest.mark.parametrize("fmt", random_formats(3), ids=name)
 def test_its_array_computes_what_golden_does(fmt: NamedFormat) -> None:
     """The emitted Verilog, compiled."""
     options = {"rounding": fmt.rounding, "vsparq": fmt.vsparq, "group": fmt.group}
@@ -51,7 +51,8 @@ def test_its_array_computes_what_golden_does(fmt: NamedFormat) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fmt", every(2, random_formats(2)), ids=name)
+@pytest.mark.every(2)
+@pytest.mark.parametrize("fmt", random_formats(2), ids=name)
 def test_its_element_is_mapped(fmt: NamedFormat, tmp_path: Path) -> None:
     """By two recipes, for speed: simulated against golden, and proved equal to its Verilog."""
     workshop = Workshop("generic", tmp_path, RECIPES[:2])

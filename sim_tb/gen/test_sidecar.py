@@ -21,7 +21,6 @@ from golden import NAMED_FORMATS, encode_pairs, pack_2_4, pack_pairs, sparq
 from hdl import PROCESSING_ELEMENTS
 from sim_tb.gen.test_verilog import CONFIGURATIONS, every_configuration
 from sim_tb.hdl.pysim import clock
-from sim_tb.oracle.cases import every
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "sidecar.md"
 NOT_LISTED = ("configuration", "tools")
@@ -57,6 +56,7 @@ def test_every_key_is_documented() -> None:
     assert set(documented) - files == keys
 
 
+@pytest.mark.every(3)
 @every_configuration
 def test_ports_are_described(configuration: Configuration) -> None:
     """Docstring, signature and elements agree: names, direction, width as the docstring has it."""
@@ -85,6 +85,7 @@ def test_ports_are_described(configuration: Configuration) -> None:
         assert "`" not in port["meaning"], name
 
 
+@pytest.mark.every(3)
 @every_configuration
 def test_elements_make_up_each_port(configuration: Configuration) -> None:
     for port in sidecar_of(configuration)["ports"]:
@@ -186,7 +187,8 @@ STALLS = [
 ]
 
 
-@pytest.mark.parametrize("configuration", every(2, STALLS), ids=lambda c: c.name)
+@pytest.mark.every(2)
+@pytest.mark.parametrize("configuration", STALLS, ids=lambda c: c.name)
 def test_longest_stall(configuration: Configuration, checks: Any) -> None:
     """``in_ready`` stays low as long as the sidecar says at most, and for no longer."""
     sidecar = sidecar_of(configuration)

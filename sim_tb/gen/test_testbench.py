@@ -102,6 +102,7 @@ def wrapped(configuration: Configuration, changes: dict[str, str]) -> str:
     return "\n".join([inner, *lines, ""])
 
 
+@pytest.mark.slow
 @icarus
 @pytest.mark.parametrize("configuration", DESIGNS, ids=lambda c: c.name)
 def test_passes_in_icarus(configuration: Configuration, tmp_path: Path) -> None:
@@ -115,6 +116,7 @@ def test_passes_in_icarus(configuration: Configuration, tmp_path: Path) -> None:
         assert counts[1] == counts[0] * configuration.cols >= 8
 
 
+@pytest.mark.every(1)
 @icarus
 @each_top
 def test_every_seed_passes(configuration: Configuration, tmp_path: Path) -> None:
@@ -123,7 +125,9 @@ def test_every_seed_passes(configuration: Configuration, tmp_path: Path) -> None
         assert status == 0, output
 
 
+@pytest.mark.slow
 @icarus
+@pytest.mark.every(2)
 @each_top
 def test_wrong_designs_fail(configuration: Configuration, tmp_path: Path, checks: Any) -> None:
     """One bit of one port inverted or stuck, or the adders changed: every one is seen."""

@@ -185,6 +185,7 @@ def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
     assert all(path.read_text() == text for path, text in files.items())
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize("vsparq", [True, False], ids=["vSPARQ", "no-vSPARQ"])
 @pytest.mark.parametrize("group", [1, 4, 8])
 def test_codes_of_shared_windows(group: int, vsparq: bool, tmp_path: Path) -> None:
@@ -206,6 +207,7 @@ def test_codes_of_shared_windows(group: int, vsparq: bool, tmp_path: Path) -> No
     np.testing.assert_array_equal(np.stack(got, axis=1), expected)
 
 
+@pytest.mark.slow
 def test_energy_of_shared_windows(tmp_path: Path) -> None:
     """An element of a group of several slices has an energy, on operands of any length."""
     library = load_library("generic", tmp_path)

@@ -21,7 +21,6 @@ from gen.verilog.generate import Generated, generate, write_verilog
 from golden import named_format
 from hdl import PROCESSING_ELEMENTS, MacUnit, PairEncoder, SystolicArray
 from sim_tb.gen.headers import declared_ports
-from sim_tb.oracle.cases import every
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDECAR = {
@@ -83,10 +82,6 @@ CONFIGURATIONS = [
     Configuration(top="sparse_tensor_core", rows=2, cols=2, pairs=2, pe="2x8x8", weight_bits=3),
 ]
 every_configuration = pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda c: c.name)
-every_second_configuration = pytest.mark.parametrize(
-    "configuration", every(2, CONFIGURATIONS), ids=lambda c: c.name
-)
-"""All by `make test-full`."""
 
 
 @cache
@@ -120,6 +115,7 @@ def run(command: list[str], folder: Path, env: dict[str, str] | None = None) -> 
     return result.stdout
 
 
+@pytest.mark.slow
 def test_same_bytes_in_every_process(tmp_path: Path) -> None:
     """Neither the hash seed nor the working folder shows in the files."""
     program = (
@@ -141,11 +137,13 @@ def test_same_bytes_in_every_process(tmp_path: Path) -> None:
     assert not any(str(tmp_path).encode() in content for content in contents[0].values())
 
 
+@pytest.mark.slow
 def test_same_bytes_again_in_one_process() -> None:
     first, _, again = [generate(CONFIGURATIONS[index]).verilog for index in (0, 1, 0)]
     assert again == first
 
 
+@pytest.mark.slow
 def test_same_bytes_from_threads() -> None:
     designs = [Configuration(rows=3, cols=2), Configuration(rows=2, cols=2, pe="8x8")] * 2
     with ThreadPoolExecutor(len(designs)) as pool:
@@ -166,6 +164,7 @@ def test_unchanged_file_is_left_alone(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted(paths)
 
 
+@pytest.mark.slow
 def test_text_grows_with_the_logarithm_of_the_array() -> None:
     texts = [generate(Configuration(rows=side, cols=side)).verilog for side in (16, 32, 64)]
     counts = [len(modules(text)) for text in texts]
@@ -176,7 +175,8 @@ def test_text_grows_with_the_logarithm_of_the_array() -> None:
     assert sizes[2] < 130_000
 
 
-@every_second_configuration
+@pytest.mark.every(3)
+@every_configuration
 def test_structural_order(configuration: Configuration) -> None:
     """The top is first, each module above what it is built of, and below a comment."""
     text = generated(configuration).verilog
@@ -188,6 +188,7 @@ def test_structural_order(configuration: Configuration) -> None:
     assert len(re.findall(r"^//.*\nmodule ", text, re.MULTILINE)) == len(places)
 
 
+@pytest.mark.slow
 def test_comments_tell_what_a_reader_needs() -> None:
     text = generate(Configuration(rows=3, cols=2)).verilog
     above = text[: text.index("\nmodule ")]
@@ -204,7 +205,7 @@ def test_comments_tell_what_a_reader_needs() -> None:
     assert " once for all units of the row. Latency: 1 cycle. " in joined
 
 
-@pytest.mark.slow
+@pytest.mark.every(3)
 @every_configuration
 def test_each_component_once(configuration: Configuration) -> None:
     """Names are unique, and each module is instantiated somewhere."""
@@ -217,6 +218,7 @@ def test_each_component_once(configuration: Configuration) -> None:
     assert used == set(names) - {configuration.name}
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize(
     ("weight_bits", "acc_bits", "rows", "cols"), [(8, 32, 3, 2), (5, 20, 1, 4)]
 )
@@ -243,6 +245,7 @@ def test_ports_of_the_array(pe: str, weight_bits: int, acc_bits: int, rows: int,
     assert [port["name"] for port in design.sidecar["ports"]] == list(expected)
 
 
+@pytest.mark.every(3)
 @every_configuration
 def test_sidecar_tells_of_the_text(configuration: Configuration) -> None:
     design = generated(configuration)
@@ -286,6 +289,7 @@ def test_sidecar_tells_of_the_text(configuration: Configuration) -> None:
     )
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize("top", TENSOR_CORES)
 @pytest.mark.parametrize("pe", PROCESSING_ELEMENTS)
 def test_ports_of_the_tensor_core(top: str, pe: str) -> None:
@@ -345,6 +349,7 @@ def test_ports_of_the_processing_element(
     assert all(array[name] is None for name in names)
 
 
+@pytest.mark.every(3)
 @every_configuration
 def test_plain_text(configuration: Configuration) -> None:
     """No combinational processes, no unknown values, no signal without a name of its own."""
@@ -356,7 +361,8 @@ def test_plain_text(configuration: Configuration) -> None:
     assert text.endswith("endmodule\n")
 
 
-@every_second_configuration
+@pytest.mark.every(3)
+@every_configuration
 def test_verilator_without_options(configuration: Configuration, tmp_path: Path) -> None:
     """As an integrator would try the file: no flag, no waiver, not a word."""
     command = ["verilator", "--lint-only", written(configuration, tmp_path)]
@@ -364,8 +370,8 @@ def test_verilator_without_options(configuration: Configuration, tmp_path: Path)
     assert "%" not in output, output
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("configuration", every(3, CONFIGURATIONS), ids=lambda c: c.name)
+@pytest.mark.every(3)
+@every_configuration
 def test_verilator_lint(configuration: Configuration, tmp_path: Path) -> None:
     waivers = [f"-Wno-{name}" for name in LINT_WAIVERS]
     command = ["verilator", "--lint-only", "-Wall", *waivers]
@@ -374,7 +380,8 @@ def test_verilator_lint(configuration: Configuration, tmp_path: Path) -> None:
     assert "Warning" not in output, output
 
 
-@every_second_configuration
+@pytest.mark.every(3)
+@every_configuration
 def test_slang(configuration: Configuration, tmp_path: Path) -> None:
     """A strict front end finds nothing either, in Verilog-2005, with every warning it has."""
     reader = Driver()
@@ -389,11 +396,13 @@ def test_slang(configuration: Configuration, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_yosys(tmp_path: Path) -> None:
-    """It reads them all; and two designs share no module."""
-    names = [configuration.name for configuration in CONFIGURATIONS]
+@pytest.mark.every(3)
+@pytest.mark.parametrize("first", range(3))
+def test_yosys(first: int, tmp_path: Path) -> None:
+    """It reads every third; and two designs share no module."""
+    configurations = CONFIGURATIONS[first::3]
     passes = []
-    for configuration in CONFIGURATIONS:
+    for configuration in configurations:
         passes += [
             f"read_verilog {written(configuration, tmp_path)}",
             f"hierarchy -check -top {configuration.name}",
@@ -408,13 +417,14 @@ def test_yosys(tmp_path: Path) -> None:
         "    libyosys.run_pass(command, design)\n"
     )
     output = run([sys.executable, "-c", program], tmp_path)
-    assert output.count("Found and reported 0 problems.") == len(names)
-    own = [name for each in CONFIGURATIONS for name in modules(generated(each).verilog)]
+    assert output.count("Found and reported 0 problems.") == len(configurations)
+    own = [name for each in configurations for name in modules(generated(each).verilog)]
     assert len(set(own)) == len(own)
 
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus (iverilog) is not installed")
-@every_second_configuration
+@pytest.mark.every(3)
+@every_configuration
 def test_icarus(configuration: Configuration, tmp_path: Path) -> None:
     command = ["iverilog", "-g2005", "-Wall", "-t", "null", "-s", configuration.name]
     output = run([*command, written(configuration, tmp_path)], tmp_path)

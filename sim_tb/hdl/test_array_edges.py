@@ -125,6 +125,7 @@ def test_row_bias(
     checks(len(known))
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize("pipeline", range(MAX_PIPELINE + 1))
 @pytest.mark.parametrize(("weight_bits", "acc_bits"), [(8, 32), (5, 18), (2, 11)])
 @pytest.mark.parametrize(("pe", "kind", "fmt"), KINDS)

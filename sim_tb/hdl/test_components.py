@@ -53,7 +53,6 @@ from sim_tb.hdl.pysim import (
     respond,
 )
 from sim_tb.hdl.tiles import Tile, check_tiles, make_operands, slices_of
-from sim_tb.oracle.cases import every
 from sim_tb.oracle.random_formats import random_formats
 from sim_tb.oracle.reference import assert_same
 
@@ -123,6 +122,7 @@ DECODER_FORMATS = [
 ]
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize("fmt", ENCODER_FORMATS, ids=describe)
 def test_pair_encoder(fmt: SparqFormat, checks: Any) -> None:
     generator = np.random.default_rng(SEED)
@@ -323,11 +323,11 @@ ARRAY_CASES = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.every(5)
 @pytest.mark.parametrize("bubbles", [0.0, 0.4])
 @pytest.mark.parametrize(
     ("pe", "fmt", "rows", "cols", "weight_bits", "acc_bits", "pipeline"),
-    every(5, ARRAY_CASES, tuples=True),
+    ARRAY_CASES,
 )
 def test_systolic_array(
     pe: str,

@@ -46,6 +46,7 @@ def multipliers(weight_bits: int) -> list[Multiplier]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight_bits", [3, 8])
 def test_what_is_stated_is_made(weight_bits: int, checks: Any) -> None:
     """A part, which has what is stated as its ports, takes nothing else."""

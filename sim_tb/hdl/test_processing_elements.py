@@ -16,7 +16,6 @@ from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import element_multiplier
 from sim_tb.hdl.operands import activation_codes, bias, effective, weight_code
 from sim_tb.hdl.pysim import CUSTOM, SEED, Word, clock, describe, grouped, respond
-from sim_tb.oracle.cases import every
 from sim_tb.oracle.random_formats import random_formats
 from sim_tb.oracle.reference import assert_same
 
@@ -53,6 +52,7 @@ def test_bit_heap(checks: Any) -> None:
     checks(2 * len(inputs))
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize("weight_bits", [2, 8])
 @pytest.mark.parametrize("fmt", [named_format("5opt"), named_format("7opt"), *CUSTOM], ids=describe)
 def test_shift_add_multiplier(fmt: SparqFormat, weight_bits: int, checks: Any) -> None:
@@ -98,11 +98,9 @@ PE_CASES: list[tuple[str, str, SparqFormat | None, int, int]] = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.every(5)
 @pytest.mark.parametrize("pipeline", range(MAX_PIPELINE + 1))
-@pytest.mark.parametrize(
-    ("pe", "kind", "fmt", "weight_bits", "acc_bits"), every(5, PE_CASES, tuples=True)
-)
+@pytest.mark.parametrize(("pe", "kind", "fmt", "weight_bits", "acc_bits"), PE_CASES)
 def test_processing_element(
     pe: str,
     kind: str,

@@ -215,6 +215,7 @@ def core_of(rows: int, cols: int, pipeline: int, group: int) -> tuple[TileMachin
     return TensorCore(rows, cols, mac), 4 + pipeline + wait, max(1, wait)
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize(
     ("machine", "rows", "cols", "pipeline", "group"),
     [

@@ -23,7 +23,6 @@ from hdl.tensor.tensor_core import TensorCore
 from sim_tb.hdl.operands import effective
 from sim_tb.hdl.pysim import clock, describe, signed
 from sim_tb.hdl.tiles import Tile, check_tiles, make_operands, pack_2_4, slices_of
-from sim_tb.oracle.cases import every
 from sim_tb.oracle.random_formats import random_formats
 
 SEED = 21
@@ -186,18 +185,20 @@ SPARSE = [
 ]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("core", every(4, DENSE), ids=str)
+@pytest.mark.every(5)
+@pytest.mark.parametrize("core", DENSE, ids=str)
 def test_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("core", every(4, SPARSE), ids=str)
+@pytest.mark.every(5)
+@pytest.mark.parametrize("core", SPARSE, ids=str)
 def test_sparse_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
 
+@pytest.mark.every(2)
+@pytest.mark.parametrize("before", range(1, 8))
 @pytest.mark.parametrize(
     "core",
     [
@@ -207,19 +208,18 @@ def test_sparse_tensor_core(core: Core, checks: Any) -> None:
     ],
     ids=str,
 )
-def test_reset(core: Core, checks: Any) -> None:
+def test_reset(core: Core, before: int, checks: Any) -> None:
     """Reset with slices offered before and during it: only the tile after it counts."""
     rng = np.random.default_rng(SEED)
     tile, other = core.tiles(rng, [4 * core.step, 3 * core.step])
     after = tile.slices + [{}] * (2 * core.rows + core.latency)
-    for before in range(1, 8):
-        lost = other.slices[:2] * 4
-        inputs = [*lost[:before], lost[0] | {"rst": 1}, *after]
-        got = clock(core.component(), inputs)[before + 1 :]
-        results = [word["out_acc"] for word in got if word["out_valid"]]
-        sums = [signed(word, core.acc_bits) for word in results]
-        assert sums == tile.sums[::-1, 0].tolist(), f"reset after {before} slices"
-        checks(len(sums))
+    lost = other.slices[:2] * 4
+    inputs = [*lost[:before], lost[0] | {"rst": 1}, *after]
+    got = clock(core.component(), inputs)[before + 1 :]
+    results = [word["out_acc"] for word in got if word["out_valid"]]
+    sums = [signed(word, core.acc_bits) for word in results]
+    assert sums == tile.sums[::-1, 0].tolist()
+    checks(len(sums))
 
 
 def test_pack_2_4(checks: Any) -> None:

@@ -46,6 +46,7 @@ def test_every_target_is_phony() -> None:
     assert sorted(phony) == sorted(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
 
+@pytest.mark.slow
 def test_the_example_runs() -> None:
     """What the page says that it prints; the rest of the output is an encoded pair."""
     text = (ROOT / "docs/extending.md").read_text(encoding="utf-8")

@@ -154,7 +154,7 @@ def run_bench(
 
     test_id = os.environ["PYTEST_CURRENT_TEST"].rsplit("::", 1)[-1].split(" ")[0]
     chosen = "" if simulator == "verilator" else f"SIM={simulator} "
-    rerun = f'{chosen}SEED={seed} make test{_marked(test_id)} TESTS="-k {_expression(test_id)}"'
+    rerun = f'{chosen}SEED={seed} make test-full TESTS="-k {_expression(test_id)}"'
     outcome = simulate(
         built,
         bench,
@@ -301,10 +301,6 @@ def _failures(results: Path, log: Path) -> list[str]:
         for problem in [*case.iter("failure"), *case.iter("error")]
     ]
     return failures if cases else ["no test was run"]
-
-
-def _marked(test_id: str) -> str:
-    return "-full" if "_full" in test_id else ""
 
 
 def _expression(test_id: str) -> str:

@@ -15,7 +15,6 @@ from gen.tools.yosys import run_yosys
 from gen.verilog.generate import generate
 from golden import NAMED_FORMATS
 from hdl.element.processing_elements import PROCESSING_ELEMENTS
-from sim_tb.oracle.cases import every
 from sim_tb.rtl.runner import run_bench
 
 SEED = 11
@@ -66,8 +65,9 @@ SWEEP = [
 ]
 
 
+@pytest.mark.every(3)
 @pytest.mark.slow
-@pytest.mark.parametrize("configuration", every(3, ARRAYS), ids=lambda c: c.name)
+@pytest.mark.parametrize("configuration", ARRAYS, ids=lambda c: c.name)
 def test_array(configuration: Configuration, checks: Callable[[int], None]) -> None:
     checks(run_bench(configuration, "array", seed=SEED))
 
@@ -112,6 +112,7 @@ def test_no_combinational_block(configuration: Configuration) -> None:
     assert re.search(r"\bdummy|\binitial _", text) is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")
 def test_known_after_reset_in_icarus(checks: Callable[[int], None]) -> None:
     checks(

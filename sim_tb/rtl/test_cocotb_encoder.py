@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from itertools import product
 
+import pytest
+
 from gen.design.configuration import Configuration
 from golden import NAMED_FORMATS
 from sim_tb.rtl.runner import Module, module_of, run_bench
@@ -23,6 +25,7 @@ def encoder(name: str, rounding: bool, vsparq: bool, group: int) -> Module:
     )
 
 
+@pytest.mark.slow
 def test_encoder(checks: Callable[[int], None]) -> None:
     checks(
         run_bench(
@@ -36,6 +39,7 @@ def test_encoder(checks: Callable[[int], None]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_encoder_of_groups(checks: Callable[[int], None]) -> None:
     checks(
         run_bench(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
@@ -27,6 +28,7 @@ def multiplier(module: str, component: Any) -> Module:
     return Module(module, Emission(module).verilog(component), ports)
 
 
+@pytest.mark.slow
 def test_multiplier(checks: Callable[[int], None]) -> None:
     checks(
         run_bench(

@@ -10,7 +10,6 @@ import pytest
 from gen.design.configuration import TENSOR_CORES, Configuration
 from gen.verilog.generate import generate
 from golden import NAMED_FORMATS
-from sim_tb.oracle.cases import every
 from sim_tb.rtl.runner import run_bench
 
 SEED = 12
@@ -69,8 +68,9 @@ SWEEP: list[Configuration] = [
 ]
 
 
+@pytest.mark.every(3)
 @pytest.mark.slow
-@pytest.mark.parametrize("configuration", every(3, CORES), ids=lambda c: c.name)
+@pytest.mark.parametrize("configuration", CORES, ids=lambda c: c.name)
 def test_tensor_core(configuration: Configuration, checks: Callable[[int], None]) -> None:
     checks(run_bench(configuration, "array", seed=SEED))
 
@@ -89,6 +89,7 @@ def test_no_combinational_block(top: str) -> None:
     assert re.search(r"\bdummy|\binitial _", text) is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")
 @every_core
 def test_known_after_reset_in_icarus(top: str, checks: Callable[[int], None]) -> None:

@@ -33,6 +33,7 @@ def test_a_task_of_a_dead_worker_is_run_again(tmp_path: Path) -> None:
     assert (tmp_path / "killed").exists()
 
 
+@pytest.mark.slow
 def test_a_task_of_a_dead_dask_worker_is_run_again(tmp_path: Path) -> None:
     from distributed import LocalCluster
 
@@ -44,6 +45,7 @@ def test_a_task_of_a_dead_dask_worker_is_run_again(tmp_path: Path) -> None:
     assert (tmp_path / "killed").exists()
 
 
+@pytest.mark.slow
 def test_workers_that_always_die() -> None:
     with pytest.raises(WorkerError, match=r"^workers died in each of 3 attempts"):
         run_tasks(fatal, [(1,)])
@@ -76,6 +78,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_workers_without_a_word(tmp_path: Path) -> None:
     """All of them in their tasks: only the program that runs them says something."""
     (tmp_path / "slow_task.py").write_text(TASK)
@@ -113,6 +116,7 @@ except WorkerError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has no workers")
 def test_an_interrupt_while_workers_start_ends_them_without_a_word(tmp_path: Path) -> None:
     """As early as Python itself starts in them."""

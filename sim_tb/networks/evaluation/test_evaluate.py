@@ -21,7 +21,6 @@ from networks.quantization.quantize import quantize
 from networks.samples.mnist.files import write_files
 from sim_tb.networks.families import SEED, images_of, model_of, quiet
 from sim_tb.networks.onnx_models import FAMILIES
-from sim_tb.oracle.cases import every
 
 SPARQ = Path(sys.executable).parent / "sparq"
 IMAGES = 24
@@ -30,6 +29,7 @@ IMAGES = 24
 # --- families, end to end
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_family(name: str, tmp_path: Path) -> None:
     """8 bits agree with single precision; every setting gives a row; every layer is described."""
@@ -94,6 +94,7 @@ def test_layers_through_the_array(name: str, tmp_path: Path, checks: Any) -> Non
 # --- workers
 
 
+@pytest.mark.slow
 def test_one_machine_or_a_cluster(tmp_path: Path) -> None:
     """The same result in local processes and on a Dask cluster of two workers."""
     from distributed import LocalCluster
@@ -114,6 +115,7 @@ def test_one_machine_or_a_cluster(tmp_path: Path) -> None:
 # --- report and command line
 
 
+@pytest.mark.slow
 def test_report_is_the_same_every_time(tmp_path: Path) -> None:
     model = model_of("lenet", tmp_path)
     images, calibration = images_of(model, 12), images_of(model, 6)
@@ -149,6 +151,7 @@ def sparq_evaluate(folder: Path, *arguments: str) -> subprocess.CompletedProcess
     )
 
 
+@pytest.mark.slow
 def test_command(mnist: Path, tmp_path: Path) -> None:
     result = sparq_evaluate(
         mnist,
@@ -210,7 +213,8 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), every(2, REFUSED, tuples=True))
+@pytest.mark.every(2)
+@pytest.mark.parametrize(("arguments", "message"), REFUSED)
 def test_refused(arguments: list[str], message: str, mnist: Path, tmp_path: Path) -> None:
     output = [] if "--output" in arguments else ["--output", str(tmp_path / "out")]
     result = sparq_evaluate(mnist, *arguments, *output)

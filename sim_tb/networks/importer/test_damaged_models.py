@@ -15,6 +15,7 @@ from sim_tb.networks.families import SEED
 from sim_tb.networks.onnx_models import FAMILIES
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize("name", ["resnet", "densenet", "mobilenet", "mlp"])
 def test_damaged_models(name: str, tmp_path: Path) -> None:
     """300 variants of each: one line, or a result; never another exception."""

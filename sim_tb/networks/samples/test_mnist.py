@@ -201,6 +201,7 @@ def test_training_does_not_depend_on_the_blas_kernel() -> None:
 # --- MNIST
 
 
+@pytest.mark.slow
 def test_split(mnist: Mnist) -> None:
     for part, count in ((mnist.train, 4000), (mnist.test, 1000)):
         assert part.images.shape == (count, 28, 28)
@@ -239,6 +240,7 @@ def test_exported_network(
     np.testing.assert_allclose(logits, expected, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_shipped_model(mnist: Mnist) -> None:
     """FP32 at least 97 %; 8 bits within half a point of it; 5opt within one."""
     graph = import_onnx(MNIST_MODEL)
@@ -255,6 +257,7 @@ def test_shipped_model(mnist: Mnist) -> None:
     assert abs(sparq - single) <= 0.01
 
 
+@pytest.mark.slow
 def test_files_for_an_evaluation(mnist: Mnist, tmp_path: Path) -> None:
     write_files(tmp_path)
     first = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
