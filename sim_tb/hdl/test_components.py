@@ -323,7 +323,7 @@ ARRAY_CASES = [
 ]
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(7)
 @pytest.mark.parametrize("bubbles", [0.0, 0.4])
 @pytest.mark.parametrize(
     ("pe", "fmt", "rows", "cols", "weight_bits", "acc_bits", "pipeline"),

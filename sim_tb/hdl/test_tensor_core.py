@@ -185,13 +185,13 @@ SPARSE = [
 ]
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(7)
 @pytest.mark.parametrize("core", DENSE, ids=str)
 def test_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(7)
 @pytest.mark.parametrize("core", SPARSE, ids=str)
 def test_sparse_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
