@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from gen.commands.library_options import library_options, loadable
-from gen.commands.options import Format, json_option, keep_option, keep_result, write_json
+from gen.commands.library_options import keep_measured, library_options, loadable
+from gen.commands.options import Format, json_option, keep_option, write_json
 from gen.commands.terminal import print_grids, progress_bar
 from gen.design.configuration import check_integer
 from gen.synthesis.area import FOLDER, run_area
@@ -101,5 +101,4 @@ def area(
         "Energy: switching, without leakage, on the demo network's operands and uniform ones."
     )
     write_json(json_file, results[0] if len(results) == 1 else results)
-    for result in results:
-        keep_result(keep, "area", f"area_{result['library']}", result)
+    keep_measured(keep, "area", sources, results)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from gen.commands.options import keep_result
 from gen.library.load import load_library
 from gen.synthesis.area import FOLDER, TARGET_FO4
 from support.files import make_folder
@@ -51,3 +52,15 @@ def loadable(libraries: Sequence[str], liberties: Sequence[Path]) -> list[str | 
     for source in sources:
         load_library(source, FOLDER)
     return sources
+
+
+def keep_measured(
+    keep: bool, command: str, sources: Sequence[str | Path], results: Sequence[dict[str, Any]]
+) -> None:
+    """Keep what ``command`` measured of each source, if that is asked for.
+
+    Results are called as the libraries were: a file may give another name.
+    """
+    for source, result in zip(sources, results, strict=True):
+        name = Path(source).stem
+        keep_result(keep, command, f"{command}_{name}", result | {"library": name})

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import click
 
-from gen.commands.library_options import library_options, loadable
+from gen.commands.library_options import keep_measured, library_options, loadable
 from gen.commands.options import (
     Listed,
     formats_option,
     json_option,
     keep_option,
-    keep_result,
     write_json,
 )
 from gen.commands.terminal import print_grids, progress_bar
@@ -124,5 +123,4 @@ def tradeoff(
             write_if_changed(path, text)
             click.echo(f"wrote {path}")
     write_json(json_file, results[0] if len(results) == 1 else results)
-    for result in results:
-        keep_result(keep, "tradeoff", f"tradeoff_{result['library']}", result)
+    keep_measured(keep, "tradeoff", sources, results)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gen.commands.library_options import keep_measured
 from gen.documentation import results, tables
 from gen.documentation.results import COMMANDS, KeptError, keep, load
 from gen.documentation.tables import MARKED, TABLES, rewritten, table
@@ -116,6 +117,17 @@ def test_area_keeps_one_row_of_each_design(tmp_path: Path) -> None:
         "|---|---|",
         "| 8x8 | 1.000 (1.250) |",
     ]
+
+
+def test_a_library_is_called_as_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Liberty file calls itself what it likes; tables ask for the name of the option."""
+    monkeypatch.chdir(tmp_path)
+    measured = {"library": "osu018_stdcells", "target": 9.0, "rows": []}
+    keep_measured(True, "area", ["osu018", Path("cells/mine.lib")], [measured, measured])
+    for name in ("osu018", "mine"):
+        assert load(f"area_{name}", results.FOLDER).result["library"] == name
 
 
 def test_what_cannot_be_kept_or_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
