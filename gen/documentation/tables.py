@@ -178,6 +178,25 @@ def units(kept: Kept, unit: str, **sizes: int) -> Grid:
     return _measured(headings, rows)
 
 
+ENERGIES = ("energy", "glitch_energy", "uniform_energy", "uniform_glitch_energy")
+"""Of the demo network's operands and of uniform ones, each without glitches and with them."""
+
+
+def glitches(kept: Kept) -> Grid:
+    """Energies of elements and of units of four pairs: all exact ones, the finest and the coarsest
+    of the paper's formats."""
+    rows = []
+    for unit, pairs, name in (("pe", 1, "element"), ("dot_product", 4, "4 pairs")):
+        for row in kept.result["rows"]:
+            shown = row["format"] in (None, "5opt", "2opt") and not row["pipeline"]
+            if shown and (row["unit"], row["pairs"]) == (unit, pairs):
+                multiplier = [row["multiplier"]] if row["multiplier"] else []
+                texts = [_number(row[f"{energy}_per_mac_ratio"], 3) for energy in ENERGIES]
+                rows.append([name, ", ".join([_design(row), *multiplier]), *texts])
+    headings = ["unit", "design", "demo network", "with glitches", "uniform", "with glitches"]
+    return headings, rows
+
+
 def _measured(headings: list[str], rows: list[list[str]]) -> Grid:
     """Without the columns that no row has a figure in."""
     places = [place for place in range(len(headings)) if any(row[place] != "-" for row in rows)]
@@ -293,6 +312,7 @@ def _of_library(library: str) -> dict[str, tuple[Callable[..., Grid], tuple[str,
         f"elements {library}": (partial(units, unit="pe"), kept),
         f"four pairs {library}": (partial(units, unit="dot_product", pairs=4), kept),
         f"machines {library}": (machines, kept),
+        f"glitches {library}": (glitches, kept),
     }
 
 

@@ -13,6 +13,7 @@ from gen.verilog.module_name import require_module_name
 from gen.verilog.sidecar import make_sidecar
 from gen.verilog.template import instantiation_template
 from hdl import PairEncoder, SparseTensorCore, SystolicArray, TensorCore
+from support.errors import InputError
 from support.files import make_folder, write_files
 
 
@@ -47,7 +48,7 @@ def generate(configuration: Configuration, name: str | None = None) -> Generated
     """Verilog and sidecar of ``configuration``: the same bytes wherever and whenever.
 
     ``name`` is that of the top module, and the beginning of all others'; by default it is the
-    configuration's. Raises ``InputError`` for one that is not a module's.
+    configuration's. Raises ``InputError`` for one that is not a module's, or that a port has.
     """
     name = configuration.name if name is None else require_module_name(name)
     component = build(configuration)
@@ -63,7 +64,10 @@ def generate(configuration: Configuration, name: str | None = None) -> Generated
     used = sidecar["activation_bits_used"]
     if used < sidecar["activation_bits"]:
         header += f"// Of each activation the low {used} bits are used, the others are ignored.\n"
-    return Generated(configuration, f"{header}\n{Emission(name).verilog(component)}", sidecar)
+    verilog = Emission(name).verilog(component)
+    if name in (port["name"] for port in sidecar["ports"]):  # Verilator would refuse it
+        raise InputError(f"name must not be that of a port, as {name!r} is")
+    return Generated(configuration, f"{header}\n{verilog}", sidecar)
 
 
 def design_files(generated: Generated) -> dict[str, str]:

@@ -6,11 +6,8 @@ from hdl.broadcast.decoded_window_lanes import DecodedWindowLanes
 from hdl.broadcast.multiplier_bank import MultiplierBank
 from hdl.broadcast.structured_selection import StructuredSelection
 from hdl.element.pe_2x4x8 import LANE_BITS
-from hdl.element.processing_elements import (
-    PROCESSING_ELEMENTS,
-    chosen_multiplier,
-    element_multiplier,
-)
+from hdl.element.processing_element import chosen_multiplier
+from hdl.element.processing_elements import PROCESSING_ELEMENTS, element_multiplier
 from hdl.multiplier.booth import Booth
 from hdl.multiplier.exact import AndArray, DistributedArithmetic, Radix4
 from hdl.multiplier.multiplier import Multiplier

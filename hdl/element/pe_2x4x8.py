@@ -36,4 +36,4 @@ class Pe2x4x8(ProcessingElement):
         pipeline: int = 0,
         multiplier: str = "distributed",
     ):
-        super().__init__(self.MULTIPLIERS[multiplier](weight_bits), acc_bits, pipeline)
+        super().__init__(self.made_multiplier(weight_bits, multiplier), acc_bits, pipeline)

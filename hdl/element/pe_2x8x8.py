@@ -36,4 +36,4 @@ class Pe2x8x8(ProcessingElement):
         pipeline: int = 0,
         multiplier: str = "radix4",
     ):
-        super().__init__(self.MULTIPLIERS[multiplier](weight_bits), acc_bits, pipeline)
+        super().__init__(self.made_multiplier(weight_bits, multiplier), acc_bits, pipeline)

@@ -16,6 +16,13 @@ from hdl.multiplier.multiplier import Multiplier
 MAX_PIPELINE = 2
 
 
+def chosen_multiplier(allowed: tuple[str, ...], multiplier: str | None) -> str:
+    """The multiplier of that name, or the first one; ``ValueError`` if it is not allowed."""
+    if multiplier is not None and multiplier not in allowed:
+        raise ValueError(f"multiplier must be one of {', '.join(allowed)}, not {multiplier!r}")
+    return multiplier or allowed[0]
+
+
 class ProcessingElement(MultiplyAccumulate):
     """A multiply-accumulate element of an output-stationary array, drained while it computes.
 
@@ -74,6 +81,12 @@ class ProcessingElement(MultiplyAccumulate):
         "weight": DOWNWARDS,
         "result": DOWNWARDS,
     }
+
+    @classmethod
+    def made_multiplier(cls, weight_bits: int, multiplier: str | None = None) -> Multiplier:
+        """The one of :attr:`MULTIPLIERS` of that name, or the first; ``ValueError`` for another."""
+        name = chosen_multiplier(tuple(cls.MULTIPLIERS), multiplier)
+        return cls.MULTIPLIERS[name](weight_bits)
 
     @classmethod
     def members(cls, mac: Mac) -> dict[str, Member]:

@@ -17,13 +17,6 @@ PROCESSING_ELEMENTS: dict[str, type[ProcessingElement]] = {
 """The kinds of elements by name; all but ``sparq`` are exact."""
 
 
-def chosen_multiplier(allowed: tuple[str, ...], multiplier: str | None) -> str:
-    """The multiplier of that name, or the first one; ``ValueError`` if it is not allowed."""
-    if multiplier is not None and multiplier not in allowed:
-        raise ValueError(f"multiplier must be one of {', '.join(allowed)}, not {multiplier!r}")
-    return multiplier or allowed[0]
-
-
 def element_multiplier(
     name: str, fmt: SparqFormat | None = None, weight_bits: int = 8, multiplier: str | None = None
 ) -> Multiplier:
@@ -49,5 +42,4 @@ def element_multiplier(
         if fmt is None:
             raise ValueError("pe 'sparq' needs a SparqFormat, not None")
         return SparqPe.multiplier_of(fmt, weight_bits)
-    made = PROCESSING_ELEMENTS[name].MULTIPLIERS
-    return made[chosen_multiplier(tuple(made), multiplier)](weight_bits)
+    return PROCESSING_ELEMENTS[name].made_multiplier(weight_bits, multiplier)

@@ -56,6 +56,8 @@ REFUSED = [
         ["--name", "endmodule"],
         "name must not be a reserved word of SystemVerilog, as 'endmodule' is",
     ),
+    (["--name", "in_a"], "name must not be that of a port, as 'in_a' is"),
+    (["--top", "pe", "--name", "clk"], "name must not be that of a port, as 'clk' is"),
     (
         ["--name", "2nd"],
         "name must have letters, digits and _ alone, and no digit first, not '2nd'",

@@ -157,3 +157,18 @@ def test_processing_element(
         passed = [int(word[f"{name}_in"]) for word in inputs[:-1]]
         assert_same(name, range(cycles - 1), passed, [word[f"{name}_out"] for word in got[1:]])
     checks(len(known) + 4 * (cycles - 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        (name, ", ".join(element.MULTIPLIERS))
+        for name, element in PROCESSING_ELEMENTS.items()
+        if element.MULTIPLIERS
+    ],
+)
+def test_a_multiplier_that_there_is_not(name: str, allowed: str) -> None:
+    element: Any = PROCESSING_ELEMENTS[name]
+    text = f"multiplier must be one of {allowed}, not 'radix8'"
+    with pytest.raises(ValueError, match=f"^{text}$"):
+        element(multiplier="radix8")

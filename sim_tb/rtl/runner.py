@@ -17,6 +17,7 @@ import pytest
 from cocotb_tools.runner import Verilator, get_runner
 
 from gen.design.configuration import Configuration
+from gen.tools.provenance import compiler_version
 from gen.tools.verilator import LINT_WAIVERS, environment
 from gen.tools.verilator_runtime import Runtime
 from gen.verilog.generate import generate, write_verilog
@@ -261,14 +262,15 @@ def build(wanted: Build, sources: Sequence[Path]) -> None:
         # Netlists and mutants are written by Yosys, which extends and cuts words without saying so.
         waivers = (*LINT_WAIVERS, "UNOPTFLAT", "WIDTHEXPAND", "WIDTHTRUNC")
         arguments = [f"-Wno-{warning}" for warning in waivers]
-    digest = hashlib.sha256(repr((arguments, COMPILATION)).encode())
+    versions = [version("verilator"), version("cocotb"), compiler_version(), str(wanted.waves)]
+    digest = hashlib.sha256(repr((arguments, COMPILATION, versions)).encode())
     for source in sources:
         digest.update(source.read_bytes())
     stamp = folder / "built"
     if stamp.exists() and stamp.read_text() == digest.hexdigest():
         return
-    versions = "_".join(version(name) for name in ("verilator", "cocotb"))
-    runtime = Runtime(BUILD / f"runtime_{versions}{'_waves' if wanted.waves else ''}")
+    kind = hashlib.sha256(repr((COMPILATION, versions)).encode()).hexdigest()[:16]
+    runtime = Runtime(BUILD / f"runtime_{kind}")
     lent = runtime.lend(folder) if simulator == "verilator" else []
     log = folder / "build.log"
     try:
