@@ -5,6 +5,11 @@ SETUP := .venv/.complete
 RUN := .venv/bin/sparq
 PYTEST := .venv/bin/pytest -n auto --dist worksteal
 
+# Verilator's Makefiles name its folder, and have no words with spaces in them.
+ifneq ($(words $(CURDIR)),1)
+$(error The path of this folder must have no spaces, not $(CURDIR))
+endif
+
 # What can be given to each target, on the command line of make. Values reach the commands through the
 # environment, as they are: nothing in them is run, or becomes another option.
 CONFIGURATION_VARIABLES := PRESET CONFIG TOP ROWS COLS PAIRS PE FORMAT ROUNDING VSPARQ GROUP WEIGHT_BITS \
@@ -29,6 +34,10 @@ GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin
 UNKNOWN := $(filter-out $(EVERYWHERE) $(KNOWN),$(GIVEN))
 ifneq ($(UNKNOWN),)
 $(error make $(GOALS) does not know $(UNKNOWN); it takes $(or $(KNOWN),no variables))
+endif
+EMPTY := $(sort $(foreach name,$(filter-out $(EVERYWHERE) OPTIONS TESTS,$(GIVEN)),$(if $(value $(name)),,$(name))))
+ifneq ($(EMPTY),)
+$(error $(EMPTY) must have a value, or be left out)
 endif
 # Literally: a $$ in them is no function of make. OPTIONS and TESTS are words for the shell.
 $(foreach name,$(filter-out $(EVERYWHERE) OPTIONS TESTS,$(GIVEN)),$(eval override $(name) := $$(value $(name))))

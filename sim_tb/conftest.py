@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from sim_tb.rtl.runner import SIMULATORS
+
 
 @pytest.hookimpl(tryfirst=True)  # before any is left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,6 +21,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if places[test] % marker.args[0]:
                 item.add_marker("full")
             places[test] += 1
+
+
+def pytest_configure() -> None:
+    """Refuse a simulator that there is not, also where no chosen test would ask for it."""
+    simulator = os.environ.get("SIM", "verilator")
+    if simulator not in SIMULATORS:
+        raise pytest.UsageError(f"SIM must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
 
 
 def pytest_report_header() -> str:

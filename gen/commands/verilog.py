@@ -54,7 +54,7 @@ def verilog(
     """
     configuration = load_configuration(preset, config, options)
     if not testbench and seed is not None:
-        raise click.UsageError("seed must come with --testbench")
+        raise click.UsageError("seed must come with --testbench (make: TESTBENCH=1)")
     generated = generate(configuration, name)
     files = design_files(generated)
     if testbench:

@@ -63,7 +63,7 @@ REFUSED = [
         "name must have letters, digits and _ alone, and no digit first, not '2nd'",
     ),
     (["--name", ""], "name must have letters, digits and _ alone, and no digit first, not ''"),
-    (["--seed", "3"], "seed must come with --testbench"),
+    (["--seed", "3"], "seed must come with --testbench (make: TESTBENCH=1)"),
     (["--testbench", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
     (
         ["--testbench", "--seed", "x"],
@@ -273,6 +273,7 @@ def test_make_passes_options_on(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["verilog", "ROW=4"], "make verilog does not know ROW; it takes ACC_BITS COLS CONFIG "),
+        (["verilog", "ROWS=", "NAME="], "NAME ROWS must have a value, or be left out"),
         (["verilog", "rows=4"], "make verilog does not know rows; it takes ACC_BITS COLS CONFIG "),
         (["simulate", "OUTPUT=x"], "make simulate does not know OUTPUT; it takes ACC_BITS COLS "),
         (["demo", "ROWS=4"], "make demo does not know ROWS; it takes FORMAT IMAGES JSON KEEP"),
@@ -287,6 +288,17 @@ def test_make_names_what_a_target_does_not_take(arguments: list[str], message: s
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
+
+
+def test_make_refuses_a_folder_that_verilator_cannot_be_in(tmp_path: Path) -> None:
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    (folder / "Makefile").write_bytes((REPOSITORY / "Makefile").read_bytes())
+    result = subprocess.run(["make"], cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert f"The path of this folder must have no spaces, not {folder}" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert [path.name for path in folder.iterdir()] == ["Makefile"]
 
 
 @pytest.mark.every(1)

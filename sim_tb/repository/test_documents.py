@@ -47,12 +47,17 @@ def test_every_target_is_phony() -> None:
 
 
 @pytest.mark.slow
-def test_the_example_runs() -> None:
-    """What the page says that it prints; the rest of the output is an encoded pair."""
+def test_the_examples_run() -> None:
+    """What the page says that it prints; the rest of the output is an encoded pair; and Verilog."""
     text = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
-    [program] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    program, emission = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     [expected] = re.findall(r"^simulator\.run\(\)  # (.*)$", program, re.MULTILINE)
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[0] == expected
     assert "0b" in result.stdout.splitlines()[1]
+    result = subprocess.run([sys.executable, "-c", emission], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    modules = re.findall(r"^module (\w+)\(", result.stdout, re.MULTILINE)
+    assert modules[0] == "two_encoders"
+    assert sum("pair_encoder" in module for module in modules) == 2

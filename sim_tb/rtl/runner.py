@@ -219,9 +219,7 @@ def simulate(
 
 
 def require_simulator(simulator: str) -> None:
-    """Fail with one line if there is no such simulator, or it is not installed."""
-    if simulator not in SIMULATORS:
-        pytest.fail(f"SIM must be one of {', '.join(SIMULATORS)}, not {simulator!r}", pytrace=False)
+    """Fail with one line if the simulator is not installed."""
     if simulator == "icarus" and shutil.which("iverilog") is None:
         pytest.fail(
             "SIM=icarus needs iverilog on PATH: install it (Debian: apt install iverilog; "
