@@ -100,5 +100,9 @@ def area(
     click.echo(
         "Energy: switching, without leakage, on the demo network's operands and uniform ones."
     )
+    if "generic" in sources:
+        click.echo(
+            "generic has no energy inside cells: compare energies within one recipe (CSV) alone."
+        )
     write_json(json_file, results[0] if len(results) == 1 else results)
     keep_measured(keep, "area", sources, results)

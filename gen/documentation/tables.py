@@ -160,10 +160,10 @@ def _energies(rows: Sequence[Row]) -> dict[str, str]:
     }
 
 
-def units(kept: Kept, unit: str, **sizes: int) -> Grid:
-    """Area, energy and delay of one kind of unit."""
+def units(kept: Kept, unit: str, energy: bool, **sizes: int) -> Grid:
+    """Area, energy (if that can be compared) and delay of one kind of unit."""
     found = _smallest(kept, unit, **sizes)
-    energies = _energies(list(found.values()))
+    energies = _energies(list(found.values())) if energy else {}
     headings = ["design", "stored bits", f"{_unit(kept)}, {kept.result['library']}"]
     headings += ["to 8x8", "to 2x8x8", *energies, "delay ns"]
     rows = [
@@ -306,13 +306,17 @@ def _evaluations(*names: str) -> tuple[str, ...]:
     return tuple(f"evaluate_{model}_{name}" for model in (RESNET20, SQUEEZENET) for name in names)
 
 
-def _of_library(library: str) -> dict[str, tuple[Callable[..., Grid], tuple[str, ...]]]:
+def _of_library(
+    library: str, energy: bool
+) -> dict[str, tuple[Callable[..., Grid], tuple[str, ...]]]:
     kept = (f"area_{library}",)
     return {
-        f"elements {library}": (partial(units, unit="pe"), kept),
-        f"four pairs {library}": (partial(units, unit="dot_product", pairs=4), kept),
+        f"elements {library}": (partial(units, unit="pe", energy=energy), kept),
+        f"four pairs {library}": (
+            partial(units, unit="dot_product", energy=energy, pairs=4),
+            kept,
+        ),
         f"machines {library}": (machines, kept),
-        f"glitches {library}": (glitches, kept),
     }
 
 
@@ -324,8 +328,10 @@ TABLES: dict[str, tuple[Callable[..., Grid], tuple[str, ...]]] = {
         shared_windows,
         _evaluations("natural", "natural_groups", "calibrated_groups"),
     ),
-    **_of_library("osu018"),
-    **_of_library("generic"),
+    **_of_library("osu018", energy=True),
+    # Without energy inside cells, a row with adder cells looks better than one without.
+    **_of_library("generic", energy=False),
+    "glitches osu018": (glitches, ("area_osu018",)),
     "tradeoff generic": (front, ("tradeoff_generic",)),
     "proofs": (proofs, ("prove",)),
     "demo mnist": (demo, ("demo_mnist",)),
