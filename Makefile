@@ -35,14 +35,16 @@ UNKNOWN := $(filter-out $(EVERYWHERE) $(KNOWN),$(GIVEN))
 ifneq ($(UNKNOWN),)
 $(error make $(GOALS) does not know $(UNKNOWN); it takes $(or $(KNOWN),no variables))
 endif
-EMPTY := $(sort $(foreach name,$(filter-out $(EVERYWHERE) OPTIONS TESTS,$(GIVEN)),$(if $(value $(name)),,$(name))))
+# OPTIONS and TESTS are words for the shell, all others one value each.
+VALUES := $(sort $(filter-out $(EVERYWHERE) OPTIONS TESTS,$(GIVEN)))
+EMPTY := $(strip $(foreach name,$(VALUES),$(if $(value $(name)),,$(name))))
 ifneq ($(EMPTY),)
 $(error $(EMPTY) must have a value, or be left out)
 endif
-# Literally: a $$ in them is no function of make. OPTIONS and TESTS are words for the shell.
-$(foreach name,$(filter-out $(EVERYWHERE) OPTIONS TESTS,$(GIVEN)),$(eval override $(name) := $$(value $(name))))
+# Literally: a $$ in them is no function of make.
+$(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
 # What is not given stays unset: an empty SIM or SEED would be one.
-export $(filter-out $(EVERYWHERE) OPTIONS TESTS,$(GIVEN)) SHARED
+export $(VALUES) SHARED
 
 flag = $(if $(filter-out 0 1,$($1))$(word 2,$($1)),$(error $1 must be 0 or 1, not $($1)),$(if $($1),$(if $(filter 1,$($1)),--$2,--no-$2)))
 option = $(if $($1),--$2 "$$$1")

@@ -1,4 +1,4 @@
-"""What every test run says: its seed, and how many checks it made."""
+"""Which cases a test run has, and what it says: its seed, and how many checks it made."""
 
 import os
 from collections import Counter

@@ -9,6 +9,7 @@ from gen.commands.library_options import keep_measured, library_options, loadabl
 from gen.commands.options import Format, json_option, keep_option, write_json
 from gen.commands.terminal import print_grids, progress_bar
 from gen.design.configuration import check_integer
+from gen.library.load import GENERIC
 from gen.synthesis.area import FOLDER, run_area
 from gen.synthesis.area_report import PATH, area_files, area_grids
 from gen.synthesis.selection import select
@@ -100,9 +101,9 @@ def area(
     click.echo(
         "Energy: switching, without leakage, on the demo network's operands and uniform ones."
     )
-    if "generic" in sources:
+    if GENERIC in sources:
         click.echo(
-            "generic has no energy inside cells: compare energies within one recipe (CSV) alone."
+            f"{GENERIC} has no energy inside cells: compare energies within one recipe (CSV) alone."
         )
     write_json(json_file, results[0] if len(results) == 1 else results)
     keep_measured(keep, "area", sources, results)

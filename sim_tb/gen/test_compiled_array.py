@@ -101,7 +101,6 @@ def test_a_part_of_a_machine_is_refused() -> None:
     assert str(caught.value) == f"top must be one of {allowed} to simulate, not 'pe'"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("images", [0, 1001])
 def test_bad_image_counts_are_refused(images: int) -> None:
     with pytest.raises(ConfigurationError) as caught:

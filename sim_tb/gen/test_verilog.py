@@ -399,7 +399,7 @@ def test_slang(configuration: Configuration, tmp_path: Path) -> None:
 @pytest.mark.every(3)
 @pytest.mark.parametrize("first", range(3))
 def test_yosys(first: int, tmp_path: Path) -> None:
-    """It reads every third; and two designs share no module."""
+    """It reads every third."""
     configurations = CONFIGURATIONS[first::3]
     passes = []
     for configuration in configurations:
@@ -418,7 +418,11 @@ def test_yosys(first: int, tmp_path: Path) -> None:
     )
     output = run([sys.executable, "-c", program], tmp_path)
     assert output.count("Found and reported 0 problems.") == len(configurations)
-    own = [name for each in configurations for name in modules(generated(each).verilog)]
+
+
+@pytest.mark.full
+def test_two_designs_share_no_module() -> None:
+    own = [name for each in CONFIGURATIONS for name in modules(generated(each).verilog)]
     assert len(set(own)) == len(own)
 
 

@@ -201,7 +201,6 @@ def test_training_does_not_depend_on_the_blas_kernel() -> None:
 # --- MNIST
 
 
-@pytest.mark.slow
 def test_split(mnist: Mnist) -> None:
     for part, count in ((mnist.train, 4000), (mnist.test, 1000)):
         assert part.images.shape == (count, 28, 28)
@@ -257,7 +256,6 @@ def test_shipped_model(mnist: Mnist) -> None:
     assert abs(sparq - single) <= 0.01
 
 
-@pytest.mark.slow
 def test_files_for_an_evaluation(mnist: Mnist, tmp_path: Path) -> None:
     write_files(tmp_path)
     first = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
