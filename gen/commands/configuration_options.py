@@ -6,7 +6,14 @@ from typing import Any
 import click
 
 from gen.commands.options import Integer
-from gen.design.configuration import OPTIONS, PRESETS, Configuration, load_preset, load_toml
+from gen.design.configuration import (
+    OPTIONS,
+    PRESETS,
+    Configuration,
+    ConfigurationError,
+    load_preset,
+    load_toml,
+)
 
 
 def configuration_options(command: Any) -> Any:
@@ -40,8 +47,15 @@ def load_configuration(
 
     Raises ``ConfigurationError``.
     """
-    merged = dict(load_preset(preset)) if preset is not None else {}
-    if config is not None:
-        merged |= load_toml(config)
-    merged |= {name: value for name, value in options.items() if value is not None}
-    return Configuration(**merged)
+    given = load_toml(config) if config is not None else {}
+    given |= {name: value for name, value in options.items() if value is not None}
+    if preset is None:
+        return Configuration(**given)
+    preset_options = load_preset(preset)
+    try:
+        return Configuration(**preset_options | given)
+    except ConfigurationError as error:
+        name = str(error).partition(" ")[0]
+        if name not in preset_options or name in given:
+            raise
+        raise ConfigurationError(f"preset {preset} sets {name}, and {error}") from None

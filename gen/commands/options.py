@@ -20,8 +20,8 @@ class Integer(click.ParamType[Any]):
     name = "integer"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The integer or other number that ``value`` spells, or ``value`` itself."""
-        if not isinstance(value, str) or "_" in value:
+        """The integer or decimal fraction that ``value`` spells, or ``value`` itself."""
+        if not isinstance(value, str) or "_" in value or "e" in value.lower():
             return value
         for number in (int, float):
             with suppress(ValueError):

@@ -57,4 +57,5 @@ def _plain(text: str, values: Mapping[str, object] | None = None) -> str:
     def named(match: re.Match[str]) -> str:
         return str((values or {}).get(match[1], match[1]))
 
-    return " ".join(re.sub(r"(?::\w+:)?`+([^`]*)`+", named, text).split())
+    line = " ".join(re.sub(r"(?::\w+:)?`+([^`]*)`+", named, text).split())
+    return re.sub(r"(?<![-+] )\b1 (cycle|lane|row|slice)s\b", r"1 \1", line)

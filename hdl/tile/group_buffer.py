@@ -27,14 +27,20 @@ class GroupBuffer(Component):
 
     Members
     -------
-    taken : In(1), last : In(1)
-        A slice is taken; it ends its tile.
+    taken : In(1)
+        A slice is taken.
+    last : In(1)
+        That slice ends its tile.
     filling : Out(1)
         No slice may be taken in this cycle.
-    data_in : In(width), data_out : Out(width)
-        Slices in and out; out is empty when there is none.
-    largest_in : In(largest_bits), largest_out : Out(largest_bits)
-        With a slice in: its contribution. With a slice out: the OR over its whole group.
+    data_in : In(width)
+        The slice that is taken.
+    data_out : Out(width)
+        The slice that leaves; all zeros when there is none.
+    largest_in : In(largest_bits)
+        What the slice that is taken contributes to its group's OR.
+    largest_out : Out(largest_bits)
+        With the slice that leaves: the OR over its whole group.
     """
 
     measured_alone = True

@@ -24,8 +24,10 @@ class ResultControl(Component):
     -------
     last : In(1)
         A tile's last passes the bottom row; at most once in ``rows`` cycles.
-    out_valid, out_last : Out(1)
-        A row of results leaves; it is row 0.
+    out_valid : Out(1)
+        A row of results leaves.
+    out_last : Out(1)
+        That row is row 0.
     """
 
     measured_alone = True

@@ -5,15 +5,15 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import Out
 
-from hdl.placement import Component, place
+from hdl.placement import place
 from hdl.tile.row_counter import RowCounter
-from hdl.tile.tile_handshake import HANDSHAKE, end_tiles
+from hdl.tile.tile_handshake import TileHandshake
 
 
-class TileControl(Component):
+class TileControl(TileHandshake):
     """Turns a stream of slices into the control that all units of a core see together.
 
-    A tile's ``last`` hands every unit's sum to its result register; when it may, :func:`end_tiles`
+    A tile's ``last`` hands every unit's sum to its result register; when it may, the handshake
     says.
 
     After reset ``last`` is high until the first slice can arrive, so that all sums start from zero;
@@ -28,12 +28,16 @@ class TileControl(Component):
     Members
     -------
     in_valid, in_last, in_ready, hold, taken
-        As :data:`HANDSHAKE` says.
-    last, drain : Out(1)
-        Of all units.
-    out_valid, out_last : Out(1)
-        A row of results is two cycles past the ``last`` or one past the ``drain`` that brought it
-        to the bottom; last with row 0.
+        Of a :class:`TileHandshake`.
+    last : Out(1)
+        The sum of every unit ends.
+    drain : Out(1)
+        Every result register takes that of the unit above.
+    out_valid : Out(1)
+        A row of results leaves, two cycles past the last or one past the drain that brought it to
+        the bottom.
+    out_last : Out(1)
+        That row is row 0.
     """
 
     measured_alone = True
@@ -42,15 +46,14 @@ class TileControl(Component):
     module_name = "tile_control"
 
     def __init__(self, rows: int, delay: int):
-        self.rows = rows
         self.delay = delay
         outputs = ("last", "drain", "out_valid", "out_last")
-        super().__init__(HANDSHAKE | dict.fromkeys(outputs, Out(1)))
+        super().__init__(rows, dict.fromkeys(outputs, Out(1)))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
 
-        last_sent = end_tiles(m, self, self.rows)
+        last_sent = self._end_tiles(m)
 
         # As late as the slices.
         ends = Signal(self.delay)

@@ -39,6 +39,8 @@ class TileMachine(Component):
     column_inputs : mapping
         The ports that carry weights, and what they have for each column.
 
+    Raises ``ValueError`` for rows or columns that are none.
+
     Members
     -------
     in_valid : In(1)
@@ -71,6 +73,9 @@ class TileMachine(Component):
         mac: Mac,
         column_inputs: Mapping[str, Elements],
     ):
+        for name, value in (("rows", rows), ("cols", cols)):
+            if value < 1:
+                raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
         self.rows = rows
         self.cols = cols
         self.mac = mac

@@ -5,15 +5,14 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import Out
 
-from hdl.placement import Component
-from hdl.tile.tile_handshake import HANDSHAKE, end_tiles
+from hdl.tile.tile_handshake import TileHandshake
 
 
-class TileSequencer(Component):
+class TileSequencer(TileHandshake):
     """Turns a stream of slices into the control that enters each row of the array.
 
     A tile's ``last`` hands every element's sum to its result register; when it may,
-    :func:`end_tiles` says.
+    the handshake says.
 
     ``last`` runs down the rows, one per cycle, ``delay`` cycles late as what it ends may be. When
     it reaches the bottom row, all rows start to ``drain``, and row ``r`` stops after ``r + 1``
@@ -28,10 +27,13 @@ class TileSequencer(Component):
     Members
     -------
     in_valid, in_last, in_ready, hold, taken
-        As :data:`HANDSHAKE` says.
-    last : Out(rows + 1), drain : Out(rows)
-        Control of row r at bit r, 1 + delay + r cycles after a slice was taken; bit ``rows`` of
-        last is for what is below the last row.
+        Of a :class:`TileHandshake`.
+    last : Out(rows + 1)
+        Bit r ends the sums of row r, 1 + ``delay`` + r cycles after a tile's last slice was taken,
+        or later by as long as the handshake holds it back; bit ``rows`` is for what is below the
+        last row.
+    drain : Out(rows)
+        Bit r makes the result registers of row r take those of the row above.
     """
 
     measured_alone = True
@@ -41,20 +43,13 @@ class TileSequencer(Component):
     latency = 1
 
     def __init__(self, rows: int, delay: int = 0):
-        self.rows = rows
         self.delay = delay
-        super().__init__(
-            {
-                **HANDSHAKE,
-                "last": Out(rows + 1),
-                "drain": Out(rows),
-            }
-        )
+        super().__init__(rows, {"last": Out(rows + 1), "drain": Out(rows)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
 
-        last_sent = end_tiles(m, self, self.rows)
+        last_sent = self._end_tiles(m)
 
         # As late as the slices; after reset, as if one had been sent in the cycle before.
         last_arrives = last_sent

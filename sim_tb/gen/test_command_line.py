@@ -31,6 +31,11 @@ def sparq(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 REFUSED = [
     (["--rows", "0"], f"rows {SIDE} 0"),
     (["--rows", "1.5"], f"rows {SIDE} 1.5"),
+    (["--rows", "1e1"], f"rows {SIDE} '1e1'"),
+    (
+        ["--preset", "tiny", "--top", "pe"],
+        "preset tiny sets rows, and rows has no effect where top is pe: leave it out",
+    ),
     (["--cols", "many"], f"cols {SIDE} 'many'"),
     (
         ["--format", "9opt"],
@@ -39,7 +44,6 @@ REFUSED = [
     ),
     (["--format", "4:1,4"], "format 4:1,4: shifts must contain 0, not (1, 4)"),
     (["--pe", "8x8", "--format", "3opt"], "format has no effect where pe is 8x8: leave it out"),
-    (["--preset", "tiny", "--top", "pe"], "rows has no effect where top is pe: leave it out"),
     (["--config", "exact.toml"], "vsparq has no effect where pe is 8x8: leave it out"),
     (["--group", "3"], "group must be one of 1, 2, 4, 8, 16, not 3"),
     (["--group", "two"], "group must be one of 1, 2, 4, 8, 16, not 'two'"),

@@ -10,6 +10,7 @@ import pytest
 
 import golden
 from golden import SparqFormat, exact_matmul, named_format, sparq_matmul, sparq_matmul_2_4
+from hdl.array.systolic_array import SystolicArray
 from hdl.broadcast.dot_product import DOT_PRODUCTS, SPARSE_MULTIPLIERS, dot_product
 from hdl.broadcast.multiplier_bank import MultiplierBank
 from hdl.broadcast.structured_selection import StructuredSelection
@@ -275,6 +276,11 @@ ERRORS: list[tuple[Callable[[], object], str]] = [
     (
         lambda: SparseTensorCore(1, 1, Mac(Radix4(8, 2))),
         "mac must have a StructuredSelection as its multiplier, not Radix4",
+    ),
+    (lambda: TensorCore(0, 1, Mac(Radix4(8, 2))), "rows must be an integer of at least 1, not 0"),
+    (
+        lambda: SystolicArray(1, -1, Mac(Radix4(8, 1))),
+        "cols must be an integer of at least 1, not -1",
     ),
 ]
 
