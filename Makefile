@@ -13,18 +13,19 @@ endif
 # What can be given to each target, on the command line of make. Values reach the commands through the
 # environment, as they are: nothing in them is run, or becomes another option.
 CONFIGURATION_VARIABLES := PRESET CONFIG TOP ROWS COLS PAIRS PE FORMAT ROUNDING VSPARQ GROUP WEIGHT_BITS \
-	ACC_BITS PIPELINE
-VARIABLES_verilog := $(CONFIGURATION_VARIABLES) OUTPUT NAME TESTBENCH SEED JSON
+	ACC_BITS PIPELINE STYLE MACHINE WEIGHT_DEPTH LANES RESULT_TILES COMMAND_DEPTH
+VARIABLES_verilog := $(CONFIGURATION_VARIABLES) OUTPUT NAME TESTBENCH SEED REGISTER_PAGE JSON
 VARIABLES_simulate := $(CONFIGURATION_VARIABLES) TILES SEED JSON
 VARIABLES_quick := TESTS SIM SEED WAVES
 VARIABLES_test := $(VARIABLES_quick)
 VARIABLES_test-full := $(VARIABLES_quick)
-VARIABLES_demo := IMAGES FORMAT JSON KEEP
+VARIABLES_demo := TOP IMAGES FORMAT JSON KEEP
 VARIABLES_evaluate := MODEL DATA CALIBRATION OPTIONS JSON KEEP
 VARIABLES_evaluate-shared := SHARED KEEP
 VARIABLES_area := LIBRARY LIBERTY OPTIONS JSON KEEP
 VARIABLES_tradeoff := $(VARIABLES_area)
 VARIABLES_prove := OPTIONS JSON KEEP
+VARIABLES_fpga := OPTIONS JSON KEEP
 VARIABLES_mutate := OPTIONS JSON
 VARIABLES_bench := MODEL JSON KEEP
 EVERYWHERE := PYTHON CXX SHELL MAKEFLAGS MAKE
@@ -52,7 +53,9 @@ CONFIGURATION = $(call option,PRESET,preset) $(call option,CONFIG,config) $(call
 	$(call option,ROWS,rows) $(call option,COLS,cols) $(call option,PAIRS,pairs) $(call option,PE,pe) \
 	$(call option,FORMAT,format) $(call flag,ROUNDING,rounding) $(call flag,VSPARQ,vsparq) \
 	$(call option,GROUP,group) $(call option,WEIGHT_BITS,weight-bits) $(call option,ACC_BITS,acc-bits) \
-	$(call option,PIPELINE,pipeline)
+	$(call option,PIPELINE,pipeline) $(call option,STYLE,style) $(call option,MACHINE,machine) \
+	$(call option,WEIGHT_DEPTH,weight-depth) $(call option,LANES,lanes) \
+	$(call option,RESULT_TILES,result-tiles) $(call option,COMMAND_DEPTH,command-depth)
 SHARED ?= ../shared/data
 RESNET20 = build/shared/resnet20_cifar10_bn.onnx --data build/shared/cifar10_test.npz \
 	--calibration build/shared/cifar10_calibration.npz
@@ -75,17 +78,19 @@ KEPT = $(filter --keep,$(call flag,KEEP,keep))
 RESULT = $(JSON_FILE) $(KEPT)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verilog simulate quick test test-full demo area tradeoff bench prove mutate tables figures evaluate evaluate-shared evaluate-large train lint format lock clean
+.PHONY: help setup verilog simulate quick test test-full demo area tradeoff bench prove fpga mutate tables figures evaluate evaluate-shared evaluate-large train lint format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Options of verilog and simulate, with their defaults (sparq verilog --help explains each):"
 	@echo "  TOP=array ROWS=16 COLS=16 PE=sparq FORMAT=5opt ROUNDING=1 VSPARQ=1 GROUP=1"
-	@echo "  WEIGHT_BITS=8 ACC_BITS=32 PIPELINE=0 PAIRS=4 (of tensor cores)"
-	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file; NAME=top TESTBENCH=1 SEED=1 of verilog"
+	@echo "  WEIGHT_BITS=8 ACC_BITS=32 PIPELINE=0 STYLE=structural PAIRS=4 (of tensor cores)"
+	@echo "  of TOP=engine: MACHINE=array WEIGHT_DEPTH=256 LANES=0 RESULT_TILES=0 COMMAND_DEPTH=4"
+	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file;"
+	@echo "  NAME=top TESTBENCH=1 SEED=1 REGISTER_PAGE=1 of verilog"
 	@echo "OPTIONS and TESTS are words for the shell, quotes and all; every other value is taken as it is"
-	@echo "Of area, tradeoff, prove, demo, evaluate, evaluate-shared, bench: KEEP=1 keeps the result for tables"
+	@echo "Of area, tradeoff, prove, fpga, demo, evaluate, evaluate-shared, bench: KEEP=1 keeps the result for tables"
 
 setup: $(SETUP) ## Create .venv from the lock (every other target does it by itself)
 
@@ -103,6 +108,7 @@ $(SETUP): pyproject.toml requirements.lock
 verilog: $(SETUP) ## Emit Verilog and its JSON sidecar into build/verilog
 	@$(RUN) verilog $(CONFIGURATION) $(call option,OUTPUT,output) $(call option,NAME,name) \
 		$(filter --testbench,$(call flag,TESTBENCH,testbench)) \
+		$(filter --register-page,$(call flag,REGISTER_PAGE,register-page)) \
 		$(call option,SEED,seed) $(JSON_FILE)
 
 simulate: $(SETUP) ## Run random tiles through the emitted array under Verilator, against golden
@@ -117,8 +123,8 @@ test: $(SETUP) ## Run the tests (SIM=icarus, SEED=n, WAVES=1, TESTS="-k encoder"
 test-full: $(SETUP) ## Run all tests, the long sweep among them
 	@$(PYTEST) $(TESTS)
 
-demo: $(SETUP) ## Take real images through the RTL of both arrays, bit for bit
-	@$(RUN) demo $(call option,IMAGES,images) $(call option,FORMAT,format) $(RESULT)
+demo: $(SETUP) ## Take real images through the RTL of both arrays, bit for bit (TOP=engine: whole network)
+	@$(RUN) demo $(call option,TOP,top) $(call option,IMAGES,images) $(call option,FORMAT,format) $(RESULT)
 
 evaluate: $(SETUP) ## Accuracy of the network for MNIST in every format (MODEL=x.onnx DATA=x.npz: of yours)
 	@.venv/bin/python -m networks.samples.mnist.files build/mnist
@@ -144,6 +150,9 @@ tradeoff: $(SETUP) ## Accuracy beside area: formats, shared windows, weight widt
 
 prove: $(SETUP) ## Prove the emitted Verilog for all inputs (OPTIONS="--property encoder", "--quick")
 	@$(RUN) prove $(OPTIONS) $(RESULT)
+
+fpga: $(SETUP) ## Place and route elements and arrays on an ECP5 (OPTIONS="--designs 5opt,8x8")
+	@$(RUN) fpga $(OPTIONS) $(RESULT)
 
 mutate: $(SETUP) ## Change components bit by bit: do the tests notice? (OPTIONS='--component "pe 5opt"')
 	@.venv/bin/python -m sim_tb.mutation.mutate $(OPTIONS) $(JSON_FILE)

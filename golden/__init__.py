@@ -10,6 +10,7 @@ from golden.named import NAMED_FORMATS, NamedFormat, named_format
 from golden.pairs import EncodedPairs, decode_pairs, encode_pairs, pack_pairs, unpack_pairs
 from golden.quantize import low_bits, sparq, trim
 from golden.requantize import FixedPointScale, requantize, rescale
+from golden.stored import encoded_bits, load_pairs, store_pairs
 from golden.structured import pack_2_4, select_2_4
 
 __all__ = [
@@ -21,7 +22,9 @@ __all__ = [
     "SparqFormat",
     "decode_pairs",
     "encode_pairs",
+    "encoded_bits",
     "exact_matmul",
+    "load_pairs",
     "low_bits",
     "named_format",
     "pack_2_4",
@@ -32,6 +35,7 @@ __all__ = [
     "sparq",
     "sparq_matmul",
     "sparq_matmul_2_4",
+    "store_pairs",
     "trim",
     "unpack_pairs",
 ]

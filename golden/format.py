@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from golden.stored_layout import StoredLayout, Wide
+
 ACTIVATION_BITS = 8
 """Width of an unquantized activation; activations are unsigned."""
 
@@ -133,6 +135,26 @@ class SparqFormat:
         return self._placements(2 * self.window_bits)
 
     @cached_property
+    def exact_planes(self) -> tuple[int, ...]:
+        """Masks that split a byte into parts which windows hold exactly, the high one first.
+
+        A sum of products is exact if it is that of all planes, each multiplied by the same weights,
+        and if each group of activations that share a window, or pair, holds bits of one plane
+        alone: ceil(8 / window_bits) passes where every placement is allowed. Empty for a format
+        that has no placement for some bit.
+        """
+        masks: list[int] = []
+        top = ACTIVATION_BITS - 1
+        while top >= 0:
+            # Where the window stands if the leading one is bit top: at most there for smaller ones.
+            bottom = next(s for s in self.placements if top < self.window_bits + s)
+            if bottom > top:
+                return ()
+            masks.append((1 << top + 1) - (1 << bottom))
+            top = bottom - 1
+        return tuple(masks)
+
+    @cached_property
     def lane_shifts(self) -> tuple[int, ...]:
         """Every left-shift a lane's product may need, ascending; ShiftCtrl is an index into it."""
         shifts = set(self.placements)
@@ -255,9 +277,56 @@ class SparqFormat:
         """Width of a packed pair in bits."""
         return sum(width for _, width in self.pair_layout)
 
+    @cached_property
+    def _stored_layout(self) -> StoredLayout | None:
+        """The layout of stored words, where it fits and saves bits."""
+        if self.group > 1:
+            return None
+        wide = self.wide_placements if self.vsparq else ()
+        layout = StoredLayout(self.window_bits, self.placements, wide, ACTIVATION_BITS)
+        return layout if layout.fits and layout.bits < self.pair_bits else None
+
+    @property
+    def stored_pair_bits(self) -> int:
+        """Width of a pair as memories and streams have it, in bits: a stored word.
+
+        The fewest that tell all pairs apart, for the formats of the paper without shared windows.
+        A :class:`StoredLayout` has as many, where there is one; otherwise a stored word is a packed
+        pair but for ``stored_inversion``.
+        """
+        return self._stored_layout.bits if self._stored_layout else self.pair_bits
+
+    @cached_property
+    def stored_words(self) -> dict[int, int]:
+        """The stored word of each packed pair, where a layout of its own saves bits; else empty."""
+        if self._stored_layout is None:
+            return {}
+        n = self.window_bits
+        words = {}
+        for pair, word in self._stored_layout.words().items():
+            if isinstance(pair, Wide):
+                state = self.wide_states[pair.window.placement][pair.owner]
+                low, high = pair.window.bits & ((1 << n) - 1), pair.window.bits >> n
+                packed = high | low << n
+            else:
+                state = self.own_states[pair[0].placement][pair[1].placement]
+                packed = pair[0].bits | pair[1].bits << n
+            words[packed | self.control_codes[state] << 2 * n] = word
+        return words
+
+    @property
+    def stored_inversion(self) -> int:
+        """Bits in which stored words and packed pairs differ, where ``stored_words`` is empty.
+
+        The ones of the packed pair of two zeros, whose stored word is 0.
+        """
+        if not self.vsparq:
+            return 0
+        return self.control_codes[self.wide_states[0][0]] << 2 * self.window_bits
+
     @property
     def bits_per_activation(self) -> float:
-        """Bits that an encoded activation takes in memory, a shared shift once a group."""
+        """Bits of an activation as encoded for the array, with a shared shift once a group."""
         if self.shared_shift:
             return self.window_bits + self.control_bits / self.group
         return self.pair_bits / 2

@@ -66,16 +66,23 @@ def requantize(
     multiplier: npt.ArrayLike,
     shift: npt.ArrayLike,
     zero_point: int = 0,
+    low: npt.ArrayLike = 0,
+    high: npt.ArrayLike = ACTIVATION_MAX,
 ) -> npt.NDArray[np.uint8]:
-    """``clip(rescale(accumulators, multiplier, shift) + zero_point, 0, 255)`` as uint8.
+    """``clip(rescale(accumulators, multiplier, shift) + zero_point, low, high)`` as uint8.
 
     Arguments and errors as in :func:`rescale`; ``accumulators`` include the bias. ``zero_point`` (0
-    to 255) is the byte that stands for 0. Where it is 0, clipping is the ReLU.
+    to 255) is the byte that stands for 0. ``low`` and ``high`` (0 to 255) broadcast as
+    ``multiplier`` does; ``ValueError`` where ``low`` is above ``high``. Where ``low`` is the zero
+    point, clipping is the ReLU.
     """
     values, factors = _operands(accumulators, multiplier, shift)
     zero = int(checks.integers("zero_point", zero_point, 0, ACTIVATION_MAX))
-    shape = np.broadcast_shapes(values.shape, factors.shape)
-    values, factors = (np.atleast_1d(np.broadcast_to(a, shape)) for a in (values, factors))
+    limits = _limits(low, high)
+    shape = np.broadcast_shapes(values.shape, factors.shape, limits[0].shape)
+    values, factors, lows, highs = (
+        np.atleast_1d(np.broadcast_to(a, shape)) for a in (values, factors, *limits)
+    )
     result = np.empty(values.shape, np.uint8)
     rows = min(max(1, _CACHED_ELEMENTS // max(1, values[:1].size)), len(values))
     scaled = np.empty((rows, *values.shape[1:]))
@@ -90,9 +97,24 @@ def requantize(
         np.rint(part, out=part)
         if zero:
             part += zero
-        np.clip(part, 0, ACTIVATION_MAX, out=part)
+        if limits[0].ndim:
+            np.clip(part, lows[top : top + count], highs[top : top + count], out=part)
+        else:
+            np.clip(part, int(limits[0]), int(limits[1]), out=part)
         np.copyto(result[top : top + count], part, casting="unsafe")
     return result.reshape(shape)
+
+
+def _limits(low: npt.ArrayLike, high: npt.ArrayLike) -> list[npt.NDArray[Any]]:
+    """Both limits, of one shape."""
+    lows = checks.integers("low", low, 0, ACTIVATION_MAX)
+    highs = checks.integers("high", high, 0, ACTIVATION_MAX)
+    limits = np.broadcast_arrays(lows, highs)
+    wrong = limits[0] > limits[1]
+    if wrong.any():
+        first, second = (limit[wrong][0] for limit in limits)
+        raise ValueError(f"low must be at most high, not {first} where high is {second}")
+    return list(limits)
 
 
 def _operands(

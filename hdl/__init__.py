@@ -11,7 +11,9 @@ Rooms, each above those named before it:
 - ``edge``: what is done once per row or column, for both machines;
 - ``grid``: equal parts, wired to their neighbours as their ports say;
 - ``tile``: the handshake, the control and the streams of machines that multiply tiles;
-- ``array`` and ``tensor``: the machines, the systolic array and the tensor cores.
+- ``array`` and ``tensor``: the machines, the systolic array and the tensor cores;
+- ``stream`` and ``bus``: queues and registers between streams, ports of AXI4, registers by table;
+- ``engine``: a machine with buffers, commands and requantization around it, on a bus.
 
 ``catalogue`` has all units by description, ``elements`` says what the word of a port consists of.
 ``placement`` and ``identity`` let a component be emitted once, however often it is placed. Nothing
@@ -30,7 +32,11 @@ from hdl.element.sparq_pe import SparqPe
 from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.pair_zero_detector import PairZeroDetector
+from hdl.encode.stored_pair_decoder import StoredPairDecoder
+from hdl.encode.stored_pair_encoder import StoredPairEncoder
 from hdl.encode.window_shifter import WindowShifter
+from hdl.engine.gemm_engine import GemmEngine
+from hdl.engine.requantizer_lane import RequantizerLane
 from hdl.multiplier.mac import Mac
 from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier
 from hdl.tensor.sparse_tensor_core import SparseTensorCore
@@ -39,6 +45,7 @@ from hdl.tensor.tensor_core import TensorCore
 __all__ = [
     "PROCESSING_ELEMENTS",
     "DotProductUnit",
+    "GemmEngine",
     "LeadingOneDetector",
     "Mac",
     "MacUnit",
@@ -48,9 +55,12 @@ __all__ = [
     "Pe2x8x8",
     "Pe8x8",
     "ProcessingElement",
+    "RequantizerLane",
     "ShiftAddMultiplier",
     "SparqPe",
     "SparseTensorCore",
+    "StoredPairDecoder",
+    "StoredPairEncoder",
     "SystolicArray",
     "TensorCore",
     "WindowShifter",

@@ -11,6 +11,8 @@ from hdl.element.processing_element import ProcessingElement
 from hdl.element.processing_elements import PROCESSING_ELEMENTS, element_multiplier
 from hdl.multiplier.mac import Mac
 from hdl.multiplier.multiplier import Multiplier
+from hdl.multiplier.stored_activations import StoredActivations
+from hdl.multiplier.style import Style
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class MacUnit:
     kind : str
         A key of :data:`PROCESSING_ELEMENTS`.
     multiplier : str or None
-        Of an exact kind: one of :attr:`multipliers`; the first of them where none is given.
+        Of an exact kind in structural style: one of :attr:`multipliers`; the first of them where
+        none is given.
     format : NamedFormat or None
         Of the kind ``sparq``, and of no other.
     weight_bits, acc_bits, pipeline : int
@@ -31,6 +34,9 @@ class MacUnit:
         Of a dot-product unit, pairs of activations per cycle; ``None`` for a processing element.
     sparse : bool
         A dot-product unit behind 2:4 selection.
+    encoded_input : bool
+        Activations enter a machine as stored pairs, not as bytes; of ``sparq``, not if ``sparse``.
+    style : Style
 
     Raises
     ------
@@ -46,6 +52,8 @@ class MacUnit:
     pipeline: int = 0
     pairs: int | None = None
     sparse: bool = False
+    encoded_input: bool = False
+    style: Style = Style.STRUCTURAL
 
     def __post_init__(self) -> None:
         if not isinstance(self.kind, str) or self.kind not in PROCESSING_ELEMENTS:
@@ -55,6 +63,20 @@ class MacUnit:
         if self.is_sparq != (self.format is not None):
             need = "needs a format" if self.is_sparq else "has no format"
             raise ValueError(f"pe {self.kind!r} {need}, not {self.format!r}")
+        if self.encoded_input and not self.is_sparq:
+            raise ValueError(f"encoded_input must be False with pe {self.kind!r}, not True")
+        if self.encoded_input and self.sparse:
+            raise ValueError(
+                "encoded_input must be False where sparse, as activations are selected before they "
+                "are encoded, not True"
+            )
+        if self.style not in tuple(Style):
+            raise ValueError(f"style must be one of {', '.join(Style)}, not {self.style!r}")
+        object.__setattr__(self, "style", Style(self.style))
+        if self.multiplier is not None and self.is_behavioral:
+            raise ValueError(
+                f"multiplier must be None in behavioral style, not {self.multiplier!r}"
+            )
         if self.multiplier is None and self.multipliers:
             object.__setattr__(self, "multiplier", self.multipliers[0])
         _ = self.built_multiplier  # refuses what cannot be built
@@ -70,8 +92,15 @@ class MacUnit:
         return PROCESSING_ELEMENTS[self.kind].ACTIVATION_BITS
 
     @property
+    def is_behavioral(self) -> bool:
+        """Whether it is made of the operators ``*`` and ``+``."""
+        return self.style is Style.BEHAVIORAL
+
+    @property
     def multipliers(self) -> tuple[str, ...]:
-        """The multipliers that an exact kind can have here; none of ``sparq``."""
+        """Those that an exact kind can have here; none of ``sparq``, or in behavioral style."""
+        if self.is_behavioral:
+            return ()
         if self.pairs is None:
             return tuple(PROCESSING_ELEMENTS[self.kind].MULTIPLIERS)
         return dot_product_multipliers(self.kind, self.sparse)
@@ -86,9 +115,9 @@ class MacUnit:
         """What it multiplies with."""
         fmt = self.sparq_format
         if self.pairs is None:
-            return element_multiplier(self.kind, fmt, self.weight_bits, self.multiplier)
+            return element_multiplier(self.kind, fmt, self.weight_bits, self.multiplier, self.style)
         return dot_product(
-            self.kind, self.pairs, fmt, self.weight_bits, self.sparse, self.multiplier
+            self.kind, self.pairs, fmt, self.weight_bits, self.sparse, self.multiplier, self.style
         )
 
     @property
@@ -104,7 +133,10 @@ class MacUnit:
     @property
     def mac(self) -> Mac:
         """What machines are built of."""
-        return Mac(self.built_multiplier, self.acc_bits, self.pipeline)
+        multiplier = self.built_multiplier
+        if self.encoded_input:
+            multiplier = StoredActivations(multiplier)
+        return Mac(multiplier, self.acc_bits, self.pipeline)
 
     def processing_element(self) -> ProcessingElement:
         """A new component; of a description without ``pairs``."""
@@ -120,18 +152,23 @@ class MacUnit:
         parts = [self.kind, self.format.label if self.format else self.multiplier or ""]
         if self.pairs is not None:
             parts.append(f"{self.pairs} pair{'s' if self.pairs > 1 else ''}")
+        parts += ["encoded input"] if self.encoded_input else []
         parts += [f"pipeline {self.pipeline}"] if self.pipeline else []
+        parts += [self.style] if self.is_behavioral else []
         return " ".join(part for part in parts if part)
 
     @property
     def slug(self) -> str:
         """For names of files: ``5opt_novsparq_4pairs``, ``8x8_radix4_w5_p1``."""
-        parts = [self.format.slug if self.format else f"{self.kind}_{self.multiplier}"]
+        exact = [self.kind, *([self.multiplier] if self.multiplier else [])]
+        parts = [self.format.slug] if self.format else exact
         parts += [] if self.pairs is None else [f"{self.pairs}pairs"]
         parts += ["sparse"] if self.sparse else []
+        parts += ["encoded_input"] if self.encoded_input else []
         parts += [f"w{self.weight_bits}"] if self.weight_bits != 8 else []
         parts += [f"acc{self.acc_bits}"] if self.acc_bits != 32 else []
         parts += [f"p{self.pipeline}"] if self.pipeline else []
+        parts += [self.style] if self.is_behavioral else []
         return "_".join(parts)
 
 
@@ -154,7 +191,12 @@ def sparq_mac(
     pipeline: int = 0,
     pairs: int | None = None,
     sparse: bool = False,
+    encoded_input: bool = False,
+    style: Style = Style.STRUCTURAL,
 ) -> MacUnit:
     """A unit of the kind ``sparq``, of the format of that name."""
     fmt = NamedFormat(name, rounding, vsparq, group)
-    return MacUnit("sparq", None, fmt, weight_bits, acc_bits, pipeline, pairs, sparse)
+    return MacUnit(
+        *("sparq", None, fmt, weight_bits, acc_bits, pipeline, pairs, sparse),
+        *(encoded_input, style),
+    )

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, ResetInserter, Value
 from amaranth.lib import wiring
 
 from hdl.identity import Identified, snake_case
@@ -15,7 +15,8 @@ class Component(Identified, wiring.Component):
     ``module_name`` is what it is called where nothing else has to tell it from its variants: the
     name of the class, in lower case, unless a class says otherwise. What is ``measured_alone`` is
     a part of a machine, whose area is that of its parts times their counts. What ``counts_rows`` is
-    another component in a machine of other rows; all else in it stays as it is.
+    another component in a machine of other rows; all else in it stays as it is. A mapping
+    ``port_meanings`` says what those ports are that no docstring can name.
     """
 
     measured_alone = False
@@ -26,19 +27,26 @@ class Component(Identified, wiring.Component):
         return snake_case(type(self).__name__)
 
 
-def place(m: Module, platform: Any, name: str, component: wiring.Component) -> None:
-    """Make ``component`` the submodule ``name`` of ``m``.
+def place(
+    m: Module,
+    platform: Any,
+    name: str,
+    component: wiring.Component,
+    reset: Value | None = None,
+) -> None:
+    """Make ``component`` the submodule ``name`` of ``m``, which ``reset`` resets as well.
 
     Amaranth lowers every submodule separately, however many are alike. A ``platform`` with a method
-    ``instance_of(component, name)`` may therefore answer with an ``Instance`` of a module lowered
-    once for all components of the same ``identity``. Under any other platform, and where it is no
-    :class:`Component` and nothing says what it is like, it is elaborated in place.
+    ``instance_of(component, name, reset)`` may therefore answer with an ``Instance`` of a module
+    lowered once for all components of the same ``identity``. Under any other platform, and where it
+    is no :class:`Component` and nothing says what it is like, it is elaborated in place.
     """
     instance_of = getattr(platform, "instance_of", None)
-    if instance_of is None or not isinstance(component, Component):
-        m.submodules[name] = component
+    if instance_of is not None and isinstance(component, Component):
+        m.submodules[name] = instance_of(component, name, reset)
     else:
-        m.submodules[name] = instance_of(component, name)
+        resettable = component if reset is None else ResetInserter(reset)(component)
+        m.submodules[name] = resettable
 
 
 class Halves(NamedTuple):

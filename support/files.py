@@ -3,7 +3,7 @@
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,6 +56,29 @@ def write_files(folder: Path, texts: Mapping[str, str]) -> list[Path]:
     for path, text in paths.items():
         write_if_changed(path, text)
     return list(paths)
+
+
+def write_folder(path: Path, write: Callable[[Path], None]) -> Path:
+    """Make the folder ``path`` what ``write`` makes of an empty one; returns it.
+
+    What was there before is gone, or all of it still there. Raises :class:`OutputError`.
+    """
+    make_folder(path.parent)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as temporary:
+        new, old = Path(temporary) / "new", Path(temporary) / "old"
+        new.mkdir()
+        try:
+            write(new)
+            if path.exists():
+                path.rename(old)
+            new.rename(path)
+        except BaseException as error:
+            if old.exists():
+                old.rename(path)
+            if isinstance(error, OSError):
+                raise OutputError(f"cannot write {path}: {error.strerror}") from None
+            raise
+    return path
 
 
 @contextmanager

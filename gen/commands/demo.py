@@ -9,6 +9,7 @@ from gen.commands.data_options import data_options, load_given
 from gen.commands.options import Format, json_option, keep_option, keep_result, write_json
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.simulation.demo import SIDE, run_demo
+from gen.simulation.engine_demo import run_engine_demo
 from golden.named import FORMAT_HELP
 
 
@@ -31,6 +32,13 @@ from golden.named import FORMAT_HELP
     help=f"Window format: {FORMAT_HELP}.",
 )
 @click.option(
+    "--top",
+    type=click.Choice(["array", "engine"]),
+    default="array",
+    show_default=True,
+    help="Compare products by arrays, or run the whole network on engines.",
+)
+@click.option(
     "--layers", metavar="NAME,...", help="These layers alone. [default: all windowed layers]"
 )
 @json_option
@@ -39,6 +47,7 @@ def demo(
     model: Path | None,
     images: int | None,
     format_name: str,
+    top: str,
     layers: str | None,
     json_file: Path | None,
     keep: bool,
@@ -54,6 +63,15 @@ def demo(
         raise click.UsageError("data must come with a model: MODEL.onnx --data FILE")
     if images is None:
         images = 10 if given is None else 1
+    network = "mnist" if given is None else Path(given.model.name).stem
+    if top == "engine":
+        if layers is not None:
+            raise click.UsageError("layers has no effect where top is engine: leave it out")
+        result = run_engine_demo(images, format_name, progress_bar(), given)
+        _print_engines(result, format_name)
+        write_json(json_file, result)
+        keep_result(keep, "demo", f"demo_engine_{network}", result)
+        return
     names = [] if layers is None else layers.split(",")
     result = run_demo(images, format_name, progress_bar(), given, names)
     rows = table(
@@ -78,5 +96,36 @@ def demo(
             f"8-bit {accuracy['a8w8']} %, SPARQ {format_name} {accuracy['sparq']} %"
         )
     write_json(json_file, result)
-    network = "mnist" if given is None else Path(given.model.name).stem
     keep_result(keep, "demo", f"demo_{network}", result)
+
+
+def _print_engines(result: dict[str, Any], format_name: str) -> None:
+    rows = table(
+        f"{result['images']} images, {SIDE} x {SIDE} engines, {format_name}",
+        *(
+            "layer",
+            "M x K x N",
+            "predicted",
+            "cycles",
+            "busy",
+            "cycles 8x8",
+            "speedup",
+            "why not 2",
+        ),
+    )
+    for layer in result["layers"]:
+        rows.add_row(
+            layer["name"],
+            f"{layer['m']} x {layer['k']} x {layer['n']}",
+            str(layer["predicted"]),
+            str(layer["cycles"]),
+            f"{100 * layer['utilization']:.1f} %",
+            str(layer["cycles_8x8"]),
+            f"{layer['speedup']:.2f}",
+            layer["reason"],
+        )
+    print_tables(rows)
+    click.echo(
+        f"the network: {result['cycles']} cycles, on the 8x8 engine {result['cycles_8x8']}, "
+        f"speedup {result['speedup']:.2f}; every result equals the integer network's"
+    )

@@ -9,6 +9,7 @@ from gen.commands.configuration_options import configuration_options, load_confi
 from gen.commands.options import json_option, write_json
 from gen.commands.terminal import progress_bar
 from gen.simulation.simulate import MAX_TILES, run_simulation
+from gen.simulation.simulate_engine import run_engine_simulation
 
 
 @click.command()
@@ -19,7 +20,7 @@ from gen.simulation.simulate import MAX_TILES, run_simulation
     default=100,
     show_default=True,
     metavar="N",
-    help="Tiles to multiply.",
+    help="Tiles to multiply; of an engine, at least.",
 )
 @click.option(
     "--seed",
@@ -38,11 +39,13 @@ def simulate(
     json_file: Path | None,
     **options: Any,
 ) -> None:
-    """Run random tiles through the emitted array, and compare with golden."""
+    """Run random tiles through the emitted array or engine, and compare with golden."""
     configuration = load_configuration(preset, config, options)
-    result = run_simulation(configuration, tiles, seed, progress_bar())
+    run = run_engine_simulation if configuration.engine else run_simulation
+    result = run(configuration, tiles, seed, progress_bar())
+    what = "results" if configuration.engine else "sums"
     click.echo(
-        f"{result['top']}: {result['sums_compared']} sums of {result['tiles']} tiles equal golden "
-        f"({result['cycles']} cycles, seed {result['seed']})"
+        f"{result['top']}: {result['sums_compared']} {what} of {result['tiles']} tiles equal "
+        f"golden ({result['cycles']} cycles, seed {result['seed']})"
     )
     write_json(json_file, result)

@@ -20,7 +20,7 @@ from support.files import make_folder, write_files
     default=Path("build/verilog"),
     show_default=True,
     metavar="DIR",
-    help="Folder for NAME.v, NAME.json and NAME.vt.",
+    help="Folder of the files.",
 )
 @click.option(
     "--name",
@@ -36,6 +36,11 @@ from support.files import make_folder, write_files
     metavar="N",
     help="Of the test bench's random data. [default: 1]",
 )
+@click.option(
+    "--register-page",
+    is_flag=True,
+    help="Also write NAME_registers/index.html, a page about the registers of an engine (8 MB).",
+)
 @json_option
 def verilog(
     preset: str | None,
@@ -44,17 +49,22 @@ def verilog(
     name: str | None,
     testbench: bool,
     seed: int | None,
+    register_page: bool,
     json_file: Path | None,
     **options: Any,
 ) -> None:
-    """Emit plain Verilog of an array, a tensor core or a part of one, and what goes with it.
+    """Emit plain Verilog of a machine, an engine or a part of one, and what goes with it.
 
-    That is its JSON sidecar, which says what to know of it (docs/sidecar.md), and a template that
-    places it. Of each activation the element 2x4x8 uses the low four bits alone.
+    That is its JSON sidecar, which says what to know of it (docs/sidecar.md), a template that
+    places it, and a list of its Verilog files; of an engine its registers as SystemRDL and as a C
+    header, and the C driver (docs/integration.md). Of each activation the element 2x4x8 uses the
+    low four bits alone.
     """
     configuration = load_configuration(preset, config, options)
     if not testbench and seed is not None:
         raise click.UsageError("seed must come with --testbench (make: TESTBENCH=1)")
+    if register_page and configuration.engine is None:
+        raise click.UsageError("register-page must come with --top engine (make: TOP=engine)")
     generated = generate(configuration, name)
     files = design_files(generated)
     if testbench:
@@ -63,4 +73,9 @@ def verilog(
     make_folder(output)
     for path in write_files(output, files):
         click.echo(f"wrote {path}")
+    if register_page and generated.registers is not None:
+        from gen.registers.exports import write_register_page
+
+        page = write_register_page(generated.registers, output, generated.name)
+        click.echo(f"wrote {page}")
     write_json(json_file, generated.sidecar)

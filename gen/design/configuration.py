@@ -13,16 +13,25 @@ from golden.named import FORMAT_HELP, format_fields
 from hdl.catalogue import MacUnit, width_fields
 from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import PROCESSING_ELEMENTS
+from hdl.engine.engine_unit import (
+    MAX_COMMANDS,
+    MAX_RESULT_TILES,
+    MAX_WEIGHT_DEPTH,
+    EngineUnit,
+)
+from hdl.multiplier.style import Style
 from support.errors import InputError
 
 TENSOR_CORES = ("tensor_core", "sparse_tensor_core")
 MACHINES = ("array", *TENSOR_CORES)
-"""Tops that multiply tiles of matrices."""
-TOPS = (*MACHINES, "pe", "encoder")
+"""Tops that multiply tiles of matrices, by themselves or in an engine."""
+TOPS = (*MACHINES, "engine", "pe", "encoder")
 MAX_SIDE = 256
 WEIGHT_BITS = range(2, 9)
 MAX_ACC_BITS = 64
 MAX_PAIRS = 16
+ENGINE_SIZES = ("weight_depth", "lanes", "result_tiles", "command_depth")
+"""Of what is around an engine's machine."""
 
 
 class ConfigurationError(InputError):
@@ -38,6 +47,7 @@ class Option(NamedTuple):
 
 OPTIONS: dict[str, Option] = {
     "top": Option("array", f"What to emit: {', '.join(TOPS)}."),
+    "machine": Option("array", f"What an engine multiplies with: {', '.join(MACHINES)}."),
     "rows": Option(16, f"Rows of the array or tensor core, 1 to {MAX_SIDE}."),
     "cols": Option(16, f"Columns of the array or tensor core, 1 to {MAX_SIDE}."),
     "pairs": Option(
@@ -59,6 +69,25 @@ OPTIONS: dict[str, Option] = {
     ),
     "pipeline": Option(
         0, f"Registers between operands and accumulator of a PE or unit, 0 to {MAX_PIPELINE}."
+    ),
+    "weight_depth": Option(
+        256,
+        "Slices of weights that each of an engine's two banks holds, to "
+        f"{MAX_WEIGHT_DEPTH}; 0: weights stream in with the activations.",
+    ),
+    "lanes": Option(
+        0, "Columns that an engine requantizes per cycle, a divisor of all columns; 0: all."
+    ),
+    "result_tiles": Option(
+        0,
+        f"Tiles whose results can wait in an engine, 2 to {MAX_RESULT_TILES}; 0: as many as keep "
+        "the machine busy.",
+    ),
+    "command_depth": Option(4, f"Commands that can wait in an engine, 2 to {MAX_COMMANDS}."),
+    "style": Option(
+        Style.STRUCTURAL.value,
+        f"What multiplies and adds: {', '.join(Style)}; gates and adders of single bits for "
+        "standard cells, or the operators * and + for FPGAs and simulation.",
     ),
 }
 """The options by name: those that a configuration is made of, wherever they are given."""
@@ -82,6 +111,8 @@ class Configuration:
         Its processing element or dot-product unit; ``None`` for an encoder.
     format : NamedFormat or None
         Of the activations; ``None`` for exact elements.
+    engine : EngineUnit or None
+        What an engine is; ``None`` for anything else.
     """
 
     top: str
@@ -89,6 +120,7 @@ class Configuration:
     cols: int
     unit: MacUnit | None
     format: NamedFormat | None
+    engine: EngineUnit | None
 
     def __init__(self, **options: Any) -> None:
         for name in options:
@@ -97,12 +129,15 @@ class Configuration:
                     f"unknown key {name!r}; allowed are {', '.join(sorted(OPTIONS))}"
                 )
         value = {name: option.default for name, option in OPTIONS.items()} | options
-        top, pe, sparse = value["top"], value["pe"], value["top"] == "sparse_tensor_core"
+        top, pe = value["top"], value["pe"]
         check_choice("top", top, TOPS)
+        check_choice("machine", value["machine"], MACHINES)
+        machine = value["machine"] if top == "engine" else top
+        sparse = machine == "sparse_tensor_core"
         check_choice("pe", pe, PROCESSING_ELEMENTS)
         if top == "encoder" and pe != "sparq":
             raise ConfigurationError(f"pe must be sparq where top is encoder, not {pe!r}")
-        for name, reason in _without_effect(top, pe).items():
+        for name, reason in _without_effect(top, machine, pe).items():
             if name in options:
                 raise ConfigurationError(f"{name} has no effect where {reason}: leave it out")
         check_integer("rows", value["rows"], 1, MAX_SIDE)
@@ -111,19 +146,27 @@ class Configuration:
             _check_flag(name, value[name])
         check_integer("weight_bits", value["weight_bits"], WEIGHT_BITS[0], WEIGHT_BITS[-1])
         check_integer("pairs", value["pairs"], 1, MAX_PAIRS)
-        pairs = value["pairs"] if top in TENSOR_CORES else None
+        pairs = value["pairs"] if machine in TENSOR_CORES else None
         least = least_acc_bits(value["weight_bits"], pairs)
         check_integer("acc_bits", value["acc_bits"], least, MAX_ACC_BITS)
         check_integer("pipeline", value["pipeline"], 0, MAX_PIPELINE)
         widths = value["weight_bits"], value["acc_bits"], value["pipeline"]
+        check_choice("style", value["style"], tuple(Style))
+        style = Style(value["style"])
         try:
             options_of_format = value["format"], value["rounding"], value["vsparq"], value["group"]
             fmt = NamedFormat(*options_of_format) if pe == "sparq" else None
-            unit = None if top == "encoder" else MacUnit(pe, None, fmt, *widths, pairs, sparse)
+            described = (pe, None, fmt, *widths, pairs, sparse)
+            unit = None if top == "encoder" else MacUnit(*described, style=style)
+            engine = None
+            if top == "engine" and unit is not None:
+                sizes = {name: value[name] for name in ENGINE_SIZES}
+                engine = EngineUnit(machine, value["rows"], value["cols"], unit, **sizes)
         except (TypeError, ValueError) as error:
             raise ConfigurationError(str(error)) from None
-        is_machine = top in MACHINES
+        is_machine = machine in MACHINES
         object.__setattr__(self, "top", top)
+        object.__setattr__(self, "engine", engine)
         object.__setattr__(self, "rows", value["rows"] if is_machine else 1)
         object.__setattr__(self, "cols", value["cols"] if is_machine else 1)
         object.__setattr__(self, "unit", unit)
@@ -156,28 +199,44 @@ class Configuration:
     @property
     def name(self) -> str:
         """Name of the top module and of the files, different for different hardware."""
-        parts = [self.top]
-        parts.extend([f"{self.rows}x{self.cols}"] if self.top in MACHINES else [])
+        parts = [self.top] if self.engine is None else [self.top, self.engine.machine]
+        parts.extend([f"{self.rows}x{self.cols}"] if self.has_rows else [])
         if self.unit is not None and self.unit.pairs is not None:
             parts.append(f"{self.unit.pairs}pairs")
         parts.append(f"mac_{self.pe}" if self.format is None else f"sparq_{self.format.slug}")
         if self.unit is not None:
             parts.append(f"w{self.unit.weight_bits}_acc{self.unit.acc_bits}")
             parts.extend([f"p{self.unit.pipeline}"] if self.unit.pipeline else [])
+            parts.extend([self.unit.style] if self.unit.is_behavioral else [])
+        for name in ENGINE_SIZES if self.engine else ():
+            size = getattr(self.engine, name)
+            default = self.cols if name == "lanes" else OPTIONS[name].default
+            parts.extend([f"{name}{size}"] if size != default else [])
         return "_".join(parts)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether it has rows and columns: it is a machine, or an engine around one."""
+        return self.top in MACHINES or self.engine is not None
 
     @property
     def canonical(self) -> dict[str, Any]:
         """The options as plain data, ``None`` for those that do not matter to the hardware."""
-        is_machine = self.top in MACHINES
+        engine: dict[str, Any] = {}
+        if self.engine is not None:  # what is none has no key, and the hash that it always had
+            sizes = {name: getattr(self.engine, name) for name in ENGINE_SIZES}
+            engine = {"machine": self.engine.machine, **sizes}
         return {
             "top": self.top,
-            "rows": self.rows if is_machine else None,
-            "cols": self.cols if is_machine else None,
+            **engine,
+            "rows": self.rows if self.has_rows else None,
+            "cols": self.cols if self.has_rows else None,
             "pairs": self.unit and self.unit.pairs,
             "pe": self.pe,
             **format_fields(self.format),
             **width_fields(self.unit),
+            # What has always been structural keeps its hash.
+            **({"style": self.unit.style.value} if self.unit and self.unit.is_behavioral else {}),
         }
 
     @property
@@ -192,16 +251,18 @@ class Configuration:
         return max_reduction(self.mac.weight_bits, self.mac.acc_bits)
 
 
-def _without_effect(top: str, pe: str) -> dict[str, str]:
+def _without_effect(top: str, machine: str, pe: str) -> dict[str, str]:
     """The options that do not change what is emitted, and why."""
     where = f"top is {top}"
     found: dict[str, str] = {}
-    if top not in MACHINES:
+    if top != "engine":
+        found |= dict.fromkeys(("machine", *ENGINE_SIZES), where)
+    if machine not in MACHINES:
         found |= {"rows": where, "cols": where}
-    if top not in TENSOR_CORES:
-        found |= {"pairs": where}
+    if machine not in TENSOR_CORES:
+        found |= {"pairs": where if top == machine else f"machine is {machine}"}
     if top == "encoder":
-        found |= dict.fromkeys(("weight_bits", "acc_bits", "pipeline"), where)
+        found |= dict.fromkeys(("weight_bits", "acc_bits", "pipeline", "style"), where)
     if pe != "sparq":
         found |= dict.fromkeys(("format", "rounding", "vsparq", "group"), f"pe is {pe}")
     return found

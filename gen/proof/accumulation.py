@@ -5,7 +5,11 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 
-from gen.proof.accumulator_nets import check_feed_forward, read_accumulator
+from gen.proof.accumulator_nets import (
+    accumulator_registers,
+    check_feed_forward,
+    read_accumulator,
+)
 from gen.proof.element import element_rtl
 from gen.proof.gates import FLIP_FLOP, Gates, Net, lane_values, unpack
 from gen.proof.job import ElementJob, Rtl
@@ -136,10 +140,8 @@ class _Step:
         self._gates = gates
         self._part = part
         self._values = values
-        signals = gates.signals
-        self._low = gates.signal("accumulator_low")
-        self._high = signals.get("accumulator_high", [])
-        self._carry = self._carry_net()
+        self._low, self._high = accumulator_registers(gates)
+        self._carry = self._carry_nets()
         self._clear = _control(gates, "last")
 
     def wrong(self) -> Iterator[bool]:
@@ -166,22 +168,21 @@ class _Step:
         registers = {"low": self._low, "high": self._high}
         if self._part == "pe":
             registers |= {name: self._gates.signal(name) for name in CONTROL.values()}
-        if self._carry is not None:
-            registers["carry"] = [self._carry]
+        registers["carry"] = self._carry
         if self._part in RESULTS:
             registers["result"] = self._gates.ports[RESULTS[self._part][1]]
         return {name: nets for name, nets in registers.items() if nets}
 
-    def _carry_net(self) -> Net | None:
+    def _carry_nets(self) -> list[Net]:
         if not self._high:
-            return None
-        first = self._gates.signals.get("accumulator_carry")
-        if first is not None:
-            return first[0]
+            return []
+        for name in ("accumulator_carry", "accumulator_pending"):
+            if name in self._gates.signals:
+                return self._gates.signals[name]
         for cell in self._gates.cells:
             if cell.is_adder and self._high[0] in cell.inputs:
-                return next(net for net in cell.inputs if net != self._high[0])
-        return None
+                return [next(net for net in cell.inputs if net != self._high[0])]
+        return []
 
     def _next(self, nets: list[Net], values: Mapping[Net, int]) -> list[int]:
         roots = [self._gates.next_value(net) for net in nets]
@@ -198,8 +199,11 @@ class _Step:
         gates, values = self._gates, self._values
         clear = unpack(values[self._clear], LANES)
         low, high = self._now(self._low), self._now(self._high)
-        carry = [0] * LANES if self._carry is None else self._now([self._carry])
-        sum_nets = self._low + ([] if self._carry is None else [self._carry])
+        carry = self._now(self._carry)
+        if len(self._carry) > 1:  # it is signed
+            top = 1 << (len(self._carry) - 1)
+            carry = [(value ^ top) - top for value in carry]
+        sum_nets = self._low + self._carry
         cleared = {**values, self._clear: (1 << LANES) - 1}
         added = self._next(sum_nets, cleared)
         high_modulus = 1 << len(self._high)
@@ -211,8 +215,10 @@ class _Step:
             ((0 if c else value) + add) % (1 << len(sum_nets))
             for c, value, add in zip(clear, low, added, strict=True)
         ]
-        must_be = {"low": [value % (1 << len(self._low)) for value in sums]}
-        if self._carry is not None:
+        must_be: dict[str, list[int]] = {}
+        if self._low:
+            must_be["low"] = [value % (1 << len(self._low)) for value in sums]
+        if self._carry:
             must_be["carry"] = [value >> len(self._low) for value in sums]
         if self._high:
             must_be["high"] = [

@@ -11,12 +11,14 @@ from gen.proof.verdict import ProofError
 class AccumulatorNets:
     """The nets of an accumulator.
 
-    Its value is ``low + 2**len(low) * (high + carry)``, modulo two to all its bits.
+    Its value is ``low + 2**len(low) * (high + carry)``, modulo two to all its bits. The carry has
+    one bit; or, in behavioral style, it is all that one cycle added, a signed number, and there is
+    no lower half.
     """
 
     low: list[Net]
     high: list[Net]
-    carry: Net | None
+    carry: list[Net]
     clear: Net
     #: What the upper half shows next, unless it is cleared: high + carry.
     counted: list[Net]
@@ -31,30 +33,29 @@ class AccumulatorNets:
     @property
     def registers(self) -> list[Net]:
         """All that it holds, and what clears it."""
-        return [*self.low, *self.high, *([] if self.carry is None else [self.carry]), self.clear]
+        return [*self.low, *self.high, *self.carry, self.clear]
 
     def sum_nets(self, gates: Gates) -> list[Net]:
         """The lower half and its carry as they will be next."""
-        registers = self.low + ([] if self.carry is None else [self.carry])
-        return [gates.next_value(net) for net in registers]
+        return [gates.next_value(net) for net in self.low + self.carry]
 
 
 def read_accumulator(gates: Gates) -> AccumulatorNets:
     """Prove how an accumulator adds, whatever it holds; its nets.
 
     With ``value`` as :class:`AccumulatorNets` says and the sum of ``addends``, each times its
-    weight, below ``2**len(low)``::
+    weight, from 0 to below ``2**len(low)``, or what a signed carry holds::
 
         value in the next cycle = (0 if clear else value) + sum of addends
 
     Raises :class:`ProofError` where the netlist does not show that.
     """
     gates.check_adders()
-    low, high = gates.signal("accumulator_low"), gates.signals.get("accumulator_high", [])
+    low, high = accumulator_registers(gates)
     counted, clear = _upper_half(gates, high)
     carry = _carry(gates, high, counted)
-    bits = len(low) + (carry is not None)
-    # The lower half: low' + 2**bits * carry' = kept + addends.
+    bits = len(low) + len(carry)
+    # The lower half: low' + 2**len(low) * carry' = kept + addends, modulo 2**bits.
     nets = AccumulatorNets(low, high, carry, clear or "", counted, {})
     sums = nets.sum_nets(gates)
     if len(set(sums)) < len(sums):
@@ -83,6 +84,13 @@ def read_accumulator(gates: Gates) -> AccumulatorNets:
     return AccumulatorNets(low, high, carry, clear, counted, addends)
 
 
+def accumulator_registers(gates: Gates) -> tuple[list[Net], list[Net]]:
+    """The lower half and the upper one, by the names of their signals."""
+    if value := gates.signals.get("accumulator_value"):
+        return [], value
+    return gates.signal("accumulator_low"), gates.signals.get("accumulator_high", [])
+
+
 def _upper_half(gates: Gates, high: list[Net]) -> tuple[list[Net], Net | None]:
     """What the upper half takes unless it is cleared, and what clears it."""
     counted: list[Net] = []
@@ -103,20 +111,23 @@ def _upper_half(gates: Gates, high: list[Net]) -> tuple[list[Net], Net | None]:
     return counted, clear
 
 
-def _carry(gates: Gates, high: list[Net], counted: list[Net]) -> Net | None:
-    """The bit that the upper half adds to itself."""
+def _carry(gates: Gates, high: list[Net], counted: list[Net]) -> list[Net]:
+    """The bits that the upper half adds to itself: one, or a signed number."""
     if not high:
-        return None
+        return []
     powers = {net: 1 << exponent for exponent, net in enumerate(counted)}
     weights = linear(gates, powers, 1 << len(high))
     for exponent, net in enumerate(high):
         if weights.pop(net, 0) != 1 << exponent:
             raise ProofError(f"the upper half does not count {gates.name(net)} in its place")
-    rest = {net: weight for net, weight in weights.items() if weight}
-    if len(rest) != 1 or set(rest.values()) != {1}:
+    modulus = 1 << len(high)
+    carry = sorted((net for net, weight in weights.items() if weight), key=weights.__getitem__)
+    powers_of_two = [1 << exponent for exponent in range(len(carry))]
+    signed = [*powers_of_two[:-1], *(-power % modulus for power in powers_of_two[-1:])]
+    if not carry or [weights[net] for net in carry] not in ([1], signed):
         raise ProofError("the upper half does not add one carry")
-    (carry,) = rest
-    gates.next_value(carry)  # a register
+    for net in carry:
+        gates.next_value(net)  # a register
     return carry
 
 

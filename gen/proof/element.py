@@ -2,8 +2,9 @@
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from gen.proof import compiled
 from gen.proof.accumulator_nets import AccumulatorNets, check_feed_forward, read_accumulator
@@ -22,6 +23,7 @@ from hdl.edge.row_bias import RowBias
 from hdl.edge.weight_lane import WeightLane
 from hdl.element.processing_element import MAX_PIPELINE, ProcessingElement
 from hdl.multiplier.mac_part import MacPart
+from hdl.multiplier.style import Style
 
 
 def element_rtl(element: MacUnit) -> dict[str, str]:
@@ -206,6 +208,7 @@ class StepJob(ElementJob):
             "COLUMN_SCALE": multiplier.column_scale,
             "SUM_BITS": low_bits,
             "OUT_BITS": out_bits,
+            "SIGNED": int(self.element.is_behavioral),
         }
         return "".join(f"#define {name} {value}\n" for name, value in constants.items()) + "".join(
             functions
@@ -256,6 +259,12 @@ class ProductJob(StepJob):
             if entries.setdefault(code, factors) != factors:
                 raise ProofError(f"code {code:#x} of pair {pair:#x} is also that of another value")
         return entries
+
+
+def behavioral_elements(names: Sequence[str] = tuple(NAMED_FORMATS)) -> Iterator[MacUnit]:
+    """The same in behavioral style, where exact ones have no multiplier to choose."""
+    behavioral: dict[str, Any] = {"multiplier": None, "style": Style.BEHAVIORAL}
+    yield from dict.fromkeys(replace(element, **behavioral) for element in elements(names))
 
 
 def elements(names: Sequence[str] = tuple(NAMED_FORMATS)) -> Iterator[MacUnit]:

@@ -4,7 +4,7 @@
 // model.h defines Word's functions `recode`, `column_bias`, `row_bias` and `step`, and the constants
 // below as macros: WEIGHT_BITS, K (weights per step), ACTIVATION_BITS and WEIGHT_CODE_BITS (of the
 // codes), ROW_BITS, COLUMN_BITS (of the biases), ROW_SCALE, COLUMN_SCALE, SUM_BITS (that a step
-// may fill) and OUT_BITS (that it shows).
+// may fill), OUT_BITS (that it shows) and SIGNED, whether they have a sign.
 
 #include <cstdint>
 #include <cstdio>
@@ -58,6 +58,11 @@ static int64_t weight(int index, int k) {
     return value >> (WEIGHT_BITS - 1) ? value - (1 << WEIGHT_BITS) : value;
 }
 
+// Whether a sum does not fit what a step may fill.
+static int64_t outside(int64_t sum) {
+    return SIGNED ? (sum >> (SUM_BITS - 1)) ^ (sum >> 63) : sum >> SUM_BITS;
+}
+
 int main(int, char** arguments) {
     // Weight codes and biases, once for all.
     std::vector<Word> codes((size_t)BLOCKS * WEIGHT_CODE_BITS);
@@ -96,19 +101,22 @@ int main(int, char** arguments) {
             step(in, out);
             int64_t sums[LANES];
             numbers(out, OUT_BITS, sums);
+            if (SIGNED)
+                for (int64_t& sum : sums)
+                    sum = (int64_t)((uint64_t)sum << (64 - OUT_BITS)) >> (64 - OUT_BITS);
             int64_t wrong = 0;
             const int at = block * LANES;
             for (int lane = 0; lane < LANES; ++lane) {
                 const int64_t expected = entry[1] * first[at + lane] +
                                          entry[2] * second[at + lane] + constant + bias[at + lane];
-                wrong |= (sums[lane] ^ expected) | (expected >> SUM_BITS);
+                wrong |= (sums[lane] ^ expected) | outside(expected);
             }
             if (wrong) {
                 for (int lane = 0; lane < LANES; ++lane) {
                     const int64_t expected = entry[1] * first[at + lane] +
                                              entry[2] * second[at + lane] + constant +
                                              bias[at + lane];
-                    if (sums[lane] == expected && !(expected >> SUM_BITS)) continue;
+                    if (sums[lane] == expected && !outside(expected)) continue;
                     std::printf("wrong %lld %d %lld %lld\n", (long long)entry[0],
                                 (at + lane) % TOTAL, (long long)expected, (long long)sums[lane]);
                     return 0;

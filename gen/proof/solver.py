@@ -55,8 +55,12 @@ def sat(
             "hierarchy -check -top claim",
             "proc",
             "flatten",
+            *("memory_collect", "memory_map"),
             "cd claim",
+            "setattr -unset init w:dut.*",  # of memories
             *(f"connect -nounset -set {wire} {inner}" for wire, inner in (probes or {}).items()),
+            # Beyond the last word of a memory there is anything.
+            "setundef -undriven -anyseq",
             "check -assert",  # two drivers of a net would contradict each other
             *("chformal -lower", "opt_expr", "opt_merge", "opt_clean -purge"),
             f"sat {options} -set-assumes -prove-asserts -show-ports -show-public "
@@ -80,11 +84,15 @@ def sat(
 def gates(verilog: str, top: str, timeout: float) -> dict[str, Any]:
     """``top`` of ``verilog`` in single-bit gates and flip-flops, as Yosys writes JSON.
 
-    All is flattened but full and half adders, which are modules beside it: modules by name.
+    All is flattened but full and half adders, which are modules beside it: modules by name. The
+    operator ``+`` of an accumulator in behavioral style becomes a chain of full adders.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "design.v"), Path(folder, "design.json")
         source.write_text(verilog)
+        adder, chain = Path(folder, "adder.v"), Path(folder, "chain.v")
+        adder.write_text(_FULL_ADDER)
+        chain.write_text(_CHAIN)
         commands = [
             f"read_verilog {source}",
             f"hierarchy -check -top {top}",
@@ -93,6 +101,10 @@ def gates(verilog: str, top: str, timeout: float) -> dict[str, Any]:
             "setattr -mod -set keep_hierarchy 1 *_full_adder *_half_adder",
             "flatten",
             f"hierarchy -top {top}",
+            "opt_clean",  # so that sums drive the signals that are named
+            f"read_verilog {adder}",
+            "select -set sums w:accumulator_counted %ci t:$add %i",
+            f"techmap -map {chain} @sums",
             *("techmap", "simplemap"),
             "dfflegalize -cell $_DFF_P_ x",
             *("techmap", "simplemap", "opt_clean"),
@@ -100,6 +112,31 @@ def gates(verilog: str, top: str, timeout: float) -> dict[str, Any]:
         ]
         _run(commands, timeout)
         return dict(json.loads(target.read_text())["modules"])
+
+
+_FULL_ADDER = """
+module chain_full_adder(input a, b, c, output total, carry);
+  assign {carry, total} = {a & b | c & (a ^ b), a ^ b ^ c};
+endmodule
+"""
+_CHAIN = """
+(* techmap_celltype = "$add" *)
+module chain(A, B, Y);
+  parameter A_SIGNED = 0, B_SIGNED = 0, A_WIDTH = 1, B_WIDTH = 1, Y_WIDTH = 1;
+  input [A_WIDTH-1:0] A;
+  input [B_WIDTH-1:0] B;
+  output [Y_WIDTH-1:0] Y;
+  wire _TECHMAP_FAIL_ = A_WIDTH != Y_WIDTH || B_WIDTH != Y_WIDTH;
+  wire [Y_WIDTH:0] carries;
+  assign carries[0] = 1'b0;
+  genvar i;
+  generate
+    for (i = 0; i < Y_WIDTH; i = i + 1)
+      chain_full_adder adder (
+        .a(A[i]), .b(B[i]), .c(carries[i]), .total(Y[i]), .carry(carries[i + 1]));
+  endgenerate
+endmodule
+"""
 
 
 def instances(verilog: str, top: str, kept: str, timeout: float) -> dict[str, Any]:

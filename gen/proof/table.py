@@ -8,20 +8,26 @@ from typing import Any
 from gen.proof.accumulation import AccumulationJob
 from gen.proof.array import ArrayJob
 from gen.proof.bounds import OverflowJob
-from gen.proof.element import LanesJob, ProductJob, elements
+from gen.proof.element import LanesJob, ProductJob, behavioral_elements, elements
 from gen.proof.element_ports import ContractJob, CorrectionJob
 from gen.proof.encoder import EncoderJob
+from gen.proof.engine_control import BanksJob, WalkJob
 from gen.proof.job import Job
+from gen.proof.queues import AdapterJob, QueueJob
+from gen.proof.registers import RegistersJob
+from gen.proof.requantizer import STEPS, RequantizerJob
+from gen.proof.stored import StoredJob
 from gen.proof.streams import GroupBufferJob, RowsJob, SequencerJob
 from gen.proof.top import TopJob
 from gen.proof.wiring import EdgesJob, GridJob
 from golden import NAMED_FORMATS, NamedFormat
 from hdl import MacUnit, sparq_mac
+from hdl.multiplier.style import Style
 
 SPARQ = sparq_mac("5opt")
 BASELINE = MacUnit("8x8", "radix4")
 FLOOR = MacUnit("2x4x8", "distributed")
-QUICK_ELEMENTS = (SPARQ, BASELINE, FLOOR)
+QUICK_ELEMENTS = (SPARQ, BASELINE, FLOOR, sparq_mac("5opt", style=Style.BEHAVIORAL))
 """Elements whose proofs belong to the developer loop."""
 
 ACCUMULATORS = (20, 24, 31, 33, 48, 63, 64)
@@ -36,10 +42,20 @@ def all_jobs() -> list[Job]:
     """Every job, in the order of the summary."""
     jobs: list[Iterable[Job]] = [
         _encoders(NAMED_FORMATS),
-        _of_elements(LanesJob, (element for element in elements() if element.format)),
-        _of_elements(ProductJob, [*elements(), *_trimming(), *_narrow()]),
-        _of_elements(AccumulationJob, [*elements(), *_narrow(), *_accumulators()]),
-        _of_elements(ContractJob, [*elements(), *_accumulators()]),
+        _stored(NAMED_FORMATS),
+        _of_elements(
+            LanesJob,
+            (element for element in (*elements(), *behavioral_elements()) if element.format),
+        ),
+        _of_elements(
+            ProductJob,
+            [*elements(), *_trimming(), *_narrow(), *_behavioral(without_registers=True)],
+        ),
+        _of_elements(
+            AccumulationJob,
+            [*elements(), *_narrow(), *_accumulators(), *_behavioral()],
+        ),
+        _of_elements(ContractJob, [*elements(), *_accumulators(), *_behavioral()]),
         _of_elements(CorrectionJob, [*_with_corrections(), *_accumulators()]),
         _of_elements(OverflowJob, _value_sets()),
         (GridJob(element, *size) for element in (SPARQ, BASELINE) for size in SIZES),
@@ -51,7 +67,7 @@ def all_jobs() -> list[Job]:
         ),
         (
             TopJob(element, 2, 3)
-            for element in elements()
+            for element in (*elements(), *behavioral_elements())
             if element.format is None or element.format.name == "5opt"
         ),
         _arrays(),
@@ -62,6 +78,12 @@ def all_jobs() -> list[Job]:
             for rows, cols in ((1, 1), (1, 2), (2, 1), (2, 2), (3, 2), (4, 4))
         ),
         (GroupBufferJob(slices, width) for slices, width in ((2, 8), (4, 8), (8, 8))),
+        (RequantizerJob(step) for step in STEPS),
+        [RegistersJob()],
+        (QueueJob(depth) for depth in (0, 2, 3, 4, 5, 9)),
+        (AdapterJob(kind, beats) for kind in ("upsizer", "downsizer") for beats in (2, 3, 4, 8)),
+        (WalkJob(room) for room in (2, 3, 4, 7)),
+        (BanksJob(kind) for kind in ("weights", "parameters")),
     ]
     found = [job for group in jobs for job in group]
     for job in found:
@@ -72,16 +94,19 @@ def all_jobs() -> list[Job]:
 def jobs_of_formats(names: Iterable[str]) -> list[Job]:
     """What depends on a format: of the formats of these names, which need not be the paper's."""
     chosen = list(dict.fromkeys(NamedFormat(name).name for name in names))
-    units = [element for element in elements(chosen) if element.format]
+    of_both_styles = (*elements(chosen), *behavioral_elements(chosen))
+    units = [element for element in of_both_styles if element.format]
     plain = [element for element in units if not element.pipeline]
     trimming = [_trimmed(element) for element in plain]
+    structural = [element for element in plain if not element.is_behavioral]
     jobs: list[Iterable[Job]] = [
         _encoders(chosen),
+        _stored(chosen),
         _of_elements(LanesJob, units),
         _of_elements(ProductJob, [*units, *trimming]),
         _of_elements(AccumulationJob, units),
         _of_elements(ContractJob, units),
-        _of_elements(OverflowJob, [*plain, *trimming]),
+        _of_elements(OverflowJob, [*structural, *map(_trimmed, structural)]),
         (TopJob(element, 2, 3) for element in units),
         (ArrayJob(replace(element, **NARROW), 1, 2, slices=3) for element in plain),
     ]
@@ -95,6 +120,12 @@ def _encoders(names: Iterable[str]) -> Iterator[Job]:
     """Formats in all modes; groups above 4 have the encoder of a group of 4."""
     for group, name, rounding, vsparq in product((1, 2, 4), names, *FLAGS):
         yield EncoderJob(NamedFormat(name, rounding, vsparq, group))
+
+
+def _stored(names: Iterable[str]) -> Iterator[Job]:
+    """Formats in all modes without shared windows, whose pairs have a layout of their own."""
+    for name, rounding, vsparq in product(names, *FLAGS):
+        yield StoredJob(NamedFormat(name, rounding, vsparq))
 
 
 def _of_elements(kind: Callable[[MacUnit], Job], chosen: Iterable[MacUnit]) -> Iterator[Job]:
@@ -124,6 +155,18 @@ def _accumulators() -> Iterator[MacUnit]:
     """Elements of every width of accumulators: with both biases, and the smallest one."""
     for acc_bits in ACCUMULATORS:
         yield from (replace(BASELINE, acc_bits=acc_bits), replace(FLOOR, acc_bits=acc_bits))
+
+
+def _behavioral(without_registers: bool = False) -> Iterator[MacUnit]:
+    """Elements in behavioral style: all, and of every width of weights and accumulators."""
+    for element in behavioral_elements():
+        if not (without_registers and element.pipeline):
+            yield element
+    sparq = replace(SPARQ, style=Style.BEHAVIORAL)
+    for weight_bits in range(2, 8):
+        yield replace(sparq, weight_bits=weight_bits)
+    if not without_registers:
+        yield from (replace(sparq, acc_bits=acc_bits) for acc_bits in ACCUMULATORS)
 
 
 def _with_corrections() -> Iterator[MacUnit]:
@@ -166,6 +209,8 @@ def _set_effort(job: Job) -> None:
         job.cost = 30.0
     if isinstance(job, EncoderJob):
         job.quick = job.rule.group == 1 and job.rule.rounding and job.rule.vsparq
+    elif isinstance(job, StoredJob):
+        job.quick = job.format.rounding and job.format.vsparq
     elif isinstance(job, GridJob | EdgesJob):
         job.quick = (job.rows, job.cols) == (2, 3) and job.element == SPARQ
     elif isinstance(job, RowsJob):
@@ -176,6 +221,15 @@ def _set_effort(job: Job) -> None:
         job.quick = job.rows <= 4 and not job.delay
     elif isinstance(job, GroupBufferJob):
         job.quick = job.slices <= 4
+    elif isinstance(job, RequantizerJob):
+        job.quick = job.configuration != "byte"
+        job.cost = 1.0 if job.quick else 20.0
+    elif isinstance(job, WalkJob):
+        job.quick = job.room == 2
+    elif isinstance(job, QueueJob | AdapterJob):
+        job.quick = job.words <= 3
+    elif isinstance(job, RegistersJob | BanksJob):
+        job.quick = True
     else:
         job.quick = element in QUICK_ELEMENTS
     if isinstance(job, AccumulationJob | CorrectionJob):

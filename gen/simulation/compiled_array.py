@@ -1,11 +1,7 @@
 """The Verilog of an array or tensor core, compiled by Verilator, multiplying matrices."""
 
 import ctypes
-import hashlib
-import shutil
-import subprocess
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,18 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from gen.design.configuration import TENSOR_CORES, Configuration
+from gen.simulation.simulation_library import simulation_library
 from gen.simulation.tiling import WORD_BYTES, ArrayShape, Bytes
-from gen.tools.provenance import compiler_version
-from gen.tools.verilator import LINT_WAIVERS, ToolError, environment
-from gen.tools.verilator_runtime import Runtime
 from gen.verilog.generate import generate
-from support.files import locked, write_if_changed
 
 HARNESS = Path(__file__).with_name("compiled_array.cpp")
 STRIPE_TILES = 256
 """Tiles that are streamed in one go, back to back."""
-# Half of the program only prepares: optimizing that would take time and gain none.
-OPTIMIZATION = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
 SMALL = 32
 """Up to so many products a cycle, compiling everything in one go is the quickest."""
 ELEMENTS = {"array": "pe", **dict.fromkeys(TENSOR_CORES, "dot_product_unit")}
@@ -58,7 +49,7 @@ class CompiledArray:
         element = None if products <= SMALL else ELEMENTS[configuration.top]
         # Verilator would pass over a name that there is not.
         assert element is None or f"\nmodule {generated.name}_{element}(" in generated.verilog
-        library = _library(generated.name, generated.verilog, element, folder)
+        library = simulation_library(generated.name, generated.verilog, HARNESS, element, folder)
         self._run = ctypes.CDLL(str(library.resolve())).run
         self._run.restype = ctypes.c_int64
 
@@ -118,48 +109,3 @@ class CompiledArray:
         if cycles < 0:
             raise RuntimeError(f"the array gave fewer than {len(rows)} rows in {limit} cycles")
         return rows, int(cycles)
-
-
-def _library(name: str, verilog: str, element: str | None, folder: Path) -> Path:
-    """The shared library for this Verilog, built unless it is there.
-
-    ``element``: what of the design ``name`` is compiled by itself, if anything.
-    """
-    build = folder / name
-    library = build / "array.so"
-    source, harness, control = (build / each for each in (f"{name}.v", HARNESS.name, "control.vlt"))
-    texts = {
-        source: verilog,
-        harness: HARNESS.read_text(encoding="utf-8"),
-        control: f'`verilator_config\nhier_block -module "{name}_{element}"\n' if element else "",
-        build / "tools.txt": f"{version('verilator')} {OPTIMIZATION} {compiler_version()}",
-    }
-    with locked(folder / f"{name}.lock"):
-        changed = [write_if_changed(path, text) for path, text in texts.items()]
-        if any(changed) or not library.exists():
-            library.unlink(missing_ok=True)
-            objects = build / "objects"
-            shutil.rmtree(objects, ignore_errors=True)
-            objects.mkdir()
-            kind = "".join(map(str, (texts[build / "tools.txt"], bool(element))))
-            runtime = Runtime(folder / f"runtime_{hashlib.sha256(kind.encode()).hexdigest()[:16]}")
-            variables = [*OPTIMIZATION, *runtime.lend(objects)]
-            options = ["--hierarchical", str(control)]
-            if element is None:
-                variables.append("VM_PARALLEL_BUILDS=0")
-                options = []
-            env = environment(folder / "tools", variables)
-            # By its path: it starts itself for what it compiles alone.
-            command = [str(folder.resolve() / "tools" / "verilator"), "--cc", "--exe", "--build"]
-            command += ["-j", "0", "-Mdir", str(objects), "--prefix", "Vtop", "--top-module", name]
-            command += ["-O3", "--no-assert", *(f"-Wno-{warning}" for warning in LINT_WAIVERS)]
-            command += ["-CFLAGS", "-fPIC", "-LDFLAGS", "-shared", "-o", "array.so"]
-            command += [*options, str(source), str(harness.resolve())]
-            result = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-            if result.returncode:
-                log = build / "build.log"
-                log.write_text(result.stdout + result.stderr, encoding="utf-8")
-                raise ToolError(f"building the simulation of {name} failed: see {log}")
-            runtime.keep(objects)
-            (objects / "array.so").replace(library)
-    return library

@@ -6,7 +6,7 @@ from typing import Any
 
 from amaranth.lib import wiring
 
-from gen.verilog.docstring import latency, plain, ports
+from gen.verilog.docstring import latency, meanings, plain
 from hdl.placement import Component
 
 WIDTH = 100
@@ -57,7 +57,7 @@ def _description(component: wiring.Component) -> list[str]:
     lines = [f"{name}({given}): {summary}" if given else f"{name}: {summary}"]
     if "Latency: " not in summary:
         lines.append(latency(kind, values))
-    described = ports(kind)
+    described = meanings(component)
     members = component.signature.members
     lines += [f"  {port}: {described[port]}" for port in members if port in described]
     return lines

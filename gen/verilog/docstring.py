@@ -44,6 +44,14 @@ def ports(component: type) -> dict[str, str]:
     return found
 
 
+def meanings(component: Any) -> dict[str, str]:
+    """What is said of each port of a component: :func:`ports`, and its own ``port_meanings``.
+
+    These are of ports that no docstring can name, since a table or a prefix does.
+    """
+    return {**ports(type(component)), **getattr(component, "port_meanings", {})}
+
+
 _TYPE = re.compile(r"^(?:In|Out)\b(?:\((?:[^()]|\([^()]*\))*\))?(?:, )?")
 
 

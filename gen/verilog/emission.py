@@ -77,8 +77,12 @@ class Emission:
         texts = comments([module.name for module in order], described)
         return "\n".join(texts.get(module.name, "") + str(module) for module in order)
 
-    def instance_of(self, component: Component, instance_name: str) -> Instance:
+    def instance_of(
+        self, component: Component, instance_name: str, reset: Value | None = None
+    ) -> Instance:
         """An instance, wired to the component's own signals, of a module lowered once.
+
+        ``reset`` resets it as well.
 
         The signals are renamed after the instance, which tells them apart in the module around it.
         """
@@ -93,6 +97,8 @@ class Emission:
             self._lower(component, name)
         name, _ = self._shared[component.identity]
         ports = {f"i_{port}": CLOCK_AND_RESET[port]() for port in self._clocks[name]}
+        if reset is not None and "i_rst" in ports:
+            ports["i_rst"] |= reset
         for port, (value, direction) in _ports(component).items():
             if direction is PortDirection.Input:
                 ports[f"i_{port}"] = value
@@ -231,12 +237,15 @@ def _to_verilog(modules: str) -> str:
     text = _LEADING_ZEROS.sub(r"\1\2", text)
     # Whether no bit of a word is set, as a reduction: logical negation is of single bits.
     text = text.replace(" = ! ", " = ~| ")
+    # Nets are unsigned: that a product of signed numbers becomes one is meant.
+    text = _SIGNED_PRODUCT.sub(r" = $unsigned(\1);", text)
     # The first line carries the version of Yosys and of the compiler that built it.
     _, _, text = text.partition("\n")
     return text.strip() + "\n"
 
 
 _LEADING_ZEROS = re.compile(r"\b(\d+'h)0+([0-9a-f])")
+_SIGNED_PRODUCT = re.compile(r" = (\$signed\([^;]*\) \* \$signed\([^;]*\));")
 _UNKNOWN = re.compile(r"\b\d+'[bdh][0-9a-f]*x[0-9a-fx]*")
 
 

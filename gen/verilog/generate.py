@@ -2,28 +2,32 @@
 
 import json
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from amaranth.lib import wiring
 
 from gen.design.configuration import Configuration
+from gen.driver import DRIVER
 from gen.verilog.emission import Emission
 from gen.verilog.module_name import require_module_name
 from gen.verilog.sidecar import make_sidecar
 from gen.verilog.template import instantiation_template
-from hdl import PairEncoder, SparseTensorCore, SystolicArray, TensorCore
+from hdl import GemmEngine, PairEncoder, SparseTensorCore, SystolicArray, TensorCore
+from hdl.bus.register_map import RegisterMap
 from support.errors import InputError
 from support.files import make_folder, write_files
 
 
 @dataclass(frozen=True)
 class Generated:
-    """One design: its Verilog text and its sidecar."""
+    """One design: its Verilog text, its sidecar, and its registers if it is an engine."""
 
     configuration: Configuration
     verilog: str
     sidecar: dict[str, Any]
+    registers: RegisterMap | None
 
     @property
     def name(self) -> str:
@@ -35,6 +39,9 @@ def build(configuration: Configuration) -> wiring.Component:
     """The Amaranth component that the configuration describes."""
     if configuration.unit is None:
         return PairEncoder(configuration.sparq_format)
+    if configuration.engine is not None:
+        major, minor, patch = (int(number) for number in version("sparq").split("."))
+        return GemmEngine(configuration.engine, configuration.hash, (major, minor, patch))
     if configuration.top == "pe":
         return configuration.unit.processing_element()
     size = configuration.rows, configuration.cols
@@ -67,20 +74,34 @@ def generate(configuration: Configuration, name: str | None = None) -> Generated
     verilog = Emission(name).verilog(component)
     if name in (port["name"] for port in sidecar["ports"]):  # Verilator would refuse it
         raise InputError(f"name must not be that of a port, as {name!r} is")
-    return Generated(configuration, f"{header}\n{verilog}", sidecar)
+    registers = component.registers if isinstance(component, GemmEngine) else None
+    return Generated(configuration, f"{header}\n{verilog}", sidecar, registers)
 
 
 def design_files(generated: Generated) -> dict[str, str]:
-    """The names and texts of a design's files: Verilog, sidecar and instantiation template."""
-    return {
-        f"{generated.name}.v": generated.verilog,
-        f"{generated.name}.json": json.dumps(generated.sidecar, indent=2) + "\n",
-        f"{generated.name}.vt": instantiation_template(generated.sidecar),
+    """The names and texts of a design's files.
+
+    Verilog, sidecar, instantiation template and list of Verilog files; of an engine its registers,
+    too, and the driver.
+    """
+    name = generated.name
+    files = {
+        f"{name}.v": generated.verilog,
+        f"{name}.json": json.dumps(generated.sidecar, indent=2) + "\n",
+        f"{name}.vt": instantiation_template(generated.sidecar),
+        f"{name}.f": "".join(f"{file}\n" for file in generated.sidecar["files"]),
     }
+    if generated.registers is not None:
+        # The tools behind it take a second to import, which no other design needs.
+        from gen.registers.exports import register_files
+
+        files |= register_files(generated.registers, name)
+        files[DRIVER.name] = DRIVER.read_text(encoding="utf-8")
+    return files
 
 
 def write_verilog(configuration: Configuration, folder: Path) -> list[Path]:
-    """Write ``NAME.v``, ``NAME.json`` and ``NAME.vt`` into ``folder``; returns their paths.
+    """Write the files of :func:`design_files` into ``folder``; returns their paths.
 
     Files that already have this content are left alone. Raises ``OutputError``.
     """

@@ -12,6 +12,7 @@ from gen.verilog.emission import CLOCK_AND_RESET
 from golden.format import ACTIVATION_BITS, SPARSE_BLOCK, SPARSE_KEPT, SparqFormat
 from golden.structured import NO_PLACES
 from hdl.elements import Elements
+from hdl.engine.gemm_engine import GemmEngine
 from hdl.multiplier.multiplier import Multiplier
 
 REPEATED = "pairs weight_bits acc_bits pipeline format rounding vsparq group pe"
@@ -34,13 +35,14 @@ def make_sidecar(configuration: Configuration, component: Any, name: str) -> dic
     top = configuration.top
     is_machine = top in MACHINES
     is_pe = top == "pe"
-    has_codes = configuration.format is not None and not is_machine
+    has_codes = configuration.format is not None and top in ("pe", "encoder")
     return {
         "top": name,
         "rows": configuration.rows,
         "cols": configuration.cols,
         "k_per_cycle": 2 if top == "encoder" else component.k_per_cycle,
         "sparse": configuration.is_sparse,
+        "engine": _engine(component) if configuration.engine else None,
         **{field: configuration.canonical[field] for field in REPEATED.split()},
         "activation_bits": ACTIVATION_BITS,
         "activation_bits_used": used_activation_bits(configuration),
@@ -48,7 +50,7 @@ def make_sidecar(configuration: Configuration, component: Any, name: str) -> dic
         "codes": _codes(component.multiplier) if is_pe else None,
         "encoding": _encoding(configuration.sparq_format) if has_codes else None,
         "sparse_weights": _sparse_weights() if configuration.is_sparse else None,
-        "latency": 0 if top == "encoder" else component.latency,
+        "latency": 0 if top == "encoder" else getattr(component, "latency", None),
         "drain_cycles": component.drain_cycles if is_machine else None,
         "max_stall_cycles": component.max_stall_cycles if is_machine else None,
         "row_order": "descending" if is_machine else None,
@@ -70,6 +72,22 @@ def used_activation_bits(configuration: Configuration) -> int:
     return configuration.unit.activation_bits if configuration.unit else ACTIVATION_BITS
 
 
+def _engine(component: GemmEngine) -> dict[str, Any]:
+    """What is around an engine's machine."""
+    engine, machine = component.engine, component.core.machine
+    return {
+        "machine": engine.machine,
+        "machine_latency": machine.latency,
+        "weight_depth": engine.weight_depth,
+        "lanes": engine.lanes,
+        "result_tiles": component.core.result_tiles,
+        "command_depth": engine.command_depth,
+        "planes": list(engine.planes),
+        "slices_per_group": machine.mac.multiplier.slices_per_group,
+        "registers": {register.name: register.offset for register in component.registers.registers},
+    }
+
+
 def _ports(component: wiring.Component, combinational: bool) -> list[dict[str, Any]]:
     """Clock and reset, and the ports of the component's signature in its order."""
     ports = [
@@ -84,7 +102,7 @@ def _ports(component: wiring.Component, combinational: bool) -> list[dict[str, A
         }
         for name in CLOCK_AND_RESET
     ]
-    meanings = docstring.ports(type(component))
+    meanings = docstring.meanings(component)
     for path, member, _ in component.signature.flatten(component):
         shape = Shape.cast(member.shape)
         name = "__".join(path)

@@ -71,7 +71,7 @@ class SystolicArray(TileMachine):
         lanes, weights = self._slices(m, platform, sequencer, self.in_w)
         activation_skew = Skew(self.rows, len(lanes) // self.rows)
         weight_skew = Skew(self.cols, mac.multiplier.weights_bits)
-        activation_edge = make_grid(self.rows, 1, ActivationLane, mac)
+        activation_edge = make_grid(self.rows, 1, self._activation_lane, mac)
         weight_edge = make_grid(1, self.cols, WeightLane, mac)
         place(m, platform, "activation_skew", activation_skew)
         place(m, platform, "weight_skew", weight_skew)

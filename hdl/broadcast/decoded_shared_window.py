@@ -1,5 +1,6 @@
 """The multiplier of pairs that share one window, which is broadcast ready to be multiplied."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Value
@@ -54,22 +55,35 @@ class DecodedSharedWindow(SharedWindow):
         place(m, platform, "detector", detector)
         own = self.slices_per_group == 1
         m.d.comb += detector.value.eq(self.shares(activations) if own else shared)
-        windows = []
+        windows: list[Value] = []
         for k in range(self.k_per_cycle):
             shifter = WindowShifter(fmt.window_bits, fmt.placements, fmt.rounding)
             place(m, platform, f"shifter{k}", shifter)
             m.d.comb += shifter.value.eq(activations.word_select(k, ACTIVATION_BITS))
             m.d.comb += shifter.placement.eq(detector.placement)
             windows.append(shifter.window)
-        pairs = zip(windows[::2], windows[1::2], strict=True)
-        placement = named(m, "placement", detector.placement)
-        return Cat(*(pair_lines(*pair) for pair in pairs), self._shift.select(placement))
+        return self._decoded(m, windows, detector.placement)
+
+    def load(self, m: Module, platform: Any, stored: Value) -> Value:
+        bits = self.fmt.window_bits
+        pairs = self._loaded(m, platform, stored)
+        windows = [pair.word_select(lane, bits) for pair in pairs for lane in range(2)]
+        control = pairs[0][2 * bits :]
+        indices = range(len(self.fmt.lane_shifts))
+        placement = Cat(control == index for index in indices) if len(control) else Const(1, 1)
+        return self._decoded(m, windows, placement)
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
         return Const(0, 0) if self.form.is_signed else super().row_bias(m, platform, activation)
 
     def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
         return Const(1) if self.form.is_signed else super().column_bias(m, platform, weight)
+
+    def _decoded(self, m: Module, windows: Sequence[Value], placement: Value) -> Value:
+        """The activation code of windows that stand at one placement, one-hot."""
+        pairs = zip(windows[::2], windows[1::2], strict=True)
+        placement = named(m, "placement", placement)
+        return Cat(*(pair_lines(*pair) for pair in pairs), self._shift.select(placement))
 
     def _lines(self, m: Module, activation: Value, pair: int) -> Value:
         return activation.word_select(pair, self._lines_bits)

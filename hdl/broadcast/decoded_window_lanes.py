@@ -1,5 +1,6 @@
 """The multiplier of one SPARQ pair whose lanes are broadcast ready to be multiplied."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Value
@@ -60,12 +61,13 @@ class DecodedWindowLanes(WindowLanes):
         if self.fmt.group > 2:
             m.d.comb += encoder.shared.eq(shared)
         window_bits, shifts = self.fmt.window_bits, len(self.fmt.lane_shifts)
-        code: list[Value] = []
-        for lane in (encoder.lane0, encoder.lane1):
-            window, shift, mux = lane[:window_bits], lane[window_bits:], lane[-1]
-            code += [digit_lines(window), self._shift.select(shift[:shifts])]
-            code += [~mux, mux] if self.fmt.vsparq else []
-        return Cat(code)
+        lanes = (encoder.lane0, encoder.lane1)
+        return self._decoded(
+            (lane[:window_bits], lane[window_bits:][:shifts], lane[-1]) for lane in lanes
+        )
+
+    def load(self, m: Module, platform: Any, stored: Value) -> Value:
+        return self._decoded(self._lanes(m, platform, super().load(m, platform, stored)))
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
         words = self.form.words(weights, self.weight_bits)
@@ -75,7 +77,7 @@ class DecodedWindowLanes(WindowLanes):
         return Cat((code ^ self._inverted)[:each] for code in codes)
 
     def addends(
-        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: int
     ) -> list[Addend]:
         codes = [weight.word_select(k, self.weight_code_bits // 2) for k in range(2)]
         addends: list[Addend] = []
@@ -105,6 +107,14 @@ class DecodedWindowLanes(WindowLanes):
 
     def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
         return Const(2) if self.form.is_signed else super().column_bias(m, platform, weight)
+
+    def _decoded(self, lanes: Iterable[tuple[Value, Value, Value]]) -> Value:
+        """The activation code of lanes: their windows, shifts (one-hot) and MuxCtrl."""
+        code: list[Value] = []
+        for window, shift, mux in lanes:
+            code += [digit_lines(window), self._shift.select(shift)]
+            code += [~mux, mux] if self.fmt.vsparq else []
+        return Cat(code)
 
     def _lines(self, activation: Value) -> list[tuple[Value, Value, Value]]:
         """Of each lane: the lines of its digits, its shift and its weight."""

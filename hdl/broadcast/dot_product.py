@@ -12,6 +12,10 @@ from hdl.multiplier.booth import Booth
 from hdl.multiplier.exact import AndArray, DistributedArithmetic, Radix4
 from hdl.multiplier.multiplier import Multiplier
 from hdl.multiplier.number_form import NumberForm
+from hdl.multiplier.products import Products
+from hdl.multiplier.shared_window_products import SharedWindowProducts
+from hdl.multiplier.style import Style
+from hdl.multiplier.window_products import WindowProducts
 
 EXACT_LANES = {"8x8": 1, "2x8x8": 2}
 """Exact multipliers that stand beside one pair."""
@@ -38,6 +42,7 @@ def dot_product(
     weight_bits: int = 8,
     sparse: bool = False,
     multiplier: str | None = None,
+    style: Style = Style.STRUCTURAL,
 ) -> Multiplier:
     """What a dot-product unit multiplies with.
 
@@ -53,7 +58,8 @@ def dot_product(
     sparse : bool
         Behind 2:4 selection.
     multiplier : str
-        One of :func:`dot_product_multipliers`; the first one by default.
+        In structural style, one of :func:`dot_product_multipliers`; the first one by default.
+    style : Style
 
     Raises
     ------
@@ -61,12 +67,16 @@ def dot_product(
         For another name or multiplier, and for pairs that cannot share windows as the format says.
     """
     if name not in DOT_PRODUCTS:
-        one = element_multiplier(name, fmt, weight_bits, multiplier)
+        one = element_multiplier(name, fmt, weight_bits, multiplier, style)
         lanes: Multiplier = MultiplierBank(one, pairs)
     elif name == "sparq":
         if fmt is None:
             raise ValueError("pe 'sparq' needs a SparqFormat, not None")
-        lanes = _windows(fmt, pairs, weight_bits, sparse)
+        lanes = _windows(fmt, pairs, weight_bits, sparse, style)
+    elif style is Style.BEHAVIORAL:
+        element = PROCESSING_ELEMENTS[name]
+        one = element.behavioral_multiplier(weight_bits)
+        lanes = Products(weight_bits, pairs * one.k_per_cycle, element.ACTIVATION_BITS)
     else:
         kind = chosen_multiplier(dot_product_multipliers(name, sparse), multiplier)
         if name == "2x4x8":
@@ -83,18 +93,29 @@ def dot_product_multipliers(name: str, sparse: bool) -> tuple[str, ...]:
     return tuple(kind for kind in DOT_PRODUCTS[name] if not sparse or kind in SPARSE_MULTIPLIERS)
 
 
-def _windows(fmt: SparqFormat, pairs: int, weight_bits: int, sparse: bool) -> Multiplier:
+def _windows(
+    fmt: SparqFormat, pairs: int, weight_bits: int, sparse: bool, style: Style
+) -> Multiplier:
     """``pairs`` SPARQ pairs; those that share a window are added before one shift."""
-    form = _form(sparse)
+    behavioral, form = style is Style.BEHAVIORAL, _form(sparse)
     if not fmt.shared_shift:
-        return MultiplierBank(DecodedWindowLanes(fmt, weight_bits, form), pairs)
+        one: Multiplier = (
+            WindowProducts(fmt, weight_bits)
+            if behavioral
+            else DecodedWindowLanes(fmt, weight_bits, form)
+        )
+        return MultiplierBank(one, pairs)
     together = min(pairs, fmt.group // 2)
     if pairs % together or fmt.group // 2 % together:
         raise ValueError(
             f"{2 * pairs} activations per slice must be a divisor or a multiple of the "
             f"{fmt.group} that share a window"
         )
-    shared = DecodedSharedWindow(fmt, weight_bits, together, form)
+    shared: Multiplier = (
+        SharedWindowProducts(fmt, weight_bits, together)
+        if behavioral
+        else DecodedSharedWindow(fmt, weight_bits, together, form)
+    )
     return MultiplierBank(shared, pairs // together)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Value
 
-from hdl.broadcast.multiplier_part import MultiplierPart
+from hdl.broadcast.multiplier_part import ADDENDS, MultiplierPart
 from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier, named
 from hdl.placement import place
 
@@ -41,6 +41,7 @@ class MultiplierBank(Multiplier):
         self.count = count
         self.k_per_cycle = count * multiplier.k_per_cycle
         self.weight_bits = multiplier.weight_bits
+        self.stored_format = multiplier.stored_format
         self.activation_code_bits = count * multiplier.activation_code_bits
         self.weight_code_bits = count * multiplier.weight_code_bits
         self.sum_bits = (count * ((1 << multiplier.sum_bits) - 1)).bit_length()
@@ -49,6 +50,7 @@ class MultiplierBank(Multiplier):
         self.row_bias_width = multiplier.row_bias_width + count - 1
         self.column_bias_width = multiplier.column_bias_width + count - 1
         self.slices_per_group = max(1, slices // count)
+        self.style = multiplier.style
 
     @property
     def addend_shapes(self) -> list[AddendShape]:
@@ -70,14 +72,17 @@ class MultiplierBank(Multiplier):
             codes.append(self._one(m, platform, "encode", index, operands))
         return Cat(codes)
 
+    def load(self, m: Module, platform: Any, stored: Value) -> Value:
+        return Cat(self._all(m, platform, "load", stored))
+
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
         # In place: behind an output port, sums of what is part of the same word look like loops.
         return Cat(self.multiplier.recode(m, platform, part) for part in self._split(weights))
 
     def addends(
-        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: int
     ) -> list[Addend]:
-        step = "registered_addends" if registered else "addends"
+        step = ADDENDS[registered]
         pairs = zip(self._split(activation), self._split(weight), strict=True)
         return [
             addend
@@ -113,7 +118,7 @@ class MultiplierBank(Multiplier):
     ) -> MultiplierPart:
         """A module for multiplier ``index``, wired to its operands."""
         part = MultiplierPart(self.multiplier, step)
-        place(m, platform, f"{step.removeprefix('registered_')}{index}", part)
+        place(m, platform, f"{step.rpartition('registered_')[2]}{index}", part)
         for number, operand in enumerate(operands):
             m.d.comb += getattr(part, f"operand{number}").eq(operand)
         return part

@@ -2,12 +2,16 @@
 
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, signed
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
 from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier
+from hdl.multiplier.style import Style
 from hdl.placement import Component
+
+ADDENDS = ("addends", "registered_addends", "twice_registered_addends")
+"""The step that makes addends, by how often they are registered."""
 
 
 class MultiplierPart(Component):
@@ -19,7 +23,9 @@ class MultiplierPart(Component):
     Parameters
     ----------
     multiplier : Multiplier
-    step : "addends", "registered_addends", "encode", "row_bias" or "column_bias"
+    step : str
+        One of :data:`ADDENDS`, "encode", "load", "row_bias" or "column_bias"; of "load" the
+        operand is a slice of stored pairs.
 
     Members
     -------
@@ -40,7 +46,7 @@ class MultiplierPart(Component):
         self.step = step
         operands = {f"operand{index}": In(bits) for index, bits in enumerate(self._operand_bits())}
         shapes = self._result_shapes()
-        results = {f"result{index}": Out(bits) for index, (bits, _) in enumerate(shapes)}
+        results = {f"result{index}": Out(shape) for index, (shape, _) in enumerate(shapes)}
         self._operands = list(operands)
         super().__init__(operands | results)
 
@@ -59,7 +65,10 @@ class MultiplierPart(Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         made = self._make(m, platform)
-        shapes = [(len(value), exponent) for value, exponent in made]
+        is_signed = self.step in ADDENDS and self.multiplier.style is Style.BEHAVIORAL
+        shapes: list[AddendShape] = [
+            (signed(len(value)) if is_signed else len(value), exponent) for value, exponent in made
+        ]
         if shapes != self._result_shapes():
             raise ValueError(
                 f"{type(self.multiplier).__name__} states (width, exponent) of its {self.step} as "
@@ -75,6 +84,8 @@ class MultiplierPart(Component):
             case "encode":
                 shared = [ACTIVATION_BITS] if multiplier.slices_per_group > 1 else []
                 return [multiplier.k_per_cycle * ACTIVATION_BITS, *shared]
+            case "load":
+                return [multiplier.stored_activations.width]
             case "row_bias":
                 return [multiplier.activation_code_bits]
             case "column_bias":
@@ -85,7 +96,7 @@ class MultiplierPart(Component):
     def _result_shapes(self) -> list[AddendShape]:
         """As the multiplier states."""
         match self.step:
-            case "encode":
+            case "encode" | "load":
                 return [(self.multiplier.activation_code_bits, 0)]
             case "row_bias":
                 return [(self.multiplier.row_bias_width, 0)]
@@ -98,9 +109,9 @@ class MultiplierPart(Component):
         """Unsigned numbers and their exponents."""
         operands = [getattr(self, name) for name in self._operands]
         match self.step:
-            case "addends" | "registered_addends":
+            case _ if self.step in ADDENDS:
                 activation, weight = operands
-                registered = self.step != "addends"
+                registered = ADDENDS.index(self.step)
                 return self.multiplier.addends(m, platform, activation, weight, registered)
             case "encode":
                 activations, *shared = operands

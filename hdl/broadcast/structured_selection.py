@@ -23,7 +23,7 @@ class StructuredSelection(Multiplier):
     - equal indices: the first one alone, and the activation of the second counts as zero;
     - first index > second index: none, and both activations count as zero.
 
-    Where registered, the register is between selection and multiplication.
+    Where registered, the first register is between selection and multiplication.
 
     Parameters
     ----------
@@ -63,6 +63,7 @@ class StructuredSelection(Multiplier):
         self.sum_bits = multiplier.sum_bits
         self.column_scale = multiplier.column_scale
         self.column_bias_width = multiplier.column_bias_width
+        self.style = multiplier.style
 
     @property
     def addend_shapes(self) -> list[AddendShape]:
@@ -102,7 +103,7 @@ class StructuredSelection(Multiplier):
         return Cat(*selects, self.multiplier.recode(m, platform, Cat(values)))
 
     def addends(
-        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: int
     ) -> list[Addend]:
         selected = [
             named(m, f"selected{2 * block + slot}", self._select(activation, weight, block, slot))
@@ -113,7 +114,8 @@ class StructuredSelection(Multiplier):
         code = self.multiplier.encode(m, platform, Cat(selected), shared)
         code = stage(m, "selected_code", code, registered)
         weight_code = stage(m, "weight_code", self._weight_code(weight), registered)
-        return self.multiplier.addends(m, platform, code, weight_code, registered=False)
+        within = max(0, registered - 1)
+        return self.multiplier.addends(m, platform, code, weight_code, within)
 
     def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
         return self.multiplier.column_bias(m, platform, self._weight_code(weight))

@@ -30,14 +30,14 @@ class ActivationLane(MacPart):
     def members(cls, mac: Mac) -> dict[str, Member]:
         shared_bits = ACTIVATION_BITS if mac.multiplier.slices_per_group > 1 else 0
         return {
-            "data_in": In(mac.k_per_cycle * ACTIVATION_BITS + shared_bits),
+            "data_in": In(mac.multiplier.activations.width + shared_bits),
             "data_out": Out(mac.multiplier.activation_code_bits),
         }
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         register = Signal(self.data_out.shape(), reset_less=True)
-        bits = self.mac.k_per_cycle * ACTIVATION_BITS
+        bits = self.mac.multiplier.activations.width
         activations, shared = self.data_in[:bits], self.data_in[bits:]
         m.d.sync += register.eq(self.mac.multiplier.encode(m, platform, activations, shared))
         m.d.comb += self.data_out.eq(register)

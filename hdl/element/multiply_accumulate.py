@@ -5,9 +5,11 @@ from typing import Any, Self
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from hdl.arithmetic.accumulator import Accumulator
+from hdl.arithmetic.signed_accumulator import SignedAccumulator
 from hdl.multiplier.mac import Mac
 from hdl.multiplier.mac_part import MacPart
 from hdl.multiplier.multiplier import Multiplier
+from hdl.multiplier.style import Style
 
 
 class MultiplyAccumulate(MacPart):
@@ -55,11 +57,16 @@ class MultiplyAccumulate(MacPart):
     ) -> None:
         """Add the product of two codes; hand the sum over with ``last``, and on with ``drain``."""
         # Multiply and accumulate.
-        accumulator = Accumulator(m, platform, self.acc_bits, self.multiplier.sum_bits)
-        addends = self.multiplier.addends(
-            m, platform, activation, weight, registered=self.pipeline > 1
-        )
-        accumulator.add(addends, last, registered=self.pipeline > 0)
+        operands = m, platform, activation, weight
+        widths = self.acc_bits, self.multiplier.sum_bits
+        accumulator: SignedAccumulator | Accumulator
+        if self.multiplier.style is Style.BEHAVIORAL:
+            accumulator = SignedAccumulator(m, *widths)
+            accumulator.add(self.multiplier.addends(*operands, self.pipeline), last)
+        else:
+            accumulator = Accumulator(m, platform, *widths)
+            addends = self.multiplier.addends(*operands, self.pipeline > 1)
+            accumulator.add(addends, last, registered=self.pipeline > 0)
 
         # Drain.
         result = Signal(self.acc_bits, reset_less=True)

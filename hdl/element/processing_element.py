@@ -12,6 +12,7 @@ from hdl.elements import Elements
 from hdl.multiplier.mac import Mac
 from hdl.multiplier.mac_part import DOWNWARDS, RIGHTWARDS, Route
 from hdl.multiplier.multiplier import Multiplier
+from hdl.multiplier.products import Products
 
 MAX_PIPELINE = 2
 
@@ -87,6 +88,13 @@ class ProcessingElement(MultiplyAccumulate):
         """The one of :attr:`MULTIPLIERS` of that name, or the first; ``ValueError`` for another."""
         name = chosen_multiplier(tuple(cls.MULTIPLIERS), multiplier)
         return cls.MULTIPLIERS[name](weight_bits)
+
+    @classmethod
+    def behavioral_multiplier(cls, weight_bits: int) -> Multiplier:
+        """As any of :attr:`MULTIPLIERS`, of operators."""
+        return Products(
+            weight_bits, cls.made_multiplier(weight_bits).k_per_cycle, cls.ACTIVATION_BITS
+        )
 
     @classmethod
     def members(cls, mac: Mac) -> dict[str, Member]:

@@ -7,6 +7,7 @@ from hdl.element.pe_8x8 import Pe8x8
 from hdl.element.processing_element import ProcessingElement
 from hdl.element.sparq_pe import SparqPe
 from hdl.multiplier.multiplier import Multiplier
+from hdl.multiplier.style import Style
 
 PROCESSING_ELEMENTS: dict[str, type[ProcessingElement]] = {
     "sparq": SparqPe,
@@ -18,7 +19,11 @@ PROCESSING_ELEMENTS: dict[str, type[ProcessingElement]] = {
 
 
 def element_multiplier(
-    name: str, fmt: SparqFormat | None = None, weight_bits: int = 8, multiplier: str | None = None
+    name: str,
+    fmt: SparqFormat | None = None,
+    weight_bits: int = 8,
+    multiplier: str | None = None,
+    style: Style = Style.STRUCTURAL,
 ) -> Multiplier:
     """What the processing element of that name multiplies with.
 
@@ -29,7 +34,9 @@ def element_multiplier(
     fmt : SparqFormat
         Used by ``"sparq"`` alone, which must have one.
     multiplier : str
-        One of the ``MULTIPLIERS`` of an exact element; the first one by default.
+        Of an exact element in structural style: one of its ``MULTIPLIERS``; the first one by
+        default.
+    style : Style
 
     Raises
     ------
@@ -41,5 +48,7 @@ def element_multiplier(
     if name == "sparq":
         if fmt is None:
             raise ValueError("pe 'sparq' needs a SparqFormat, not None")
-        return SparqPe.multiplier_of(fmt, weight_bits)
+        return SparqPe.multiplier_of(fmt, weight_bits, style)
+    if style is Style.BEHAVIORAL:
+        return PROCESSING_ELEMENTS[name].behavioral_multiplier(weight_bits)
     return PROCESSING_ELEMENTS[name].made_multiplier(weight_bits, multiplier)

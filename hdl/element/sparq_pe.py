@@ -4,7 +4,10 @@ from golden.format import SparqFormat
 from hdl.element.processing_element import ProcessingElement
 from hdl.multiplier.multiplier import Multiplier
 from hdl.multiplier.shared_window import SharedWindow
+from hdl.multiplier.shared_window_products import SharedWindowProducts
+from hdl.multiplier.style import Style
 from hdl.multiplier.window_lanes import WindowLanes
+from hdl.multiplier.window_products import WindowProducts
 
 
 class SparqPe(ProcessingElement):
@@ -26,7 +29,10 @@ class SparqPe(ProcessingElement):
         super().__init__(self.multiplier_of(fmt, weight_bits), acc_bits, pipeline)
 
     @staticmethod
-    def multiplier_of(fmt: SparqFormat, weight_bits: int) -> Multiplier:
+    def multiplier_of(
+        fmt: SparqFormat, weight_bits: int, style: Style = Style.STRUCTURAL
+    ) -> Multiplier:
         """What it multiplies with."""
-        kind = SharedWindow if fmt.shared_shift else WindowLanes
-        return kind(fmt, weight_bits)
+        if style is Style.BEHAVIORAL:
+            return (SharedWindowProducts if fmt.shared_shift else WindowProducts)(fmt, weight_bits)
+        return (SharedWindow if fmt.shared_shift else WindowLanes)(fmt, weight_bits)

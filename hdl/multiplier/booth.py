@@ -49,7 +49,7 @@ class Booth(Multiplier):
         return Cat(_flags(word, exponent) for word in words for exponent in self._exponents)
 
     def addends(
-        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: int
     ) -> list[Addend]:
         addends = []
         for k in range(self.k_per_cycle):

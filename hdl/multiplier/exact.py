@@ -69,7 +69,7 @@ class AndArray(ExactMultiplier):
         ] * self.k_per_cycle
 
     def addends(
-        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: int
     ) -> list[Addend]:
         lanes = zip(self.lanes(activation), self.weights(weight), strict=True)
         rows = [row for k, lane in enumerate(lanes) for row in and_rows(m, f"product{k}", *lane)]
@@ -113,7 +113,7 @@ class Radix4(ExactMultiplier):
         return Cat(map(self._decoded, self.weights(code))) if self.decoded else code
 
     def addends(
-        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: int
     ) -> list[Addend]:
         rows: list[Addend] = []
         for k, x in enumerate(self.lanes(activation)):
@@ -198,7 +198,7 @@ class DistributedArithmetic(ExactMultiplier):
         return pair_code(first, second, self.inverted)
 
     def addends(
-        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: int
     ) -> list[Addend]:
         lines = activation
         if not self.decoded:

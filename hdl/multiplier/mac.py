@@ -15,8 +15,9 @@ class Mac:
     acc_bits : int
         Width of the accumulator. A sum that does not fit wraps.
     pipeline : int, 0 to 2
-        Registers between operands and accumulator: before the addition (1), and also within the
-        multiplication (2).
+        Registers between operands and accumulator. In structural style before the addition (1), and
+        also within the multiplication (2); in behavioral style after the multiplication (1), and
+        also before it (2).
     """
 
     multiplier: Multiplier

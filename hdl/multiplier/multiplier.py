@@ -3,21 +3,22 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, ShapeLike, Signal, Value
 
-from golden.format import ACTIVATION_BITS
+from golden.format import ACTIVATION_BITS, SparqFormat
 from hdl.elements import Elements
 from hdl.identity import Identified
+from hdl.multiplier.style import Style
 
 Addend = tuple[Value, int]
-"""An unsigned number and the power of two it counts for."""
+"""A number and the power of two it counts for."""
 
-AddendShape = tuple[int, int]
-"""The width of an addend, and its power of two."""
+AddendShape = tuple[ShapeLike, int]
+"""The shape of an addend, or its width if it is unsigned, and its power of two."""
 
 
 class Multiplier(Identified, ABC):
-    """The product of a few activations with as many weights, as unsigned addends.
+    """The product of a few activations with as many weights, as addends.
 
     A multiplier is part of a processing element or a dot-product unit, which adds the addends to an
     accumulator. What the edge of an array can do once per row or column is stated here as well:
@@ -28,6 +29,8 @@ class Multiplier(Identified, ABC):
                          + row_scale * row_bias(activation code)
                          + column_scale * column_bias(weight code)
 
+    Addends are unsigned in structural style, and signed in behavioral style.
+
     Attributes
     ----------
     k_per_cycle : int
@@ -37,13 +40,16 @@ class Multiplier(Identified, ABC):
     activation_code_bits, weight_code_bits : int
         Width of the codes of ``k_per_cycle`` operands.
     sum_bits : int
-        Width that holds the sum of the addends.
+        Width that holds the sum of the addends, which is signed if they are.
     row_scale, column_scale : int
         What the biases count for; 0 where there is none.
     row_bias_width, column_bias_width : int
         Width of what :meth:`row_bias` and :meth:`column_bias` give.
     slices_per_group : int
         Slices whose activations share a window, and are encoded together.
+    stored_format : SparqFormat or None
+        The format of stored pairs that :meth:`load` takes, if it takes any.
+    style : Style
     """
 
     k_per_cycle: int
@@ -56,6 +62,21 @@ class Multiplier(Identified, ABC):
     row_bias_width: int = 0
     column_bias_width: int = 0
     slices_per_group: int = 1
+    stored_format: SparqFormat | None = None
+    style: Style = Style.STRUCTURAL
+
+    @property
+    def activations(self) -> Elements:
+        """What :meth:`encode` takes: the activations of a slice."""
+        return Elements(ACTIVATION_BITS).repeated("step", self.k_per_cycle)
+
+    @property
+    def stored_activations(self) -> Elements:
+        """What :meth:`load` takes: the stored pairs of a slice."""
+        if self.stored_format is None:
+            raise ValueError(f"{type(self).__name__} takes no stored pairs")
+        pair = Elements(self.stored_format.stored_pair_bits)
+        return pair.repeated("pair", self.k_per_cycle // 2)
 
     @property
     def weights_bits(self) -> int:
@@ -80,9 +101,9 @@ class Multiplier(Identified, ABC):
 
     @abstractmethod
     def addends(
-        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: int
     ) -> list[Addend]:
-        """The addends of two codes; ``registered``, one cycle later."""
+        """The addends of two codes, ``registered`` as many times: 0, 1 or, of operators, 2."""
 
     def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
         """The activation code of ``k_per_cycle`` bytes, the lower k low.
@@ -94,6 +115,10 @@ class Multiplier(Identified, ABC):
     def shares(self, activations: Value) -> Value:
         """What ``k_per_cycle`` bytes contribute to the OR of their group, 8 bits."""
         return Const(0, ACTIVATION_BITS)
+
+    def load(self, m: Module, platform: Any, stored: Value) -> Value:
+        """The activation code of stored pairs, the lower k low: as :meth:`encode` makes it."""
+        raise ValueError(f"{type(self).__name__} takes no stored pairs")
 
     @abstractmethod
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
@@ -129,7 +154,7 @@ def scaled(value: Value, factor: int) -> Value:
     return Cat(Const(0, zeros), value if odd == 1 else value * odd)
 
 
-def stage(m: Module, name: str, value: Value, registered: bool) -> Signal:
+def stage(m: Module, name: str, value: Value, registered: int) -> Signal:
     """A signal of that name with that value; ``registered``, one cycle later."""
     if not registered:
         return named(m, name, value)
@@ -145,7 +170,7 @@ def delayed(m: Module, name: str, value: Value, cycles: int) -> Value:
     return value
 
 
-def staged(m: Module, addends: list[Addend], registered: bool) -> list[Addend]:
+def staged(m: Module, addends: list[Addend], registered: int) -> list[Addend]:
     """The addends; ``registered``, one cycle later."""
     return [
         (stage(m, f"addend{index}", value, registered), exponent)
@@ -153,3 +178,20 @@ def staged(m: Module, addends: list[Addend], registered: bool) -> list[Addend]:
         else (value, exponent)
         for index, (value, exponent) in enumerate(addends)
     ]
+
+
+def signed_words(weights: Value, weight_bits: int) -> list[Value]:
+    """Signed weights that stand side by side."""
+    count = len(weights) // weight_bits
+    return [weights.word_select(k, weight_bits).as_signed() for k in range(count)]
+
+
+def product(m: Module, name: str, x: Value, weight: Value, registered: int) -> Value:
+    """``x * weight``, of an unsigned and a signed number.
+
+    The first register follows the multiplication, the second precedes it: where multipliers of
+    FPGAs have theirs.
+    """
+    x = stage(m, f"{name}_x", x, registered > 1)
+    weight = stage(m, f"{name}_weight", weight, registered > 1).as_signed()
+    return stage(m, name, x * weight, registered > 0).as_signed()

@@ -1,5 +1,6 @@
 """The multiplier of pairs that share one window: sums first, one shift after."""
 
+from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -9,6 +10,7 @@ from amaranth.hdl import Cat, Const, Module, Value
 from golden.format import ACTIVATION_BITS, SparqFormat
 from hdl.elements import Elements, structure
 from hdl.encode.pair_encoder import PairEncoder
+from hdl.encode.stored_pair_decoder import StoredPairDecoder
 from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier, named, stage
 from hdl.multiplier.number_form import NumberForm
 from hdl.multiplier.selected_rows import pair_code, pair_lines, pair_multiples, pair_of, pair_rows
@@ -40,7 +42,7 @@ class SharedWindow(Multiplier):
     def __init__(self, fmt: SparqFormat, weight_bits: int, pairs: int = 1):
         if fmt.group % (2 * pairs):
             raise ValueError(f"pairs must divide a group of {fmt.group // 2}, not {pairs}")
-        self.fmt = fmt
+        self.fmt = self.stored_format = fmt
         self.weight_bits = weight_bits
         self.pairs = pairs
         self.k_per_cycle = 2 * pairs
@@ -79,8 +81,10 @@ class SharedWindow(Multiplier):
             if self.fmt.group > 2:
                 m.d.comb += encoder.shared.eq(shared)
             codes.append(encoder.pair)
-        lane_bits = 2 * self.fmt.window_bits
-        return Cat(*(code[:lane_bits] for code in codes), codes[0][lane_bits:])
+        return self._joined(codes)
+
+    def load(self, m: Module, platform: Any, stored: Value) -> Value:
+        return self._joined(self._loaded(m, platform, stored))
 
     def shares(self, activations: Value) -> Value:
         pairs = [activations.word_select(index, PAIR_BITS) for index in range(self.pairs)]
@@ -92,7 +96,7 @@ class SharedWindow(Multiplier):
         return Cat(pair_code(first, second, self.sum_inverted) for first, second in pairs)
 
     def addends(
-        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: int
     ) -> list[Addend]:
         rows: list[Addend] = []
         for index in range(self.pairs):
@@ -113,6 +117,22 @@ class SharedWindow(Multiplier):
         total = named(m, "lanes", sum(lanes[1:], start=lanes[0]))
         shift = named(m, "lane_shift", self._shift_lines(activation))
         return self._shift.shifted(m, "lanes", total, shift)
+
+    def _loaded(self, m: Module, platform: Any, stored: Value) -> list[Value]:
+        """The encoded pairs."""
+        pairs: list[Value] = []
+        for index in range(self.pairs):
+            decoder = StoredPairDecoder(self.fmt)
+            place(m, platform, f"stored_pair_decoder{index}", decoder)
+            word = stored.word_select(index, self.fmt.stored_pair_bits)
+            m.d.comb += decoder.stored.eq(word)
+            pairs.append(decoder.pair)
+        return pairs
+
+    def _joined(self, pairs: Sequence[Value]) -> Value:
+        """The lanes of encoded pairs, and the control code that all have."""
+        lane_bits = 2 * self.fmt.window_bits
+        return Cat(*(pair[:lane_bits] for pair in pairs), pairs[0][lane_bits:])
 
     def _lines(self, m: Module, activation: Value, pair: int) -> Value:
         """The lines of a pair, see :func:`pair_lines`, from an activation code."""

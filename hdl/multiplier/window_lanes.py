@@ -10,6 +10,7 @@ from hdl.elements import Elements, structure
 from hdl.encode.control_decoder import ControlDecoder
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.pair_layout import pair_layout
+from hdl.encode.stored_pair_decoder import StoredPairDecoder
 from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier, named
 from hdl.multiplier.number_form import NumberForm
 from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier, shifted
@@ -24,7 +25,7 @@ class WindowLanes(Multiplier):
     k_per_cycle = 2
 
     def __init__(self, fmt: SparqFormat, weight_bits: int):
-        self.fmt = fmt
+        self.fmt = self.stored_format = fmt
         self.weight_bits = weight_bits
         self.activation_code_bits = fmt.pair_bits
         self.weight_code_bits = 2 * weight_bits
@@ -52,16 +53,22 @@ class WindowLanes(Multiplier):
     def shares(self, activations: Value) -> Value:
         return PairEncoder.shares(self.fmt, activations)
 
+    def load(self, m: Module, platform: Any, stored: Value) -> Value:
+        decoder = StoredPairDecoder(self.fmt)
+        place(m, platform, "stored_pair_decoder", decoder)
+        m.d.comb += decoder.stored.eq(stored)
+        return decoder.pair
+
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
         return Cat(NumberForm.OFFSET_BINARY.words(weights, self.weight_bits))
 
     def addends(
-        self, m: Module, platform: Any, activation: Value, weight: Value, registered: bool
+        self, m: Module, platform: Any, activation: Value, weight: Value, registered: int
     ) -> list[Addend]:
         weights = [weight.word_select(k, self.weight_bits) for k in range(2)]
         addends: list[Addend] = []
         for lane, (x, shift, mux) in enumerate(self._lanes(m, platform, activation)):
-            multiplier = ShiftAddMultiplier(self.fmt, self.weight_bits, registered)
+            multiplier = ShiftAddMultiplier(self.fmt, self.weight_bits, bool(registered))
             place(m, platform, f"multiplier{lane}", multiplier)
             m.d.comb += [
                 multiplier.x.eq(x),
@@ -83,15 +90,23 @@ class WindowLanes(Multiplier):
         self, m: Module, platform: Any, activation: Value
     ) -> list[tuple[Value, Signal, Value]]:
         """Of each lane: x, the shift (one-hot), MuxCtrl."""
+        lanes = []
+        for lane, (x, code, mux) in enumerate(self._controlled(m, platform, activation)):
+            indices = range(len(self.fmt.lane_shifts))
+            shift = named(m, f"shift{lane}", Cat(code == index for index in indices))
+            lanes.append((x, shift, mux))
+        return lanes
+
+    def _controlled(
+        self, m: Module, platform: Any, activation: Value
+    ) -> list[tuple[Value, Value, Value]]:
+        """Of each lane: x, ShiftCtrl (an index into ``fmt.lane_shifts``), MuxCtrl."""
         pair = data.View(pair_layout(self.fmt), activation)
         decoder = ControlDecoder(self.fmt)
         place(m, platform, "control_decoder", decoder)
         if decoder.fmt.control_bits:
             m.d.comb += decoder.control.eq(pair.control)
-        lanes = []
-        for lane in range(2):
-            code = getattr(decoder, f"shift{lane}")
-            indices = range(len(self.fmt.lane_shifts))
-            shift = named(m, f"shift{lane}", Cat(code == index for index in indices))
-            lanes.append((pair[f"x{lane}"], shift, getattr(decoder, f"mux{lane}")))
-        return lanes
+        return [
+            (pair[f"x{lane}"], getattr(decoder, f"shift{lane}"), getattr(decoder, f"mux{lane}"))
+            for lane in range(2)
+        ]

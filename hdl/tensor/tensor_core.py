@@ -81,7 +81,7 @@ class TensorCore(TileMachine):
             for column in range(self.cols)
         ]
         lanes, weights = self._slices(m, platform, control, Cat(columns))
-        activation_edge = make_grid(self.rows, 1, ActivationLane, mac)
+        activation_edge = make_grid(self.rows, 1, self._activation_lane, mac)
         weight_edge = make_grid(1, self.cols, WeightLane, mac)
         place(m, platform, "activation_edge", activation_edge)
         place(m, platform, "weight_edge", weight_edge)

@@ -8,11 +8,14 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
+from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.row_bias import RowBias
+from hdl.edge.stored_activation_lane import StoredActivationLane
 from hdl.elements import Elements
 from hdl.grid.grid import make_grid
 from hdl.multiplier.mac import Mac
 from hdl.multiplier.multiplier import named
+from hdl.multiplier.stored_activations import StoredActivations
 from hdl.placement import Component, place
 from hdl.tile.group_buffer import GroupBuffer
 
@@ -64,6 +67,9 @@ class TileMachine(Component):
     ----------
     elements : dict
         Of each port, in the order of the signature, the :class:`Elements` of its word.
+    meanings : dict
+        What ports carry that are not as described above: with :class:`StoredActivations`, the row
+        of ``in_a`` has stored pairs, which are decoded, and no slice waits for its group.
     """
 
     def __init__(
@@ -80,9 +86,8 @@ class TileMachine(Component):
         self.cols = cols
         self.mac = mac
         bit = Elements(1)
-        activations = Elements(ACTIVATION_BITS).repeated("step", mac.k_per_cycle)
         inputs = {
-            "in_a": activations.repeated("row", rows),
+            "in_a": mac.multiplier.activations.repeated("row", rows),
             **{name: column.repeated("column", cols) for name, column in column_inputs.items()},
         }
         sums = Elements(mac.acc_bits, signed=True).repeated("column", cols)
@@ -95,6 +100,12 @@ class TileMachine(Component):
             "out_last": bit,
             "out_acc": sums,
         }
+        self.port_meanings = {}
+        if self._takes_stored_pairs:
+            self.port_meanings["in_a"] = (
+                "Stored pairs of activations, row 0 low; within a row the lower steps of the "
+                "reduction low."
+            )
         super().__init__(
             {
                 "in_valid": In(1),
@@ -127,6 +138,16 @@ class TileMachine(Component):
         return max(self.rows, self.mac.multiplier.slices_per_group) - 1
 
     @property
+    def _takes_stored_pairs(self) -> bool:
+        """Whether activations come encoded."""
+        return isinstance(self.mac.multiplier, StoredActivations)
+
+    @property
+    def _activation_lane(self) -> type[ActivationLane]:
+        """What the left edge has for each row."""
+        return StoredActivationLane if self._takes_stored_pairs else ActivationLane
+
+    @property
     def _group_delay(self) -> int:
         """Cycles that a slice waits for its group."""
         slices = self.mac.multiplier.slices_per_group
@@ -134,7 +155,7 @@ class TileMachine(Component):
 
     def _rows_of(self, activations: Value) -> list[Value]:
         """The activations of each row."""
-        bits = self.k_per_cycle * ACTIVATION_BITS
+        bits = self.mac.multiplier.activations.width
         return [activations.word_select(row, bits) for row in range(self.rows)]
 
     def _slices(

@@ -15,6 +15,7 @@ import pytest
 
 from gen.cli import COMMANDS, cli
 from gen.design.configuration import PRESETS, TOPS
+from gen.driver import DRIVER
 
 SPARQ = Path(sys.executable).parent / "sparq"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -176,10 +177,15 @@ def test_success(tmp_path: Path) -> None:
         f"wrote out/{name}.v",
         f"wrote out/{name}.json",
         f"wrote out/{name}.vt",
+        f"wrote out/{name}.f",
         "wrote r.json",
     ]
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
-    assert files == ["out", f"out/{name}.json", f"out/{name}.v", f"out/{name}.vt", "r.json"]
+    assert files == [
+        "out",
+        *(f"out/{name}.{suffix}" for suffix in ("f", "json", "v", "vt")),
+        "r.json",
+    ]
     sidecar = json.loads((tmp_path / "r.json").read_text())
     assert sidecar == json.loads((tmp_path / "out" / f"{name}.json").read_text())
     assert (sidecar["top"], sidecar["rows"], sidecar["cols"]) == (name, 2, 3)
@@ -189,10 +195,48 @@ def test_name_and_test_bench(tmp_path: Path) -> None:
     arguments = ("--top", "encoder", "--name", "squeeze", "--testbench", "--seed", "7")
     result = sparq(tmp_path, "verilog", *arguments, "--output", ".")
     assert result.returncode == 0, result.stderr
-    files = ["squeeze.v", "squeeze.json", "squeeze.vt", "squeeze_tb.v"]
+    files = ["squeeze.v", "squeeze.json", "squeeze.vt", "squeeze.f", "squeeze_tb.v"]
     assert result.stdout.splitlines() == [f"wrote {name}" for name in files]
     assert "seed 7;" in (tmp_path / "squeeze_tb.v").read_text()
     assert json.loads((tmp_path / "squeeze.json").read_text())["top"] == "squeeze"
+
+
+@pytest.mark.slow
+def test_engine(tmp_path: Path) -> None:
+    """Its registers and driver come with it, and a page where that is asked for."""
+    size = ("--rows", "2", "--cols", "2", "--weight-depth", "4")
+    arguments = ("verilog", "--top", "engine", *size, "--name", "own", "--output", ".")
+    result = sparq(tmp_path, *arguments)
+    assert result.returncode == 0, result.stderr
+    files = [*(f"own.{suffix}" for suffix in ("v", "json", "vt", "f"))]
+    files += ["own_registers.rdl", "own_registers.h", "sparq_engine.h"]
+    assert result.stdout.splitlines() == [f"wrote {name}" for name in files]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(files)
+    assert (tmp_path / "own.f").read_text() == "own.v\n"
+    assert (tmp_path / "sparq_engine.h").read_bytes() == DRIVER.read_bytes()
+    # The registers are those of this configuration.
+    own = json.loads((tmp_path / "own.json").read_text())["hash"]
+    header = (tmp_path / "own_registers.h").read_text()
+    assert f"SPARQ_ENGINE__HASH_LOW__VALUE_reset 0x{int(own[8:], 16):x}\n" in header
+
+    (tmp_path / "own_registers").mkdir()
+    (tmp_path / "own_registers" / "stale").touch()
+    result = sparq(tmp_path, *arguments, "--register-page")
+    assert result.returncode == 0, result.stderr
+    files.append("own_registers/index.html")
+    assert result.stdout.splitlines() == [f"wrote {name}" for name in files]
+    assert (tmp_path / "own_registers" / "index.html").is_file()
+    assert not (tmp_path / "own_registers" / "stale").exists()
+    assert len(list(tmp_path.iterdir())) == len(files)
+
+
+def test_register_page_without_registers(tmp_path: Path) -> None:
+    result = sparq(tmp_path, "verilog", "--top", "encoder", "--register-page")
+    assert result.returncode == 2
+    assert result.stderr == (
+        "sparq: register-page must come with --top engine (make: TOP=engine)\n"
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_default_folder(tmp_path: Path) -> None:
@@ -269,18 +313,24 @@ def test_make_passes_options_on(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [
-        f"pe_sparq_5opt_trim_group4_w8_acc32_p1.{suffix}" for suffix in ("json", "v", "vt")
+        f"pe_sparq_5opt_trim_group4_w8_acc32_p1.{suffix}" for suffix in ("f", "json", "v", "vt")
     ]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["verilog", "ROW=4"], "make verilog does not know ROW; it takes ACC_BITS COLS CONFIG "),
+        (
+            ["verilog", "ROW=4"],
+            "make verilog does not know ROW; it takes ACC_BITS COLS COMMAND_DEPTH ",
+        ),
         (["verilog", "ROWS=", "NAME="], "NAME ROWS must have a value, or be left out"),
-        (["verilog", "rows=4"], "make verilog does not know rows; it takes ACC_BITS COLS CONFIG "),
+        (
+            ["verilog", "rows=4"],
+            "make verilog does not know rows; it takes ACC_BITS COLS COMMAND_DEPTH ",
+        ),
         (["simulate", "OUTPUT=x"], "make simulate does not know OUTPUT; it takes ACC_BITS COLS "),
-        (["demo", "ROWS=4"], "make demo does not know ROWS; it takes FORMAT IMAGES JSON KEEP"),
+        (["demo", "ROWS=4"], "make demo does not know ROWS; it takes FORMAT IMAGES JSON KEEP TOP"),
         (["clean", "ROWS=4"], "make clean does not know ROWS; it takes no variables"),
         (["ROWS=4"], "make help does not know ROWS; it takes no variables"),
         (["verilog", "ROUNDING=0 1"], "ROUNDING must be 0 or 1, not 0 1"),

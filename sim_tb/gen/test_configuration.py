@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gen.design.configuration import (
+    ENGINE_SIZES,
     OPTIONS,
     PRESETS,
     TENSOR_CORES,
@@ -19,7 +20,8 @@ from gen.design.configuration import (
 from golden import NAMED_FORMATS, exact_matmul
 from hdl import PROCESSING_ELEMENTS
 
-TOPS = "array, tensor_core, sparse_tensor_core, pe, encoder"
+MACHINES = "array, tensor_core, sparse_tensor_core"
+TOPS = f"{MACHINES}, engine, pe, encoder"
 FORMATS = "5opt, 3opt, 2opt, 6opt, 7opt, or window bits and shifts such as 4:0,1,4"
 GROUP = "group must be one of 1, 2, 4, 8, 16, not"
 SIDE = "must be an integer from 1 to 256, not"
@@ -55,6 +57,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
         ({"pipeline": value}, f"pipeline must be an integer from 0 to 2, not {value!r}")
         for value in (3, -1, 1.0, True, "1", None)
+    ),
+    *(
+        ({"style": value}, f"style must be one of structural, behavioral, not {value!r}")
+        for value in ("fast", 1, None)
     ),
     *(
         (
@@ -98,6 +104,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             ({"top": "pe", "pairs": 3}, "pairs", "top is pe"),
             ({"top": "encoder", "pairs": 3}, "pairs", "top is encoder"),
             ({"top": "encoder", "weight_bits": 8}, "weight_bits", "top is encoder"),
+            ({"top": "encoder", "style": "behavioral"}, "style", "top is encoder"),
             ({"top": "encoder", "acc_bits": 20}, "acc_bits", "top is encoder"),
             ({"top": "encoder", "pipeline": 1}, "pipeline", "top is encoder"),
             ({"pe": "8x8", "format": "3opt"}, "format", "pe is 8x8"),
@@ -107,10 +114,51 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         )
     ),
     ({"format": "4:1,4"}, "format 4:1,4: shifts must contain 0, not (1, 4)"),
+    *(
+        ({"top": "engine", "machine": value}, f"machine must be one of {MACHINES}, not {value!r}")
+        for value in ("engine", "pe", 1, None)
+    ),
+    *(
+        (
+            {"top": "engine", name: value},
+            f"{name} must be an integer from {low} to {high}, not {value!r}",
+        )
+        for name, low, high in (
+            ("weight_depth", 0, 4096),
+            ("result_tiles", 0, 64),
+            ("command_depth", 2, 16),
+            ("lanes", 0, 16),
+        )
+        for value in (low - 1, high + 1, 4.0, True, "4", None)
+    ),
+    ({"top": "engine", "result_tiles": 1}, "result_tiles must be 0 or at least 2, not 1"),
+    ({"top": "engine", "lanes": 3}, "lanes must be a divisor of the 16 columns, not 3"),
+    ({"top": "engine", "acc_bits": 33}, "acc_bits of an engine must be at most 32, not 33"),
+    ({"top": "engine", "acc_bits": 16}, "acc_bits must be an integer from 17 to 64, not 16"),
+    ({"top": "engine", "rows": 0}, f"rows {SIDE} 0"),
+    *(
+        ({"top": top, name: value}, f"{name} has no effect where top is {top}: leave it out")
+        for top, name, value in (
+            ("array", "machine", "array"),
+            ("tensor_core", "weight_depth", 256),
+            ("sparse_tensor_core", "lanes", 0),
+            ("pe", "result_tiles", 2),
+            ("encoder", "command_depth", 4),
+        )
+    ),
+    (
+        {"top": "engine", "pairs": 4},
+        "pairs has no effect where machine is array: leave it out",
+    ),
+    (
+        {"top": "engine", "pe": "8x8", "format": "3opt"},
+        "format has no effect where pe is 8x8: leave it out",
+    ),
     (
         {"row": 4},
-        "unknown key 'row'; allowed are acc_bits, cols, format, group, pairs, pe, pipeline, "
-        "rounding, rows, top, vsparq, weight_bits",
+        "unknown key 'row'; allowed are acc_bits, cols, command_depth, format, group, lanes, "
+        "machine, pairs, pe, pipeline, result_tiles, rounding, rows, style, top, vsparq, "
+        "weight_bits, weight_depth",
     ),
 ]
 
@@ -141,11 +189,26 @@ def test_refused_value(options: dict[str, Any], message: str) -> None:
         {"top": "tensor_core", "pairs": 16, "acc_bits": 21},
         {"top": "tensor_core", "pairs": 4, "weight_bits": 2, "acc_bits": 13},
         {"top": "sparse_tensor_core", "pairs": 1, "pe": "2x8x8"},
+        {"style": "behavioral"},
+        {"top": "engine", "machine": "tensor_core", "pairs": 16, "lanes": 8},
+        *(
+            {"top": "engine", name: value}
+            for name, values in {
+                "weight_depth": (0, 1, 4096),
+                "lanes": (1, 16),
+                "result_tiles": (0, 2, 64),
+                "command_depth": (2, 16),
+                "acc_bits": (17, 32),
+                "rows": (1, 256),
+            }.items()
+            for value in values
+        ),
     ],
 )
 def test_limits_are_allowed(options: dict[str, Any]) -> None:
     canonical = Configuration(**options).canonical
     assert {name: canonical[name] for name in options} == options
+    assert "style" in canonical or options.get("style", "structural") == "structural"
 
 
 def test_presets() -> None:
@@ -197,6 +260,7 @@ WIDTHS: list[dict[str, Any]] = [
         *((8, 32, 0), (4, 32, 0), (8, 24, 0), (8, 32, 1), (8, 32, 2)),
     )
 ]
+WIDTHS += [{**widths, "style": "behavioral"} for widths in WIDTHS[:2]]
 FORMAT_OPTIONS: list[dict[str, Any]] = [
     {"pe": "sparq", "format": fmt, "rounding": rounding, "vsparq": vsparq, "group": group}
     for fmt, rounding, vsparq, group in itertools.product(
@@ -204,6 +268,12 @@ FORMAT_OPTIONS: list[dict[str, Any]] = [
     )
 ]
 EXACT_OPTIONS: list[dict[str, Any]] = [{"pe": pe} for pe in PROCESSING_ELEMENTS if pe != "sparq"]
+ENGINE_OPTIONS: list[dict[str, Any]] = [
+    {"weight_depth": weight_depth, "lanes": lanes, "result_tiles": tiles, "command_depth": commands}
+    for weight_depth, lanes, tiles, commands in itertools.product(
+        (0, 256, 300), (1, 2, 4), (0, 2, 5), (2, 4)
+    )
+]
 SWEEP: list[dict[str, Any]] = [
     {"top": top, **size, **element, **widths}
     for top, sizes, all_widths in (
@@ -218,6 +288,10 @@ SWEEP: list[dict[str, Any]] = [
     for size in sizes
     for widths in all_widths
     for element in (*FORMAT_OPTIONS, *([] if top == "encoder" else EXACT_OPTIONS))
+] + [
+    {"top": "engine", "machine": machine, "rows": 4, "cols": 4, **sizes}
+    for machine in ("array", *TENSOR_CORES)
+    for sizes in ENGINE_OPTIONS
 ]
 
 
@@ -231,7 +305,8 @@ def test_names_and_hashes_tell_hardware_apart() -> None:
     assert len(keys) == len({key[0] for key in keys})
     assert len(keys) == len({key[1] for key in keys})
     assert len(keys) == len({key[2] for key in keys})
-    assert len(keys) == len(SWEEP) == 3 * 5 * (7 * 12 + 3) + 5 * (7 * 12 + 3) + 7 * 12
+    machines_and_parts = 3 * 7 * (7 * 12 + 3) + 7 * (7 * 12 + 3) + 7 * 12
+    assert len(keys) == len(SWEEP) == machines_and_parts + 3 * 54
 
 
 @pytest.mark.parametrize(
@@ -240,6 +315,8 @@ def test_names_and_hashes_tell_hardware_apart() -> None:
         ({"top": "pe"}, ["rows", "cols", "pairs"]),
         ({}, ["pairs"]),
         ({"top": "tensor_core", "pe": "8x8"}, ["format", "rounding", "vsparq", "group"]),
+        ({"top": "engine"}, ["pairs"]),
+        ({"top": "engine", "machine": "tensor_core"}, []),
         (
             {"top": "encoder"},
             ["rows", "cols", "pairs", "weight_bits", "acc_bits", "pipeline"],
@@ -247,10 +324,13 @@ def test_names_and_hashes_tell_hardware_apart() -> None:
     ],
 )
 def test_what_does_not_matter(options: dict[str, Any], absent: list[str]) -> None:
-    """What has no effect is absent, and the rest makes the same configuration."""
+    """What has no effect is absent, as structural style is, and the rest makes the same."""
     configuration = Configuration(**options)
     canonical = configuration.canonical
-    assert list(canonical) == list(OPTIONS)
+    of_engines = () if configuration.top == "engine" else ("machine", *ENGINE_SIZES)
+    names = {name for name in OPTIONS if name != "style"} - set(of_engines)
+    assert set(canonical) == names
+    assert len(canonical) == len(names)
     assert [name for name, value in canonical.items() if value is None] == absent
     given = {name: value for name, value in canonical.items() if value is not None}
     assert Configuration(**given) == configuration
@@ -309,8 +389,85 @@ def test_what_matters_to_a_tensor_core(top: str, change: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"machine": "tensor_core"},
+        {"machine": "sparse_tensor_core"},
+        {"rows": 8},
+        {"cols": 8},
+        {"pe": "8x8"},
+        {"format": "3opt"},
+        {"weight_depth": 0},
+        {"weight_depth": 255},
+        {"lanes": 8},
+        {"result_tiles": 2},
+        {"command_depth": 5},
+        {"pipeline": 1},
+        {"top": "array"},
+    ],
+)
+def test_what_matters_to_an_engine(change: dict[str, Any]) -> None:
+    engine, changed = Configuration(top="engine"), Configuration(**{"top": "engine"} | change)
+    assert engine.hash != changed.hash
+    assert engine.name != changed.name
+
+
+def test_all_lanes_are_the_default() -> None:
+    default, all_lanes = Configuration(top="engine"), Configuration(top="engine", lanes=16)
+    assert default == all_lanes
+    assert (default.hash, default.name) == (all_lanes.hash, all_lanes.name)
+
+
+KEPT: list[tuple[dict[str, Any], str, str]] = [
+    ({}, "array_16x16_sparq_5opt_w8_acc32", "2d17facf1e40dea6"),
+    ({"rows": 8, "cols": 8, "pe": "8x8"}, "array_8x8_mac_8x8_w8_acc32", "39ae37f113f4f46f"),
+    (
+        {
+            **{"rows": 4, "cols": 3, "format": "3opt", "rounding": False, "group": 4},
+            **{"weight_bits": 5, "acc_bits": 24, "pipeline": 1},
+        },
+        "array_4x3_sparq_3opt_trim_group4_w5_acc24_p1",
+        "6565981964d88e47",
+    ),
+    (
+        {"top": "tensor_core", "rows": 4, "cols": 4},
+        "tensor_core_4x4_4pairs_sparq_5opt_w8_acc32",
+        "72aa873cbbb99f3b",
+    ),
+    (
+        {"top": "sparse_tensor_core", "rows": 2, "cols": 2, "pairs": 2, "pe": "2x8x8"},
+        "sparse_tensor_core_2x2_2pairs_mac_2x8x8_w8_acc32",
+        "97c634452c2304fc",
+    ),
+    ({"top": "pe", "pe": "2x4x8"}, "pe_mac_2x4x8_w8_acc32", "f848cbe0fef1b081"),
+    (
+        {"top": "pe", "format": "4:0,1,4", "vsparq": False},
+        "pe_sparq_4b_0_1_4_novsparq_w8_acc32",
+        "7def97b1c3dd544f",
+    ),
+    ({"top": "encoder", "format": "2opt"}, "encoder_sparq_2opt", "b9b02c72619df39a"),
+]
+
+
+@pytest.mark.parametrize(("options", "name", "digits"), KEPT)
+def test_names_and_hashes_stay(options: dict[str, Any], name: str, digits: str) -> None:
+    """Software knows hardware by its hash: what was emitted before there were engines keeps it."""
+    configuration = Configuration(**options)
+    assert (configuration.name, configuration.hash) == (name, digits)
+
+
+@pytest.mark.parametrize(
     ("options", "name"),
     [
+        ({"top": "engine"}, "engine_array_16x16_sparq_5opt_w8_acc32"),
+        (
+            {"top": "engine", "machine": "tensor_core", "rows": 2, "lanes": 4, "weight_depth": 0},
+            "engine_tensor_core_2x16_4pairs_sparq_5opt_w8_acc32_weight_depth0_lanes4",
+        ),
+        (
+            {"top": "engine", "pe": "8x8", "result_tiles": 3, "command_depth": 2, "pipeline": 1},
+            "engine_array_16x16_mac_8x8_w8_acc32_p1_result_tiles3_command_depth2",
+        ),
         ({"rows": 2}, "array_2x16_sparq_5opt_w8_acc32"),
         ({"group": 4}, "array_16x16_sparq_5opt_group4_w8_acc32"),
         ({"top": "pe", "vsparq": False, "group": 2}, "pe_sparq_5opt_novsparq_group2_w8_acc32"),

@@ -21,10 +21,16 @@ from gen.proof.bounds import OverflowJob
 from gen.proof.element import LanesJob, ProductJob
 from gen.proof.element_ports import ContractJob, CorrectionJob
 from gen.proof.encoder import EncoderJob
+from gen.proof.engine_control import BanksJob, WalkJob
 from gen.proof.gates import Gates
 from gen.proof.job import Job
+from gen.proof.queues import AdapterJob, QueueJob
+from gen.proof.registers import RegistersJob
+from gen.proof.requantization import VERILOG, requantized
+from gen.proof.requantizer import STEPS, RequantizerJob
 from gen.proof.rule import Rule, window
 from gen.proof.run import Outcome, run_job, select
+from gen.proof.stored import StoredJob
 from gen.proof.streams import GroupBufferJob, RowsJob, SequencerJob
 from gen.proof.table import all_jobs
 from gen.proof.top import TopJob
@@ -33,9 +39,11 @@ from gen.proof.wiring import EdgesJob, GridJob
 from gen.tools.verilator import ToolError
 from golden import NAMED_FORMATS, NamedFormat
 from hdl import MacUnit, sparq_mac
+from hdl.multiplier.style import Style
 from sim_tb.oracle.random_formats import random_formats
 
 SPARQ = sparq_mac("5opt")
+BEHAVIORAL = sparq_mac("5opt", style=Style.BEHAVIORAL)
 RADIX_4 = MacUnit("8x8", "radix4")
 NARROW = replace(SPARQ, weight_bits=2, acc_bits=11)
 TIMEOUT = 120
@@ -62,6 +70,16 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
         EncoderJob(NamedFormat("5opt")),
         swap("dut", r"trimmed \} \+ \{", "trimmed } - {"),
     ),
+    (
+        "rest",
+        StoredJob(NamedFormat("5opt")),
+        swap("stored_decoder", r"= stored\[5:0\]", "= {stored[0], stored[5:1]}"),
+    ),
+    (
+        "zeros",
+        StoredJob(NamedFormat("2opt")),
+        lambda rtl: {part: text.replace("= ~ ", "= ") for part, text in rtl.items()},
+    ),
     ("sum", LanesJob(SPARQ), swap("pe", r"\.c\(multiplier1_product\[3\]\)", ".c(1'h0)")),
     (
         "weight code",
@@ -69,6 +87,21 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
         swap("weight_lane", r"~ *data_in", "data_in"),
     ),
     ("kept", AccumulationJob(SPARQ), swap("pe", r"last_out \? 17'h0", "drain_out ? 17'h0")),
+    (
+        "sign",
+        LanesJob(BEHAVIORAL),
+        swap("pe", r"product0\[11\], product0, 3'h0", "1'h0, product0, 3'h0"),
+    ),
+    (
+        "start",
+        AccumulationJob(BEHAVIORAL),
+        swap("pe", r"if \(last_out\) accumulator_value", "if (drain_out) accumulator_value"),
+    ),
+    (
+        "pending",
+        AccumulationJob(BEHAVIORAL),
+        swap("pe", r"\{ 2'h0, accumulator_value \}", "{ 2'h0, ~accumulator_value }"),
+    ),
     (
         "operand",
         ContractJob(SPARQ),
@@ -112,6 +145,74 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
     ),
     ("valid", RowsJob(SPARQ, 2, 2), swap("array", r"start \| last", "start")),
     ("order", GroupBufferJob(2, 8), swap("buffer", r"\? waiting_0", "? leaving_1")),
+    ("stall", RequantizerJob("stalls"), swap("lane", r"if \(enable\) (?=sign)", "")),
+    (
+        "negative",
+        RequantizerJob("product"),
+        swap("lane", r"biased_1\[31\] \? multiplier_1", "biased_1[31] ? biased_1[14:0]"),
+    ),
+    ("late", RequantizerJob("product"), swap("lane", "shift_2 <= shift_1", "shift_2 <= shift")),
+    (
+        "half up",
+        RequantizerJob("byte"),
+        swap("lane", r"= fine_1\[0\] & \w+;", "= fine_1[0];"),
+    ),
+    (
+        "sticky bit",
+        RequantizerJob("byte"),
+        swap("lane", r"= \| \{ product_2\[30:0\], 1'h0 \}", "= | product_2[30:1]"),
+    ),
+    (
+        "above the window",
+        RequantizerJob("byte"),
+        swap("lane", r"fine_8\[15:12\] \^", "{ fine_8[15:13], product_2[46] } ^"),
+    ),
+    (
+        "one too high",
+        RequantizerJob("byte"),
+        swap("lane", r"\$signed\(total\) > (.*);", r"$signed(total) > \1 + 10'sh1;"),
+    ),
+    ("one too low", RequantizerJob("byte"), swap("lane", r"< (\$signed.*);", r"< \1 - 10'sh1;")),
+    (
+        "unmapped",
+        RegistersJob(),
+        swap("registers", r"(read_mode = .*) == 6'h13", r"\1 == 6'h15"),
+    ),
+    (
+        "refused",
+        RegistersJob(),
+        swap("registers", r"if \(write_depth\)", "if (write)"),
+    ),
+    ("lost", QueueJob(4), swap("stage", r"w_rdy = inner_level != 2'h3", "w_rdy = 1'h1")),
+    ("too early", QueueJob(3), swap("stage", r"r_port__en = inner_r_rdy &", "r_port__en =")),
+    ("overtaken", QueueJob(0), swap("stage", r"\? spare : in_data", "? in_data : spare")),
+    ("wider queue", QueueJob(2), swap("stage", r"w_rdy = (.*);", r"w_rdy = \1 | r_en;")),
+    (
+        "held back",
+        AdapterJob("upsizer", 3),
+        swap("stage", r"in_ready = [^;]*;", "in_ready = out_ready;"),
+    ),
+    (
+        "last part",
+        AdapterJob("downsizer", 3),
+        swap("stage", r"out_last = [^;]*;", "out_last = in_last;"),
+    ),
+    ("no room", WalkJob(2), swap("walk", r"under_way != 2'h2", "under_way != 2'h3")),
+    (
+        "no end",
+        WalkJob(2),
+        swap("walk", r"slice_exact = command\[48\]", "slice_exact = command[49]"),
+    ),
+    (
+        "overwritten",
+        BanksJob("weights"),
+        swap("buffer", r"in_ready = [^;]*;", "in_ready = command_valid;"),
+    ),
+    (
+        "other bank",
+        BanksJob("parameters"),
+        swap("buffer", r"read_bank <= [^;]*;", "read_bank <= read_bank;"),
+    ),
 ]
 """Of each property, what is broken in the hardware and how."""
 
@@ -175,6 +276,30 @@ def test_rule_in_verilog_is_that_in_python(fmt: NamedFormat, tmp_path: Path) -> 
     statement = "\n".join([*lines, "end endmodule"])
     verdict = solver.sat({}, statement, "", TIMEOUT, tmp_path / "trace.vcd")
     assert verdict.proved, verdict.reason
+
+
+def test_requantization_in_verilog_is_that_in_python(tmp_path: Path) -> None:
+    """Ties and their neighbours, results at limits, and the largest products."""
+    products = [sign * size for size in (0, 1, 2, 3, 6, 7, 253 << 9, 2**46 - 1) for sign in (1, -1)]
+    lines = ["module claim();", VERILOG, "always @* begin"]
+    for product in (*products, -(2**46), 2**32 + 2**9, 3 * 2**32):
+        for shift, zero_point, low, high in ((0, 9, 5, 12), (1, 0, 0, 255), (9, 3, 3, 255)):
+            must_be = requantized(product, shift, zero_point, low, high)
+            given = f"{product % 2**64}, {shift}, {zero_point}, {low}, {high}"
+            lines.append(f"assert (requantized(64'd{given}) == {must_be});")
+        must_be = requantized(product, 33, 100, 0, 255)
+        lines.append(f"assert (requantized(64'd{product % 2**64}, 33, 100, 0, 255) == {must_be});")
+    verdict = solver.sat({}, "\n".join([*lines, "end endmodule"]), "", TIMEOUT, tmp_path / "t.vcd")
+    assert verdict.proved, verdict.reason
+
+
+def test_all_registers_of_the_requantizer_are_known_to_hold() -> None:
+    """The statement is about every register that the lane assigns, and its outputs."""
+    job = RequantizerJob("stalls")
+    assigned = re.findall(r"(\w+) <= ", job.rtl()["lane"])
+    assert assigned
+    assert sorted(re.findall(r"assert \((\w+)_now == ", job.statement)) == sorted(assigned)
+    assert job.configuration in STEPS
 
 
 def test_gates_compute_what_their_verilog_says() -> None:

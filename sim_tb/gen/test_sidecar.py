@@ -19,12 +19,12 @@ from gen.verilog.generate import build
 from gen.verilog.sidecar import make_sidecar
 from golden import NAMED_FORMATS, encode_pairs, pack_2_4, pack_pairs, sparq
 from hdl import PROCESSING_ELEMENTS
-from sim_tb.gen.test_verilog import CONFIGURATIONS, every_configuration
+from sim_tb.gen.test_verilog import CONFIGURATIONS, ENGINES, every_configuration
 from sim_tb.hdl.pysim import clock
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "sidecar.md"
-NOT_LISTED = ("configuration", "tools")
-"""Objects whose keys are those of a configuration file, and of packages."""
+NOT_LISTED = ("configuration", "tools", "registers")
+"""Objects whose keys are those of a configuration file, of packages, and of a table."""
 
 
 @cache
@@ -48,10 +48,11 @@ def key_paths(value: Any, before: str = "") -> set[str]:
 
 
 def test_every_key_is_documented() -> None:
-    keys = set().union(*(key_paths(sidecar_of(each)) for each in CONFIGURATIONS))
+    designs = (*CONFIGURATIONS, *ENGINES)
+    keys = set().union(*(key_paths(sidecar_of(each)) for each in designs))
     rows = re.findall(r"^\| (`.*?) \|", DOCUMENT.read_text(), re.MULTILINE)
     documented = [name for row in rows for name in re.findall(r"`([\w.]+)`", row)]
-    files = {name for name in documented if name.startswith("NAME")}
+    files = {name for name in documented if name.startswith("NAME") or name.endswith(".h")}
     assert len(set(documented)) == len(documented)
     assert set(documented) - files == keys
 
@@ -86,7 +87,7 @@ def test_ports_are_described(configuration: Configuration) -> None:
 
 
 @pytest.mark.every(3)
-@every_configuration
+@pytest.mark.parametrize("configuration", [*CONFIGURATIONS, *ENGINES], ids=lambda c: c.name)
 def test_elements_make_up_each_port(configuration: Configuration) -> None:
     for port in sidecar_of(configuration)["ports"]:
         elements = port["elements"]
@@ -218,7 +219,7 @@ def test_low_bits_of_2x4x8_are_stated() -> None:
 def test_what_applies_to_which_top() -> None:
     """Keys that say something of one kind of top are null for the others."""
     of_top = {top: sidecar_of(Configuration(top=top, rows=2, cols=2)) for top in MACHINES}
-    of_top |= {top: sidecar_of(Configuration(top=top)) for top in ("pe", "encoder")}
+    of_top |= {top: sidecar_of(Configuration(top=top)) for top in ("pe", "encoder", "engine")}
     for key, tops in {
         "row_order": MACHINES,
         "max_stall_cycles": MACHINES,
@@ -226,10 +227,42 @@ def test_what_applies_to_which_top() -> None:
         "codes": ("pe",),
         "encoding": ("pe", "encoder"),
         "sparse_weights": ("sparse_tensor_core",),
-        "clock": (*MACHINES, "pe"),
-        "reset": (*MACHINES, "pe"),
+        "clock": (*MACHINES, "pe", "engine"),
+        "reset": (*MACHINES, "pe", "engine"),
         "pairs": TENSOR_CORES,
+        "engine": ("engine",),
+        "latency": (*MACHINES, "pe", "encoder"),
     }.items():
         assert [top for top in of_top if of_top[top][key] is not None] == list(tops), key
     assert sidecar_of(Configuration(top="pe", pe="8x8"))["encoding"] is None
     assert of_top["array"]["row_order"] == "descending"
+
+
+@pytest.mark.parametrize("configuration", ENGINES, ids=lambda c: c.name)
+def test_engine(configuration: Configuration) -> None:
+    """What is around the machine, the machine itself, and where each register is."""
+    component: Any = build(configuration)
+    sidecar, engine = sidecar_of(configuration), sidecar_of(configuration)["engine"]
+    unit = configuration.mac
+    pairs = {} if unit.pairs is None else {"pairs": unit.pairs}
+    group = {} if unit.format is None else {"group": unit.format.group}
+    machine = sidecar_of(
+        Configuration(
+            top=engine["machine"],
+            **{"rows": configuration.rows, "cols": configuration.cols, "pe": unit.kind},
+            **{"weight_bits": unit.weight_bits, "pipeline": unit.pipeline, **pairs, **group},
+        )
+    )
+    same = ("rows", "cols", "k_per_cycle", "sparse", "pairs", "group", "weight_bits", "acc_bits")
+    assert {name: sidecar[name] for name in same} == {name: machine[name] for name in same}
+    assert engine["machine_latency"] == machine["latency"]
+    assert engine["slices_per_group"] == max(1, (machine["group"] or 1) // machine["k_per_cycle"])
+    given = configuration.canonical
+    for name in ("machine", "weight_depth", "lanes", "command_depth"):
+        assert engine[name] == given[name], name
+    if given["result_tiles"]:
+        assert engine["result_tiles"] == given["result_tiles"]
+    # Each plane has bits of its own, of a window; together they are all.
+    assert sum(engine["planes"]) == (0 if unit.kind == "2x4x8" else 255)
+    assert engine["registers"] == {r.name: r.offset for r in component.registers.registers}
+    assert engine["registers"]["IDENTIFICATION"] == 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gen.design.configuration import TENSOR_CORES, Configuration
+from gen.design.configuration import TENSOR_CORES, Configuration, ConfigurationError
 from gen.simulation.testbench import make_testbench
 from gen.tools.verilator import LINT_WAIVERS, environment
 from gen.verilog.generate import Generated, build, design_files, generate
@@ -302,3 +302,11 @@ def test_longest_name_and_reserved_words() -> None:
     assert len(KEYWORDS) == 248
     assert {"module", "endmodule", "reg", "always_ff", "with"} <= KEYWORDS
     assert NAME not in KEYWORDS
+
+
+def test_none_for_an_engine() -> None:
+    engine = Configuration(top="engine", rows=1, cols=1)
+    with pytest.raises(ConfigurationError) as caught:
+        make_testbench(engine, {}, 1)
+    message = "testbench: there is none for top engine: make simulate TOP=engine drives it"
+    assert str(caught.value) == message

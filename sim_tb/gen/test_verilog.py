@@ -17,9 +17,11 @@ from pyslang.driver import Driver
 
 from gen.design.configuration import MACHINES, TENSOR_CORES, Configuration
 from gen.tools.verilator import LINT_WAIVERS, environment
-from gen.verilog.generate import Generated, generate, write_verilog
+from gen.verilog.emission import Emission
+from gen.verilog.generate import Generated, build, generate, write_verilog
+from gen.verilog.sidecar import make_sidecar
 from golden import named_format
-from hdl import PROCESSING_ELEMENTS, MacUnit, PairEncoder, SystolicArray
+from hdl import PROCESSING_ELEMENTS, MacUnit, PairEncoder, RequantizerLane, SystolicArray
 from sim_tb.gen.headers import declared_ports
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +41,7 @@ SIDECAR = {
     *("rounding", "vsparq", "group", "pe", "latency", "drain_cycles", "max_reduction", "files"),
     *("ports", "activation_code_bits", "weight_code_bits", "row_scale", "column_scale"),
     *("configuration", "hash", "tools", "activation_bits", "activation_bits_used", "codes"),
-    *("encoding", "sparse_weights", "max_stall_cycles", "row_order", "clock", "reset"),
+    *("encoding", "sparse_weights", "max_stall_cycles", "row_order", "clock", "reset", "engine"),
 }
 CONFIGURATIONS = [
     *(Configuration(rows=3, cols=2, pe=pe) for pe in PROCESSING_ELEMENTS),
@@ -80,7 +82,33 @@ CONFIGURATIONS = [
     ),
     Configuration(top="tensor_core", rows=2, cols=2, pairs=1, pe="8x8", acc_bits=17),
     Configuration(top="sparse_tensor_core", rows=2, cols=2, pairs=2, pe="2x8x8", weight_bits=3),
+    *(
+        Configuration(top=top, **size, pe=pe, pipeline=place % 3, style="behavioral")
+        for top, size in (
+            ("pe", {}),
+            ("array", {"rows": 2, "cols": 3}),
+            ("tensor_core", {"rows": 1, "cols": 2, "pairs": 3}),
+            ("sparse_tensor_core", {"rows": 2, "cols": 1, "pairs": 2}),
+        )
+        for place, pe in enumerate(PROCESSING_ELEMENTS)
+    ),
+    *(
+        Configuration(top=top, rows=1, cols=1, group=2, vsparq=False, style="behavioral")
+        for top in MACHINES
+    ),
 ]
+ENGINES = [
+    Configuration(top="engine", **options)
+    for options in (
+        {"rows": 2, "cols": 2},
+        {"rows": 3, "cols": 2, "lanes": 1, "group": 8, "weight_bits": 5, "result_tiles": 3},
+        {"rows": 1, "cols": 1, "pe": "8x8", "weight_depth": 0, "command_depth": 2, "pipeline": 2},
+        {"machine": "tensor_core", "rows": 2, "cols": 1, "pe": "2x4x8", "weight_depth": 1},
+        {"machine": "sparse_tensor_core", "rows": 2, "cols": 2, "pairs": 2, "weight_bits": 3},
+        {"rows": 1, "cols": 3, "lanes": 1, "format": "7opt", "vsparq": False},
+    )
+]
+every_engine = pytest.mark.parametrize("configuration", ENGINES, ids=lambda c: c.name)
 every_configuration = pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda c: c.name)
 
 
@@ -122,7 +150,7 @@ def test_same_bytes_in_every_process(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from gen.design.configuration import Configuration; "
         "from gen.verilog.generate import write_verilog; "
         "[write_verilog(Configuration(top=top, **size), Path(sys.argv[1])) "
-        "for tops, size in ((('array', 'tensor_core', 'sparse_tensor_core'), "
+        "for tops, size in ((('array', 'tensor_core', 'sparse_tensor_core', 'engine'), "
         "{'rows': 5, 'cols': 3}), (('pe', 'encoder'), {})) for top in tops]"
     )
     contents = []
@@ -132,7 +160,7 @@ def test_same_bytes_in_every_process(tmp_path: Path) -> None:
         env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
         run([sys.executable, "-c", program, f"out_{seed}"], folder, env)
         contents.append({p.name: p.read_bytes() for p in (folder / f"out_{seed}").iterdir()})
-    assert len(contents[0]) == 15
+    assert len(contents[0]) == 4 * 6 + 3
     assert contents[0] == contents[1]
     assert not any(str(tmp_path).encode() in content for content in contents[0].values())
 
@@ -156,7 +184,7 @@ def test_unchanged_file_is_left_alone(tmp_path: Path) -> None:
     for path in paths:
         os.utime(path, ns=(1, 1))
     assert write_verilog(Configuration(top="pe"), tmp_path) == paths
-    assert [path.stat().st_mtime_ns for path in paths] == [1] * 3
+    assert [path.stat().st_mtime_ns for path in paths] == [1] * 4
     text = paths[0].read_text()
     paths[0].write_text(text + "// edited\n")
     write_verilog(Configuration(top="pe"), tmp_path)
@@ -178,14 +206,18 @@ def test_text_grows_with_the_logarithm_of_the_array() -> None:
 @pytest.mark.every(3)
 @every_configuration
 def test_structural_order(configuration: Configuration) -> None:
-    """The top is first, each module above what it is built of, and below a comment."""
+    """The top is first, each module above what it is built of, and below a comment.
+
+    But for the insides of queues, which are Amaranth's.
+    """
     text = generated(configuration).verilog
     places = {name: place for place, name in enumerate(modules(text))}
     assert places[configuration.name] == 0
     for name, body in re.findall(r"^module (\w+)(.*?)^endmodule$", text, re.M | re.S):
         for child in re.findall(r"^  (\w+) \w+ \($", body, re.MULTILINE):
             assert places[child] > places[name]
-    assert len(re.findall(r"^//.*\nmodule ", text, re.MULTILINE)) == len(places)
+    own = [name for name in places if not name.endswith("_fifo")]
+    assert len(re.findall(r"^//.*\nmodule ", text, re.MULTILINE)) == len(own)
 
 
 @pytest.mark.slow
@@ -373,10 +405,13 @@ def test_verilator_without_options(configuration: Configuration, tmp_path: Path)
 @pytest.mark.every(3)
 @every_configuration
 def test_verilator_lint(configuration: Configuration, tmp_path: Path) -> None:
+    lint_with_verilator(configuration.name, written(configuration, tmp_path), tmp_path)
+
+
+def lint_with_verilator(top: str, file: str, folder: Path) -> None:
     waivers = [f"-Wno-{name}" for name in LINT_WAIVERS]
-    command = ["verilator", "--lint-only", "-Wall", *waivers]
-    command += ["--top-module", configuration.name, written(configuration, tmp_path)]
-    output = run(command, tmp_path, environment(tmp_path / "tools"))
+    command = ["verilator", "--lint-only", "-Wall", *waivers, "--top-module", top, file]
+    output = run(command, folder, environment(folder / "tools"))
     assert "Warning" not in output, output
 
 
@@ -384,9 +419,12 @@ def test_verilator_lint(configuration: Configuration, tmp_path: Path) -> None:
 @every_configuration
 def test_slang(configuration: Configuration, tmp_path: Path) -> None:
     """A strict front end finds nothing either, in Verilog-2005, with every warning it has."""
+    lint_with_slang(tmp_path / written(configuration, tmp_path))
+
+
+def lint_with_slang(path: Path) -> None:
     reader = Driver()
     reader.addStandardArgs()
-    path = tmp_path / written(configuration, tmp_path)
     assert reader.parseCommandLine(f"slang --std 1364-2005 -Weverything {path}")
     assert reader.processOptions()
     assert reader.parseAllSources()
@@ -430,10 +468,72 @@ def test_two_designs_share_no_module() -> None:
 @pytest.mark.every(3)
 @every_configuration
 def test_icarus(configuration: Configuration, tmp_path: Path) -> None:
-    command = ["iverilog", "-g2005", "-Wall", "-t", "null", "-s", configuration.name]
-    output = run([*command, written(configuration, tmp_path)], tmp_path)
+    lint_with_icarus(configuration.name, written(configuration, tmp_path), tmp_path)
+
+
+def lint_with_icarus(top: str, file: str, folder: Path) -> None:
+    output = run(["iverilog", "-g2005", "-Wall", "-t", "null", "-s", top, file], folder)
     warnings = [line for line in output.splitlines() if "timescale" not in line]
     assert warnings == []
+
+
+@pytest.mark.every(3)
+@every_engine
+def test_engine_in_all_tools(configuration: Configuration, tmp_path: Path) -> None:
+    """An engine is emitted once for all of them."""
+    test_plain_text(configuration)
+    test_structural_order(configuration)
+    test_each_component_once(configuration)
+    test_verilator_without_options(configuration, tmp_path)
+    test_verilator_lint(configuration, tmp_path)
+    test_slang(configuration, tmp_path)
+    if shutil.which("iverilog"):
+        test_icarus(configuration, tmp_path)
+    sidecar = generated(configuration).sidecar
+    assert set(sidecar) == SIDECAR
+    declared = declared_ports(generated(configuration).verilog, configuration.name)
+    names = ("direction", "width", "signed")
+    assert declared == {p["name"]: tuple(p[name] for name in names) for p in sidecar["ports"]}
+
+
+ENGINE_PORTS = """
+    clk < 1  rst < 1
+    s_axi_control_awaddr < 8  s_axi_control_awprot < 3
+    s_axi_control_awvalid < 1  s_axi_control_awready > 1
+    s_axi_control_wdata < 32  s_axi_control_wstrb < 4
+    s_axi_control_wvalid < 1  s_axi_control_wready > 1
+    s_axi_control_bresp > 2  s_axi_control_bvalid > 1  s_axi_control_bready < 1
+    s_axi_control_araddr < 8  s_axi_control_arprot < 3
+    s_axi_control_arvalid < 1  s_axi_control_arready > 1
+    s_axi_control_rdata > 32  s_axi_control_rresp > 2
+    s_axi_control_rvalid > 1  s_axi_control_rready < 1
+    s_axis_activations_tvalid < 1  s_axis_activations_tready > 1  s_axis_activations_tdata < 48
+    s_axis_weights_tvalid < 1  s_axis_weights_tready > 1  s_axis_weights_tdata < 24
+    s_axis_parameters_tvalid < 1  s_axis_parameters_tready > 1  s_axis_parameters_tdata < 32
+    m_axis_results_tvalid > 1  m_axis_results_tready < 1
+    m_axis_results_tdata > 8  m_axis_results_tlast > 1
+    irq > 1
+"""
+"""In their order, of 3 rows of two bytes, 2 columns of two weights of 5 bits, and one lane."""
+
+
+def test_ports_of_an_engine() -> None:
+    """Systems are wired to these names: they stay."""
+    ports = make_sidecar(ENGINES[1], build(ENGINES[1]), "engine")["ports"]
+    expected = re.findall(r"(\w+) ([<>]) (\d+)", ENGINE_PORTS)
+    assert [
+        (p["name"], "<>"[p["direction"] == "output"], str(p["width"])) for p in ports
+    ] == expected
+    assert not any(port["signed"] for port in ports)
+
+
+def test_requantizer_lane(tmp_path: Path) -> None:
+    """It is in no configuration; all tools read it."""
+    (tmp_path / "lane.v").write_text(Emission("lane").verilog(RequantizerLane()))
+    lint_with_verilator("lane", "lane.v", tmp_path)
+    lint_with_slang(tmp_path / "lane.v")
+    if shutil.which("iverilog"):
+        lint_with_icarus("lane", "lane.v", tmp_path)
 
 
 def test_component_behind_each_top() -> None:

@@ -330,6 +330,8 @@ def test_words(words: Any, error: type[Exception], message: str) -> None:
 ACCUMULATORS = "accumulators must be integers from -2147483648 to 2147483647"
 MULTIPLIER = "multiplier must be integers from 0 to 32767"
 SHIFT = "shift must be integers from 0 to 46"
+LIMITS = [f"{name} must be integers from 0 to 255" for name in ("low", "high")]
+ORDER = "low must be at most high"
 
 
 @pytest.mark.parametrize(
@@ -347,6 +349,11 @@ SHIFT = "shift must be integers from 0 to 46"
         (([1], 1, [0, 47]), ValueError, f"{SHIFT}, not 47 (at index [1])"),
         (([1], 1, [-1]), ValueError, f"{SHIFT}, not -1 (at index [0])"),
         (([1], 1, 0.0), TypeError, f"{SHIFT}, not float64 (first value 0.0)"),
+        (([1], 1, 0, 0, -1), ValueError, f"{LIMITS[0]}, not -1 (at index [])"),
+        (([1], 1, 0, 0, 0, [256]), ValueError, f"{LIMITS[1]}, not 256 (at index [0])"),
+        (([1], 1, 0, 0, 0.5), TypeError, f"{LIMITS[0]}, not float64 (first value 0.5)"),
+        (([1], 1, 0, 0, 6, 5), ValueError, f"{ORDER}, not 6 where high is 5"),
+        (([[1, 2]], 1, 0, 0, [[0], [9]], [9, 8]), ValueError, f"{ORDER}, not 9 where high is 8"),
     ],
     ids=short,
 )

@@ -4,6 +4,7 @@ from dataclasses import FrozenInstanceError
 from fractions import Fraction
 from itertools import product
 from math import inf, nextafter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -149,6 +150,44 @@ def test_zero_point_out_of_range(zero_point: int) -> None:
         ValueError, match=rf"^zero_point must be integers from 0 to 255, not {zero_point} "
     ):
         requantize([1], 1, 0, zero_point)
+
+
+LIMITS: dict[str, tuple[Any, Any]] = {
+    "one byte": (77, 77),
+    "no limit": (0, 255),
+    "by channel": ([0, 10, 100, 255, 20], [0, 200, 255, 255, 20]),
+    "by row": ([[0], [3], [100]], 250),
+    "each its own": (np.arange(15).reshape(3, 5), np.arange(255, 240, -1).reshape(3, 5)),
+    "more than sums": (np.zeros((2, 1, 1), np.uint8), np.array([[[9]], [[99]]], np.uint64)),
+}
+
+
+@pytest.mark.parametrize("case", LIMITS)
+def test_limits(case: str) -> None:
+    """Clipped to what they allow, wherever they differ; all results that they cut are met."""
+    rng = np.random.default_rng(SEED)
+    low, high = LIMITS[case]
+    accumulators = rng.integers(-(2**9), 2**9, (3, 5), dtype=np.int32)
+    got = requantize(accumulators, 1, 1, 10, low, high)
+    assert got.dtype == np.uint8
+    every = np.broadcast_arrays(accumulators, low, high)
+    assert got.shape == every[0].shape
+    for index in np.ndindex(got.shape):
+        accumulator, own_low, own_high = (int(values[index]) for values in every)
+        moved = round(Fraction(accumulator, 2)) + 10
+        expected = max(own_low, min(own_high, moved))
+        assert got[index] == expected, f"{accumulator} at {index}, seed {SEED}"
+
+
+def test_limits_of_long_rows() -> None:
+    """More rows than are clipped in one step, each with limits of its own."""
+    rng = np.random.default_rng(SEED)
+    accumulators = rng.integers(-600, 600, (300, 200), dtype=np.int32)
+    low = rng.integers(0, 256, (300, 1))
+    high = np.maximum(low, rng.integers(0, 256, (300, 200)))
+    got = requantize(accumulators, 1, 1, 0, low, high)
+    expected = np.clip(rescale(accumulators, 1, 1), low, high)
+    assert np.array_equal(got, expected), f"seed {SEED}"
 
 
 def test_every_element_has_its_own_scale() -> None:

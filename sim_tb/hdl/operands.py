@@ -24,9 +24,12 @@ def activation_codes(pe: str, fmt: SparqFormat | None, x: Any) -> list[int]:
 
 
 def weight_code(multiplier: str, w: Any, weight_bits: int) -> int:
-    """The weight code of one slice: weights as they are, or in offset form; and their sum."""
+    """The weight code of one slice: weights as they are, or in offset form; and their sum.
+
+    ``multiplier`` is of structural style, or "product", of behavioral style.
+    """
     half = 1 << (weight_bits - 1)
-    if multiplier == "booth":
+    if multiplier in ("booth", "product"):
         words = [int(value) % (2 * half) for value in w]
     else:
         words = [int(value) + half for value in w]
@@ -39,6 +42,8 @@ def weight_code(multiplier: str, w: Any, weight_bits: int) -> int:
 def bias(multiplier: str, values: Any, w: Any, weight_bits: int) -> int:
     """What a slice adds beside its products; ``values`` are its effective activations."""
     half = 1 << (weight_bits - 1)
+    if multiplier == "product":
+        return 0
     if multiplier == "booth":
         return sum(511 << place for word in w for place in _negative(int(word), weight_bits))
     if multiplier != "radix4":

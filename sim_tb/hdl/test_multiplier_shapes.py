@@ -13,6 +13,7 @@ from hdl.broadcast.multiplier_part import MultiplierPart
 from hdl.element.processing_elements import element_multiplier
 from hdl.multiplier.exact import AndArray
 from hdl.multiplier.multiplier import Multiplier
+from hdl.multiplier.style import Style
 from sim_tb.hdl.pysim import CUSTOM
 
 FORMATS: list[SparqFormat] = [
@@ -26,7 +27,16 @@ STEPS = ("addends", "registered_addends", "encode", "row_bias", "column_bias")
 
 def multipliers(weight_bits: int) -> list[Multiplier]:
     """All that an element or a dot-product unit can have."""
-    found = [element_multiplier("sparq", fmt, weight_bits) for fmt in FORMATS]
+    found = [
+        element_multiplier("sparq", fmt, weight_bits, style=style)
+        for fmt in FORMATS
+        for style in Style
+    ]
+    found += [
+        element_multiplier(pe, None, weight_bits, style=Style.BEHAVIORAL)
+        for pe in PROCESSING_ELEMENTS
+        if pe != "sparq"
+    ]
     found += [
         element_multiplier(pe, None, weight_bits, kind)
         for pe in PROCESSING_ELEMENTS
@@ -36,12 +46,20 @@ def multipliers(weight_bits: int) -> list[Multiplier]:
     for sparse in (False, True):
         for fmt in FORMATS:
             if not (sparse and fmt.group > 4):
-                found.append(dot_product("sparq", 2, fmt, weight_bits, sparse))
+                found += [
+                    dot_product("sparq", 2, fmt, weight_bits, sparse, style=style)
+                    for style in Style
+                ]
         found += [
             dot_product(pe, 2, None, weight_bits, sparse, kind)
             for pe in DOT_PRODUCTS
             if pe != "sparq"
             for kind in dot_product_multipliers(pe, sparse)
+        ]
+        found += [
+            dot_product(pe, 2, None, weight_bits, sparse, style=Style.BEHAVIORAL)
+            for pe in DOT_PRODUCTS
+            if pe != "sparq"
         ]
     return found
 

@@ -14,6 +14,7 @@ from hdl import PROCESSING_ELEMENTS, ProcessingElement, ShiftAddMultiplier
 from hdl.arithmetic.bit_heap import BitHeap
 from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import element_multiplier
+from hdl.multiplier.style import Style
 from sim_tb.hdl.operands import activation_codes, bias, effective, weight_code
 from sim_tb.hdl.pysim import CUSTOM, SEED, Word, clock, describe, grouped, respond
 from sim_tb.oracle.random_formats import random_formats
@@ -74,8 +75,21 @@ def test_shift_add_multiplier(fmt: SparqFormat, weight_bits: int, checks: Any) -
     checks(2 * len(operands) - 1)
 
 
+WIDTHS = ((8, 32), (2, 18), (5, 18))
+"""Weight and accumulator bits."""
 EXACT = [
     (pe, kind) for pe in ("8x8", "2x8x8", "2x4x8") for kind in PROCESSING_ELEMENTS[pe].MULTIPLIERS
+]
+FORMATS = [
+    *(
+        named_format(name, True, vsparq, group)
+        for name in NAMED_FORMATS
+        for vsparq in (True, False)
+        for group in (1, 2)
+    ),
+    *CUSTOM,
+    named_format("7opt", False, False, 4),
+    *(named.sparq_format for named in random_formats(4, (1, 2))),
 ]
 PE_CASES: list[tuple[str, str, SparqFormat | None, int, int]] = [
     *((pe, kind, None, 8, 32) for pe, kind in EXACT),
@@ -95,6 +109,8 @@ PE_CASES: list[tuple[str, str, SparqFormat | None, int, int]] = [
         ("sparq", "and" if fmt.vsparq or fmt.group == 1 else "distributed", fmt, 6, 19)
         for fmt in (named.sparq_format for named in random_formats(4, (1, 2)))
     ),
+    *((pe, "product", None, *widths) for pe in ("8x8", "2x8x8", "2x4x8") for widths in WIDTHS),
+    *(("sparq", "product", fmt, *WIDTHS[index % 3]) for index, fmt in enumerate(FORMATS)),
 ]
 
 
@@ -112,7 +128,11 @@ def test_processing_element(
 ) -> None:
     """Random control: sums (wrapping), the result register, and what is passed on."""
     rng = random.Random(SEED)
-    multiplier = element_multiplier(pe, fmt, weight_bits, kind if fmt is None else None)
+    multiplier = (
+        element_multiplier(pe, fmt, weight_bits, style=Style.BEHAVIORAL)
+        if kind == "product"
+        else element_multiplier(pe, fmt, weight_bits, kind if fmt is None else None)
+    )
     element = ProcessingElement(multiplier, acc_bits, pipeline)
     half = 1 << (weight_bits - 1)
     inputs: list[Word] = []

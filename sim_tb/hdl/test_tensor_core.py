@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from hdl.multiplier.booth import Booth
 from hdl.multiplier.exact import Radix4
 from hdl.multiplier.mac import Mac
 from hdl.multiplier.shared_window import SharedWindow
+from hdl.multiplier.style import Style
 from hdl.multiplier.window_lanes import WindowLanes
 from hdl.tensor.sparse_tensor_core import SparseTensorCore
 from hdl.tensor.tensor_core import TensorCore
@@ -51,16 +52,23 @@ class Core:
     acc_bits: int = 32
     multiplier: str | None = None
     sparse: bool = False
+    style: Style = Style.STRUCTURAL
 
     def __str__(self) -> str:
         name = describe(self.fmt) if self.name == "sparq" else f"{self.name}-{self.multiplier}"
         kind = "sparse" if self.sparse else "dense"
         size = f"{self.pairs}p-{self.rows}x{self.cols}"
-        return f"{kind}-{name}-{size}-w{self.weight_bits}-acc{self.acc_bits}"
+        return f"{kind}-{name}-{size}-w{self.weight_bits}-acc{self.acc_bits}-{self.style}"
 
     def component(self) -> TensorCore:
         product = dot_product(
-            self.name, self.pairs, self.fmt, self.weight_bits, self.sparse, self.multiplier
+            self.name,
+            self.pairs,
+            self.fmt,
+            self.weight_bits,
+            self.sparse,
+            self.multiplier,
+            self.style,
         )
         mac = Mac(product, self.acc_bits, self.pipeline)
         kind = SparseTensorCore if self.sparse else TensorCore
@@ -186,6 +194,14 @@ SPARSE = [
 ]
 
 
+BEHAVIORAL = [
+    replace(core, style=Style.BEHAVIORAL, pipeline=index % 3)
+    for index, core in enumerate((*DENSE, *SPARSE))
+    if core.multiplier is None
+]
+"""The same cores made of operators."""
+
+
 @pytest.mark.every(7)
 @pytest.mark.parametrize("core", DENSE, ids=str)
 def test_tensor_core(core: Core, checks: Any) -> None:
@@ -195,6 +211,12 @@ def test_tensor_core(core: Core, checks: Any) -> None:
 @pytest.mark.every(7)
 @pytest.mark.parametrize("core", SPARSE, ids=str)
 def test_sparse_tensor_core(core: Core, checks: Any) -> None:
+    check_core(core, checks)
+
+
+@pytest.mark.every(12)
+@pytest.mark.parametrize("core", BEHAVIORAL, ids=str)
+def test_behavioral_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
 

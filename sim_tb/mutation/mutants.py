@@ -15,11 +15,14 @@ from gen.synthesis.parts import below
 from gen.tools.yosys import run_yosys
 from gen.verilog.generate import write_verilog
 from golden import named_format
+from hdl.engine.requantizer_lane import RequantizerLane
 from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier
+from sim_tb.hdl.part_cases import CASES
 from sim_tb.rtl.benches.pe import OWN
-from sim_tb.rtl.runner import Build, Module, build, module_of, simulate, wrap
-from sim_tb.rtl.test_cocotb_multiplier import multiplier
+from sim_tb.rtl.runner import Build, Module, build, emitted, module_of, simulate, wrap
 from sim_tb.rtl.test_cocotb_pe import multiplier_of
+from sim_tb.rtl.test_cocotb_requantizer import parameters
+from sim_tb.rtl.test_cocotb_stored import stored_pairs
 
 FOLDER = Path("build/mutate")
 SECONDS = 120
@@ -95,6 +98,7 @@ class Component:
                 f"read_verilog {folder / 'design.v'}",
                 f"hierarchy -check -top {name}",
                 *("proc", "opt_clean"),
+                "delete */t:$meminit*",  # no gates
                 f"mutate -list {count} -seed {seed} -ctrl mutant {max(2, count.bit_length())} 1 "
                 f"-o {folder / 'list.txt'} {' '.join(self.mutated(verilog, name))}",
                 f"script {folder / 'list.txt'}",
@@ -138,7 +142,7 @@ class Component:
         if self.place is not None:
             machine = module_of(self.place)
             texts = [machine.verilog, _with_element(machine, self.module.name, changed)]
-        elif self.own is None:
+        elif any(port["name"] == "out_acc" for port in self.module.ports):
             machine = self.module
         if machine is not None:
             top = "observed"
@@ -147,7 +151,8 @@ class Component:
             files = [Path(folder, name) for name in ("original.v", "changed.v")]
             for file, text in zip(files, texts, strict=True):
                 file.write_text(text)
-            original, mutated = ([f"read_verilog {file}"] for file in files)
+            flat = [f"hierarchy -check -top {top}", "proc", "flatten", "memory"]
+            original, mutated = ([f"read_verilog {file}", *flat] for file in files)
             try:
                 return are_equivalent(original, mutated, top)
             except TimeoutError:
@@ -241,6 +246,23 @@ def _encoder(name: str, **options: Any) -> Component:
     )
 
 
+def _stored(name: str) -> Component:
+    """Encoder and decoder of stored pairs, behind the encoder that makes the words they can meet.
+
+    Each format has a layout of another kind; that of 2opt is inverters.
+    """
+    mode = (name, True, True)
+    return Component(
+        f"stored pairs {name}",
+        1,
+        "stored",
+        lambda: stored_pairs(mode),
+        lambda module: {"formats": [list(mode)]},
+        testcase="every_code",
+        mutated=_below("stored_pair_encoder", "stored_pair_decoder"),
+    )
+
+
 def _element(name: str, **options: Any) -> Component:
     configuration = Configuration(top="pe", **options)
     return Component(
@@ -278,6 +300,32 @@ def _machine(
     )
 
 
+PARTS = (
+    "fifo_4",
+    "register",
+    "upsizer_3",
+    "downsizer_3",
+    "weight_buffer_5",
+    "parameter_buffer_6_2",
+    "tile_walk_3",
+    "plane_splitter_1_4",
+    "plane_splitter_4_3",
+    "output_stage_2_6_2_20",
+)
+"""Of the matrix engine: keys of ``CASES``."""
+
+
+def _part(name: str) -> Component:
+    return Component(
+        name.replace("_", " "),
+        1,
+        "part",
+        lambda: emitted(f"part_{name}", CASES[name].component()),
+        lambda module: {"case": name},
+        own=None,
+    )
+
+
 def _components() -> list[Component]:
     # Narrow accumulators: the benches reach all of their bits.
     narrow: dict[str, Any] = {"acc_bits": 20}
@@ -288,11 +336,12 @@ def _components() -> list[Component]:
         _encoder("encoder 5opt"),
         _encoder("encoder 2opt trim no vSPARQ", format="2opt", rounding=False, vsparq=False),
         _encoder("encoder 3opt group 2", format="3opt", vsparq=False, group=2),
+        *map(_stored, ("5opt", "3opt", "6opt", "7opt")),
         Component(
             "multiplier 5opt",
             1,
             "multiplier",
-            lambda: multiplier("multiplier_5opt", ShiftAddMultiplier(named_format("5opt"))),
+            lambda: emitted("multiplier_5opt", ShiftAddMultiplier(named_format("5opt"))),
             lambda module: {"formats": ["5opt"]},
         ),
         _element("pe 5opt", **narrow),
@@ -304,6 +353,14 @@ def _components() -> list[Component]:
         _machine("array 5opt group 4", around_elements, **grouped),
         _machine("dot-product unit 5opt", _below("dot_product_unit"), 1, **tensor_core),
         _machine("tensor core 5opt", _outside("dot_product_unit", "pair_encoder"), **tensor_core),
+        Component(
+            "requantizer lane",
+            1,
+            "requantizer",
+            lambda: emitted("requantizer_lane", RequantizerLane()),
+            lambda module: parameters(),
+        ),
+        *(_part(name) for name in PARTS),
     ]
 
 

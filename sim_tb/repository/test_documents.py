@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from golden import NAMED_FORMATS, named_format
 from sim_tb.repository.sources import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,6 +29,17 @@ def test_named_files_and_folders_exist(path: Path) -> None:
     pattern = r"(?<![\w/])(?:support|golden|hdl|networks|gen|sim_tb)/[a-z0-9_/]+(?:\.[a-z]+)?"
     for name in re.findall(pattern, path.read_text(encoding="utf-8")):
         assert (ROOT / name).exists(), f"{path.name} names {name}, which does not exist"
+
+
+def test_bits_of_pairs() -> None:
+    """In the table of formats: in the array and stored, with vSPARQ and without."""
+    text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (.*?) \| (.*?) \|$", text, re.MULTILINE)
+    found = {name: texts for name, *texts in rows if name in NAMED_FORMATS}
+    for name in NAMED_FORMATS:
+        formats = [named_format(name, vsparq=vsparq) for vsparq in (True, False)]
+        bits = [f"{fmt.pair_bits}, stored {fmt.stored_pair_bits}" for fmt in formats]
+        assert found[name] == bits
 
 
 def test_every_target_is_documented() -> None:

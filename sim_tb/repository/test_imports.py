@@ -29,9 +29,16 @@ LAYERS = {
     "gen": (
         ("gen", "gen/cli"),
         ("gen/commands",),
-        ("gen/benchmark", "gen/documentation", "gen/synthesis", "gen/proof", "gen/simulation"),
+        (
+            "gen/benchmark",
+            "gen/documentation",
+            "gen/synthesis",
+            "gen/fpga",
+            "gen/proof",
+            "gen/simulation",
+        ),
         ("gen/netlist", "gen/verilog"),
-        ("gen/library", "gen/design", "gen/tools"),
+        ("gen/library", "gen/design", "gen/tools", "gen/driver", "gen/registers"),
     ),
     "networks": (
         ("networks",),
@@ -42,7 +49,8 @@ LAYERS = {
     ),
     "hdl": (
         ("hdl",),
-        ("hdl/array", "hdl/tensor", "hdl/catalogue"),
+        ("hdl/engine",),
+        ("hdl/array", "hdl/tensor", "hdl/catalogue", "hdl/bus", "hdl/stream"),
         ("hdl/tile",),
         ("hdl/edge", "hdl/grid"),
         ("hdl/broadcast",),
@@ -53,7 +61,7 @@ LAYERS = {
         ("hdl/placement",),
         ("hdl/elements", "hdl/identity"),
     ),
-    "golden": (("golden",), ("golden/named",), ("golden/format",)),
+    "golden": (("golden",), ("golden/named",), ("golden/format",), ("golden/stored_layout",)),
     "support": (("support",),),
 }
 """The rooms of each package, the highest layer first.

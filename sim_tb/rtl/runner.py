@@ -14,12 +14,15 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from amaranth.hdl import Shape
+from amaranth.lib import wiring
 from cocotb_tools.runner import Verilator, get_runner
 
 from gen.design.configuration import Configuration
 from gen.tools.provenance import compiler_version
 from gen.tools.verilator import LINT_WAIVERS, environment
 from gen.tools.verilator_runtime import Runtime
+from gen.verilog.emission import Emission
 from gen.verilog.generate import generate, write_verilog
 from support.files import locked
 
@@ -114,7 +117,7 @@ def wrap(name: str, modules: Sequence[Module], own: Sequence[str] = ()) -> str:
 
 
 def run_bench(
-    design: Configuration | Sequence[Module],
+    design: Configuration | Module | Sequence[Module],
     bench: str,
     *,
     seed: int,
@@ -127,7 +130,8 @@ def run_bench(
 ) -> int:
     """Run the tests of ``sim_tb.rtl.benches.<bench>`` and return how many values they compared.
 
-    ``design`` is a configuration, or modules for a wrapper called ``name`` (see :func:`wrap`);
+    ``design`` is a configuration, a module, or some for a wrapper called ``name`` (see
+    :func:`wrap`);
     ``netlist`` is Verilog to run in place of what the configuration emits.
     The environment variable ``SIM`` chooses the simulator, ``SEED`` replaces ``seed`` and
     ``WAVES=1`` records waves. A bench that fails makes the pytest test fail with its message and
@@ -137,7 +141,7 @@ def run_bench(
     require_simulator(simulator)
     seed = int(os.environ.get("SEED", seed))
     waves = os.environ.get("WAVES", "0") not in ("", "0")
-    if isinstance(design, Configuration):
+    if isinstance(design, Configuration | Module):
         name = design.name
     level = "" if netlist is None else "_gates"
     folder = (BUILD / f"{name}{level}" / (simulator + ("_waves" if waves else ""))).resolve()
@@ -233,13 +237,16 @@ def _environment(overrides: Sequence[str] = ()) -> dict[str, str]:
 
 
 def _write_sources(
-    design: Configuration | Sequence[Module], name: str, own: Sequence[str], folder: Path
+    design: Configuration | Module | Sequence[Module], name: str, own: Sequence[str], folder: Path
 ) -> tuple[list[Path], Path | None]:
     if isinstance(design, Configuration):
         verilog, sidecar, *_ = write_verilog(design, folder)
         return [verilog], sidecar
     source = folder / f"{name}.v"
-    source.write_text("\n".join([*(m.verilog for m in design), wrap(name, design, own)]))
+    if isinstance(design, Module):
+        source.write_text(design.verilog)
+    else:
+        source.write_text("\n".join([*(m.verilog for m in design), wrap(name, design, own)]))
     return [source], None
 
 
@@ -308,6 +315,19 @@ def _expression(test_id: str) -> str:
     """The test's name as an expression for ``pytest -k``."""
     function, _, parameter = test_id.partition("[")
     return f"'{function} and {parameter.rstrip(']')}'" if parameter else function
+
+
+def emitted(name: str, component: wiring.Component) -> Module:
+    """A component whose ports are plain, as a module called ``name``."""
+    ports = [
+        {
+            "name": port,
+            "direction": "input" if member.flow == wiring.In else "output",
+            "width": Shape.cast(member.shape).width,
+        }
+        for (port,), member, _ in component.signature.flatten(component)
+    ]
+    return Module(name, Emission(name).verilog(component), ports)
 
 
 def module_of(configuration: Configuration) -> Module:

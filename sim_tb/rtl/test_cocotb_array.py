@@ -38,6 +38,7 @@ ARRAYS = [
     array(3, 2, "2x8x8", weight_bits=3, acc_bits=20, pipeline=1),
     array(2, 3, pipeline=1),
     array(2, 1, vsparq=False, group=4, pipeline=2),
+    *(array(2, 2, pe, style="behavioral", pipeline=2) for pe in ("sparq", "2x8x8", "8x8")),
 ]
 SWEEP = [
     array(8, 8),
@@ -61,6 +62,16 @@ SWEEP = [
         for name in NAMED_FORMATS
         for rounding in (True, False)
         for vsparq in (True, False)
+    ),
+    *(
+        array(3, 2, pe, style="behavioral", weight_bits=8 - pipeline, pipeline=pipeline)
+        for pe in PROCESSING_ELEMENTS
+        for pipeline in (0, 1, 2)
+    ),
+    *(
+        array(2, 3, format=name, vsparq=False, group=group, style="behavioral")
+        for name in NAMED_FORMATS
+        for group in (1, 2, 4)
     ),
 ]
 

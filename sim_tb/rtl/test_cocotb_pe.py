@@ -22,6 +22,7 @@ ELEMENTS: list[dict[str, Any]] = [
     {"group": 8},
     {"vsparq": False, "group": 4},
 ]
+BEHAVIORAL: list[dict[str, Any]] = [{"style": "behavioral", **options} for options in ELEMENTS]
 WIDTHS = ((20, 0), (32, 0), (20, 1), (20, 2))
 """Accumulator bits and pipeline."""
 OF_EACH_KIND = [*ELEMENTS[:4], *ELEMENTS[-2:]]
@@ -29,6 +30,8 @@ OF_EACH_KIND = [*ELEMENTS[:4], *ELEMENTS[-2:]]
 
 def multiplier_of(configuration: Configuration) -> str:
     """What the element multiplies by, as ``sim_tb.hdl.operands`` names it."""
+    if configuration.mac.is_behavioral:
+        return "product"
     if configuration.format is None:
         return "distributed" if configuration.pe == "2x4x8" else "radix4"
     return "distributed" if configuration.sparq_format.shared_shift else "and"
@@ -56,10 +59,11 @@ def test_pe(checks: Callable[[int], None]) -> None:
     elements = [(options, 32, 0) for options in ELEMENTS[::3]]
     others = [widths for widths in WIDTHS if widths != (32, 0)]
     elements += [(options, *widths) for options in OF_EACH_KIND for widths in others][::2]
+    elements += [(options, 32, 2) for options in BEHAVIORAL[::5]]
     checks(check("processing_elements", elements))
 
 
 @pytest.mark.full
 def test_pe_full(checks: Callable[[int], None]) -> None:
-    elements = [(options, *widths) for widths in WIDTHS for options in ELEMENTS]
+    elements = [(options, *widths) for widths in WIDTHS for options in (*ELEMENTS, *BEHAVIORAL)]
     checks(check("all_processing_elements", elements))

@@ -30,6 +30,7 @@ CORES: list[Configuration] = [
         for top in TENSOR_CORES
         for pipeline, pe in enumerate(BASELINES)
     ),
+    *(core(top, 1, 2, 2, style="behavioral", pipeline=2) for top in TENSOR_CORES),
 ]
 SWEEP: list[Configuration] = [
     *(core(top, 2, 3, 4) for top in TENSOR_CORES),
@@ -61,6 +62,15 @@ SWEEP: list[Configuration] = [
         for vsparq in (True, False)
     ),
     *(core(top, 1, 1, 16) for top in TENSOR_CORES),
+    *(
+        core(top, 2, 2, 2, pe, style="behavioral", pipeline=pipeline)
+        for top in TENSOR_CORES
+        for pipeline, pe in enumerate(BASELINES)
+    ),
+    *(
+        core(top, 2, 1, 2, format="3opt", group=4, vsparq=False, style="behavioral")
+        for top in TENSOR_CORES
+    ),
     core("tensor_core", 1, 1, 1, "8x8"),
     core("sparse_tensor_core", 1, 1, 1, "2x8x8"),
     core("tensor_core", 9, 2, 1),

@@ -1,0 +1,175 @@
+"""A matrix product as what an engine takes and gives: commands, and the words of its streams."""
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from golden import pack_2_4
+from golden.engine import EngineShape, LayerCommand, layer_commands
+from golden.format import ACTIVATION_MAX
+
+Bytes = npt.NDArray[np.uint8]
+Integers = npt.NDArray[np.int64]
+INDEX_BITS = 2
+"""Of the place of a weight in its block of four."""
+
+
+@dataclass(frozen=True)
+class ColumnParameters:
+    """What each column of a product is biased and requantized by, int64 (N,) each.
+
+    ``golden.requantize`` of the sum plus ``bias``, clipped to ``low`` and ``high``.
+    """
+
+    bias: Integers
+    multiplier: Integers
+    shift: Integers
+    zero_point: Integers
+    low: Integers
+    high: Integers
+
+    @classmethod
+    def of(
+        cls,
+        columns: int,
+        bias: npt.ArrayLike = 0,
+        multiplier: npt.ArrayLike = 0,
+        shift: npt.ArrayLike = 0,
+        zero_point: npt.ArrayLike = 0,
+        low: npt.ArrayLike = 0,
+        high: npt.ArrayLike = ACTIVATION_MAX,
+    ) -> "ColumnParameters":
+        """Of so many columns; what is one number is the same for all."""
+        values = (bias, multiplier, shift, zero_point, low, high)
+        return cls(*(np.broadcast_to(np.asarray(v, np.int64), (columns,)) for v in values))
+
+    def of_part(self, first: int, columns: int) -> "ColumnParameters":
+        """Those of so many columns from the first one on."""
+        return ColumnParameters(
+            *(getattr(self, each.name)[first : first + columns] for each in fields(self))
+        )
+
+    def words(self, columns: int) -> npt.NDArray[np.uint32]:
+        """Three words for each column, zeros beyond the last one: uint32 (columns, 3)."""
+        words = np.zeros((columns, 3), np.int64)
+        count = len(self.bias)
+        words[:count, 0] = self.bias
+        words[:count, 1] = self.multiplier | self.shift << 16
+        words[:count, 2] = self.zero_point | self.low << 8 | self.high << 16
+        return (words & 0xFFFF_FFFF).astype(np.uint32)
+
+
+@dataclass(frozen=True)
+class EngineProduct:
+    """A product ``x @ w`` on an engine, and how its operands and results stream.
+
+    The rows of the engine's results are those of ``x`` in their order: the engine sends the row
+    that it was given first, first.
+
+    Parameters
+    ----------
+    shape : EngineShape
+    weight_bits : int
+    sparse : bool
+        Weights must be 2:4 sparse, and come with their places.
+    x : uint8 (M, K)
+    w : int8 (K, N)
+    parameters : ColumnParameters
+        Of N columns.
+    exact, sums : bool
+        As of a :class:`golden.engine.Command`.
+
+    Raises
+    ------
+    ValueError
+        One line for a product that does not fit the engine, or weights that are not sparse.
+    """
+
+    shape: EngineShape
+    weight_bits: int
+    sparse: bool
+    x: Bytes
+    w: npt.NDArray[np.int8]
+    parameters: ColumnParameters
+    exact: bool = False
+    sums: bool = False
+
+    @cached_property
+    def commands(self) -> list[LayerCommand]:
+        """In the order in which they are started."""
+        (m, k), n = self.x.shape, self.w.shape[1]
+        return layer_commands(self.shape, m, k, n, self.exact, self.sums)
+
+    @property
+    def _depth(self) -> int:
+        return self.commands[0].command.depth
+
+    @property
+    def _tiles_n(self) -> int:
+        return self.commands[0].command.tiles_n
+
+    def activations(self) -> Bytes:
+        """Words of activations: uint8 (slices, bytes)."""
+        shape, depth = self.shape, self._depth
+        parts = []
+        for each in self.commands:
+            tiles_m = each.command.tiles_m
+            rows = self.x[each.first_row : each.first_row + tiles_m * shape.rows]
+            padded = np.zeros((tiles_m * shape.rows, depth * shape.k_per_cycle), np.uint8)
+            padded[: rows.shape[0], : rows.shape[1]] = rows
+            slices = padded.reshape(tiles_m, shape.rows, depth, shape.k_per_cycle)
+            words = slices.transpose(0, 2, 1, 3).reshape(tiles_m * depth, -1)
+            parts.append(np.tile(words, (self._tiles_n, 1)))
+        return np.concatenate(parts)
+
+    def weights(self) -> Bytes:
+        """Words of weights: uint8 (slices, bytes)."""
+        shape, depth = self.shape, self._depth
+        (k, n), tiles_n = self.w.shape, self._tiles_n
+        padded = np.zeros((depth * shape.k_per_cycle, tiles_n * shape.cols), np.int8)
+        padded[:k, :n] = self.w
+        words_of: list[tuple[npt.NDArray[Any], int]] = [(padded, self.weight_bits)]
+        if self.sparse:
+            values, places = pack_2_4(padded)
+            words_of = [(values, self.weight_bits), (places, INDEX_BITS)]
+        bits = []
+        for values, width in words_of:
+            by_tile = values.reshape(depth, -1, tiles_n, shape.cols).transpose(2, 0, 3, 1)
+            flat = by_tile.reshape(tiles_n * depth, -1, 1).astype(np.int64)
+            bits.append((flat >> np.arange(width) & 1).reshape(len(flat), -1).astype(np.uint8))
+        words = np.packbits(np.concatenate(bits, axis=1), axis=1, bitorder="little")
+        by_column = words.reshape(tiles_n, depth, -1)
+        parts = []
+        for each in self.commands:
+            times = 1 if shape.weight_depth else each.command.tiles_m
+            parts.append(np.tile(by_column, (1, times, 1)).reshape(-1, words.shape[1]))
+        return np.concatenate(parts)
+
+    def parameter_words(self) -> Bytes:
+        """Words of parameters: uint8 (words, 4)."""
+        columns = self._tiles_n * self.shape.cols
+        words = np.ascontiguousarray(self.parameters.words(columns).reshape(-1, 1), "<u4")
+        return np.tile(words.view(np.uint8), (len(self.commands), 1))
+
+    @property
+    def result_words(self) -> int:
+        """How many words of results come."""
+        per_row = self.shape.cols // self.shape.lanes * (4 if self.sums else 1)
+        tiles = sum(each.command.tiles_m * each.command.tiles_n for each in self.commands)
+        return tiles * self.shape.rows * per_row
+
+    def result(self, words: Bytes) -> npt.NDArray[Any]:
+        """The product (M, N), int32 sums or uint8, from words of results (words, lanes)."""
+        shape, (m, n) = self.shape, (self.x.shape[0], self.w.shape[1])
+        values = words.reshape(-1).view("<i4" if self.sums else np.uint8)
+        parts, start = [], 0
+        for each in self.commands:
+            rows = each.command.tiles_m * shape.rows
+            count = rows * shape.cols * self._tiles_n
+            by_column = values[start : start + count].reshape(self._tiles_n, rows, shape.cols)
+            parts.append(by_column.transpose(1, 0, 2).reshape(rows, -1))
+            start += count
+        return np.concatenate(parts)[:m, :n]

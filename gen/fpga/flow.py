@@ -1,0 +1,85 @@
+"""From a design to what it takes of an ECP5, and how fast it is: synthesis, placement, routing."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gen.fpga.designs import Design
+from gen.fpga.multiplier_registers import use_multiplier_registers
+from gen.fpga.ring import TOP, Ring, register_ring
+from gen.tools.ecp5 import run_nextpnr, run_yosys
+from gen.verilog.generate import generate
+from support.files import make_folder
+
+DEVICE, PACKAGE, SPEED = "85k", "CABGA381", 6
+"""LFE5U-85F, of the slowest speed grade."""
+TARGET_MHZ = 200
+"""What placement and routing aim at."""
+
+COUNTED = {
+    "luts": "TRELLIS_COMB",
+    "flip_flops": "TRELLIS_FF",
+    "multipliers": "MULT18X18D",
+    "block_rams": "DP16KD",
+    "distributed_rams": "TRELLIS_RAMW",
+}
+"""What is counted, and the cells of nextpnr."""
+
+
+class Placed(NamedTuple):
+    """What a design takes by itself, by the keys of :data:`COUNTED`, and its frequency."""
+
+    counts: dict[str, int]
+    mhz: float
+
+
+def synthesize(design: Design, folder: Path) -> Ring:
+    """Write the netlist of a design in its ring into ``folder``; returns the ring.
+
+    Without ``-nowidelut`` the mapping takes up to three times as many LUTs. The design is mapped by
+    itself: nothing is shared with the ring. Raises ``ToolError``.
+    """
+    make_folder(folder)
+    generated = generate(design.configuration, "design_under_test")
+    ring = register_ring(generated.name, generated.sidecar["ports"])
+    (folder / "design.v").write_text(generated.verilog)
+    (folder / "ring.v").write_text(ring.verilog)
+    no_multipliers = "" if design.multipliers else " -nodsp"
+    run_yosys(
+        [
+            "read_verilog design.v ring.v",
+            f"hierarchy -check -top {TOP}",
+            f"setattr -mod -set keep_hierarchy 1 {generated.name}",
+            f"synth_ecp5 -nowidelut{no_multipliers} -top {TOP}",
+            f"setattr -mod -unset keep_hierarchy {generated.name}",
+            *("flatten", "clean", "write_json netlist.json"),
+        ],
+        folder,
+    )
+    path = folder / "netlist.json"
+    netlist: dict[str, Any] = json.loads(path.read_text())
+    use_multiplier_registers(netlist["modules"][TOP])
+    path.write_text(json.dumps(netlist))
+    return ring
+
+
+def place(folder: Path, ring: Ring, seed: int) -> Placed:
+    """Place and route the netlist in ``folder``; raises ``ToolError``."""
+    report = f"report_{seed}.json"
+    run_nextpnr(
+        [
+            *(f"--{DEVICE}", "--package", PACKAGE, "--speed", str(SPEED)),
+            *("--json", "netlist.json"),
+            *("--seed", str(seed), "--freq", str(TARGET_MHZ), "--timing-allow-fail"),
+            *("--lpf-allow-unconstrained", "--report", report),
+        ],
+        folder,
+    )
+    result = json.loads((folder / report).read_text())
+    used = {
+        name: result["utilization"].get(cell, {"used": 0})["used"] for name, cell in COUNTED.items()
+    }
+    used["luts"] -= ring.luts
+    used["flip_flops"] -= ring.flip_flops
+    (clock,) = result["fmax"].values()
+    return Placed(used, clock["achieved"])

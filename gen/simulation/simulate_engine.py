@@ -1,0 +1,126 @@
+"""Random products through an emitted engine."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import Progress
+
+import golden
+from gen.design.configuration import Configuration
+from gen.design.expectation import expected_product, random_operands, require_equal
+from gen.driver.product import ColumnParameters
+from gen.simulation.compiled_engine import CompiledEngine, EngineError
+from golden.engine import predicted_cycles
+
+MAX_DEPTH = 300
+MAX_TILES = 4
+"""Of a product, in each direction."""
+STALLS = (0.0, 0.0, 0.3, 0.8)
+"""Probabilities that a port stalls, of which each product has some."""
+
+
+def run_engine_simulation(
+    configuration: Configuration, tiles: int, seed: int, progress: Progress
+) -> dict[str, Any]:
+    """Multiply random matrices of at least ``tiles`` tiles in all, against golden.
+
+    Windowed and exact, to bytes and to sums, with stalls on all streams and without; without any
+    the cycles must be those predicted. Returns counts of what was compared. Raises
+    ``MismatchError`` at the first differing element, :class:`EngineError` where the engine fails.
+    """
+    with progress:
+        building = progress.add_task("building the simulation", total=None)
+        engine = CompiledEngine(configuration)
+        progress.update(building, total=1, completed=1)
+
+        generator = np.random.default_rng(seed)
+        task = progress.add_task("random products", total=tiles)
+        done = cycles = compared = 0
+        while done < tiles:
+            x, w = _operands(configuration, engine, generator)
+            parameters = random_parameters(w.shape[1], generator)
+            exact = bool(engine.shape.planes) and bool(generator.integers(2))
+            sums = bool(generator.integers(2))
+            stalls = [0.0] * 4
+            if generator.integers(2):
+                stalls = generator.choice(STALLS, 4).tolist()
+            plan = engine.plan(x, w, parameters, exact, sums)
+            run = engine.run(plan, stalls, seed)
+            what = f"seed {seed}, after {done} tiles ({x.shape[0]} x {x.shape[1]} x {w.shape[1]})"
+            expected = expected_results(configuration, x, w, parameters, exact, sums)
+            require_equal(what, run.result, expected)
+            commands = [each.command for each in plan.commands]
+            predicted = predicted_cycles(engine.shape, commands)
+            if not any(stalls) and run.counters["cycles"] != predicted:
+                raise EngineError(f"{what}: {run.counters['cycles']} cycles, not {predicted}")
+            done += sum(each.tiles_m * each.tiles_n for each in commands)
+            cycles += run.counters["cycles"]
+            compared += run.result.size
+            progress.update(task, completed=min(done, tiles))
+    return {
+        "top": configuration.name,
+        "seed": seed,
+        "tiles": done,
+        "sums_compared": compared,
+        "cycles": cycles,
+        "bit_exact": True,  # otherwise require_equal has raised
+    }
+
+
+def expected_results(
+    configuration: Configuration,
+    x: npt.NDArray[np.uint8],
+    w: npt.NDArray[np.int8],
+    parameters: ColumnParameters,
+    exact: bool,
+    sums: bool,
+) -> npt.NDArray[Any]:
+    """What an engine must make of ``x`` times ``w``: int32 sums with their biases, or bytes."""
+    products = (
+        golden.exact_matmul(x, w, configuration.mac.weight_bits)
+        if exact
+        else expected_product(configuration, x, w)
+    )
+    biased = products + parameters.bias
+    if sums:
+        return biased.astype(np.int32)
+    zero = int(parameters.zero_point[0])
+    return golden.requantize(
+        *(biased, parameters.multiplier, parameters.shift, zero, parameters.low, parameters.high)
+    )
+
+
+def random_parameters(columns: int, generator: np.random.Generator) -> ColumnParameters:
+    """Parameters under which bytes of all sizes occur, with one zero point."""
+    return ColumnParameters.of(
+        columns,
+        generator.integers(-(1 << 15), 1 << 15, columns),
+        generator.integers(1 << 14, 1 << 15, columns),
+        generator.integers(18, 27, columns),
+        generator.integers(0, 256),
+        generator.integers(0, 64, columns),
+        generator.integers(192, 256, columns),
+    )
+
+
+def _operands(
+    configuration: Configuration, engine: CompiledEngine, generator: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]:
+    """Matrices of 1 to 4 tiles in each direction, the last ones not full."""
+    shape = engine.shape
+    longest = min(MAX_DEPTH, configuration.max_reduction)
+    if shape.weight_depth:
+        longest = min(longest, shape.weight_depth * shape.k_per_cycle)
+    depth = int(generator.integers(1, longest + 1))
+    m, n = (int(generator.integers(1, MAX_TILES * side + 1)) for side in (shape.rows, shape.cols))
+    x, w = (
+        np.concatenate(parts, axis)
+        for axis, parts in enumerate(
+            zip(
+                *(random_operands(configuration, depth, generator) for _ in range(MAX_TILES)),
+                strict=True,
+            )
+        )
+    )
+    return x[:m], w[:, :n]

@@ -1,0 +1,1 @@
+"""Ports that systems know: AXI4-Lite, and the registers behind it."""

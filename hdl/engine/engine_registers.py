@@ -1,0 +1,328 @@
+"""The registers of the matrix engine: the one table that hardware, driver and pages are made of."""
+
+import re
+from collections.abc import Sequence
+from enum import IntEnum
+
+from golden.named import NamedFormat
+from hdl.bus.register_map import Access, Field, Register, RegisterMap
+
+IDENTIFICATION = 0x53505251
+"""Reads as ``SPRQ``, its first letter in the highest byte."""
+
+
+class ErrorCode(IntEnum):
+    """Why a command was refused, by what the register ``ERROR`` reads."""
+
+    description: str
+
+    def __new__(cls, value: int, description: str) -> "ErrorCode":
+        """A code and its sentence."""
+        self = int.__new__(cls, value)
+        self._value_ = value
+        self.description = description
+        return self
+
+    NO_TILES = 1, "The number of tiles is 0, in rows or in columns."
+    DEPTH = 2, "The depth is 0, or more than the weight buffer holds."
+    NO_EXACT_MODE = 3, "The exact mode is asked for, which this format does not have."
+    QUEUE_FULL = 4, "The command was started while the queue was full."
+
+
+COUNTERS = {
+    "CYCLES": "Cycles in which a command was under way or waited.",
+    "BUSY": "Cycles in which the machine took a slice.",
+    "WAIT_ACTIVATIONS": "Cycles in which a command waited for activations.",
+    "WAIT_WEIGHTS": "Cycles in which activations waited for weights.",
+    "WAIT_OUTPUT": "Cycles in which both waited for room for results.",
+    "PAIRS": "Pairs of activations that were multiplied, in every pass; 0 if there are none.",
+    "PAIRS_WITH_ZERO": "Those of the pairs of which exactly one activation was 0.",
+    "ZERO_PAIRS": "Those of the pairs of which both activations were 0.",
+}
+"""The 64-bit counters in the order of their registers, and what they count."""
+
+FIRST_COUNTER = 0x80
+
+
+def engine_registers(
+    *,
+    rows: int,
+    cols: int,
+    k_per_cycle: int,
+    weight_bits: int,
+    acc_bits: int,
+    weight_depth: int,
+    lanes: int,
+    planes: int,
+    result_tiles: int,
+    command_depth: int,
+    configuration_hash: str,
+    version: tuple[int, int, int],
+    format: NamedFormat | None,
+) -> RegisterMap:
+    """The table of an engine's registers; all but the constants are the same in every engine.
+
+    Parameters
+    ----------
+    rows, cols, k_per_cycle, weight_bits, acc_bits : int
+        Of the machine that multiplies.
+    weight_depth : int
+        Slices that its weight buffer holds; 0 if there is none.
+    lanes : int
+        Results that are requantized in a cycle.
+    planes : int
+        Passes that the exact mode takes; 0 if there is none.
+    result_tiles, command_depth : int
+        Tiles of results, and commands, that are held.
+    configuration_hash : str
+        16 hexadecimal digits.
+    version : tuple of int
+        Of the generator: major, minor and patch, of 8 bits each.
+    format : NamedFormat or None
+        Of a machine with windows.
+
+    Raises
+    ------
+    ValueError
+        One line that names the offending value and what is allowed.
+    """
+    if not re.fullmatch("[0-9a-f]{16}", str(configuration_hash)):
+        raise ValueError(
+            "configuration_hash must be 16 hexadecimal digits in lower case, "
+            f"not {configuration_hash!r}"
+        )
+    if len(version) != 3:
+        raise ValueError(f"version must be three integers, not {version!r}")
+    major, minor, patch = version
+    fmt = format.sparq_format if format else None
+    shifts = sum(1 << shift for shift in fmt.shifts) if fmt else 0
+
+    constants = [
+        Register(
+            "IDENTIFICATION",
+            0x00,
+            "Says that this is a SPARQ engine.",
+            (
+                _constant(
+                    "value", 0, 32, IDENTIFICATION, "The letters SPRQ, S in the highest byte."
+                ),
+            ),
+        ),
+        Register(
+            "VERSION",
+            0x04,
+            "Version of the generator.",
+            (
+                _constant("patch", 0, 8, patch, "Its third number."),
+                _constant("minor", 8, 8, minor, "Its second number."),
+                _constant("major", 16, 8, major, "Its first number."),
+            ),
+        ),
+        Register(
+            "HASH_HIGH",
+            0x08,
+            "Hash of the configuration, first half.",
+            (_constant("value", 0, 32, int(configuration_hash[:8], 16), "Its first 8 digits."),),
+        ),
+        Register(
+            "HASH_LOW",
+            0x0C,
+            "Hash of the configuration, second half.",
+            (_constant("value", 0, 32, int(configuration_hash[8:], 16), "Its last 8 digits."),),
+        ),
+        Register(
+            "SIZE",
+            0x10,
+            "Size of a tile.",
+            (
+                _constant("rows", 0, 16, rows, "Rows of a tile."),
+                _constant("cols", 16, 16, cols, "Columns of a tile."),
+            ),
+        ),
+        Register(
+            "WIDTHS",
+            0x14,
+            "Widths of what is multiplied.",
+            (
+                _constant("k_per_cycle", 0, 8, k_per_cycle, "Steps of the reduction in a slice."),
+                _constant("weight_bits", 8, 8, weight_bits, "Bits of a weight."),
+                _constant("acc_bits", 16, 8, acc_bits, "Bits of a sum."),
+                _constant("planes", 24, 8, planes, "Passes of the exact mode; 0: there is none."),
+            ),
+        ),
+        Register(
+            "FORMAT",
+            0x18,
+            "Windows of activations; all 0 where exact activations are multiplied.",
+            (
+                _constant("window_bits", 0, 4, fmt.window_bits if fmt else 0, "Bits of a window."),
+                _constant(
+                    "rounding", 4, 1, int(fmt.rounding) if fmt else 0, "Windows are rounded."
+                ),
+                _constant("vsparq", 5, 1, int(fmt.vsparq) if fmt else 0, "Zeros lend their bits."),
+                _constant(
+                    "group", 8, 5, fmt.group if fmt else 0, "Activations that share a shift."
+                ),
+                _constant("shifts", 16, 8, shifts, "Bit s: a window may stand at shift s."),
+            ),
+        ),
+        Register(
+            "BUFFERS",
+            0x1C,
+            "Sizes of what weights and results pass.",
+            (
+                _constant(
+                    "weight_depth", 0, 16, weight_depth, "Slices of buffered weights; 0: no buffer."
+                ),
+                _constant("lanes", 16, 16, lanes, "Results that are requantized in a cycle."),
+            ),
+        ),
+        Register(
+            "QUEUES",
+            0x20,
+            "Sizes of what waits.",
+            (
+                _constant("command_depth", 0, 8, command_depth, "Commands that can wait."),
+                _constant("result_tiles", 8, 8, result_tiles, "Tiles of results that can wait."),
+            ),
+        ),
+    ]
+    return RegisterMap(
+        "sparq_engine",
+        "Registers of a SPARQ matrix engine.",
+        (*constants, *_CONTROL, *_counters()),
+    )
+
+
+def _constant(name: str, low_bit: int, bits: int, value: int, description: str) -> Field:
+    return Field(name, low_bit, bits, Access.CONSTANT, description, value)
+
+
+def _parameter(name: str, description: str) -> tuple[Field]:
+    return (Field(name, 0, 16, Access.READ_WRITE, description),)
+
+
+def _counters() -> Sequence[Register]:
+    registers = []
+    for index, (name, counted) in enumerate(COUNTERS.items()):
+        for half, bits in enumerate(("LOW", "HIGH")):
+            field = Field("count", 0, 32, Access.READ, f"{bits.capitalize()} 32 bits of the count.")
+            offset = FIRST_COUNTER + 8 * index + 4 * half
+            registers.append(Register(f"{name}_{bits}", offset, counted, (field,)))
+    return registers
+
+
+_CONTROL = (
+    Register(
+        "CONTROL",
+        0x24,
+        "Control of the engine.",
+        (
+            Field("enable", 0, 1, Access.READ_WRITE, "Commands are executed."),
+            Field(
+                "soft_reset", 1, 1, Access.PULSE, "Empties the engine; registers keep their values."
+            ),
+        ),
+    ),
+    Register(
+        "STATUS",
+        0x28,
+        "What the engine does.",
+        (
+            Field("idle", 0, 1, Access.READ, "No command is under way, and none waits."),
+            Field("command_full", 1, 1, Access.READ, "No command can be started."),
+            Field(
+                "commands_waiting", 8, 8, Access.READ, "Commands whose slices have not all gone in."
+            ),
+        ),
+    ),
+    Register(
+        "ERROR",
+        0x2C,
+        "The first error since it was cleared.",
+        (
+            Field(
+                "code",
+                0,
+                8,
+                Access.WRITE_ONE_TO_CLEAR,
+                "The error; 0: none. "
+                + " ".join(f"{code.value}: {code.description}" for code in ErrorCode),
+            ),
+        ),
+    ),
+    Register(
+        "INTERRUPT",
+        0x30,
+        "What has happened since it was cleared.",
+        (
+            Field("done", 0, 1, Access.WRITE_ONE_TO_CLEAR, "A command was completed."),
+            Field("error", 1, 1, Access.WRITE_ONE_TO_CLEAR, "There was an error."),
+        ),
+    ),
+    Register(
+        "INTERRUPT_ENABLE",
+        0x34,
+        "What of INTERRUPT raises the interrupt.",
+        (
+            Field("done", 0, 1, Access.READ_WRITE, "A completed command does."),
+            Field("error", 1, 1, Access.READ_WRITE, "An error does."),
+        ),
+    ),
+    Register(
+        "COMPLETED",
+        0x38,
+        "Progress of the commands.",
+        (Field("count", 0, 32, Access.READ, "Commands that were completed, modulo 2**32."),),
+    ),
+    Register(
+        "TILES_M",
+        0x40,
+        "Of the next command: height of the product.",
+        _parameter("count", "Tiles on top of each other, each of as many rows as the machine has."),
+    ),
+    Register(
+        "TILES_N",
+        0x44,
+        "Of the next command: width of the product.",
+        _parameter("count", "Tiles side by side, each of as many columns as the machine has."),
+    ),
+    Register(
+        "DEPTH",
+        0x48,
+        "Of the next command: length of the reduction.",
+        _parameter("slices", "Slices of each tile."),
+    ),
+    Register(
+        "MODE",
+        0x4C,
+        "Of the next command: what is computed.",
+        (
+            Field("exact", 0, 1, Access.READ_WRITE, "The exact product, in more passes than one."),
+            Field("sums", 1, 1, Access.READ_WRITE, "Sums leave as they are, not requantized."),
+        ),
+    ),
+    Register(
+        "START",
+        0x50,
+        "Starts a command.",
+        (
+            Field(
+                "start",
+                0,
+                1,
+                Access.PULSE,
+                "Puts the command that TILES_M, TILES_N, DEPTH and MODE describe into the queue.",
+            ),
+        ),
+    ),
+    Register(
+        "COUNTER_CONTROL",
+        0x60,
+        "Control of the counters.",
+        (
+            Field("freeze", 0, 1, Access.READ_WRITE, "The counters stand still, to be read."),
+            Field("clear", 1, 1, Access.PULSE, "The counters start again from 0."),
+        ),
+    ),
+)

@@ -1,0 +1,102 @@
+"""What an engine is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from golden.format import ACTIVATION_BITS, ACTIVATION_MAX
+from hdl.array.systolic_array import SystolicArray
+from hdl.catalogue import MacUnit
+from hdl.multiplier.mac import Mac
+from hdl.tensor.sparse_tensor_core import SparseTensorCore
+from hdl.tensor.tensor_core import TensorCore
+from hdl.tile.tile_machine import TileMachine
+
+MACHINES: dict[str, Callable[[int, int, Mac], TileMachine]] = {
+    "array": SystolicArray,
+    "tensor_core": TensorCore,
+    "sparse_tensor_core": SparseTensorCore,
+}
+"""The machines that multiply tiles."""
+
+MAX_WEIGHT_DEPTH = 1 << 12
+MAX_RESULT_TILES = 64
+MAX_COMMANDS = 16
+MAX_SUM_BITS = 32
+
+
+@dataclass(frozen=True)
+class EngineUnit:
+    """A machine, and the sizes of what is around it: the one description that all else has.
+
+    Attributes
+    ----------
+    machine : str
+        A key of :data:`MACHINES`.
+    rows, cols : int
+    unit : MacUnit
+    lanes : int
+        Columns that are requantized per cycle, a divisor of ``cols``; all of them where it is 0.
+    weight_depth : int
+        Slices of weights that each of two banks holds; with 0 weights are not buffered, but stream
+        in with the activations.
+    result_tiles : int
+        Tiles whose results may wait; where it is 0, so many that tiles of ``rows`` slices follow
+        each other without a gap while the output takes a row per cycle.
+    command_depth : int
+        Commands that may wait.
+
+    Raises
+    ------
+    ValueError
+        One line that names the offending value and what is allowed.
+    """
+
+    machine: str
+    rows: int
+    cols: int
+    unit: MacUnit
+    lanes: int = 0
+    weight_depth: int = 256
+    result_tiles: int = 0
+    command_depth: int = 4
+
+    def __post_init__(self) -> None:
+        if self.machine not in MACHINES:
+            raise ValueError(f"machine must be one of {', '.join(MACHINES)}, not {self.machine!r}")
+        if self.unit.acc_bits > MAX_SUM_BITS:
+            raise ValueError(
+                f"acc_bits of an engine must be at most {MAX_SUM_BITS}, not {self.unit.acc_bits}"
+            )
+        for name, low, high in (
+            ("weight_depth", 0, MAX_WEIGHT_DEPTH),
+            ("result_tiles", 0, MAX_RESULT_TILES),
+            ("command_depth", 2, MAX_COMMANDS),
+            ("lanes", 0, self.cols),
+        ):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise ValueError(f"{name} must be an integer from {low} to {high}, not {value!r}")
+        if self.result_tiles == 1:  # the next tile could not start before the results have left
+            raise ValueError("result_tiles must be 0 or at least 2, not 1")
+        if self.lanes == 0:
+            object.__setattr__(self, "lanes", self.cols)
+        if self.cols % self.lanes:
+            raise ValueError(
+                f"lanes must be a divisor of the {self.cols} columns, not {self.lanes}"
+            )
+
+    def machine_component(self) -> TileMachine:
+        """A new component: the machine."""
+        return MACHINES[self.machine](self.rows, self.cols, self.unit.mac)
+
+    @property
+    def lane_parts(self) -> int:
+        """Cycles in which the lanes requantize a row."""
+        return self.cols // self.lanes
+
+    @property
+    def planes(self) -> tuple[int, ...]:
+        """The passes of exact products, as masks of a byte; none where there is no exact mode."""
+        if self.unit.sparq_format is not None:
+            return self.unit.sparq_format.exact_planes
+        return (ACTIVATION_MAX,) if self.unit.activation_bits == ACTIVATION_BITS else ()

@@ -1,0 +1,1 @@
+"""Streams of words with valid and ready: queues, registers and adapters."""

@@ -1,0 +1,280 @@
+"""Engines compiled by Verilator and driven by the C driver: products, counters, cycles, errors."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gen.design.configuration import Configuration
+from gen.design.expectation import require_equal
+from gen.driver.product import Bytes, ColumnParameters, EngineProduct
+from gen.simulation import compiled_engine
+from gen.simulation.compiled_engine import CompiledEngine, EngineError, engine_shape
+from gen.verilog.generate import build, generate
+from gen.verilog.sidecar import make_sidecar
+from golden.engine import (
+    MAX_COUNT,
+    Command,
+    EngineShape,
+    busy_cycles,
+    layer_commands,
+    predicted_cycles,
+)
+from sim_tb.rtl.engine_products import (
+    Work,
+    expected_counts,
+    expected_result,
+    longest_reduction,
+    plan,
+    random_work,
+)
+
+SEED = 53
+ENGINES: dict[str, dict[str, Any]] = {
+    "2x2": {"rows": 2, "cols": 2},
+    "7opt": {
+        "rows": 4,
+        "cols": 2,
+        "format": "7opt",
+        "group": 16,
+        "weight_depth": 30,
+        "result_tiles": 2,
+    },
+    "8x8": {"rows": 2, "cols": 3, "pe": "8x8", "weight_depth": 0, "lanes": 1},
+    "group": {"rows": 3, "cols": 4, "lanes": 2, "group": 8},
+    "tensor": {"machine": "tensor_core", "rows": 2, "cols": 2, "pairs": 2, "weight_bits": 5},
+    "sparse": {"machine": "sparse_tensor_core", "rows": 2, "cols": 2, "pairs": 2},
+    "2x4x8": {"rows": 3, "cols": 2, "pe": "2x4x8", "command_depth": 2, "weight_bits": 3},
+}
+every_engine = pytest.mark.parametrize("name", ENGINES)
+PORTS = 4
+"""Streams: activations, weights, parameters and results."""
+
+
+@cache
+def configuration(name: str) -> Configuration:
+    return Configuration(top="engine", **ENGINES[name])
+
+
+@cache
+def engine(name: str) -> CompiledEngine:
+    return CompiledEngine(configuration(name))
+
+
+def multiply(
+    name: str, work: Work, stalls: tuple[float, ...] = (0,) * PORTS, seed: int = SEED
+) -> dict[str, int]:
+    """A product, compared with golden; the counters, those that are known compared as well."""
+    compiled = engine(name)
+    run = compiled.product(*work, stalls, seed)
+    what = f"{work.x.shape} x {work.w.shape}, exact {work.exact}, sums {work.sums}"
+    require_equal(
+        f"{what}, stalls {stalls}, seed {seed}",
+        run.result,
+        expected_result(configuration(name), work),
+    )
+    product = plan(configuration(name), compiled.shape, work)
+    expected = expected_counts(compiled.shape, compiled.sidecar["engine"]["planes"], product)
+    commands = [each.command for each in product.commands]
+    assert expected["busy"] == sum(busy_cycles(compiled.shape, each) for each in commands)
+    if not any(stalls):
+        expected["cycles"] = predicted_cycles(compiled.shape, commands)
+    assert {counter: run.counters[counter] for counter in expected} == expected, what
+    return run.counters
+
+
+@pytest.mark.every(8)
+@pytest.mark.slow
+@every_engine
+def test_random_products(name: str, checks: Callable[[int], None]) -> None:
+    """Without stalls, in exactly the cycles that golden predicts; with stalls, at least."""
+    rng = np.random.default_rng(SEED)
+    shape = engine(name).shape
+    total = 0
+    for index in range(150):
+        work = random_work(configuration(name), shape, rng)
+        stalls = tuple(float(rng.choice([0, 0.3, 0.8])) for _ in range(PORTS))
+        stalls = stalls if index % 3 == 0 else (0,) * PORTS
+        counters = multiply(name, work, stalls, seed=index)
+        commands = [each.command for each in plan(configuration(name), shape, work).commands]
+        assert counters["cycles"] >= predicted_cycles(shape, commands)
+        total += work.x.shape[0] * work.w.shape[1] + len(counters)
+    checks(total)
+
+
+@pytest.mark.every(8)
+@pytest.mark.slow
+@every_engine
+def test_abandoned_work(name: str, checks: Callable[[int], None]) -> None:
+    """Reset in any cycle of a command, an engine is as new."""
+    rng = np.random.default_rng(SEED + 1)
+    compiled = engine(name)
+    total = 0
+    for _ in range(40):
+        work = random_work(configuration(name), compiled.shape, rng)
+        product = plan(configuration(name), compiled.shape, work)
+        commands = [each.command for each in product.commands]
+        cycles = int(rng.integers(0, predicted_cycles(compiled.shape, commands) + 10))
+        compiled.abandon(product, cycles)
+        again = random_work(configuration(name), compiled.shape, rng)
+        multiply(name, again)
+        total += again.x.shape[0] * again.w.shape[1]
+    checks(total)
+
+
+@pytest.mark.every(8)
+@pytest.mark.slow
+@every_engine
+def test_tiles_follow_each_other(name: str) -> None:
+    """Of tiles with K of 2R, or as long as the lanes need, another 100 take no cycle more than they
+    have slices; with beginning and end, 98 % of the cycles of 100 long tiles have a slice.
+    """
+    rng = np.random.default_rng(SEED + 2)
+    shape = engine(name).shape
+    shortest = max(
+        -(-2 * shape.rows // shape.k_per_cycle),
+        shape.rows * shape.cols // shape.lanes,
+        -(-(shape.machine_latency + shape.rows + 3) // shape.result_tiles),
+    )
+    # Full groups: what fills up the last one keeps the machine from taking slices.
+    slices = -(-shortest // shape.slices_per_group) * shape.slices_per_group
+    longest = longest_reduction(configuration(name), shape) // shape.k_per_cycle
+    longest = min(8 * slices, longest // shape.slices_per_group * shape.slices_per_group)
+    for exact in (False, True)[: 2 if shape.planes else 1]:
+
+        def run(tiles: int, slices: int, mode: bool = exact) -> dict[str, int]:
+            size = tiles * shape.rows, slices * shape.k_per_cycle, shape.cols
+            work = random_work(configuration(name), shape, rng, size, exact=mode, sums=False)
+            return multiply(name, work)
+
+        less, more = (run(tiles, slices) for tiles in (100, 200))
+        assert more["busy"] - less["busy"] == more["cycles"] - less["cycles"]
+        long = run(100, longest)
+        assert long["busy"] >= 0.98 * long["cycles"]
+
+
+@pytest.mark.full
+@every_engine
+def test_a_million_cycles_of_stalls(name: str, checks: Callable[[int], None]) -> None:
+    """Any port stalls at any probability, alone and together with others."""
+    rng = np.random.default_rng(SEED + 3)
+    shape = engine(name).shape
+    longest = min(100, longest_reduction(configuration(name), shape))
+    cycles = total = 0
+    while cycles < 1_000_000:
+        size = (
+            int(rng.integers(1, 30 * shape.rows)),
+            int(rng.integers(1, longest + 1)),
+            int(rng.integers(1, 10 * shape.cols)),
+        )
+        work = random_work(configuration(name), shape, rng, size)
+        stalls = np.where(rng.random(PORTS) < 0.5, rng.choice([0.05, 0.5, 0.95], PORTS), 0)
+        seed = int(rng.integers(1 << 32))
+        cycles += multiply(name, work, tuple(stalls.tolist()), seed)["cycles"]
+        total += size[0] * size[2]
+    checks(total)
+
+
+def text_of(kind: type[Exception], call: Callable[[], Any]) -> str:
+    with pytest.raises(kind) as caught:
+        call()
+    return str(caught.value)
+
+
+@cache
+def component(name: str) -> Any:
+    return build(configuration(name))
+
+
+def shape_of(name: str) -> EngineShape:
+    """By the sidecar, without a simulation."""
+    return engine_shape(make_sidecar(configuration(name), component(name), "engine"))
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ((0, 1, 1), "M must be an integer of at least 1, not 0"),
+        ((1, 0, 1), "K must be an integer of at least 1, not 0"),
+        ((1, 1, -1), "N must be an integer of at least 1, not -1"),
+        ((1, 61, 1), "K must be at most 60 on this engine, not 61"),
+        ((1, 1, 131071), "N must be at most 131070 on this engine, not 131071"),
+    ],
+)
+def test_products_that_do_not_fit(size: tuple[int, int, int], message: str) -> None:
+    shape = shape_of("7opt")
+    assert text_of(ValueError, lambda: layer_commands(shape, *size)) == message
+    assert layer_commands(shape, 1, 60, 131070)[0].command == Command(1, MAX_COUNT, 30)
+
+
+def test_rows_beyond_a_command_are_another_one() -> None:
+    """Of 4 rows a tile, 65,535 tiles a command."""
+    commands = layer_commands(shape_of("7opt"), 4 * MAX_COUNT + 1, 2, 1)
+    assert [(each.command.tiles_m, each.first_row) for each in commands] == [
+        (MAX_COUNT, 0),
+        (1, 4 * MAX_COUNT),
+    ]
+
+
+def test_without_a_buffer_k_has_the_limit_of_a_command() -> None:
+    message = f"K must be at most {MAX_COUNT} on this engine, not {MAX_COUNT + 1}"
+    shape = shape_of("8x8")
+    assert text_of(ValueError, lambda: layer_commands(shape, 1, MAX_COUNT + 1, 1)) == message
+
+
+def test_no_exact_mode() -> None:
+    """Of 4 bits of an activation that are multiplied, the others cannot be made good."""
+    message = "the format of this engine has no exact mode"
+    shape = shape_of("2x4x8")
+    assert not shape.planes
+    assert text_of(ValueError, lambda: layer_commands(shape, 1, 1, 1, exact=True)) == message
+
+
+def test_weights_that_are_not_sparse() -> None:
+    work = Work(np.ones((1, 4), np.uint8), np.ones((4, 1), np.int8), ColumnParameters.of(1))
+    product = plan(configuration("sparse"), shape_of("sparse"), work)
+    message = text_of(ValueError, product.weights)
+    assert "at most 2 non-zero weights in each block of 4" in message
+    assert "\n" not in message
+
+
+@pytest.mark.slow
+def test_an_engine_of_another_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine("2x2")
+    other = Configuration(top="engine", rows=2, cols=2, command_depth=3)
+    generated = generate(configuration("2x2"))
+    monkeypatch.setattr(compiled_engine, "generate", lambda _: generated)
+    message = f"no engine of configuration {other.hash} answers"
+    assert text_of(EngineError, lambda: CompiledEngine(other)) == message
+
+
+@pytest.mark.slow
+def test_engines_that_fail() -> None:
+    """An engine that lacks a slice, one that is given one too many, and one that refuses."""
+    generator = np.random.default_rng(SEED)
+    work = random_work(configuration("2x2"), engine("2x2").shape, generator, (3, 5, 3))
+
+    class Less(EngineProduct):
+        def activations(self) -> Bytes:
+            return super().activations()[:-1]
+
+    class More(EngineProduct):
+        def activations(self) -> Bytes:
+            words = super().activations()
+            return np.concatenate([words, words[:5]])
+
+    shape = engine("2x2").shape
+    deep = replace(shape, weight_depth=1000)
+    long = random_work(configuration("2x2"), deep, generator, (1, 600, 1))
+    for kind, own, given, failure in (
+        (Less, shape, work, "did not finish in time"),
+        (More, shape, work, "broke the protocol of a stream, or left operands"),
+        (EngineProduct, deep, long, "refused a command"),
+    ):
+        fresh = CompiledEngine(configuration("2x2"))
+        with pytest.raises(EngineError) as caught:
+            fresh.run(kind(own, 8, False, *given))
+        assert str(caught.value) == f"the engine {failure}"

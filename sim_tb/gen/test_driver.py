@@ -1,0 +1,387 @@
+"""The C driver: its constants are the table's, it compiles anywhere, and does what it says."""
+
+import ctypes
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gen.driver import DRIVER
+from gen.tools.verilator import cpp_compiler
+from hdl.bus.register_map import Access, RegisterMap
+from hdl.engine.engine_registers import COUNTERS, IDENTIFICATION, ErrorCode
+from sim_tb.hdl.register_maps import ENGINE, engine
+
+SEED = 5
+TEXT = DRIVER.read_text(encoding="utf-8")
+STRICT = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
+LANGUAGES = [
+    *(("c", standard) for standard in ("c99", "c11", "c17")),
+    *(("c++", standard) for standard in ("c++98", "c++11", "c++17")),
+]
+OK, NOT_FOUND, WRONG_HASH, FULL, TIMEOUT, BAD_ARGUMENT = range(6)
+
+
+def constants(registers: RegisterMap) -> str:
+    """The part of the driver that the table says."""
+    lines = []
+    for register in registers.registers:
+        name = f"{registers.name}_{register.name}".upper()
+        lines.append(f"#define {name}_OFFSET {register.offset:#04x}u")
+        for field in register.fields:
+            lines.append(f"#define {name}_{field.name.upper()}_SHIFT {field.low_bit}")
+            lines.append(f"#define {name}_{field.name.upper()}_MASK {field.mask:#x}u")
+    return "\n".join([*lines, ""])
+
+
+def enumeration(name: str) -> dict[str, int]:
+    """The constants of an enum in the driver."""
+    found = re.search(rf"^enum {name} \{{\n(.*?)^\}};", TEXT, re.MULTILINE | re.DOTALL)
+    assert found
+    pairs = re.findall(r"^  SPARQ_ENGINE_(\w+) = (\d+)", found[1], re.MULTILINE)
+    return {key: int(value) for key, value in pairs}
+
+
+def test_constants_are_those_of_the_table() -> None:
+    begin, end = (
+        f"/* {word} of what the table of registers says. */\n" for word in ("Begin", "End")
+    )
+    assert TEXT.partition(begin)[2].partition(end)[0] == constants(engine())
+    assert f"#define SPARQ_ENGINE_IDENTIFICATION {IDENTIFICATION:#x}u\n" in TEXT
+    errors = {f"ERROR_{code.name}": code.value for code in ErrorCode}
+    assert enumeration("sparq_engine_error") == {"NO_ERROR": 0, **errors}
+    counters = {f"COUNTER_{name}": index for index, name in enumerate(COUNTERS)}
+    assert enumeration("sparq_engine_counter") == {**counters, "COUNTERS": len(COUNTERS)}
+
+
+@pytest.mark.parametrize(("language", "standard"), LANGUAGES)
+def test_compiles_without_a_warning(language: str, standard: str, tmp_path: Path) -> None:
+    source = tmp_path / "driver"
+    source.write_text(f'#include "{DRIVER}"\n#include "{DRIVER}"\n')
+    # C99 and C++98 both, though C++98 has no <stdint.h> of its own and no long long.
+    extra = ["-Wno-long-long"] if standard == "c++98" else []
+    command = [cpp_compiler(), "-x", language, f"-std={standard}", *STRICT, *extra]
+    subprocess.run([*command, "-fsyntax-only", source], check=True)
+
+
+READ = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)
+WRITE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)
+
+
+class CEngine(ctypes.Structure):
+    _fields_ = [("read32", READ), ("write32", WRITE), ("context", ctypes.c_void_p)]
+
+
+class CShape(ctypes.Structure):
+    NAMES = (
+        *("rows", "cols", "k_per_cycle", "weight_bits", "acc_bits", "planes", "weight_depth"),
+        *("lanes", "command_depth", "result_tiles"),
+    )
+    _fields_ = [(name, ctypes.c_uint32) for name in NAMES]
+
+
+class CCommand(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_uint16) for name in ("tiles_m", "tiles_n", "slices")),
+        *((name, ctypes.c_int) for name in ("exact", "sums")),
+    ]
+
+
+class CColumn(ctypes.Structure):
+    _fields_ = [
+        ("bias", ctypes.c_int32),
+        ("multiplier", ctypes.c_uint16),
+        *((name, ctypes.c_uint8) for name in ("shift", "zero_point", "low", "high")),
+    ]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The driver's functions, which a library can be called for: none is static in it."""
+    folder = tmp_path_factory.mktemp("driver")
+    (folder / "driver.c").write_text(TEXT.replace("static inline ", ""))
+    command = [cpp_compiler(), "-x", "c", "-std=c99", *STRICT, "-fsanitize=undefined"]
+    command += ["-fsanitize-undefined-trap-on-error", "-O1", "-shared", "-fPIC", "driver.c"]
+    subprocess.run([*command, "-o", "driver.so"], cwd=folder, check=True)
+    found = ctypes.CDLL(str(folder / "driver.so"))
+    for name in ("hash", "counter"):
+        getattr(found, f"sparq_engine_{name}").restype = ctypes.c_uint64
+    for name in ("completed", "error", "interrupts"):
+        getattr(found, f"sparq_engine_{name}").restype = ctypes.c_uint32
+    found.sparq_engine_read_shape.restype = CShape
+    return found
+
+
+class Model:
+    """Registers of an engine as software sees them; ``gives`` are fields that hardware gives."""
+
+    def __init__(self, library: ctypes.CDLL):
+        self.library = library
+        self.table = engine()
+        self.held: dict[tuple[str, str], int] = {}
+        self.gives: dict[tuple[str, str], Callable[[], int]] = {}
+        self.pulses: list[tuple[str, str]] = []
+        self.writes: list[tuple[str, int]] = []
+        self.own = CEngine(READ(self._read), WRITE(self._write), 0x1234)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        return getattr(self.library, f"sparq_engine_{name}")(ctypes.byref(self.own), *arguments)
+
+    def _register(self, context: int, offset: int) -> Any:
+        assert context == 0x1234
+        (found,) = [own for own in self.table.registers if own.offset == offset]
+        return found
+
+    def _read(self, context: int, offset: int) -> int:
+        register = self._register(context, offset)
+        word = 0
+        for field in register.fields:
+            key = register.name, field.name
+            value = self.held.get(key, field.value)
+            if field.access is Access.READ:
+                value = self.gives.get(key, lambda: 0)()
+            word |= value << field.low_bit
+        return word
+
+    def _write(self, context: int, offset: int, word: int) -> None:
+        register = self._register(context, offset)
+        self.writes.append((register.name, word))
+        assert register.is_writable
+        for field in register.fields:
+            key, value = (register.name, field.name), (word & field.mask) >> field.low_bit
+            if field.access is Access.READ_WRITE:
+                self.held[key] = value
+            elif field.access is Access.WRITE_ONE_TO_CLEAR and value:
+                self.held[key] = 0
+            elif field.access is Access.PULSE and value:
+                self.pulses.append(key)
+
+
+@pytest.fixture
+def model(library: ctypes.CDLL) -> Model:
+    return Model(library)
+
+
+def values(*numbers: int) -> Callable[[], int]:
+    """One after the other, the last one from then on."""
+    left = iter(numbers)
+    last = [0]
+
+    def give() -> int:
+        last[0] = next(left, last[0])
+        return last[0]
+
+    return give
+
+
+def test_check(model: Model) -> None:
+    own = int(ENGINE["configuration_hash"], 16)
+    assert model.call("hash") == own
+    assert model.call("check", ctypes.c_uint64(own)) == OK
+    for bit in (0, 31, 32, 63):
+        assert model.call("check", ctypes.c_uint64(own ^ 1 << bit)) == WRONG_HASH
+    model.held["IDENTIFICATION", "value"] = 0xFFFFFFFF
+    assert model.call("check", ctypes.c_uint64(own)) == NOT_FOUND
+
+
+def test_shape(model: Model) -> None:
+    shape = model.call("read_shape")
+    assert {name: getattr(shape, name) for name in CShape.NAMES} == {
+        name: ENGINE[name] for name in CShape.NAMES
+    }
+
+
+def test_enable_and_soft_reset(model: Model) -> None:
+    for on in (1, 0):
+        model.call("enable", on)
+        assert model.held["CONTROL", "enable"] == on
+        assert not model.pulses
+        model.call("soft_reset")
+        assert model.pulses == [("CONTROL", "soft_reset")]
+        assert model.held["CONTROL", "enable"] == on
+        model.pulses.clear()
+
+
+@pytest.mark.parametrize(("exact", "sums"), [(0, 0), (1, 0), (0, 7), (-1, 1)])
+def test_start(model: Model, exact: int, sums: int) -> None:
+    command = CCommand(65535, 2, 300, exact, sums)
+    model.gives["STATUS", "command_full"] = values(1, 0)
+    assert model.call("start", ctypes.byref(command)) == FULL
+    assert not model.writes
+    assert model.call("start", ctypes.byref(command)) == OK
+    mode = (exact != 0) | (sums != 0) << 1
+    described = [("TILES_M", 65535), ("TILES_N", 2), ("DEPTH", 300), ("MODE", mode)]
+    assert model.writes == [*described, ("START", 1)]
+    assert model.pulses == [("START", "start")]
+
+
+def test_waits(model: Model) -> None:
+    for polls, expected in ((4, OK), (3, TIMEOUT), (0, TIMEOUT)):
+        model.gives["STATUS", "idle"] = values(0, 0, 0, 1)
+        assert model.call("wait_idle", polls) == expected
+        model.gives["COMPLETED", "count"] = values(5, 6, 6, 8)
+        assert model.call("wait_completed", 7, polls) == expected
+        # Past the end of 32 bits.
+        model.gives["COMPLETED", "count"] = values(2**32 - 2, 2**32 - 1, 0, 1)
+        assert model.call("wait_completed", 1, polls) == expected
+    assert model.call("completed") == 2**32 - 2
+
+
+def test_errors_and_interrupts(model: Model) -> None:
+    assert model.call("error") == 0
+    model.held["ERROR", "code"] = ErrorCode.QUEUE_FULL
+    assert model.call("error") == ErrorCode.QUEUE_FULL
+    model.call("clear_error")
+    assert model.call("error") == 0
+    model.held |= {("INTERRUPT", "done"): 1, ("INTERRUPT", "error"): 1}
+    assert model.call("interrupts") == 3
+    model.call("clear_interrupts", 2)
+    assert model.call("interrupts") == 1
+    model.call("enable_interrupts", 2)
+    assert model.held["INTERRUPT_ENABLE", "done"] == 0
+    assert model.held["INTERRUPT_ENABLE", "error"] == 1
+
+
+def test_counters(model: Model) -> None:
+    for frozen in (1, 0):
+        model.call("freeze_counters", frozen)
+        assert model.held["COUNTER_CONTROL", "freeze"] == frozen
+        model.call("clear_counters")
+        assert model.pulses.pop() == ("COUNTER_CONTROL", "clear")
+        assert model.held["COUNTER_CONTROL", "freeze"] == frozen
+    # A carry between two reads of one counter.
+    model.gives["BUSY_HIGH", "count"] = values(6, 7)
+    model.gives["BUSY_LOW", "count"] = values(0, 1)
+    assert model.call("counter", 1) == 7 << 32 | 1
+
+    def counted(index: int, half: int) -> Callable[[], int]:
+        def give() -> int:
+            assert model.held["COUNTER_CONTROL", "freeze"] == 1
+            return 0x80000000 + 2 * index + half
+
+        return give
+
+    for index, name in enumerate(COUNTERS):
+        for half, own in enumerate(("LOW", "HIGH")):
+            model.gives[f"{name}_{own}", "count"] = counted(index, half)
+    got = (ctypes.c_uint64 * len(COUNTERS))()
+    for frozen in (0, 1):
+        model.held["COUNTER_CONTROL", "freeze"] = frozen
+        model.call("counters", got)
+        assert list(got) == [counted_word(index) for index in range(len(COUNTERS))]
+        assert model.held["COUNTER_CONTROL", "freeze"] == frozen
+
+
+def counted_word(index: int) -> int:
+    return (0x80000000 + 2 * index + 1) << 32 | 0x80000000 + 2 * index
+
+
+def shapes() -> Iterator[CShape]:
+    for weight_bits in range(2, 9):
+        yield CShape(rows=3, cols=5, k_per_cycle=2, weight_bits=weight_bits)
+    yield CShape(rows=1, cols=1, k_per_cycle=1, weight_bits=3)
+
+
+def byte_array(count: int) -> Any:
+    """Bytes that are not 0, and two behind them."""
+    return (ctypes.c_uint8 * (count + 2))(*[0xA5] * (count + 2))
+
+
+def test_pack_activations(library: ctypes.CDLL) -> None:
+    rng = np.random.default_rng(SEED)
+    for shape in shapes():
+        for padding in (0, 3):
+            x = rng.integers(0, 256, (shape.rows, shape.k_per_cycle + 4), np.uint8)
+            for rows in range(shape.rows + 1):
+                for steps in range(shape.k_per_cycle + 1):
+                    count = shape.rows * shape.k_per_cycle + padding
+                    beat = byte_array(count)
+                    assert _pack(library, "activations", beat, count, shape, x, rows, steps) == OK
+                    expected = np.zeros((shape.rows, shape.k_per_cycle), np.uint8)
+                    expected[:rows, :steps] = x[:rows, :steps]
+                    assert bytes(beat) == expected.tobytes() + bytes(padding) + b"\xa5\xa5"
+        beat = byte_array(count)
+        refused = [(shape.rows + 1, 0, count), (0, shape.k_per_cycle + 1, count)]
+        refused.append((0, 0, shape.rows * shape.k_per_cycle - 1))
+        for rows, steps, size in refused:
+            result = _pack(library, "activations", beat, size, shape, x, rows, steps)
+            assert result == BAD_ARGUMENT
+            assert set(beat) == {0xA5}
+
+
+def test_pack_weights(library: ctypes.CDLL) -> None:
+    rng = np.random.default_rng(SEED)
+    for shape in shapes():
+        half = 1 << (shape.weight_bits - 1)
+        mask = 2 * half - 1
+        count = -(-shape.cols * shape.k_per_cycle * shape.weight_bits // 8)
+        for padding in (0, 3):
+            w = rng.integers(-half, half, (shape.k_per_cycle, shape.cols + 4), np.int8)
+            w[0, 0], w[-1, -5] = -half, half - 1
+            for cols in range(shape.cols + 1):
+                for steps in range(shape.k_per_cycle + 1):
+                    beat = byte_array(count + padding)
+                    assert (
+                        _pack(library, "weights", beat, count + padding, shape, w, cols, steps)
+                        == OK
+                    )
+                    word = 0
+                    for column in range(cols):
+                        for step in range(steps):
+                            place = (column * shape.k_per_cycle + step) * shape.weight_bits
+                            word |= (int(w[step, column]) & mask) << place
+                    expected = word.to_bytes(count + padding, "little")
+                    assert bytes(beat) == expected + b"\xa5\xa5"
+        beat = byte_array(count)
+        refused = [(shape.cols + 1, 0, count), (0, shape.k_per_cycle + 1, count)]
+        for cols, steps, size in [*refused, (0, 0, count - 1)]:
+            assert _pack(library, "weights", beat, size, shape, w, cols, steps) == BAD_ARGUMENT
+            assert set(beat) == {0xA5}
+        for wrong in (half, -half - 1):
+            if -128 <= wrong < 128:
+                w[0, 0] = wrong
+                assert _pack(library, "weights", beat, count, shape, w, 1, 1) == BAD_ARGUMENT
+
+
+def test_pack_weights_of_no_width(library: ctypes.CDLL) -> None:
+    w = np.zeros((1, 1), np.int8)
+    for weight_bits in (0, 9):
+        shape = CShape(rows=1, cols=1, k_per_cycle=1, weight_bits=weight_bits)
+        assert _pack(library, "weights", byte_array(8), 8, shape, w, 1, 1) == BAD_ARGUMENT
+
+
+def _pack(
+    library: ctypes.CDLL,
+    what: str,
+    beat: Any,
+    count: int,
+    shape: CShape,
+    matrix: Any,
+    *valid: int,
+) -> Any:
+    function = getattr(library, f"sparq_engine_pack_{what}")
+    stride = ctypes.c_size_t(matrix.shape[1])
+    source = matrix.ctypes.data_as(ctypes.c_void_p)
+    return function(beat, ctypes.c_size_t(count), ctypes.byref(shape), source, stride, *valid)
+
+
+def test_pack_column(library: ctypes.CDLL) -> None:
+    for column in [
+        CColumn(-2, 0x7ABC, 46, 128, 1, 254),
+        CColumn(2**31 - 1, 0, 0, 0, 0, 255),
+        CColumn(-(2**31), 0x7FFF, 63, 255, 255, 255),
+    ]:
+        beat = byte_array(12)
+        assert library.sparq_engine_pack_column(beat, ctypes.byref(column)) == OK
+        words = [column.bias & 0xFFFFFFFF, column.multiplier | column.shift << 16]
+        words.append(column.zero_point | column.low << 8 | column.high << 16)
+        expected = b"".join(word.to_bytes(4, "little") for word in words)
+        assert bytes(beat) == expected + b"\xa5\xa5"
+    for column in (CColumn(0, 0x8000, 0, 0, 0, 0), CColumn(0, 0, 64, 0, 0, 0)):
+        beat = byte_array(12)
+        assert library.sparq_engine_pack_column(beat, ctypes.byref(column)) == BAD_ARGUMENT
+        assert set(beat) == {0xA5}

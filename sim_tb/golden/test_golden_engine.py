@@ -1,0 +1,96 @@
+"""The work of a layer on a matrix engine."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from golden.engine import Command, EngineShape, LayerCommand, busy_cycles, layer_commands
+
+SHAPE = EngineShape(
+    rows=4,
+    cols=8,
+    k_per_cycle=2,
+    machine_latency=14,
+    slices_per_group=1,
+    planes=2,
+    lanes=4,
+    weight_depth=16,
+    result_tiles=5,
+)
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes", "exact", "message"),
+    [
+        (SHAPE, (0, 1, 1), False, "M must be an integer of at least 1, not 0"),
+        (SHAPE, (1, -2, 1), False, "K must be an integer of at least 1, not -2"),
+        (SHAPE, (1, 1, 0), False, "N must be an integer of at least 1, not 0"),
+        (SHAPE, (1, 33, 1), False, "K must be at most 32 on this engine, not 33"),
+        (
+            replace(SHAPE, weight_depth=0),
+            (1, 131_071, 1),
+            False,
+            "K must be at most 131070 on this engine, not 131071",
+        ),
+        (SHAPE, (1, 1, 524_281), False, "N must be at most 524280 on this engine, not 524281"),
+        (
+            replace(SHAPE, planes=0),
+            (1, 1, 1),
+            True,
+            "the format of this engine has no exact mode",
+        ),
+    ],
+)
+def test_refused(
+    shape: EngineShape, sizes: tuple[int, int, int], exact: bool, message: str
+) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011  # the whole text is compared
+        layer_commands(shape, *sizes, exact=exact)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("sizes", "command"),
+    [
+        ((1, 1, 1), Command(1, 1, 1)),
+        ((4, 2, 8), Command(1, 1, 1)),
+        ((5, 3, 9), Command(2, 2, 2)),
+        ((17, 32, 40), Command(5, 5, 16)),
+        ((4 * 65535, 1, 8 * 65535), Command(65535, 65535, 1)),
+    ],
+)
+@pytest.mark.parametrize(("exact", "sums"), [(False, False), (True, False), (False, True)])
+def test_a_layer_is_one_command(
+    sizes: tuple[int, int, int], command: Command, exact: bool, sums: bool
+) -> None:
+    expected = replace(command, exact=exact, sums=sums)
+    assert layer_commands(SHAPE, *sizes, exact, sums) == [LayerCommand(expected, 0)]
+
+
+def test_a_layer_of_too_many_rows() -> None:
+    """It is several commands, each of all columns, the last one of what is left."""
+    commands = layer_commands(SHAPE, 4 * 2 * 65535 + 1, 2, 9)
+    assert commands == [
+        LayerCommand(Command(65535, 2, 1), 0),
+        LayerCommand(Command(65535, 2, 1), 4 * 65535),
+        LayerCommand(Command(1, 2, 1), 4 * 2 * 65535),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "command", "cycles"),
+    [
+        ({}, Command(3, 2, 5), 30),
+        ({}, Command(3, 2, 5, exact=True), 60),
+        ({"planes": 1}, Command(3, 2, 5, exact=True), 30),
+        ({"planes": 4}, Command(1, 1, 1, exact=True), 4),
+        # Groups of 4: a full one, and one slice that is filled up in all passes but the last.
+        ({"slices_per_group": 4}, Command(1, 1, 5, exact=True), 2 * 4 + 4 + 1),
+        ({"slices_per_group": 4}, Command(1, 1, 4, exact=True), 2 * 4),
+        ({"slices_per_group": 4, "planes": 3}, Command(2, 1, 2, exact=True), 2 * (4 + 4 + 2)),
+        ({"slices_per_group": 4}, Command(2, 3, 5), 30),
+    ],
+)
+def test_busy_cycles(options: dict[str, Any], command: Command, cycles: int) -> None:
+    assert busy_cycles(replace(SHAPE, **options), command) == cycles

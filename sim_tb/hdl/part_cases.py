@@ -1,0 +1,325 @@
+"""Parts of the matrix engine with what they are given: for their tests in every simulator."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from golden import NAMED_FORMATS, named_format
+from hdl.engine.column_parameters import COLUMN_PARAMETERS
+from hdl.engine.event_counters import EventCounters
+from hdl.engine.output_stage import OutputStage
+from hdl.engine.pair_counter import PairCounter
+from hdl.engine.parameter_buffer import ParameterBuffer
+from hdl.engine.plane_splitter import PlaneSplitter
+from hdl.engine.tile_walk import TileWalk
+from hdl.engine.weight_buffer import WeightBuffer
+from hdl.placement import Component
+from hdl.stream.downsizer import Downsizer
+from hdl.stream.stream_fifo import StreamFifo
+from hdl.stream.stream_register import StreamRegister
+from hdl.stream.upsizer import Upsizer
+from sim_tb.oracle.cycles import Agent, Chance, Cycle, Model, Source, Word, script
+from sim_tb.oracle.engine_parts import (
+    EventCountersModel,
+    OutputStageModel,
+    PairCounterModel,
+    ParameterBufferModel,
+    PlaneSplitterModel,
+    TileWalkModel,
+    WeightBufferModel,
+    parameters_word,
+)
+from sim_tb.oracle.requantization import Case
+from sim_tb.oracle.streams import DownsizerModel, QueueModel, RegisterModel, UpsizerModel
+
+STALLS = (0, 0.2, 0.5, 0.9)
+"""How often a cycle passes before a word is offered, or in which none is taken."""
+
+Random = random.Random
+
+
+@dataclass(frozen=True)
+class PartCase:
+    """A part, its model, and what is around it, for two rates of stalls: before and after it."""
+
+    component: Callable[[], Component]
+    model: Callable[[], Model]
+    agents: Callable[[Random, float, float], list[Agent]]
+
+    def cycles(self, seed: int, before: float, after: float, resets: float = 0) -> list[Cycle]:
+        """The inputs of each cycle, and what the outputs must be."""
+        rng = Random(seed)
+        return script(self.model, self.agents(rng, before, after), rng, resets)
+
+
+def words(rng: Random, bits: int, count: int) -> list[int]:
+    """Random words, some of them of equal bits."""
+    ends = (0, (1 << bits) - 1)
+    return [rng.choice((*[rng.getrandbits(bits)] * 6, *ends)) for _ in range(count)]
+
+
+def stage(component: Callable[[], Any], model: Callable[[], Model], width: int) -> PartCase:
+    """A stage between two streams."""
+
+    def agents(rng: Random, before: float, after: float) -> list[Agent]:
+        offered = [
+            {"in_data": word, "in_last": rng.getrandbits(1)} for word in words(rng, width, 150)
+        ]
+        return [Source(offered, "in_valid", ["in_ready"], before), Chance(out_ready=1 - after)]
+
+    return PartCase(component, model, agents)
+
+
+def fifo(width: int, depth: int) -> PartCase:
+    return stage(lambda: StreamFifo(width, depth), lambda: QueueModel(depth), width)
+
+
+def upsizer(width: int, beats: int) -> PartCase:
+    return stage(lambda: Upsizer(width, beats), lambda: UpsizerModel(width, beats), width)
+
+
+def downsizer(width: int, beats: int) -> PartCase:
+    model = DownsizerModel
+    return stage(lambda: Downsizer(width, beats), lambda: model(width, beats), width * beats)
+
+
+def command(tiles_m: int, tiles_n: int, depth: int, exact: int = 0, sums: int = 0) -> int:
+    """A command as it is packed."""
+    return tiles_m | tiles_n << 16 | depth << 32 | exact << 48 | sums << 49
+
+
+def commands(rng: Random, depth: int) -> list[Word]:
+    """The smallest and the deepest ones, and random ones."""
+    shapes = [(1, 1, 1), (1, 1, depth), (3, 1, depth), (1, 3, 1), (4, 2, 1), (2, 3, depth)]
+    for _ in range(10):
+        shapes.append((rng.randint(1, 4), rng.randint(1, 3), rng.randint(1, depth)))
+    modes = [(rng.getrandbits(1), rng.getrandbits(1)) for _ in shapes]
+    return [{"command": command(*own, *mode)} for own, mode in zip(shapes, modes, strict=True)]
+
+
+def weight_buffer(width: int, depth: int) -> PartCase:
+    def agents(rng: Random, before: float, after: float) -> list[Agent]:
+        offered = [{"in_data": word} for word in words(rng, width, 97)]
+        return [
+            Source(commands(rng, depth), "command_valid", ["command_ready"], before / 2),
+            Source(offered, "in_valid", ["in_ready"], before, endless=True),
+            Chance(out_ready=1 - after),
+        ]
+
+    return PartCase(lambda: WeightBuffer(width, depth), WeightBufferModel, agents)
+
+
+class ParameterReader(Agent):
+    """Reads any parts of what is full, and frees it at some time."""
+
+    def __init__(self, parts: int, often: float):
+        self.parts = parts
+        self.often = often
+
+    def inputs(self, model: Any, rng: Random) -> Word:
+        """As the contract has it."""
+        full = bool(model.full)
+        return {
+            "part": rng.randrange(self.parts),
+            "read": int(full and rng.random() < self.often),
+            "free_bank": int(full and rng.random() < 0.1 * self.often),
+        }
+
+
+def parameter_buffer(cols: int, lanes: int) -> PartCase:
+    def agents(rng: Random, before: float, after: float) -> list[Agent]:
+        offered = [{"in_data": word} for word in words(rng, 32, 3 * cols * 9)]
+        source = Source(offered, "in_valid", ["in_ready"], before)
+        return [source, ParameterReader(cols // lanes, 1 - after)]
+
+    return PartCase(
+        lambda: ParameterBuffer(cols, lanes), lambda: ParameterBufferModel(cols, lanes), agents
+    )
+
+
+class Finisher(Agent):
+    """Says at random that the results of a tile have left, if one is under way."""
+
+    def __init__(self, often: float):
+        self.often = often
+
+    def inputs(self, model: Any, rng: Random) -> Word:
+        """Never of a tile that there is not."""
+        return {"finished": int(model.under_way > 0 and rng.random() < self.often)}
+
+
+def tile_walk(room: int) -> PartCase:
+    def agents(rng: Random, before: float, after: float) -> list[Agent]:
+        goes = ("slice_valid", "slice_ready")
+        slices = (
+            Source([{}], f"{name}_valid", goes, before, endless=True)
+            for name in ("activations", "weights")
+        )
+        source = Source(commands(rng, 4), "command_valid", ["command_ready"], before / 2)
+        return [source, *slices, Finisher((1 - after) / 2), Chance(slice_ready=1 - after / 2)]
+
+    return PartCase(lambda: TileWalk(room), lambda: TileWalkModel(room), agents)
+
+
+def plane_splitter(group: int, masks: Sequence[int], activations: int = 2) -> PartCase:
+    weight_bits = 5
+
+    def agents(rng: Random, before: float, after: float) -> list[Agent]:
+        offered = []
+        for tile in range(24):
+            exact = tile % 2 if tile < 8 else rng.getrandbits(1)
+            count = 1 + tile // 2 if tile < 6 else rng.randint(1, 2 * group + 2)
+            for place, word in enumerate(words(rng, 8 * activations + weight_bits, count)):
+                last = int(place == count - 1)
+                offered.append({"in_data": word, "in_last": last, "in_exact": exact})
+        source = Source(offered, "in_valid", ["in_ready"], before)
+        return [source, Chance(out_ready=1 - after)]
+
+    sizes: Any = (activations, weight_bits, masks, group)
+    return PartCase(lambda: PlaneSplitter(*sizes), lambda: PlaneSplitterModel(*sizes), agents)
+
+
+class Parameters(Agent):
+    """Sets of parameters; what was read stands beside the next cycles."""
+
+    def __init__(self, parts: int, lanes: int, often: float):
+        self.parts = parts
+        self.lanes = lanes
+        self.often = often
+        self._set: list[int] | None = None
+        self._read = 0
+
+    def inputs(self, model: Any, rng: Random) -> Word:
+        """A new set comes some time after the one before is released."""
+        if self._set is None and rng.random() < self.often:
+            columns = [parameters_word(_case(rng)) for _ in range(self.parts * self.lanes)]
+            parts = (columns[place * self.lanes :][: self.lanes] for place in range(self.parts))
+            bits = COLUMN_PARAMETERS.size
+            self._set = [sum(own << bits * k for k, own in enumerate(part)) for part in parts]
+        return {"parameters_full": int(self._set is not None), "parameters": self._read}
+
+    def observe(self, ports: Mapping[str, int]) -> None:
+        """What is read, and whether it was the last time."""
+        if ports["parameters_read"] and self._set is not None:
+            self._read = self._set[ports.get("parameters_part", 0)]
+        if ports["parameters_release"]:
+            self._set = None
+
+
+def _case(rng: Random) -> Case:
+    """Scales that put sums of 16 bits into bytes, some of them exactly between two of these."""
+    multiplier = rng.choice((1 << 14, rng.randrange(1, 1 << 15)))
+    low = rng.choice((0, rng.randrange(100)))
+    return Case(
+        0,
+        rng.randint(-(1 << 15), 1 << 15) >> rng.randrange(16),
+        multiplier,
+        rng.choice((rng.randrange(46), multiplier.bit_length() + rng.randrange(10))),
+        rng.choice((0, rng.randrange(256))),
+        low,
+        rng.choice((255, rng.randint(low, 255))),
+    )
+
+
+def output_stage(rows: int, cols: int, lanes: int, acc_bits: int) -> PartCase:
+    def agents(rng: Random, before: float, after: float) -> list[Agent]:
+        offered = []
+        for _ in range(40 // rows):
+            tile = rng.getrandbits(3)
+            offered += [{"sums": word, "tile": tile} for word in words(rng, cols * acc_bits, rows)]
+        return [
+            Source(offered, "rows_valid", ["rows_ready"], before),
+            Parameters(cols // lanes, lanes, 1 - before),
+            Chance(out_ready=1 - after),
+        ]
+
+    sizes = (rows, cols, lanes, acc_bits)
+    return PartCase(lambda: OutputStage(*sizes), lambda: OutputStageModel(*sizes), agents)
+
+
+class Slices(Agent):
+    """Pairs of bytes, many of them zeros, for so many cycles."""
+
+    def __init__(self, pairs: int, count: int, often: float):
+        self.pairs = pairs
+        self.left = count
+        self.often = often
+
+    @property
+    def is_done(self) -> bool:  # type: ignore[override]  # it was True
+        """All were there."""
+        return self.left == 0
+
+    def inputs(self, model: Any, rng: Random) -> Word:
+        """One in each cycle, not all of them valid."""
+        self.left = max(0, self.left - 1)
+        values = [rng.choice((0, 1 << rng.randrange(8))) for _ in range(2 * self.pairs)]
+        packed = sum(value << 8 * place for place, value in enumerate(values))
+        return {"valid": int(rng.random() < self.often), "activations": packed}
+
+
+def pair_counter(pairs: int) -> PartCase:
+    def agents(rng: Random, before: float, after: float) -> list[Agent]:
+        return [Slices(pairs, 300, 1 - before)]
+
+    return PartCase(lambda: PairCounter(pairs), lambda: PairCounterModel(pairs), agents)
+
+
+class Events(Agent):
+    """So many cycles in which something may happen."""
+
+    def __init__(self, events: Mapping[str, int], count: int):
+        self.events = events
+        self.left = count
+
+    @property
+    def is_done(self) -> bool:  # type: ignore[override]  # it was True
+        """All are over."""
+        return self.left == 0
+
+    def inputs(self, model: Any, rng: Random) -> Word:
+        """Any number of each."""
+        self.left = max(0, self.left - 1)
+        return {f"count_{name}": rng.randint(0, most) for name, most in self.events.items()}
+
+
+def event_counters(**events: int) -> PartCase:
+    def agents(rng: Random, before: float, after: float) -> list[Agent]:
+        return [Events(events, 300), Chance(freeze=before / 2, clear=after / 20)]
+
+    return PartCase(lambda: EventCounters(events), lambda: EventCountersModel(list(events)), agents)
+
+
+def all_planes() -> list[tuple[int, ...]]:
+    """The different ones that formats of a name have."""
+    return list({named_format(name).exact_planes: None for name in NAMED_FORMATS})
+
+
+def _cases() -> dict[str, PartCase]:
+    cases = {"register": stage(lambda: StreamRegister(7), RegisterModel, 7)}
+    for depth in (2, 3, 4, 9):
+        cases[f"fifo_{depth}"] = fifo(7, depth)
+    for beats in (2, 3, 4):
+        cases[f"upsizer_{beats}"] = upsizer(5, beats)
+        cases[f"downsizer_{beats}"] = downsizer(5, beats)
+    for depth in (1, 2, 5, 8):
+        cases[f"weight_buffer_{depth}"] = weight_buffer(6, depth)
+    for cols, lanes in ((1, 1), (2, 1), (2, 2), (6, 2)):
+        cases[f"parameter_buffer_{cols}_{lanes}"] = parameter_buffer(cols, lanes)
+    for room in (2, 3, 4):
+        cases[f"tile_walk_{room}"] = tile_walk(room)
+    for group in (1, 2, 4, 8):
+        for masks in all_planes():
+            cases[f"plane_splitter_{group}_{len(masks)}"] = plane_splitter(group, masks)
+        cases[f"plane_splitter_{group}_none"] = plane_splitter(group, ())
+    for sizes4 in ((1, 1, 1, 16), (2, 2, 1, 16), (3, 2, 2, 32), (2, 6, 2, 20), (4, 3, 1, 17)):
+        cases[f"output_stage_{'_'.join(map(str, sizes4))}"] = output_stage(*sizes4)
+    for pairs in (1, 2, 5):
+        cases[f"pair_counter_{pairs}"] = pair_counter(pairs)
+    cases["event_counters"] = event_counters(a=1, b=5)
+    return cases
+
+
+CASES = _cases()
+"""All of them, by name."""

@@ -1,0 +1,153 @@
+"""Components cycle by cycle: what they are given, and what a plain model answers."""
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+Word = dict[str, int]
+"""Values of ports by name."""
+
+
+class Model(ABC):
+    """What a component must do, in plain Python. A new one is as after a reset."""
+
+    is_empty = True
+    """Nothing that was taken is still to be given."""
+
+    @abstractmethod
+    def outputs(self, given: Mapping[str, int]) -> Word:
+        """Outputs in this cycle; what has no meaning in it is left out."""
+
+    @abstractmethod
+    def step(self, given: Mapping[str, int]) -> None:
+        """The cycle ends."""
+
+
+class Agent(ABC):
+    """Something around a component: it drives some of the inputs."""
+
+    is_done = True
+    """It has nothing more to do."""
+
+    @abstractmethod
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """Its inputs in this cycle, of the component as its model is."""
+
+    def observe(self, ports: Mapping[str, int]) -> None:
+        """All inputs and outputs of the cycle."""
+        return
+
+
+class Source(Agent):
+    """Offers words, each until it is taken, with random gaps.
+
+    Parameters
+    ----------
+    words : sequence
+        Of each word the ports that carry it, by name.
+    valid : str
+        The port that says that a word is offered.
+    ready : sequence of str
+        Ports: all are 1 where it is taken.
+    stall : float
+        How often a cycle passes before the next word is offered.
+    endless : bool
+        Begin again behind the last word.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[Word],
+        valid: str,
+        ready: Sequence[str],
+        stall: float,
+        endless: bool = False,
+    ):
+        self.words = words
+        self.valid = valid
+        self.ready = ready
+        self.stall = stall
+        self.endless = endless
+        self.place = 0
+        self._offers = False
+
+    @property
+    def is_done(self) -> bool:  # type: ignore[override]  # it was True
+        """All were taken."""
+        return self.endless or self.place == len(self.words)
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """Where none is offered the ports carry any other word."""
+        ends = self.place == len(self.words)
+        self._offers |= not ends and rng.random() >= self.stall
+        word = self.words[self.place] if self._offers else rng.choice(self.words)
+        return {self.valid: int(self._offers), **word}
+
+    def observe(self, ports: Mapping[str, int]) -> None:
+        """What was taken."""
+        if ports[self.valid] and all(ports[name] for name in self.ready):
+            self.place += 1
+            self._offers = False
+            if self.endless:
+                self.place %= len(self.words)
+
+
+class Chance(Agent):
+    """Inputs that are 1 at random, each as often as it says."""
+
+    def __init__(self, **often: float):
+        self.often = often
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """Independent of each other."""
+        return {name: int(rng.random() < own) for name, own in self.often.items()}
+
+
+class Cycle(NamedTuple):
+    """Inputs of a cycle, and what the outputs must be."""
+
+    given: Word
+    expected: Word
+
+
+IDLE = 12
+"""Cycles behind the last word, in which no other one may come."""
+
+
+def script(
+    make: Callable[[], Model], agents: Sequence[Agent], rng: random.Random, resets: float = 0
+) -> list[Cycle]:
+    """Cycles until all that was taken has left, and some more; in some of them a reset.
+
+    What was taken before a reset is lost; sources go on with what they offer.
+    """
+    model = make()
+    cycles: list[Cycle] = []
+    left = IDLE
+    while left:
+        given = {"rst": int(rng.random() < resets)}
+        for own in agents:
+            given |= own.inputs(model, rng)
+        expected = model.outputs(given)
+        cycles.append(Cycle(given, expected))
+        for own in agents:
+            own.observe(given | expected)
+        if given["rst"]:
+            model = make()
+        else:
+            model.step(given)
+        is_over = model.is_empty and all(own.is_done for own in agents)
+        left = left - 1 if is_over else IDLE
+        assert len(cycles) < 100_000, "the model is stuck"
+    return cycles
+
+
+def moved(ports: Sequence[Mapping[str, int]], prefix: str, *names: str) -> list[Any]:
+    """The words of a stream, by its ports in each cycle: of each its values of these names."""
+    words = [
+        tuple(own[name] for name in names)
+        for own in ports
+        if own[f"{prefix}_valid"] and own[f"{prefix}_ready"] and not own["rst"]
+    ]
+    return [word[0] for word in words] if len(names) == 1 else words

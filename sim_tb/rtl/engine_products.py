@@ -1,0 +1,132 @@
+"""Random products for engines, and every word and count that an engine must make of them."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+import golden
+from gen.design.configuration import Configuration
+from gen.design.expectation import expected_product
+from gen.driver.product import Bytes, ColumnParameters, EngineProduct
+from golden.engine import MAX_COUNT, EngineShape, busy_cycles
+
+LONGEST = 3
+"""Tiles in a row or column of a product, at most; of the last one a row or column is used."""
+
+
+class Work(NamedTuple):
+    """What an engine is to multiply: arguments of :class:`EngineProduct`."""
+
+    x: Bytes
+    w: npt.NDArray[np.int8]
+    parameters: ColumnParameters
+    exact: bool = False
+    sums: bool = False
+
+
+def random_work(
+    configuration: Configuration,
+    shape: EngineShape,
+    rng: np.random.Generator,
+    size: tuple[int, int, int] | None = None,
+    exact: bool | None = None,
+    sums: bool | None = None,
+) -> Work:
+    """Any product, or one of this ``size`` (M, K, N), in this mode: parameters reach all limits."""
+    longest = min(5 * shape.k_per_cycle * shape.rows, longest_reduction(configuration, shape))
+    m, k, n = size or (
+        int(rng.integers(1, most + 1))
+        for most in ((LONGEST - 1) * shape.rows + 1, longest, (LONGEST - 1) * shape.cols + 1)
+    )
+    half = 1 << (configuration.mac.weight_bits - 1)
+    x = rng.integers(0, 256, (m, k), dtype=np.uint8)
+    x >>= rng.integers(0, rng.integers(1, 9), x.shape, dtype=np.uint8)
+    x[rng.random(x.shape) < rng.random()] = 0
+    w = rng.integers(-half, half, (k, n), dtype=np.int8)
+    if configuration.is_sparse:
+        w = two_of_four(w, rng)
+    spread = int(rng.choice([10, 10_000, 1 << 31]))
+    parameters = ColumnParameters.of(
+        n,
+        rng.integers(-spread, spread, n),
+        rng.integers(0, 1 << 15, n),
+        rng.integers(10, 34, n),
+        rng.integers(0, 256, n),
+        rng.integers(0, 128, n),
+        rng.integers(128, 256, n),
+    )
+    modes = bool(shape.planes) and bool(rng.random() < 0.5), bool(rng.random() < 0.5)
+    exact, sums = (
+        mode if given is None else given for mode, given in zip(modes, (exact, sums), strict=True)
+    )
+    return Work(x, w, parameters, exact, sums)
+
+
+def longest_reduction(configuration: Configuration, shape: EngineShape) -> int:
+    """The largest K whose sums cannot overflow, and whose weights the engine holds."""
+    held = shape.weight_depth or MAX_COUNT
+    return min(configuration.max_reduction, held * shape.k_per_cycle)
+
+
+def two_of_four(w: npt.NDArray[np.int8], rng: np.random.Generator) -> npt.NDArray[np.int8]:
+    """``w`` (K, N) with at most two weights left in each block of four."""
+    k, n = w.shape
+    rank = rng.random((-(-k // 4), 4, n)).argsort(axis=1)
+    kept = rank < rng.choice((2, 2, 1, 0), (len(rank), 1, n))
+    return np.where(kept.reshape(-1, n)[:k], w, 0).astype(np.int8)
+
+
+def plan(configuration: Configuration, shape: EngineShape, work: Work) -> EngineProduct:
+    """The product as the engine takes it."""
+    return EngineProduct(shape, configuration.mac.weight_bits, configuration.is_sparse, *work)
+
+
+def filled_up(shape: EngineShape, work: Work) -> Work:
+    """The same with rows and columns that fill all tiles: the engine takes the same words for it,
+    and every word that it gives is part of the result.
+    """
+    (m, k), n = work.x.shape, work.w.shape[1]
+    rows, columns = -(-m // shape.rows) * shape.rows, -(-n // shape.cols) * shape.cols
+    x = np.zeros((rows, k), np.uint8)
+    w = np.zeros((k, columns), np.int8)
+    x[:m], w[:, :n] = work.x, work.w
+    given = vars(work.parameters).values()
+    parameters = ColumnParameters(*(np.pad(each, (0, columns - n)) for each in given))
+    return Work(x, w, parameters, work.exact, work.sums)
+
+
+def expected_result(configuration: Configuration, work: Work) -> npt.NDArray[Any]:
+    """The product (M, N), int32 sums or uint8."""
+    given = work.parameters
+    if work.exact:
+        product = golden.exact_matmul(work.x, work.w, configuration.mac.weight_bits)
+    else:
+        product = expected_product(configuration, work.x, work.w)
+    sums = (product + given.bias).astype(np.int32)  # wraps
+    if work.sums:
+        return sums
+    columns = zip(
+        sums.T,
+        *(given.multiplier, given.shift, given.zero_point, given.low, given.high),
+        strict=True,
+    )
+    return np.stack([golden.requantize(*column) for column in columns], axis=1)
+
+
+def expected_counts(
+    shape: EngineShape, planes: list[int], product: EngineProduct
+) -> dict[str, int]:
+    """What the counters of slices and pairs show, whatever stalls."""
+    busy = sum(busy_cycles(shape, each.command) for each in product.commands)
+    slices = product.activations()
+    if product.exact and len(planes) > 1:
+        slices = np.concatenate([slices & np.uint8(mask) for mask in planes])
+    counts = {"busy": busy, "pairs": 0, "pairs_with_zero": 0, "zero_pairs": 0}
+    if shape.k_per_cycle % 2 == 0:
+        not_zero = (slices.reshape(-1, 2) != 0).sum(axis=1)
+        counts["pairs"] = busy * shape.rows * shape.k_per_cycle // 2
+        counts["pairs_with_zero"] = int((not_zero == 1).sum())
+        # The machine also takes empty slices, which fill up groups.
+        counts["zero_pairs"] = counts["pairs"] - int((not_zero > 0).sum())
+    return counts
