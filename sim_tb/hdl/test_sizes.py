@@ -184,7 +184,7 @@ class ControlAlone:
 
     CONTROL = (TileSequencer, TileControl, RowCounter, ResultControl, GroupBuffer)
 
-    def instance_of(self, component: Any, name: str) -> Any:
+    def instance_of(self, component: Any, name: str, reset: Any = None) -> Any:
         if isinstance(component, self.CONTROL):
             return component
         for part in (component, *vars(component).values()):
