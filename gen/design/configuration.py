@@ -13,6 +13,7 @@ from golden.named import FORMAT_HELP, format_fields
 from hdl.catalogue import MacUnit, width_fields
 from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import PROCESSING_ELEMENTS
+from hdl.engine import engine_unit
 from hdl.engine.engine_unit import (
     MAX_COMMANDS,
     MAX_RESULT_TILES,
@@ -23,7 +24,7 @@ from hdl.multiplier.style import Style
 from support.errors import InputError
 
 TENSOR_CORES = ("tensor_core", "sparse_tensor_core")
-MACHINES = ("array", *TENSOR_CORES)
+MACHINES = tuple(engine_unit.MACHINES)
 """Tops that multiply tiles of matrices, by themselves or in an engine."""
 TOPS = (*MACHINES, "engine", "pe", "encoder")
 MAX_SIDE = 256

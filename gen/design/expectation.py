@@ -53,22 +53,29 @@ def multiplied(unit: MacUnit, x: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 def random_operands(
     configuration: Configuration, depth: int, generator: np.random.Generator
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]:
-    """One tile for a machine of ``configuration``, ``depth`` steps of K long.
+    """One tile for a machine of ``configuration``, ``depth`` steps of K long."""
+    return random_matrices(configuration, configuration.rows, depth, configuration.cols, generator)
 
-    Activations are zero with a probability of the tile's own, so that pairs of all kinds occur, and
-    as small as the tile has them, so that windows stand low as well as high.
+
+def random_matrices(
+    configuration: Configuration, m: int, k: int, n: int, generator: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]:
+    """Matrices (m, k) and (k, n) that ``configuration`` can multiply.
+
+    Activations are zero with a probability of their own, so that pairs of all kinds occur, and as
+    small as they happen to be, so that windows stand low as well as high.
     Where weights must be 2:4 sparse, groups with two, one and none occur.
     """
     half = 1 << (configuration.mac.weight_bits - 1)
-    x = generator.integers(0, 256, (configuration.rows, depth), dtype=np.uint8)
+    x = generator.integers(0, 256, (m, k), dtype=np.uint8)
     x >>= generator.integers(0, generator.integers(1, 9), x.shape, dtype=np.uint8)
     x[generator.random(x.shape) < generator.random()] = 0
-    w = generator.integers(-half, half, (depth, configuration.cols), dtype=np.int8)
+    w = generator.integers(-half, half, (k, n), dtype=np.int8)
     if configuration.is_sparse:
-        groups = -(-depth // 4)
-        rank = generator.random((groups, 4, configuration.cols)).argsort(axis=1)
-        kept = rank < generator.choice((2, 2, 2, 1, 0), (groups, 1, configuration.cols))
-        w[~kept.reshape(-1, configuration.cols)[:depth]] = 0
+        groups = -(-k // 4)
+        rank = generator.random((groups, 4, n)).argsort(axis=1)
+        kept = rank < generator.choice((2, 2, 2, 1, 0), (groups, 1, n))
+        w[~kept.reshape(-1, n)[:k]] = 0
     return x, w
 
 

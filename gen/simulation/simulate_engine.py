@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import Progress
 
-import golden
 from gen.design.configuration import Configuration
-from gen.design.expectation import expected_product, random_operands, require_equal
+from gen.design.expectation import random_matrices, require_equal
 from gen.driver.product import ColumnParameters
 from gen.simulation.compiled_engine import CompiledEngine, EngineError
+from gen.simulation.engine_expectation import expected_results
 from golden.engine import predicted_cycles
 
 MAX_DEPTH = 300
@@ -68,29 +68,6 @@ def run_engine_simulation(
     }
 
 
-def expected_results(
-    configuration: Configuration,
-    x: npt.NDArray[np.uint8],
-    w: npt.NDArray[np.int8],
-    parameters: ColumnParameters,
-    exact: bool,
-    sums: bool,
-) -> npt.NDArray[Any]:
-    """What an engine must make of ``x`` times ``w``: int32 sums with their biases, or bytes."""
-    products = (
-        golden.exact_matmul(x, w, configuration.mac.weight_bits)
-        if exact
-        else expected_product(configuration, x, w)
-    )
-    biased = products + parameters.bias
-    if sums:
-        return biased.astype(np.int32)
-    zero = int(parameters.zero_point[0])
-    return golden.requantize(
-        *(biased, parameters.multiplier, parameters.shift, zero, parameters.low, parameters.high)
-    )
-
-
 def random_parameters(columns: int, generator: np.random.Generator) -> ColumnParameters:
     """Parameters under which bytes of all sizes occur, with one zero point."""
     return ColumnParameters.of(
@@ -114,13 +91,4 @@ def _operands(
         longest = min(longest, shape.weight_depth * shape.k_per_cycle)
     depth = int(generator.integers(1, longest + 1))
     m, n = (int(generator.integers(1, MAX_TILES * side + 1)) for side in (shape.rows, shape.cols))
-    x, w = (
-        np.concatenate(parts, axis)
-        for axis, parts in enumerate(
-            zip(
-                *(random_operands(configuration, depth, generator) for _ in range(MAX_TILES)),
-                strict=True,
-            )
-        )
-    )
-    return x[:m], w[:, :n]
+    return random_matrices(configuration, m, depth, n, generator)

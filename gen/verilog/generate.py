@@ -14,8 +14,9 @@ from gen.verilog.emission import Emission
 from gen.verilog.module_name import require_module_name
 from gen.verilog.sidecar import make_sidecar
 from gen.verilog.template import instantiation_template
-from hdl import GemmEngine, PairEncoder, SparseTensorCore, SystolicArray, TensorCore
+from hdl import GemmEngine, PairEncoder
 from hdl.bus.register_map import RegisterMap
+from hdl.engine.engine_unit import MACHINES
 from support.errors import InputError
 from support.files import make_folder, write_files
 
@@ -44,11 +45,8 @@ def build(configuration: Configuration) -> wiring.Component:
         return GemmEngine(configuration.engine, configuration.hash, (major, minor, patch))
     if configuration.top == "pe":
         return configuration.unit.processing_element()
-    size = configuration.rows, configuration.cols
-    if configuration.top == "array":
-        return SystolicArray(*size, configuration.unit.mac)
-    core = SparseTensorCore if configuration.is_sparse else TensorCore
-    return core(*size, configuration.unit.mac)
+    machine = MACHINES[configuration.top]
+    return machine(configuration.rows, configuration.cols, configuration.unit.mac)
 
 
 def generate(configuration: Configuration, name: str | None = None) -> Generated:

@@ -54,8 +54,6 @@ class TileWalk(Component):
         There are activations, but no weights.
     waits_for_output : Out(1)
         There are both, but no room for results.
-    idle : Out(1)
-        There is no command, and no tile is under way.
     """
 
     def __init__(self, room: int):
@@ -76,7 +74,6 @@ class TileWalk(Component):
                 "waits_for_activations": Out(1),
                 "waits_for_weights": Out(1),
                 "waits_for_output": Out(1),
-                "idle": Out(1),
             }
         )
 
@@ -108,7 +105,6 @@ class TileWalk(Component):
                 self.command_valid & self.activations_valid & ~self.weights_valid
             ),
             self.waits_for_output.eq(both & ~has_room),
-            self.idle.eq(~self.command_valid & (under_way == 0)),
         ]
 
         # They go.

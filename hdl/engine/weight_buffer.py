@@ -15,9 +15,9 @@ class WeightBuffer(StreamStage):
     """Takes the weights of a column of tiles once, and gives them once for each of its tiles.
 
     Two banks: one is read while the other one loads, or while it loads itself: its first tile needs
-    no slice before that was taken. What comes in is ``tiles_n`` times ``depth``
-    slices for each command; what goes out is every one of these ``tiles_m`` times over, in the
-    order in which a machine takes them. A bank is free when its last slice has gone out.
+    no slice before that was taken. What comes in is ``tiles_n`` times ``depth`` slices for each
+    command; what goes out is every one of these ``tiles_m`` times over, in the order in which a
+    machine takes them. A bank is free when its last slice has gone out.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from gen.design.expectation import require_equal
 from gen.driver.product import Bytes, ColumnParameters, EngineProduct
 from gen.simulation import compiled_engine
 from gen.simulation.compiled_engine import CompiledEngine, EngineError, engine_shape
+from gen.simulation.engine_expectation import expected_results
 from gen.verilog.generate import build, generate
 from gen.verilog.sidecar import make_sidecar
 from golden.engine import (
@@ -26,7 +27,6 @@ from golden.engine import (
 from sim_tb.rtl.engine_products import (
     Work,
     expected_counts,
-    expected_result,
     longest_reduction,
     plan,
     random_work,
@@ -74,7 +74,7 @@ def multiply(
     require_equal(
         f"{what}, stalls {stalls}, seed {seed}",
         run.result,
-        expected_result(configuration(name), work),
+        expected_results(configuration(name), *work),
     )
     product = plan(configuration(name), compiled.shape, work)
     expected = expected_counts(compiled.shape, compiled.sidecar["engine"]["planes"], product)

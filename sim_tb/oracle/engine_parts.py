@@ -145,7 +145,6 @@ class TileWalkModel(Model):
             "waits_for_activations": int(command and not activations),
             "waits_for_weights": int(command and activations and not weights),
             "waits_for_output": int(both and not fits),
-            "idle": int(not command and self.under_way == 0),
         }
         if not command:
             return out

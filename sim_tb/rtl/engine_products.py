@@ -1,13 +1,12 @@
-"""Random products for engines, and every word and count that an engine must make of them."""
+"""Random products for engines, and every count that an engine must make of them."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-import golden
 from gen.design.configuration import Configuration
-from gen.design.expectation import expected_product
+from gen.design.expectation import random_matrices
 from gen.driver.product import Bytes, ColumnParameters, EngineProduct
 from golden.engine import MAX_COUNT, EngineShape, busy_cycles
 
@@ -39,13 +38,7 @@ def random_work(
         int(rng.integers(1, most + 1))
         for most in ((LONGEST - 1) * shape.rows + 1, longest, (LONGEST - 1) * shape.cols + 1)
     )
-    half = 1 << (configuration.mac.weight_bits - 1)
-    x = rng.integers(0, 256, (m, k), dtype=np.uint8)
-    x >>= rng.integers(0, rng.integers(1, 9), x.shape, dtype=np.uint8)
-    x[rng.random(x.shape) < rng.random()] = 0
-    w = rng.integers(-half, half, (k, n), dtype=np.int8)
-    if configuration.is_sparse:
-        w = two_of_four(w, rng)
+    x, w = random_matrices(configuration, m, k, n, rng)
     spread = int(rng.choice([10, 10_000, 1 << 31]))
     parameters = ColumnParameters.of(
         n,
@@ -69,14 +62,6 @@ def longest_reduction(configuration: Configuration, shape: EngineShape) -> int:
     return min(configuration.max_reduction, held * shape.k_per_cycle)
 
 
-def two_of_four(w: npt.NDArray[np.int8], rng: np.random.Generator) -> npt.NDArray[np.int8]:
-    """``w`` (K, N) with at most two weights left in each block of four."""
-    k, n = w.shape
-    rank = rng.random((-(-k // 4), 4, n)).argsort(axis=1)
-    kept = rank < rng.choice((2, 2, 1, 0), (len(rank), 1, n))
-    return np.where(kept.reshape(-1, n)[:k], w, 0).astype(np.int8)
-
-
 def plan(configuration: Configuration, shape: EngineShape, work: Work) -> EngineProduct:
     """The product as the engine takes it."""
     return EngineProduct(shape, configuration.mac.weight_bits, configuration.is_sparse, *work)
@@ -94,24 +79,6 @@ def filled_up(shape: EngineShape, work: Work) -> Work:
     given = vars(work.parameters).values()
     parameters = ColumnParameters(*(np.pad(each, (0, columns - n)) for each in given))
     return Work(x, w, parameters, work.exact, work.sums)
-
-
-def expected_result(configuration: Configuration, work: Work) -> npt.NDArray[Any]:
-    """The product (M, N), int32 sums or uint8."""
-    given = work.parameters
-    if work.exact:
-        product = golden.exact_matmul(work.x, work.w, configuration.mac.weight_bits)
-    else:
-        product = expected_product(configuration, work.x, work.w)
-    sums = (product + given.bias).astype(np.int32)  # wraps
-    if work.sums:
-        return sums
-    columns = zip(
-        sums.T,
-        *(given.multiplier, given.shift, given.zero_point, given.low, given.high),
-        strict=True,
-    )
-    return np.stack([golden.requantize(*column) for column in columns], axis=1)
 
 
 def expected_counts(

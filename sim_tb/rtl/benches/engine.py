@@ -22,6 +22,7 @@ from cocotbext.axi import (
 
 from gen.design.configuration import Configuration
 from gen.simulation.compiled_engine import engine_shape
+from gen.simulation.engine_expectation import expected_results
 from gen.verilog.generate import build
 from gen.verilog.sidecar import make_sidecar
 from golden.engine import OUTPUT_STAGES, Command, predicted_cycles
@@ -32,7 +33,6 @@ from sim_tb.rtl.benches.common import PARAMETERS, generator, record, where
 from sim_tb.rtl.engine_products import (
     Work,
     expected_counts,
-    expected_result,
     filled_up,
     longest_reduction,
     plan,
@@ -250,7 +250,7 @@ class Engine:
             assert len(frame.tdata) == rows * per_row, where(f"TLAST after {len(frame.tdata)}")
         lanes = self.shape.lanes
         data = np.array([list(word.to_bytes(lanes, "little")) for word in words], np.uint8)
-        got, expected = product.result(data), expected_result(self.configuration, whole)
+        got, expected = product.result(data), expected_results(self.configuration, *whole)
         wrong = np.argwhere(got != expected)
         assert not len(wrong), where(
             f"{work.x.shape} x {work.w.shape}, exact {work.exact}, sums {work.sums}: "

@@ -1,0 +1,34 @@
+"""What an engine must compute."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import golden
+from gen.design.configuration import Configuration
+from gen.design.expectation import expected_product
+from gen.driver.product import ColumnParameters
+
+
+def expected_results(
+    configuration: Configuration,
+    x: npt.NDArray[np.uint8],
+    w: npt.NDArray[np.int8],
+    parameters: ColumnParameters,
+    exact: bool,
+    sums: bool,
+) -> npt.NDArray[Any]:
+    """What an engine must make of ``x`` (M, K) times ``w`` (K, N): int32 sums with their biases,
+    which wrap, or bytes.
+    """
+    if exact:
+        products = golden.exact_matmul(x, w, configuration.mac.weight_bits)
+    else:
+        products = expected_product(configuration, x, w)
+    biased = (products + parameters.bias).astype(np.int32)
+    if sums:
+        return biased
+    given = (parameters.multiplier, parameters.shift, parameters.zero_point)
+    columns = zip(biased.T, *given, parameters.low, parameters.high, strict=True)
+    return np.stack([golden.requantize(*column) for column in columns], axis=1)
