@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gen.proof.job import Job, Rtl
+from gen.proof.job import Job, Rtl, asserted
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
 from gen.verilog.emission import Emission
@@ -198,7 +198,7 @@ class BanksJob(Job):
                 "    waits <= !rst && command_valid && !command_ready; before <= command;",
                 "    still <= rst || !wants || in_ready || out_valid ? 0 : still + 1;",
                 "  end",
-                *_asserted(claims),
+                *asserted(claims),
             ]
         )
 
@@ -220,7 +220,7 @@ class BanksJob(Job):
                 BANKS,
                 "  always @* assume (full || !(read || release_bank));",
                 "  always @(posedge clk) started <= 1;",
-                *_asserted(claims),
+                *asserted(claims),
             ]
         )
 
@@ -231,8 +231,3 @@ class BanksJob(Job):
             names += ["loaded", "slice_index", "bank_0", "bank_1"]
         probes = {name: f"dut.{name}" for name in names}
         return sat(rtl, self.statement, "-tempinduct -maxsteps 4", timeout, waveform, probes)
-
-
-def _asserted(claims: list[str]) -> list[str]:
-    asserted = [f"    assert ({claim});" for claim in claims]
-    return ["  always @* if (started) begin", *asserted, "  end", "endmodule\n"]

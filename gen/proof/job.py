@@ -1,7 +1,7 @@
 """One property of one configuration, and how it is proved."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -58,6 +58,12 @@ class Job(ABC):
     @abstractmethod
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
         """Prove the property of ``rtl``; a counterexample goes to the file ``waveform``."""
+
+
+def asserted(claims: Iterable[str]) -> list[str]:
+    """Lines that end a module ``claim``: each claim holds in every cycle but the first."""
+    lines = [f"    assert ({claim});" for claim in claims]
+    return ["  always @* if (started) begin", *lines, "  end", "endmodule\n"]
 
 
 class ElementJob(Job):

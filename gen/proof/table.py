@@ -13,6 +13,8 @@ from gen.proof.element_ports import ContractJob, CorrectionJob
 from gen.proof.encoder import EncoderJob
 from gen.proof.engine_control import BanksJob, WalkJob
 from gen.proof.job import Job
+from gen.proof.output import OutputJob
+from gen.proof.planes import PlanesJob
 from gen.proof.queues import AdapterJob, QueueJob
 from gen.proof.registers import RegistersJob
 from gen.proof.requantizer import STEPS, RequantizerJob
@@ -35,6 +37,9 @@ ACCUMULATORS = (20, 24, 31, 33, 48, 63, 64)
 
 FLAGS = ((True, False), (True, False))
 NARROW: dict[str, Any] = {"weight_bits": 2, "acc_bits": 11}
+PLANES = ((0xF0, 0x0F), (0xE0, 0x1C, 0x03), (0xC0, 0x30, 0x0C, 0x03))
+"""Of windows of 4, 3 and 2 bits."""
+
 SIZES = ((1, 2), (2, 1), (2, 3), (3, 2), (5, 7), (16, 16), (64, 64))
 
 
@@ -84,6 +89,8 @@ def all_jobs() -> list[Job]:
         (AdapterJob(kind, beats) for kind in ("upsizer", "downsizer") for beats in (2, 3, 4, 8)),
         (WalkJob(room) for room in (2, 3, 4, 7)),
         (BanksJob(kind) for kind in ("weights", "parameters")),
+        (PlanesJob(planes, group) for planes in PLANES for group in (1, 2, 4, 8)),
+        (OutputJob(*sizes) for sizes in ((1, 1, 1), (2, 2, 1), (3, 3, 3), (5, 6, 2))),
     ]
     found = [job for group in jobs for job in group]
     for job in found:
@@ -226,9 +233,11 @@ def _set_effort(job: Job) -> None:
         job.cost = 1.0 if job.quick else 20.0
     elif isinstance(job, WalkJob):
         job.quick = job.room == 2
+    elif isinstance(job, PlanesJob):
+        job.quick = job.group <= 2
     elif isinstance(job, QueueJob | AdapterJob):
         job.quick = job.words <= 3
-    elif isinstance(job, RegistersJob | BanksJob):
+    elif isinstance(job, RegistersJob | BanksJob | OutputJob):
         job.quick = True
     else:
         job.quick = element in QUICK_ELEMENTS

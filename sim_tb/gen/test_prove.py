@@ -24,6 +24,8 @@ from gen.proof.encoder import EncoderJob
 from gen.proof.engine_control import BanksJob, WalkJob
 from gen.proof.gates import Gates
 from gen.proof.job import Job
+from gen.proof.output import OutputJob
+from gen.proof.planes import PlanesJob
 from gen.proof.queues import AdapterJob, QueueJob
 from gen.proof.registers import RegistersJob
 from gen.proof.requantization import VERILOG, requantized
@@ -213,6 +215,22 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
         BanksJob("parameters"),
         swap("buffer", r"read_bank <= [^;]*;", "read_bank <= read_bank;"),
     ),
+    (
+        "next group",
+        PlanesJob((0xF0, 0x0F), 2),
+        swap("stage", r"ends_tile <= in_last", "ends_tile <= 1'h1"),
+    ),
+    (
+        "one plane",
+        PlanesJob((0xF0, 0x0F), 1),
+        swap("stage", r"in_ready = [^;]*;", "in_ready = out_ready;"),
+    ),
+    (
+        "word early",
+        OutputJob(1, 1, 1),
+        swap("stage", r"(advance) = [^;]*;", r"\1 = out_ready;"),
+    ),
+    ("unmarked", OutputJob(2, 2, 1), swap("stage", r"out_last = [^;]*;", "out_last = is_last[4];")),
 ]
 """Of each property, what is broken in the hardware and how."""
 
