@@ -50,6 +50,7 @@ ENGINES: dict[str, dict[str, Any]] = {
     "2x4x8": {"rows": 3, "cols": 2, "pe": "2x4x8", "command_depth": 2, "weight_bits": 3},
 }
 STREAMS: dict[str, dict[str, Any]] = {
+    "wide": {"rows": 2, "cols": 2, "weight_bits": 3, "stream_bits": 128},
     "narrow": {"rows": 2, "cols": 4, "lanes": 4, "stream_bits": 8},
     "narrow_unbuffered": {"rows": 2, "cols": 3, "pe": "8x8", "weight_depth": 0, "stream_bits": 8},
     "narrow_weights": {
@@ -61,7 +62,6 @@ STREAMS: dict[str, dict[str, Any]] = {
         **{"machine": "sparse_tensor_core", "rows": 2, "cols": 2, "pairs": 2},
         "stream_bits": 16,
     },
-    "wide": {"rows": 2, "cols": 2, "weight_bits": 3, "stream_bits": 128},
 }
 """Engines whose streams are narrower than what they carry, or wider."""
 every_engine = pytest.mark.parametrize("name", ENGINES)

@@ -26,8 +26,8 @@ ENGINES: dict[str, dict[str, Any]] = {
         "result_tiles": 2,
     },
     "2x4x8": {"rows": 2, "cols": 2, "pe": "2x4x8", "command_depth": 2, "weight_bits": 3},
-    "narrow_streams": {"rows": 3, "cols": 4, "lanes": 2, "group": 8, "stream_bits": 8},
     "one": {"rows": 1, "cols": 1, "acc_bits": 20, "pipeline": 2, "weight_depth": 1},
+    "narrow_streams": {"rows": 3, "cols": 4, "lanes": 2, "group": 8, "stream_bits": 8},
 }
 TESTS = (
     "products",
