@@ -122,13 +122,10 @@ class GemmEngine(Component):
             "results": "A word of results: bytes of a row, or four words its sums, column 0 low.",
         }
         if self.engine.stream_bits:
-            for name, part_of in (
-                ("activations", "slice"),
-                ("weights", "slice"),
-                ("results", "row's bytes, or of a quarter of its sums, in the lanes"),
-            ):
+            for name in ("activations", "weights", "results"):
+                whole = "byte of each lane" if name == "results" else "slice"
                 count = self.stream_words[name]
-                words[name] = f"Word of a {part_of}: the lowest bytes first, {count} in all."
+                words[name] = f"Word of a {whole}: the lowest bytes first, {count} in all."
         meanings = axi4_lite_meanings(CONTROL)
         for name, prefix in STREAMS.items():
             meanings |= axi4_stream_meanings(prefix, words[name], last=name == "results")
