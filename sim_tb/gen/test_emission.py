@@ -113,8 +113,8 @@ ENGINES = [
     EngineUnit("array", 1, 1, MacUnit("8x8", **SHORT), 1, 1, 2, 2),
     EngineUnit("array", 1, 1, MacUnit("8x8", **SHORT), 1, 0, 2, 2),
 ]
-NARROW = EngineUnit("array", 1, 2, MacUnit("8x8", **SHORT), 2, 0, 2, 2, 8)
-"""Of which a word of results takes two words of its stream."""
+NARROW = EngineUnit("array", 2, 1, MacUnit("8x8", **SHORT), 1, 0, 2, 2, 8)
+"""Of which a slice of activations takes two words of its stream."""
 
 
 def register_map(access: table.Access, strobe: bool = False) -> table.RegisterMap:
@@ -201,8 +201,8 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     PairCounter: lambda: [PairCounter(1), PairCounter(3)],
     GemmCore: lambda: [GemmCore(own) for own in ENGINES],
     GemmEngine: lambda: [
-        *(GemmEngine(ENGINES[1], f"{own:016x}", (1, 2, 3)) for own in (1, 2)),
-        GemmEngine(NARROW, f"{1:016x}", (1, 2, 3)),
+        GemmEngine(own, f"{index:016x}", (1, 2, 3))
+        for index, own in enumerate((ENGINES[1], NARROW))
     ],
     SparseTensorCore: lambda: [SparseTensorCore(1, 1, own) for own in SPARSE],
 }
