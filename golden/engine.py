@@ -1,6 +1,6 @@
 """The work of a layer on a matrix engine, and the cycles that it takes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MAX_COUNT = (1 << 16) - 1
@@ -42,6 +42,10 @@ class EngineShape:
         Slices of weights that each bank holds; 0: weights stream in with the activations.
     result_tiles : int
         Tiles whose results can wait.
+    stream_bits : int
+        Bits of a word of activations, weights or results; 0: as many as each has.
+    activation_words, weight_words, result_words : int
+        Words of its stream that a slice takes, or a byte of each lane.
     """
 
     rows: int
@@ -53,6 +57,15 @@ class EngineShape:
     lanes: int
     weight_depth: int
     result_tiles: int
+    stream_bits: int = 0
+    activation_words: int = 1
+    weight_words: int = 1
+    result_words: int = 1
+
+    @property
+    def result_bytes(self) -> int:
+        """Bytes of a word of results."""
+        return self.stream_bits // 8 or self.lanes
 
 
 @dataclass(frozen=True)
@@ -131,8 +144,9 @@ def _groups(depth: int, group: int) -> tuple[int, int]:
 def predicted_cycles(shape: EngineShape, commands: Iterable[Command]) -> int:
     """Cycles from the first command's start to the last result of the last one.
 
-    Exactly what the engine's counter of cycles shows where it was idle before, operands are always
-    offered and results always taken, and each command waits before the one ahead of it has ended.
+    Exactly what the engine's counter of cycles shows where it was idle before, operands are offered
+    in every cycle after that of the start and not before, results always taken, and each command
+    waits before the one ahead of it has ended.
     """
     run = _Run(shape)
     for command in commands:
@@ -141,114 +155,174 @@ def predicted_cycles(shape: EngineShape, commands: Iterable[Command]) -> int:
             for _ in range(command.tiles_m):
                 run.tile(command)
             run.end_column()
-    return run.done
+    return run.end()
+
+
+class _Stream:
+    """Slices that come in, each of as many words, one per cycle from cycle 1 on, and wait in a
+    register that holds two.
+    """
+
+    def __init__(self, words: int):
+        self._words = words
+        self._arrived = 0
+        """When the last word of the last slice was taken."""
+        self._gone = self._gone_before = 0
+        """When the last two slices went."""
+
+    def comes(self) -> int:
+        """The next slice comes: when it can go, after its last word, for which there was room."""
+        self._arrived = max(self._arrived + self._words, self._gone_before + 1)
+        return self._arrived + 1
+
+    def goes(self, at: int) -> None:
+        """That slice goes."""
+        self._gone_before, self._gone = self._gone, at
+
+
+class _StreamedWeights(_Stream):
+    """Weights that come with each tile: none are kept."""
+
+    def begin_column(self, depth: int) -> None:
+        """Nothing is loaded."""
+
+    def begin_tile(self) -> None:
+        """Other slices come."""
+
+    def end_column(self) -> None:
+        """Nothing was held."""
+
+
+class _BufferedWeights:
+    """Weights that are loaded once for each column of tiles, into one of two banks."""
+
+    def __init__(self, words: int):
+        self._stream = _Stream(words)
+        self._loaded = COMMAND_LATENCY - 1
+        self._slices: list[int] = []
+        """When each slice of the column was loaded."""
+        self._next = 0
+        self._gone = self._read = 0
+        """When a slice last left the buffer, and when one was last read from its memory."""
+        self._freed: list[int] = []
+        """When each bank was free again."""
+
+    def begin_column(self, depth: int) -> None:
+        """Its slices load as soon as a bank is free."""
+        self._loaded = max([self._loaded, *self._freed[-2:-1]])
+        self._slices = []
+        for _ in range(depth):
+            self._loaded = max(self._stream.comes(), self._loaded + 1)
+            self._stream.goes(self._loaded)
+            self._slices.append(self._loaded)
+
+    def begin_tile(self) -> None:
+        """The slices are read again."""
+        self._next = 0
+
+    def comes(self) -> int:
+        """The next slice is read, when it is there and the one before it goes: when it can go."""
+        self._read = max(self._slices[self._next] + 1, self._gone)
+        return self._read + 1
+
+    def goes(self, at: int) -> None:
+        """That slice goes."""
+        self._gone = at
+        self._next += 1
+
+    def end_column(self) -> None:
+        """Its bank is free when its last slice was read."""
+        self._freed.append(self._read)
 
 
 class _Run:
-    """The times of what happens, tile by tile, cycle 0 being that of the first command's start."""
+    """The times of what happens, by slices; cycle 0 is that of the first command's start."""
 
     def __init__(self, shape: EngineShape):
         self._shape = shape
-        self._machine_free = self._splitter_free = COMMAND_LATENCY
+        self._activations = _Stream(shape.activation_words)
+        weights = _BufferedWeights if shape.weight_depth else _StreamedWeights
+        self._weights = weights(shape.weight_words)
+        self._slice_free = self._tile_free = COMMAND_LATENCY
+        """When the next slice can go in, and the next tile's first one."""
         self._last_end = -shape.rows
         """When the result registers were last loaded."""
         self._finished: list[int] = []
         """When each tile's last results were read."""
-        self._weights_offered = COMMAND_LATENCY
-        self._last_gone = 0
-        """When a slice last left the buffer."""
-        self._weights_loaded = COMMAND_LATENCY - 1
-        self._last_read = 0
-        """When a slice was last read from the buffer: when the one before it went."""
-        self._weights_freed: list[int] = []
         self._parameters_loaded = 0
         self._parameters_released: list[int] = []
         self._parameters_full = 0
-        self._slots = _OutputSlots()
+        self._output = _Output(shape.result_words)
 
-    @property
-    def done(self) -> int:
-        """When the last word of results has left: after its slot, through a register."""
-        return self._slots.drained + 1
+    def end(self) -> int:
+        """When the last word of results has left."""
+        return self._output.drain()
 
     def begin_column(self, command: Command) -> None:
         """Weights and parameters of a column of tiles load as soon as a bank is free."""
-        shape = self._shape
         free = [*self._parameters_released[-2:-1], self._parameters_loaded]
-        self._parameters_loaded = max(free) + WORDS_PER_COLUMN * shape.cols
+        self._parameters_loaded = max(free) + WORDS_PER_COLUMN * self._shape.cols
         self._parameters_full = self._parameters_loaded + 1
-        if shape.weight_depth:
-            free = [*self._weights_freed[-2:-1], self._weights_loaded]
-            # Slices are read as they come in.
-            self._weights_offered = max(max(free) + 2, self._last_gone) + 1
-            self._weights_loaded = max(free) + command.depth
+        self._weights.begin_column(command.depth)
 
     def tile(self, command: Command) -> None:
         """Its slices go in, and its results come out."""
-        shape = self._shape
+        shape, depth, group = self._shape, command.depth, self._shape.slices_per_group
         room = 0
         if len(self._finished) >= shape.result_tiles:
             room = self._finished[-shape.result_tiles] + 1
-        start = max(self._machine_free, self._splitter_free, self._weights_offered)
-        before_last, last_gone, last_taken = _slice_times(shape, command, start, room)
-        self._last_read = self._weights_offered - 1 if before_last is None else before_last
-        self._last_gone = last_gone
-        self._weights_offered = last_gone + 1
-        self._splitter_free = last_taken + 1
+        more_passes = max(0, shape.planes - 1) if command.exact else 0
+        free = max(self._slice_free, self._tile_free)
+        self._weights.begin_tile()
+        for left in reversed(range(depth)):
+            goes = max(self._activations.comes(), self._weights.comes(), free)
+            if left == 0:
+                goes = max(goes, room)
+            # In the exact mode a group of slices passes again, from the splitter.
+            ends_group = left == 0 or (depth - left) % group == 0
+            passed = goes + more_passes * group if ends_group else goes
+            free = passed + 1
+            # A group of one slice is not copied for that, but stays where it is.
+            goes = passed if group == 1 else goes
+            self._activations.goes(goes)
+            self._weights.goes(goes)
+        self._slice_free = free
 
         # The result registers take the sums when they are free.
-        end = max(last_taken, self._last_end + shape.rows)
+        end = max(passed, self._last_end + shape.rows)
         self._last_end = end
-        in_group = _tile_slices(shape, command) % shape.slices_per_group
-        filling = shape.slices_per_group - in_group if in_group else 0
-        self._machine_free = max(end, last_taken + filling) + 1
+        in_group = _tile_slices(shape, command) % group
+        filling = group - in_group if in_group else 0
+        self._tile_free = max(end, passed + filling) + 1
 
         # Rows are read in parts.
         parts = shape.cols // shape.lanes
-        width = WORDS_PER_SUM if command.sums else 1
+        words = WORDS_PER_SUM if command.sums else 1
         for row in range(shape.rows):
             ready = end + shape.machine_latency + row + QUEUE_LATENCY
             for _ in range(parts):
-                read = self._slots.read(max(ready, self._parameters_full), width)
+                read = self._output.read(max(ready, self._parameters_full), words)
         self._finished.append(read)
 
     def end_column(self) -> None:
         """Banks are free: of weights when the last slice was read, of parameters with the tile."""
-        self._weights_freed.append(self._last_read)
+        self._weights.end_column()
         self._parameters_released.append(self._finished[-1])
 
 
-def _slice_times(
-    shape: EngineShape, command: Command, start: int, room: int
-) -> tuple[int | None, int, int]:
-    """When the last but one slice of a tile goes, if it has one, the last one, and when the machine
-    has taken all, if the first may go at ``start`` and the last at ``room``.
+class _Output:
+    """The output moves on one stage per slot: a cycle, or longer where what is at its end leaves
+    in more words than one, through a register that holds two and sends each in ``beats`` cycles.
     """
-    depth, planes, group = command.depth, shape.planes, shape.slices_per_group
-    if not command.exact or planes < 2:
-        last = max(start + depth - 1, room)
-        return start + depth - 2 if depth > 1 else None, last, last
-    if group == 1:
-        last = max(start + (depth - 1) * planes, room) + planes - 1
-        return start + (depth - 1) * planes - 1 if depth > 1 else None, last, last
-    before, count = _groups(depth, group)
-    begin = start + before * planes * group
-    last = max(begin + count - 1, room)
-    before_last = begin + count - 2 if count > 1 else begin - (planes - 1) * group - 1
-    taken = last + (group - count) + (planes - 2) * group + count
-    return before_last if depth > 1 else None, last, taken
 
-
-class _OutputSlots:
-    """The output moves on one stage per slot: a cycle, or four in which sums leave at its end."""
-
-    def __init__(self) -> None:
+    def __init__(self, beats: int) -> None:
+        self._beats = beats
         self._next = 0
         """The cycle of the next slot."""
         self._stages: list[int] = [0] * OUTPUT_STAGES
-        """Words at each stage that the next slot finds, the last one first; 0: nothing."""
-        self.drained = 0
-        """The cycle in which the last word that was read will leave."""
+        """Words at each stage after the last slot, those that leave first; 0: nothing."""
+        self._left = self._left_before = 0
+        """When the last two words have left."""
 
     def read(self, ready: int, words: int) -> int:
         """Read what will be ``words``, at or after ``ready``; the cycle in which it is."""
@@ -259,13 +333,22 @@ class _OutputSlots:
             self._move(0)
         at = self._next
         self._move(words)
-        self.drained = at + sum(self._slot_cycles())
         return at
 
-    def _move(self, words: int) -> None:
-        """A slot: what is at the last stage has left, and what was read is at the first."""
-        self._stages = [*self._stages[1:], words]
-        self._next += max(1, self._stages[0])
+    def drain(self) -> int:
+        """All that was read leaves; when the last word has."""
+        while any(self._stages):
+            self._move(0)
+        return self._left
 
-    def _slot_cycles(self) -> Iterator[int]:
-        return (max(1, words) for words in self._stages)
+    def _move(self, words: int) -> None:
+        """A slot: what was read is at the first stage, and what is now at the last one goes into
+        the register, a word as soon as there is room. With its last word the next slot begins.
+        """
+        self._stages = [*self._stages[1:], words]
+        at = self._next
+        self._next += 1
+        for _ in range(self._stages[0]):
+            at = max(at, self._left_before) + 1
+            self._left_before, self._left = self._left, max(at, self._left) + self._beats
+            self._next = at

@@ -18,6 +18,7 @@ from hdl.engine.engine_unit import (
     MAX_COMMANDS,
     MAX_RESULT_TILES,
     MAX_WEIGHT_DEPTH,
+    STREAM_BITS,
     EngineUnit,
 )
 from hdl.multiplier.style import Style
@@ -31,7 +32,7 @@ MAX_SIDE = 256
 WEIGHT_BITS = range(2, 9)
 MAX_ACC_BITS = 64
 MAX_PAIRS = 16
-ENGINE_SIZES = ("weight_depth", "lanes", "result_tiles", "command_depth")
+ENGINE_SIZES = ("weight_depth", "lanes", "result_tiles", "command_depth", "stream_bits")
 """Of what is around an engine's machine."""
 
 
@@ -85,6 +86,11 @@ OPTIONS: dict[str, Option] = {
         "the machine busy.",
     ),
     "command_depth": Option(4, f"Commands that can wait in an engine, 2 to {MAX_COMMANDS}."),
+    "stream_bits": Option(
+        0,
+        "Bits of a word of an engine's streams but that of parameters, a power of two from "
+        f"{STREAM_BITS[0]} to {STREAM_BITS[-1]}; 0: each as many as a slice or its results have.",
+    ),
     "style": Option(
         Style.STRUCTURAL.value,
         f"What multiplies and adds: {', '.join(Style)}; gates and adders of single bits for "
@@ -226,6 +232,8 @@ class Configuration:
         engine: dict[str, Any] = {}
         if self.engine is not None:  # what is none has no key, and the hash that it always had
             sizes = {name: getattr(self.engine, name) for name in ENGINE_SIZES}
+            if not self.engine.stream_bits:  # as it was before there was a choice
+                del sizes["stream_bits"]
             engine = {"machine": self.engine.machine, **sizes}
         return {
             "top": self.top,

@@ -18,6 +18,8 @@ SIDES = (4, 8, 16, 32)
 DEPTH = 256
 """Slices of the tiles of the table of bandwidths, of which as many stand on top of each other."""
 TILES_M = 8
+STREAM_BITS = (32, 64, 128, 256)
+"""Of the table of streams, which each engine could have."""
 
 ACCESS = {
     Access.CONSTANT: "constant",
@@ -31,9 +33,9 @@ Grid = tuple[list[str], list[list[str]]]
 
 
 @cache
-def _engine(side: int) -> tuple[GemmEngine, dict[str, Any]]:
+def _engine(side: int, stream_bits: int = 0) -> tuple[GemmEngine, dict[str, Any]]:
     """An engine of that many rows and columns, all else as it is by default; its sidecar."""
-    configuration = Configuration(top="engine", rows=side, cols=side)
+    configuration = Configuration(top="engine", rows=side, cols=side, stream_bits=stream_bits)
     engine = build(configuration)
     assert isinstance(engine, GemmEngine)
     return engine, make_sidecar(configuration, engine, configuration.name)
@@ -130,3 +132,17 @@ def bandwidth() -> Grid:
             ]
         )
     return headings, rows
+
+
+def streams() -> Grid:
+    """How often engines of several sizes get a slice through streams of a given width."""
+    rows = []
+    for side in SIDES:
+        cells = []
+        for bits in STREAM_BITS:
+            engine, _ = _engine(side, bits)
+            words = engine.stream_words["activations"]
+            exact = min(1, len(engine.engine.planes) / words)
+            cells.append(f"{words}: {100 / words:.3g} %, {100 * exact:.3g} %")
+        rows.append([f"{side}x{side}", *cells])
+    return ["engine", *(f"`STREAM_BITS={bits}`" for bits in STREAM_BITS)], rows

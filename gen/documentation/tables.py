@@ -380,6 +380,7 @@ TABLES: dict[str, tuple[Callable[..., Grid], tuple[str, ...]]] = {
     "column parameters": (engine_tables.column_parameters, ()),
     "exact planes": (engine_tables.planes, ()),
     "engine bandwidth": (engine_tables.bandwidth, ()),
+    "engine streams": (engine_tables.streams, ()),
 }
 """All tables: how each is made, and of which kept results."""
 

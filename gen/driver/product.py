@@ -112,7 +112,7 @@ class EngineProduct:
         return self.commands[0].command.tiles_n
 
     def activations(self) -> Bytes:
-        """Words of activations: uint8 (slices, bytes)."""
+        """Words of activations: uint8 (words, bytes), as many words for each slice as it takes."""
         shape, depth = self.shape, self._depth
         parts = []
         for each in self.commands:
@@ -123,10 +123,10 @@ class EngineProduct:
             slices = padded.reshape(tiles_m, shape.rows, depth, shape.k_per_cycle)
             words = slices.transpose(0, 2, 1, 3).reshape(tiles_m * depth, -1)
             parts.append(np.tile(words, (self._tiles_n, 1)))
-        return np.concatenate(parts)
+        return self._stream_words(np.concatenate(parts))
 
     def weights(self) -> Bytes:
-        """Words of weights: uint8 (slices, bytes)."""
+        """Words of weights: uint8 (words, bytes), as many words for each slice as it takes."""
         shape, depth = self.shape, self._depth
         (k, n), tiles_n = self.w.shape, self._tiles_n
         padded = np.zeros((depth * shape.k_per_cycle, tiles_n * shape.cols), np.int8)
@@ -146,7 +146,15 @@ class EngineProduct:
         for each in self.commands:
             times = 1 if shape.weight_depth else each.command.tiles_m
             parts.append(np.tile(by_column, (1, times, 1)).reshape(-1, words.shape[1]))
-        return np.concatenate(parts)
+        return self._stream_words(np.concatenate(parts))
+
+    def _stream_words(self, slices: Bytes) -> Bytes:
+        """The words of a stream that slices (slices, bytes) take, the last of each filled up."""
+        if not self.shape.stream_bits:
+            return slices
+        word_bytes = self.shape.stream_bits // 8
+        padded = np.pad(slices, ((0, 0), (0, -slices.shape[1] % word_bytes)))
+        return padded.reshape(-1, word_bytes)
 
     def parameter_words(self) -> Bytes:
         """Words of parameters: uint8 (words, 4)."""
@@ -159,12 +167,13 @@ class EngineProduct:
         """How many words of results come."""
         per_row = self.shape.cols // self.shape.lanes * (4 if self.sums else 1)
         tiles = sum(each.command.tiles_m * each.command.tiles_n for each in self.commands)
-        return tiles * self.shape.rows * per_row
+        return tiles * self.shape.rows * per_row * self.shape.result_words
 
     def result(self, words: Bytes) -> npt.NDArray[Any]:
-        """The product (M, N), int32 sums or uint8, from words of results (words, lanes)."""
+        """The product (M, N), int32 sums or uint8, from words of results: uint8 (words, bytes)."""
         shape, (m, n) = self.shape, (self.x.shape[0], self.w.shape[1])
-        values = words.reshape(-1).view("<i4" if self.sums else np.uint8)
+        of_lanes = words.reshape(len(words) // shape.result_words, -1)[:, : shape.lanes]
+        values = np.ascontiguousarray(of_lanes).reshape(-1).view("<i4" if self.sums else np.uint8)
         parts, start = [], 0
         for each in self.commands:
             rows = each.command.tiles_m * shape.rows

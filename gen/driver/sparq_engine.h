@@ -75,6 +75,8 @@
 #define SPARQ_ENGINE_QUEUES_COMMAND_DEPTH_MASK 0xffu
 #define SPARQ_ENGINE_QUEUES_RESULT_TILES_SHIFT 8
 #define SPARQ_ENGINE_QUEUES_RESULT_TILES_MASK 0xff00u
+#define SPARQ_ENGINE_QUEUES_STREAM_BITS_SHIFT 16
+#define SPARQ_ENGINE_QUEUES_STREAM_BITS_MASK 0xffff0000u
 #define SPARQ_ENGINE_CONTROL_OFFSET 0x24u
 #define SPARQ_ENGINE_CONTROL_ENABLE_SHIFT 0
 #define SPARQ_ENGINE_CONTROL_ENABLE_MASK 0x1u
@@ -222,6 +224,7 @@ struct sparq_engine_shape {
   uint32_t planes;       /* passes of the exact mode; 0: there is none */
   uint32_t weight_depth; /* slices of buffered weights; 0: there is no buffer */
   uint32_t lanes, command_depth, result_tiles;
+  uint32_t stream_bits; /* of a word of a stream; 0: as many as what it carries has */
 };
 
 /* A product of tiles_m x tiles_n tiles, each of so many slices. */
@@ -291,7 +294,16 @@ static inline struct sparq_engine_shape sparq_engine_read_shape(const struct spa
       (queues & SPARQ_ENGINE_QUEUES_COMMAND_DEPTH_MASK) >> SPARQ_ENGINE_QUEUES_COMMAND_DEPTH_SHIFT;
   shape.result_tiles =
       (queues & SPARQ_ENGINE_QUEUES_RESULT_TILES_MASK) >> SPARQ_ENGINE_QUEUES_RESULT_TILES_SHIFT;
+  shape.stream_bits =
+      (queues & SPARQ_ENGINE_QUEUES_STREAM_BITS_MASK) >> SPARQ_ENGINE_QUEUES_STREAM_BITS_SHIFT;
   return shape;
+}
+
+/* Bytes that a slice of so many bytes takes in its stream, or what the lanes give: whole words. */
+static inline size_t sparq_engine_stream_bytes(const struct sparq_engine_shape *shape,
+                                               size_t bytes) {
+  size_t word = shape->stream_bits / 8u;
+  return word ? (bytes + word - 1u) / word * word : bytes;
 }
 
 /* Commands are executed from now on, or not. */

@@ -23,6 +23,7 @@ ENGINE = engine_registers(
     planes=3,
     result_tiles=2,
     command_depth=4,
+    stream_bits=0,
     configuration_hash="0123456789abcdef",
     version=(1, 2, 3),
     format=NamedFormat("5opt"),

@@ -85,7 +85,7 @@ class CompiledEngine:
         self._library.engine_new.restype = ctypes.c_void_p
         self._library.engine_run.restype = ctypes.c_int64
         self._engine = self._library.engine_new(
-            ctypes.c_uint64(int(configuration.hash, 16)), ctypes.c_int64(shape.lanes)
+            ctypes.c_uint64(int(configuration.hash, 16)), ctypes.c_int64(shape.result_bytes)
         )
         if not self._engine:
             raise EngineError(f"no engine of configuration {configuration.hash} answers")
@@ -141,7 +141,7 @@ class CompiledEngine:
         """What :meth:`product` does, of a product that was planned."""
         commands = [each.command for each in product.commands]
         operands = _operands(product)
-        words = np.zeros((product.result_words, self.shape.lanes), np.uint8)
+        words = np.zeros((product.result_words, self.shape.result_bytes), np.uint8)
         last = np.zeros(product.result_words, np.uint8)
         chances = (ctypes.c_uint32 * STREAMS)(*(round(each * 65536) for each in stalls))
         counters = (ctypes.c_uint64 * len(COUNTERS))()
@@ -171,8 +171,14 @@ def engine_shape(sidecar: dict[str, Any]) -> EngineShape:
     engine = sidecar["engine"]
     of_machine = {name: sidecar[name] for name in ("rows", "cols", "k_per_cycle")}
     sizes = ("machine_latency", "slices_per_group", "lanes", "weight_depth", "result_tiles")
-    planes = len(engine["planes"])
-    return EngineShape(**of_machine, **{name: engine[name] for name in sizes}, planes=planes)
+    return EngineShape(
+        **of_machine,
+        **{name: engine[name] for name in (*sizes, "stream_bits")},
+        planes=len(engine["planes"]),
+        activation_words=engine["stream_words"]["activations"],
+        weight_words=engine["stream_words"]["weights"],
+        result_words=engine["stream_words"]["results"],
+    )
 
 
 def _operands(product: EngineProduct) -> list[Bytes]:

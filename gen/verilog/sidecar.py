@@ -82,6 +82,8 @@ def _engine(component: GemmEngine) -> dict[str, Any]:
         "lanes": engine.lanes,
         "result_tiles": component.core.result_tiles,
         "command_depth": engine.command_depth,
+        "stream_bits": engine.stream_bits,
+        "stream_words": component.stream_words,
         "planes": list(engine.planes),
         "slices_per_group": machine.mac.multiplier.slices_per_group,
         "registers": {register.name: register.offset for register in component.registers.registers},

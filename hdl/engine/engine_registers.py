@@ -56,6 +56,7 @@ def engine_registers(
     planes: int,
     result_tiles: int,
     command_depth: int,
+    stream_bits: int,
     configuration_hash: str,
     version: tuple[int, int, int],
     format: NamedFormat | None,
@@ -74,6 +75,8 @@ def engine_registers(
         Passes that the exact mode takes; 0 if there is none.
     result_tiles, command_depth : int
         Tiles of results, and commands, that are held.
+    stream_bits : int
+        Of a word of the streams; 0 if each is as wide as what it carries.
     configuration_hash : str
         16 hexadecimal digits.
     version : tuple of int
@@ -180,10 +183,15 @@ def engine_registers(
         Register(
             "QUEUES",
             0x20,
-            "Sizes of what waits.",
+            "Sizes of what waits, and of what streams.",
             (
                 _constant("command_depth", 0, 8, command_depth, "Commands that can wait."),
                 _constant("result_tiles", 8, 8, result_tiles, "Tiles of results that can wait."),
+                _constant(
+                    "stream_bits",
+                    *(16, 16, stream_bits),
+                    "Bits of a word of activations, weights or results; 0: as many as they have.",
+                ),
             ),
         ),
     ]

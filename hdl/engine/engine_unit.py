@@ -22,6 +22,7 @@ MAX_WEIGHT_DEPTH = 1 << 12
 MAX_RESULT_TILES = 64
 MAX_COMMANDS = 16
 MAX_SUM_BITS = 32
+STREAM_BITS = tuple(1 << bits for bits in range(3, 11))
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ class EngineUnit:
         each other without a gap while the output takes a row per cycle.
     command_depth : int
         Commands that may wait.
+    stream_bits : int
+        Bits of a word of the streams of activations, weights and results, a power of two; where it
+        is 0, each is as wide as what the engine takes or gives in a cycle.
 
     Raises
     ------
@@ -59,6 +63,7 @@ class EngineUnit:
     weight_depth: int = 256
     result_tiles: int = 0
     command_depth: int = 4
+    stream_bits: int = 0
 
     def __post_init__(self) -> None:
         if self.machine not in MACHINES:
@@ -76,6 +81,12 @@ class EngineUnit:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
                 raise ValueError(f"{name} must be an integer from {low} to {high}, not {value!r}")
+        bits = self.stream_bits
+        if type(bits) is not int or bits not in (0, *STREAM_BITS):
+            raise ValueError(
+                f"stream_bits must be 0 or a power of two from {STREAM_BITS[0]} to "
+                f"{STREAM_BITS[-1]}, not {bits!r}"
+            )
         if self.result_tiles == 1:  # the next tile could not start before the results have left
             raise ValueError("result_tiles must be 0 or at least 2, not 1")
         if self.lanes == 0:

@@ -9,11 +9,15 @@ from hdl.bus.axi4_lite import axi4_lite_meanings, axi4_lite_members
 from hdl.bus.axi4_stream import axi4_stream_meanings, axi4_stream_members
 from hdl.bus.register_file import RegisterFile
 from hdl.elements import Elements
+from hdl.engine.column_parameters import PARAMETER_WORD_BITS
 from hdl.engine.engine_registers import COUNTERS, ErrorCode, engine_registers
 from hdl.engine.engine_unit import EngineUnit
 from hdl.engine.event_counters import EventCounters
 from hdl.engine.gemm_core import GemmCore
 from hdl.placement import Component, place
+from hdl.stream.downsizer import Downsizer
+from hdl.stream.stream import Stream
+from hdl.stream.upsizer import Upsizer
 
 CONTROL = "s_axi_control"
 STREAMS = {
@@ -35,6 +39,10 @@ class GemmEngine(Component):
     parameters of its columns; for each tile its slices of activations, and its results leave, row
     by row. Nothing has to be in step: each stream is taken as far as there is room. Whatever the
     consumer does, no result is lost.
+
+    Streams have a word for each slice or word of results, or words of ``stream_bits``: as many as
+    it takes, that of the lowest bits first, the last one filled up with bits that are not read, or
+    zeros.
 
     A soft reset empties the engine in the next cycle: commands, all words that were taken, and
     those of the results that are offered; registers and counters keep their values.
@@ -72,24 +80,32 @@ class GemmEngine(Component):
             planes=len(engine.planes),
             result_tiles=core.result_tiles,
             command_depth=engine.command_depth,
+            stream_bits=engine.stream_bits,
             configuration_hash=configuration_hash,
             version=version,
             format=unit.format,
         )
         self._control = axi4_lite_members(self.registers.address_bits, CONTROL)
         members = dict(self._control)
+        elements = {
+            "activations": core.machine.elements["in_a"],
+            "weights": core.weight_elements,
+            "parameters": Elements(PARAMETER_WORD_BITS),
+            "results": Elements(8).repeated("lane", engine.lanes),
+        }
+        self.stream_words = dict.fromkeys(elements, 1)
+        if engine.stream_bits:
+            for name in ("activations", "weights", "results"):
+                self.stream_words[name] = -(-elements[name].width // engine.stream_bits)
+                elements[name] = Elements(8).repeated("byte", engine.stream_bits // 8)
         for name, prefix in STREAMS.items():
-            data = getattr(core, f"{name}_data")
             flow = Out if name == "results" else In
-            members |= axi4_stream_members(prefix, flow, len(data), last=name == "results")
+            width = elements[name].width
+            members |= axi4_stream_members(prefix, flow, width, last=name == "results")
         super().__init__({**members, "irq": Out(1)})
         self.elements = {
             name: Elements(len(getattr(self, name))) for name in self.signature.members
-        } | {
-            "s_axis_activations_tdata": core.machine.elements["in_a"],
-            "s_axis_weights_tdata": core.weight_elements,
-            "m_axis_results_tdata": Elements(8).repeated("lane", engine.lanes),
-        }
+        } | {f"{prefix}_tdata": elements[name] for name, prefix in STREAMS.items()}
 
     @property
     def k_per_cycle(self) -> int:
@@ -105,6 +121,11 @@ class GemmEngine(Component):
             "parameters": "A word of the parameters of a column, those of column 0 first.",
             "results": "A word of results: bytes of a row, or four words its sums, column 0 low.",
         }
+        if self.engine.stream_bits:
+            for name in ("activations", "weights", "results"):
+                whole = "byte of each lane" if name == "results" else "slice"
+                count = self.stream_words[name]
+                words[name] = f"Word of a {whole}: the lowest bytes first, {count} in all."
         meanings = axi4_lite_meanings(CONTROL)
         for name, prefix in STREAMS.items():
             meanings |= axi4_stream_meanings(prefix, words[name], last=name == "results")
@@ -128,17 +149,16 @@ class GemmEngine(Component):
         soft_reset = registers.control_soft_reset
         place(m, platform, "core", core, soft_reset)
         for name, prefix in STREAMS.items():
-            valid, ready, data = (
-                getattr(self, f"{prefix}_{signal}") for signal in ("tvalid", "tready", "tdata")
-            )
-            wires = [(getattr(core, f"{name}_valid"), valid), (getattr(core, f"{name}_data"), data)]
-            if name == "results":
-                m.d.comb += [ours.eq(theirs) for theirs, ours in wires]
-                m.d.comb += core.results_ready.eq(ready)
-                m.d.comb += getattr(self, f"{prefix}_tlast").eq(core.results_last)
-            else:
-                m.d.comb += [theirs.eq(ours) for theirs, ours in wires]
-                m.d.comb += ready.eq(getattr(core, f"{name}_ready"))
+            outside, inside = Stream.of(self, f"{prefix}_t"), Stream.of(core, f"{name}_")
+            source, sink = (inside, outside) if name == "results" else (outside, inside)
+            count = self.stream_words[name]
+            if count > 1:
+                kind = Downsizer if name == "results" else Upsizer
+                adapter = kind(len(outside.data), count)
+                place(m, platform, f"{name}_adapter", adapter, soft_reset)
+                source.feed(m, Stream.of(adapter, "in_"))
+                source = Stream.of(adapter, "out_")
+            source.feed(m, sink)
 
         # Commands are checked before they wait.
         error = Signal(ErrorCode)

@@ -49,14 +49,30 @@ ENGINES: dict[str, dict[str, Any]] = {
     "sparse": {"machine": "sparse_tensor_core", "rows": 2, "cols": 2, "pairs": 2},
     "2x4x8": {"rows": 3, "cols": 2, "pe": "2x4x8", "command_depth": 2, "weight_bits": 3},
 }
+STREAMS: dict[str, dict[str, Any]] = {
+    "wide": {"rows": 2, "cols": 2, "weight_bits": 3, "stream_bits": 128},
+    "narrow": {"rows": 2, "cols": 4, "lanes": 4, "stream_bits": 8},
+    "narrow_unbuffered": {"rows": 2, "cols": 3, "pe": "8x8", "weight_depth": 0, "stream_bits": 8},
+    "narrow_weights": {
+        **{"rows": 3, "cols": 6, "lanes": 2, "group": 8, "result_tiles": 2},
+        **{"weight_depth": 40, "stream_bits": 64},
+    },
+    "narrow_group": {"rows": 4, "cols": 2, "format": "7opt", "group": 16, "stream_bits": 32},
+    "narrow_sparse": {
+        **{"machine": "sparse_tensor_core", "rows": 2, "cols": 2, "pairs": 2},
+        "stream_bits": 16,
+    },
+}
+"""Engines whose streams are narrower than what they carry, or wider."""
 every_engine = pytest.mark.parametrize("name", ENGINES)
+every_stream = pytest.mark.parametrize("name", [*ENGINES, *STREAMS])
 PORTS = 4
 """Streams: activations, weights, parameters and results."""
 
 
 @cache
 def configuration(name: str) -> Configuration:
-    return Configuration(top="engine", **ENGINES[name])
+    return Configuration(top="engine", **(ENGINES | STREAMS)[name])
 
 
 @cache
@@ -88,7 +104,7 @@ def multiply(
 
 @pytest.mark.every(8)
 @pytest.mark.slow
-@every_engine
+@every_stream
 def test_random_products(name: str, checks: Callable[[int], None]) -> None:
     """Without stalls, in exactly the cycles that golden predicts; with stalls, at least."""
     rng = np.random.default_rng(SEED)
@@ -107,7 +123,7 @@ def test_random_products(name: str, checks: Callable[[int], None]) -> None:
 
 @pytest.mark.every(8)
 @pytest.mark.slow
-@every_engine
+@every_stream
 def test_abandoned_work(name: str, checks: Callable[[int], None]) -> None:
     """Reset in any cycle of a command, an engine is as new."""
     rng = np.random.default_rng(SEED + 1)
@@ -157,7 +173,7 @@ def test_tiles_follow_each_other(name: str) -> None:
 
 
 @pytest.mark.full
-@every_engine
+@every_stream
 def test_a_million_cycles_of_stalls(name: str, checks: Callable[[int], None]) -> None:
     """Any port stalls at any probability, alone and together with others."""
     rng = np.random.default_rng(SEED + 3)

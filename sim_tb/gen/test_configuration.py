@@ -131,6 +131,13 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         )
         for value in (low - 1, high + 1, 4.0, True, "4", None)
     ),
+    *(
+        (
+            {"top": "engine", "stream_bits": value},
+            f"stream_bits must be 0 or a power of two from 8 to 1024, not {value!r}",
+        )
+        for value in (-8, 1, 4, 24, 2048, 64.0, True, False, "64", None)
+    ),
     ({"top": "engine", "result_tiles": 1}, "result_tiles must be 0 or at least 2, not 1"),
     ({"top": "engine", "lanes": 3}, "lanes must be a divisor of the 16 columns, not 3"),
     ({"top": "engine", "acc_bits": 33}, "acc_bits of an engine must be at most 32, not 33"),
@@ -144,6 +151,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             ("sparse_tensor_core", "lanes", 0),
             ("pe", "result_tiles", 2),
             ("encoder", "command_depth", 4),
+            ("array", "stream_bits", 0),
         )
     ),
     (
@@ -157,8 +165,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"row": 4},
         "unknown key 'row'; allowed are acc_bits, cols, command_depth, format, group, lanes, "
-        "machine, pairs, pe, pipeline, result_tiles, rounding, rows, style, top, vsparq, "
-        "weight_bits, weight_depth",
+        "machine, pairs, pe, pipeline, result_tiles, rounding, rows, stream_bits, style, top, "
+        "vsparq, weight_bits, weight_depth",
     ),
 ]
 
@@ -198,6 +206,7 @@ def test_refused_value(options: dict[str, Any], message: str) -> None:
                 "lanes": (1, 16),
                 "result_tiles": (0, 2, 64),
                 "command_depth": (2, 16),
+                "stream_bits": (8, 32, 1024),
                 "acc_bits": (17, 32),
                 "rows": (1, 256),
             }.items()
@@ -209,6 +218,7 @@ def test_limits_are_allowed(options: dict[str, Any]) -> None:
     canonical = Configuration(**options).canonical
     assert {name: canonical[name] for name in options} == options
     assert "style" in canonical or options.get("style", "structural") == "structural"
+    assert ("stream_bits" in canonical) == ("stream_bits" in options)
 
 
 def test_presets() -> None:
@@ -269,10 +279,8 @@ FORMAT_OPTIONS: list[dict[str, Any]] = [
 ]
 EXACT_OPTIONS: list[dict[str, Any]] = [{"pe": pe} for pe in PROCESSING_ELEMENTS if pe != "sparq"]
 ENGINE_OPTIONS: list[dict[str, Any]] = [
-    {"weight_depth": weight_depth, "lanes": lanes, "result_tiles": tiles, "command_depth": commands}
-    for weight_depth, lanes, tiles, commands in itertools.product(
-        (0, 256, 300), (1, 2, 4), (0, 2, 5), (2, 4)
-    )
+    dict(zip(ENGINE_SIZES, sizes, strict=True))
+    for sizes in itertools.product((0, 256, 300), (1, 2, 4), (0, 2, 5), (2, 4), (0, 32))
 ]
 SWEEP: list[dict[str, Any]] = [
     {"top": top, **size, **element, **widths}
@@ -306,7 +314,7 @@ def test_names_and_hashes_tell_hardware_apart() -> None:
     assert len(keys) == len({key[1] for key in keys})
     assert len(keys) == len({key[2] for key in keys})
     machines_and_parts = 3 * 7 * (7 * 12 + 3) + 7 * (7 * 12 + 3) + 7 * 12
-    assert len(keys) == len(SWEEP) == machines_and_parts + 3 * 54
+    assert len(keys) == len(SWEEP) == machines_and_parts + 3 * 108
 
 
 @pytest.mark.parametrize(
@@ -324,11 +332,13 @@ def test_names_and_hashes_tell_hardware_apart() -> None:
     ],
 )
 def test_what_does_not_matter(options: dict[str, Any], absent: list[str]) -> None:
-    """What has no effect is absent, as structural style is, and the rest makes the same."""
+    """What has no effect is absent, as structural style and streams of any width are, and the rest
+    makes the same.
+    """
     configuration = Configuration(**options)
     canonical = configuration.canonical
     of_engines = () if configuration.top == "engine" else ("machine", *ENGINE_SIZES)
-    names = {name for name in OPTIONS if name != "style"} - set(of_engines)
+    names = {name for name in OPTIONS if name not in ("style", "stream_bits")} - set(of_engines)
     assert set(canonical) == names
     assert len(canonical) == len(names)
     assert [name for name, value in canonical.items() if value is None] == absent
@@ -402,6 +412,8 @@ def test_what_matters_to_a_tensor_core(top: str, change: dict[str, Any]) -> None
         {"lanes": 8},
         {"result_tiles": 2},
         {"command_depth": 5},
+        {"stream_bits": 8},
+        {"stream_bits": 256},
         {"pipeline": 1},
         {"top": "array"},
     ],
@@ -446,12 +458,20 @@ KEPT: list[tuple[dict[str, Any], str, str]] = [
         "7def97b1c3dd544f",
     ),
     ({"top": "encoder", "format": "2opt"}, "encoder_sparq_2opt", "b9b02c72619df39a"),
+    ({"top": "engine"}, "engine_array_16x16_sparq_5opt_w8_acc32", "fc311f23c8aaf41c"),
+    (
+        {"top": "engine", "rows": 3, "cols": 2, "weight_depth": 0, "lanes": 1},
+        "engine_array_3x2_sparq_5opt_w8_acc32_weight_depth0_lanes1",
+        "870044e0390357ad",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("options", "name", "digits"), KEPT)
 def test_names_and_hashes_stay(options: dict[str, Any], name: str, digits: str) -> None:
-    """Software knows hardware by its hash: what was emitted before there were engines keeps it."""
+    """Software knows hardware by its hash: what was emitted before there were other options keeps
+    it.
+    """
     configuration = Configuration(**options)
     assert (configuration.name, configuration.hash) == (name, digits)
 
@@ -467,6 +487,10 @@ def test_names_and_hashes_stay(options: dict[str, Any], name: str, digits: str) 
         (
             {"top": "engine", "pe": "8x8", "result_tiles": 3, "command_depth": 2, "pipeline": 1},
             "engine_array_16x16_mac_8x8_w8_acc32_p1_result_tiles3_command_depth2",
+        ),
+        (
+            {"top": "engine", "rows": 8, "cols": 8, "command_depth": 2, "stream_bits": 128},
+            "engine_array_8x8_sparq_5opt_w8_acc32_command_depth2_stream_bits128",
         ),
         ({"rows": 2}, "array_2x16_sparq_5opt_w8_acc32"),
         ({"group": 4}, "array_16x16_sparq_5opt_group4_w8_acc32"),

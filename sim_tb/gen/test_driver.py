@@ -79,7 +79,7 @@ class CEngine(ctypes.Structure):
 class CShape(ctypes.Structure):
     NAMES = (
         *("rows", "cols", "k_per_cycle", "weight_bits", "acc_bits", "planes", "weight_depth"),
-        *("lanes", "command_depth", "result_tiles"),
+        *("lanes", "command_depth", "result_tiles", "stream_bits"),
     )
     _fields_ = [(name, ctypes.c_uint32) for name in NAMES]
 
@@ -278,6 +278,23 @@ def test_counters(model: Model) -> None:
 
 def counted_word(index: int) -> int:
     return (0x80000000 + 2 * index + 1) << 32 | 0x80000000 + 2 * index
+
+
+@pytest.mark.parametrize(
+    ("stream_bits", "sizes"),
+    [
+        (0, {1: 1, 3: 3, 16: 16, 17: 17}),
+        (8, {1: 1, 3: 3, 17: 17}),
+        (64, {1: 8, 7: 8, 8: 8, 9: 16, 16: 16, 17: 24}),
+        (1024, {1: 128, 128: 128, 129: 256}),
+    ],
+)
+def test_bytes_in_a_stream(library: ctypes.CDLL, stream_bits: int, sizes: dict[int, int]) -> None:
+    library.sparq_engine_stream_bytes.restype = ctypes.c_size_t
+    shape = CShape(stream_bits=stream_bits)
+    for size, padded in sizes.items():
+        given = ctypes.byref(shape), ctypes.c_size_t(size)
+        assert library.sparq_engine_stream_bytes(*given) == padded
 
 
 def shapes() -> Iterator[CShape]:

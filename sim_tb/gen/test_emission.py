@@ -113,6 +113,8 @@ ENGINES = [
     EngineUnit("array", 1, 1, MacUnit("8x8", **SHORT), 1, 1, 2, 2),
     EngineUnit("array", 1, 1, MacUnit("8x8", **SHORT), 1, 0, 2, 2),
 ]
+NARROW = EngineUnit("array", 2, 1, MacUnit("8x8", **SHORT), 1, 0, 2, 2, 8)
+"""Of which a slice of activations takes two words of its stream."""
 
 
 def register_map(access: table.Access, strobe: bool = False) -> table.RegisterMap:
@@ -198,7 +200,10 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     EventCounters: lambda: [EventCounters({"a": 1, "b": 3}), EventCounters({"a": 3, "b": 1})],
     PairCounter: lambda: [PairCounter(1), PairCounter(3)],
     GemmCore: lambda: [GemmCore(own) for own in ENGINES],
-    GemmEngine: lambda: [GemmEngine(ENGINES[1], f"{own:016x}", (1, 2, 3)) for own in (1, 2)],
+    GemmEngine: lambda: [
+        GemmEngine(own, f"{index:016x}", (1, 2, 3))
+        for index, own in enumerate((ENGINES[1], NARROW))
+    ],
     SparseTensorCore: lambda: [SparseTensorCore(1, 1, own) for own in SPARSE],
 }
 """Of each component some that are not alike: in parameters of their own and of their parts."""

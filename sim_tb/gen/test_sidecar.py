@@ -238,6 +238,25 @@ def test_what_applies_to_which_top() -> None:
     assert of_top["array"]["row_order"] == "descending"
 
 
+def _check_stream_words(sidecar: dict[str, Any]) -> None:
+    """Each slice, and a byte of each lane, takes as few words of its stream as it can."""
+    engine, steps = sidecar["engine"], sidecar["k_per_cycle"]
+    width = {port["name"]: port["width"] for port in sidecar["ports"]}
+    weights, weight_bits = (steps, sidecar["weight_bits"])
+    if sidecar["sparse"]:
+        weights, weight_bits = weights // 2, weight_bits + 2
+    for name, port, bits in (
+        ("activations", "s_axis_activations", sidecar["rows"] * steps * 8),
+        ("weights", "s_axis_weights", -(-sidecar["cols"] * weights * weight_bits // 8) * 8),
+        ("parameters", "s_axis_parameters", 32),
+        ("results", "m_axis_results", engine["lanes"] * 8),
+    ):
+        words, own = engine["stream_words"][name], width[f"{port}_tdata"]
+        is_given = engine["stream_bits"] and name != "parameters"
+        assert own == (engine["stream_bits"] if is_given else bits)
+        assert (words - 1) * own < bits <= words * own
+
+
 @pytest.mark.parametrize("configuration", ENGINES, ids=lambda c: c.name)
 def test_engine(configuration: Configuration) -> None:
     """What is around the machine, the machine itself, and where each register is."""
@@ -260,6 +279,8 @@ def test_engine(configuration: Configuration) -> None:
     given = configuration.canonical
     for name in ("machine", "weight_depth", "lanes", "command_depth"):
         assert engine[name] == given[name], name
+    assert engine["stream_bits"] == given.get("stream_bits", 0)
+    _check_stream_words(sidecar)
     if given["result_tiles"]:
         assert engine["result_tiles"] == given["result_tiles"]
     # Each plane has bits of its own, of a window; together they are all.

@@ -106,6 +106,8 @@ ENGINES = [
         {"machine": "tensor_core", "rows": 2, "cols": 1, "pe": "2x4x8", "weight_depth": 1},
         {"machine": "sparse_tensor_core", "rows": 2, "cols": 2, "pairs": 2, "weight_bits": 3},
         {"rows": 1, "cols": 3, "lanes": 1, "format": "7opt", "vsparq": False},
+        {"rows": 3, "cols": 4, "pe": "8x8", "lanes": 2, "weight_bits": 6, "stream_bits": 8},
+        {"machine": "sparse_tensor_core", "rows": 1, "cols": 2, "pairs": 2, "stream_bits": 32},
     )
 ]
 every_engine = pytest.mark.parametrize("configuration", ENGINES, ids=lambda c: c.name)
@@ -525,6 +527,26 @@ def test_ports_of_an_engine() -> None:
         (p["name"], "<>"[p["direction"] == "output"], str(p["width"])) for p in ports
     ] == expected
     assert not any(port["signed"] for port in ports)
+
+
+def test_streams_of_a_width() -> None:
+    """3 bytes of a slice, 4 weights of 6 bits, and 2 lanes, in words of 8 bits, or all in one."""
+    narrow = ENGINES[6]
+    for bits, counts in ((8, (3, 3, 2)), (1024, (1, 1, 1))):
+        options = narrow.canonical | {"stream_bits": bits}
+        given = {name: value for name, value in options.items() if value is not None}
+        configuration = Configuration(**given)
+        ports = make_sidecar(configuration, build(configuration), "engine")["ports"]
+        by_name = {port["name"]: port for port in ports}
+        names = ("s_axis_activations", "s_axis_weights", "m_axis_results")
+        for name, count in zip(names, counts, strict=True):
+            port = by_name[f"{name}_tdata"]
+            assert port["width"] == bits
+            assert port["elements"]["width"] == 8
+            assert port["elements"]["dimensions"] == [{"name": "byte", "count": bits // 8}]
+            assert port["meaning"].endswith(f"the lowest bytes first, {count} in all.")
+        assert by_name["s_axis_parameters_tdata"]["width"] == 32
+        assert [port["name"] for port in ports] == re.findall(r"(\w+) [<>]", ENGINE_PORTS)
 
 
 def test_requantizer_lane(tmp_path: Path) -> None:

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from golden.engine import Command, EngineShape, LayerCommand, busy_cycles, layer_commands
+from golden.engine import (
+    Command,
+    EngineShape,
+    LayerCommand,
+    busy_cycles,
+    layer_commands,
+    predicted_cycles,
+)
 
 SHAPE = EngineShape(
     rows=4,
@@ -94,3 +101,35 @@ def test_a_layer_of_too_many_rows() -> None:
 )
 def test_busy_cycles(options: dict[str, Any], command: Command, cycles: int) -> None:
     assert busy_cycles(replace(SHAPE, **options), command) == cycles
+
+
+@pytest.mark.parametrize(
+    ("options", "command", "per_tile"),
+    [
+        ({}, Command(9, 2, 16), 16),
+        ({"activation_words": 3}, Command(9, 2, 16), 3 * 16),
+        ({"activation_words": 3}, Command(9, 2, 16, exact=True), 3 * 16),
+        ({"activation_words": 2}, Command(9, 2, 16, exact=True), 2 * 16),
+        # Weights come once for a column of tiles, or with every tile.
+        ({"weight_words": 3}, Command(9, 2, 16), 16),
+        ({"weight_words": 3, "weight_depth": 0}, Command(9, 2, 16), 3 * 16),
+        # 4 rows of 8 columns through 4 lanes are 8 words, or 32 as sums.
+        ({"result_words": 3}, Command(9, 2, 16), 3 * 8),
+        ({"result_words": 3}, Command(9, 2, 16, sums=True), 3 * 32),
+        ({"activation_words": 2, "result_words": 4}, Command(9, 2, 16), 2 * 16),
+    ],
+)
+def test_the_slowest_stream_sets_the_pace(
+    options: dict[str, Any], command: Command, per_tile: int
+) -> None:
+    """Of tiles beyond those that wait: each takes as long as its words of one stream."""
+    shape = replace(SHAPE, **options)
+    tiles = 100
+    longer = replace(command, tiles_m=command.tiles_m + tiles)
+    less, more = (predicted_cycles(shape, [each]) for each in (command, longer))
+    assert more - less == tiles * per_tile * command.tiles_n
+
+
+def test_widths_of_streams_and_their_words() -> None:
+    assert SHAPE.result_bytes == SHAPE.lanes == 4
+    assert replace(SHAPE, stream_bits=64).result_bytes == 8

@@ -18,6 +18,7 @@ ENGINE: dict[str, Any] = {
     "planes": 3,
     "result_tiles": 2,
     "command_depth": 4,
+    "stream_bits": 128,
     "configuration_hash": "0123456789abcdef",
     "version": (1, 2, 3),
     "format": NamedFormat("3opt", vsparq=False, group=4),

@@ -27,6 +27,7 @@ ENGINES: dict[str, dict[str, Any]] = {
     },
     "2x4x8": {"rows": 2, "cols": 2, "pe": "2x4x8", "command_depth": 2, "weight_bits": 3},
     "one": {"rows": 1, "cols": 1, "acc_bits": 20, "pipeline": 2, "weight_depth": 1},
+    "narrow_streams": {"rows": 3, "cols": 4, "lanes": 2, "group": 8, "stream_bits": 8},
 }
 TESTS = (
     "products",
@@ -43,6 +44,7 @@ SWEEP: dict[str, dict[str, Any]] = {
     "5x7": {"rows": 5, "cols": 7, "lanes": 1, "pipeline": 1},
     "3opt": {"rows": 3, "cols": 2, "format": "3opt", "vsparq": False, "group": 4},
     "6opt": {"rows": 2, "cols": 3, "format": "6opt", "rounding": False, "weight_depth": 0},
+    "wide_streams": {"rows": 2, "cols": 2, "stream_bits": 128},
     "2x8x8": {"rows": 2, "cols": 4, "lanes": 2, "pe": "2x8x8", "result_tiles": 64},
     "core_8x8": {"machine": "tensor_core", "rows": 3, "cols": 1, "pe": "8x8", "pairs": 2},
     "core_group": {"machine": "tensor_core", "rows": 1, "cols": 2, "pairs": 2, "group": 16},

@@ -247,9 +247,10 @@ class Engine:
             words += frame.tdata
             rows = each.command.tiles_m * each.command.tiles_n * self.shape.rows
             per_row = self.shape.cols // self.shape.lanes * (4 if work.sums else 1)
+            per_row *= self.shape.result_words
             assert len(frame.tdata) == rows * per_row, where(f"TLAST after {len(frame.tdata)}")
-        lanes = self.shape.lanes
-        data = np.array([list(word.to_bytes(lanes, "little")) for word in words], np.uint8)
+        size = self.shape.result_bytes
+        data = np.array([list(word.to_bytes(size, "little")) for word in words], np.uint8)
         got, expected = product.result(data), expected_results(self.configuration, *whole)
         wrong = np.argwhere(got != expected)
         assert not len(wrong), where(
