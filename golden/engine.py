@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from golden.format import ACTIVATION_BITS, SparqFormat
+
 MAX_COUNT = (1 << 16) - 1
 """Of tiles and slices of a command."""
 
@@ -42,6 +44,10 @@ class EngineShape:
         Slices of weights that each bank holds; 0: weights stream in with the activations.
     result_tiles : int
         Tiles whose results can wait.
+    format : SparqFormat or None
+        Of a machine with windows.
+    encoded_input, encoded_output : bool
+        Activations come, results can leave as stored pairs of that format.
     """
 
     rows: int
@@ -53,6 +59,30 @@ class EngineShape:
     lanes: int
     weight_depth: int
     result_tiles: int
+    format: SparqFormat | None = None
+    encoded_input: bool = False
+    encoded_output: bool = False
+
+    @property
+    def pair_bits(self) -> int:
+        """Bits of a stored pair; 0 where there are none."""
+        return 0 if self.format is None else self.format.stored_pair_bits
+
+    @property
+    def output_stages(self) -> int:
+        """Registers from a row to its words; pairs are encoded in one more."""
+        return OUTPUT_STAGES + self.encoded_output
+
+    def result_words(self, command: "Command") -> int:
+        """Words of results of a command: a word has a byte of each lane, or pairs without gaps."""
+        parts = command.tiles_m * command.tiles_n * self.rows * (self.cols // self.lanes)
+        if command.encoded:
+            return self.encoded_words(parts)
+        return parts * (WORDS_PER_SUM if command.sums else 1)
+
+    def encoded_words(self, parts: int) -> int:
+        """Words that the stored pairs of so many parts of rows fill, the last one perhaps not."""
+        return -(-parts * self.pair_bits // (2 * ACTIVATION_BITS))
 
 
 @dataclass(frozen=True)
@@ -60,7 +90,7 @@ class Command:
     """``tiles_n`` columns of ``tiles_m`` tiles each, every tile ``depth`` slices long.
 
     ``exact``: activations are split into planes, otherwise they are quantized. ``sums``: results
-    leave as int32, otherwise as bytes.
+    leave as int32; ``encoded``: as stored pairs of bytes side by side; otherwise as bytes.
     """
 
     tiles_m: int
@@ -68,6 +98,7 @@ class Command:
     depth: int
     exact: bool = False
     sums: bool = False
+    encoded: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +110,13 @@ class LayerCommand:
 
 
 def layer_commands(
-    shape: EngineShape, m: int, k: int, n: int, exact: bool = False, sums: bool = False
+    shape: EngineShape,
+    m: int,
+    k: int,
+    n: int,
+    exact: bool = False,
+    sums: bool = False,
+    encoded: bool = False,
 ) -> list[LayerCommand]:
     """The commands for the product (m, k) times (k, n), in their order: one, or as few as can be.
 
@@ -97,10 +134,20 @@ def layer_commands(
     if tiles_n > MAX_COUNT:
         raise ValueError(f"N must be at most {MAX_COUNT * shape.cols} on this engine, not {n}")
     if exact and not shape.planes:
-        raise ValueError("the format of this engine has no exact mode")
+        what = (
+            "an engine of encoded activations"
+            if shape.encoded_input
+            else "the format of this engine"
+        )
+        raise ValueError(f"{what} has no exact mode")
+    if encoded and not shape.encoded_output:
+        raise ValueError("this engine has no encoded output")
+    if encoded and sums:
+        raise ValueError("results leave as sums or encoded, not as both")
     return [
         LayerCommand(
-            Command(min(tiles_m - top, MAX_COUNT), tiles_n, depth, exact, sums), top * shape.rows
+            Command(min(tiles_m - top, MAX_COUNT), tiles_n, depth, exact, sums, encoded),
+            top * shape.rows,
         )
         for top in range(0, tiles_m, MAX_COUNT)
     ]
@@ -136,6 +183,7 @@ def predicted_cycles(shape: EngineShape, commands: Iterable[Command]) -> int:
     """
     run = _Run(shape)
     for command in commands:
+        run.begin_command(command)
         for _ in range(command.tiles_n):
             run.begin_column(command)
             for _ in range(command.tiles_m):
@@ -164,12 +212,20 @@ class _Run:
         self._parameters_loaded = 0
         self._parameters_released: list[int] = []
         self._parameters_full = 0
-        self._slots = _OutputSlots()
+        self._slots = _OutputSlots(shape.output_stages)
+        self._parts = self._parts_left = 0
+        """Of rows of the command: those that were read, and those that were not."""
 
     @property
     def done(self) -> int:
         """When the last word of results has left: after its slot, through a register."""
         return self._slots.drained + 1
+
+    def begin_command(self, command: Command) -> None:
+        """Its results start with a word of their own."""
+        parts = self._shape.cols // self._shape.lanes
+        self._parts = 0
+        self._parts_left = command.tiles_m * command.tiles_n * self._shape.rows * parts
 
     def begin_column(self, command: Command) -> None:
         """Weights and parameters of a column of tiles load as soon as a bank is free."""
@@ -205,12 +261,25 @@ class _Run:
 
         # Rows are read in parts.
         parts = shape.cols // shape.lanes
-        width = WORDS_PER_SUM if command.sums else 1
         for row in range(shape.rows):
             ready = end + shape.machine_latency + row + QUEUE_LATENCY
             for _ in range(parts):
-                read = self._slots.read(max(ready, self._parameters_full), width)
+                words = self._part_words(command)
+                read = self._slots.read(max(ready, self._parameters_full), words)
         self._finished.append(read)
+
+    def _part_words(self, command: Command) -> int:
+        """Words that leave with the next part of a row."""
+        if not command.encoded:
+            return WORDS_PER_SUM if command.sums else 1
+        self._parts, self._parts_left = self._parts + 1, self._parts_left - 1
+        # Words leave when they are full, the last one of a command in any case.
+        bits = self._parts * self._shape.pair_bits
+        full, before = (
+            each // (2 * ACTIVATION_BITS) for each in (bits, bits - self._shape.pair_bits)
+        )
+        is_last = not self._parts_left
+        return (self._shape.encoded_words(self._parts) if is_last else full) - before
 
     def end_column(self) -> None:
         """Banks are free: of weights when the last slice was read, of parameters with the tile."""
@@ -240,13 +309,15 @@ def _slice_times(
 
 
 class _OutputSlots:
-    """The output moves on one stage per slot: a cycle, or four in which sums leave at its end."""
+    """The output moves on one stage per slot: a cycle, or those in which words leave at its end,
+    four of sums, or two of the last pairs.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, stages: int) -> None:
         self._next = 0
         """The cycle of the next slot."""
-        self._stages: list[int] = [0] * OUTPUT_STAGES
-        """Words at each stage that the next slot finds, the last one first; 0: nothing."""
+        self._stages: list[int] = [0] * stages
+        """Words at each stage that the next slot finds, the last one first; 0: none leaves."""
         self.drained = 0
         """The cycle in which the last word that was read will leave."""
 

@@ -75,6 +75,8 @@ class GemmEngine(Component):
             configuration_hash=configuration_hash,
             version=version,
             format=unit.format,
+            encoded_input=unit.encoded_input,
+            encoded_output=engine.encoded_output,
         )
         self._control = axi4_lite_members(self.registers.address_bits, CONTROL)
         members = dict(self._control)
@@ -86,7 +88,7 @@ class GemmEngine(Component):
         self.elements = {
             name: Elements(len(getattr(self, name))) for name in self.signature.members
         } | {
-            "s_axis_activations_tdata": core.machine.elements["in_a"],
+            "s_axis_activations_tdata": core.activation_elements,
             "s_axis_weights_tdata": core.weight_elements,
             "m_axis_results_tdata": Elements(8).repeated("lane", engine.lanes),
         }
@@ -105,6 +107,15 @@ class GemmEngine(Component):
             "parameters": "A word of the parameters of a column, those of column 0 first.",
             "results": "A word of results: bytes of a row, or four words its sums, column 0 low.",
         }
+        if self.engine.unit.encoded_input:
+            words["activations"] = (
+                "A slice: stored pairs, rows in the order in which their results leave."
+            )
+        if self.engine.encoded_output:
+            words["results"] = (
+                "A word of results: bytes of a row, or four words its sums, column 0 low; or "
+                "stored pairs without gaps, the first one low."
+            )
         meanings = axi4_lite_meanings(CONTROL)
         for name, prefix in STREAMS.items():
             meanings |= axi4_stream_meanings(prefix, words[name], last=name == "results")
@@ -151,6 +162,10 @@ class GemmEngine(Component):
             m.d.comb += error.eq(ErrorCode.DEPTH)
         with m.Elif(registers.mode_exact & (not self.engine.planes)):
             m.d.comb += error.eq(ErrorCode.NO_EXACT_MODE)
+        with m.Elif(
+            registers.mode_encoded & (registers.mode_sums | (not self.engine.encoded_output))
+        ):
+            m.d.comb += error.eq(ErrorCode.NO_ENCODED_OUTPUT)
         with m.Elif(~core.command_ready):
             m.d.comb += error.eq(ErrorCode.QUEUE_FULL)
         starts = registers.start_start
@@ -162,6 +177,7 @@ class GemmEngine(Component):
             core.command.depth.eq(depth),
             core.command.exact.eq(registers.mode_exact),
             core.command.sums.eq(registers.mode_sums),
+            core.command.encoded.eq(registers.mode_encoded),
             registers.set_error_code.eq(Mux(starts, error, 0)),
             registers.set_interrupt_error.eq(starts & (error != 0)),
             registers.set_interrupt_done.eq(core.done),

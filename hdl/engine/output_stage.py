@@ -6,10 +6,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
+from golden.format import SparqFormat
 from hdl.engine.column_parameters import COLUMN_PARAMETERS
 from hdl.engine.requantizer_lane import RequantizerLane
+from hdl.engine.result_encoder import ResultEncoder
 from hdl.engine.tile_walk import TILE
 from hdl.placement import Component, place
+from hdl.stream.gearbox import Gearbox
 
 SUM_BITS = 32
 BYTES_PER_SUM = SUM_BITS // 8
@@ -19,9 +22,12 @@ class OutputStage(Component):
     """Adds biases to sums and requantizes them, ``lanes`` columns at a time.
 
     A word of the output has a byte for each lane. A row leaves as its bytes, column 0 first, or as
-    its sums with their biases, int32 little-endian, which takes four times as many words.
+    its sums with their biases, int32 little-endian, which takes four times as many words. With a
+    format it can also leave as stored pairs of columns side by side, which follow each other
+    without gaps through a command, in the order of its rows; the last word is filled with zeros.
 
-    Latency: 1 + ``RequantizerLane.latency`` cycles from a row to its first word.
+    Latency: 1 + ``RequantizerLane.latency`` cycles from a row to its first word, one more with a
+    format; of stored pairs more, until a word is full.
 
     Parameters
     ----------
@@ -29,6 +35,9 @@ class OutputStage(Component):
     lanes : int
         A divisor of ``cols``.
     acc_bits : int, up to 32
+    fmt : SparqFormat, optional
+        Of stored pairs, which take fewer bits than two bytes; ``lanes`` is then a multiple of 2 and
+        of its group.
 
     Members
     -------
@@ -55,11 +64,14 @@ class OutputStage(Component):
         The word is the last one of its command.
     """
 
-    def __init__(self, rows: int, cols: int, lanes: int, acc_bits: int):
+    def __init__(
+        self, rows: int, cols: int, lanes: int, acc_bits: int, fmt: SparqFormat | None = None
+    ):
         self.rows = rows
         self.cols = cols
         self.lanes = lanes
         self.acc_bits = acc_bits
+        self.fmt = fmt
         self.parts = cols // lanes
         super().__init__(
             {
@@ -83,7 +95,7 @@ class OutputStage(Component):
     @property
     def latency(self) -> int:
         """Cycles from a row to its first word."""
-        return 1 + RequantizerLane.latency
+        return 1 + RequantizerLane.latency + (self.fmt is not None)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -124,6 +136,11 @@ class OutputStage(Component):
                 is_last.eq(Cat(ends_tile & tile.ends_command, is_last)),
             ]
 
+        as_pairs = Signal(self.latency, reset_less=True)
+        if self.fmt is not None:
+            with m.If(advance):
+                m.d.sync += as_pairs.eq(Cat(tile.encoded, as_pairs))
+
         # Bias and requantize.
         biased, bytes_ = [], []
         for index in range(self.lanes):
@@ -149,14 +166,40 @@ class OutputStage(Component):
         word = Signal(range(BYTES_PER_SUM))
         ends_sums = word == BYTES_PER_SUM - 1
         gives_sums = as_sums[-1]
-        m.d.comb += [
-            self.out_valid.eq(valid[-1]),
-            self.out_data.eq(
-                Mux(gives_sums, Cat(biased).word_select(word, len(self.out_data)), Cat(bytes_))
-            ),
-            self.out_last.eq(is_last[-1] & (~gives_sums | ends_sums)),
-            advance.eq(~self.out_valid | (self.out_ready & (~gives_sums | ends_sums))),
-        ]
+        moves = self.out_ready & (~gives_sums | ends_sums)
+        ends_packet = is_last[-1] & (~gives_sums | ends_sums)
+        if self.fmt is None:
+            whole = Mux(gives_sums, Cat(biased).word_select(word, len(self.out_data)), Cat(bytes_))
+            m.d.comb += [
+                self.out_valid.eq(valid[-1]),
+                self.out_data.eq(whole),
+                self.out_last.eq(ends_packet),
+                advance.eq(~self.out_valid | moves),
+            ]
+        else:
+            # Encode a stage later, and give pairs when they fill a word.
+            encoder = ResultEncoder(self.fmt, self.lanes)
+            gearbox = Gearbox(len(encoder.pairs), len(self.out_data))
+            place(m, platform, "encoder", encoder)
+            place(m, platform, "gearbox", gearbox)
+            whole = Signal(self.lanes * SUM_BITS, name="whole", reset_less=True)
+            as_bytes = Mux(as_pairs[-2], encoder.pairs, encoder.results)
+            with m.If(advance):
+                m.d.sync += whole.eq(Mux(as_sums[-2], Cat(biased), as_bytes))
+            gives_pairs = as_pairs[-1]
+            m.d.comb += [
+                encoder.results.eq(Cat(bytes_)),
+                gearbox.in_valid.eq(valid[-1] & gives_pairs),
+                gearbox.in_data.eq(whole),
+                gearbox.in_last.eq(is_last[-1]),
+                gearbox.out_ready.eq(self.out_ready),
+                self.out_valid.eq(Mux(gives_pairs, gearbox.out_valid, valid[-1])),
+                self.out_data.eq(
+                    Mux(gives_pairs, gearbox.out_data, whole.word_select(word, len(self.out_data)))
+                ),
+                self.out_last.eq(Mux(gives_pairs, gearbox.out_last, ends_packet)),
+                advance.eq(~valid[-1] | Mux(gives_pairs, gearbox.in_ready, moves)),
+            ]
         with m.If(self.out_valid & self.out_ready & gives_sums):
             m.d.sync += word.eq(word + 1)
         return m

@@ -33,6 +33,7 @@ from sim_tb.rtl.engine_products import (
 )
 
 SEED = 53
+ENCODED = {"encoded_input": True, "encoded_output": True}
 ENGINES: dict[str, dict[str, Any]] = {
     "2x2": {"rows": 2, "cols": 2},
     "7opt": {
@@ -48,6 +49,19 @@ ENGINES: dict[str, dict[str, Any]] = {
     "tensor": {"machine": "tensor_core", "rows": 2, "cols": 2, "pairs": 2, "weight_bits": 5},
     "sparse": {"machine": "sparse_tensor_core", "rows": 2, "cols": 2, "pairs": 2},
     "2x4x8": {"rows": 3, "cols": 2, "pe": "2x4x8", "command_depth": 2, "weight_bits": 3},
+    "encoded": {"rows": 3, "cols": 4, "lanes": 2, **ENCODED},
+    "encoded_group": {"rows": 2, "cols": 8, "lanes": 4, "format": "3opt", "group": 4, **ENCODED},
+    "encoded_core": {
+        "machine": "tensor_core",
+        "rows": 3,
+        "cols": 2,
+        "pairs": 2,
+        "format": "7opt",
+        "vsparq": False,
+        "weight_depth": 0,
+        **ENCODED,
+    },
+    "encodes": {"rows": 2, "cols": 4, "format": "2opt", "group": 2, "encoded_output": True},
 }
 every_engine = pytest.mark.parametrize("name", ENGINES)
 PORTS = 4
@@ -69,8 +83,8 @@ def multiply(
 ) -> dict[str, int]:
     """A product, compared with golden; the counters, those that are known compared as well."""
     compiled = engine(name)
-    run = compiled.product(*work, stalls, seed)
-    what = f"{work.x.shape} x {work.w.shape}, exact {work.exact}, sums {work.sums}"
+    run = compiled.product(*work, stalls=stalls, seed=seed)
+    what = f"{work.x.shape} x {work.w.shape}, {work.mode}"
     require_equal(
         f"{what}, stalls {stalls}, seed {seed}",
         run.result,
