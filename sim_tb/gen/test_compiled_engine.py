@@ -204,7 +204,7 @@ def test_layer_after_layer(name: str, checks: Callable[[int], None]) -> None:
             given = run.result
             stored = store_pairs(encode_pairs(values, fmt), fmt)
             require_equal(f"seed {SEED}, {widths}, layer {layer}", given, stored)
-            seen |= set(values.flat)
+            seen.update(values.reshape(-1).tolist())
             total += given.size
     assert len(seen) > 100
     checks(total)
