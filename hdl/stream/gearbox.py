@@ -66,9 +66,11 @@ class Gearbox(StreamStage):
 
         # What does not leave is held.
         with m.If(self.given):
-            m.d.sync += [held.eq(0), ends.eq(self.in_last & begins)]
-            with m.If(begins):
-                m.d.sync += [held.eq(total - whole), rest.eq(bits[self.out_width :])]
+            m.d.sync += [
+                held.eq(Mux(begins, total - whole, 0)),
+                rest.eq(bits[self.out_width :]),
+                ends.eq(self.in_last & begins),
+            ]
         with m.Elif(self.taken):
             m.d.sync += [held.eq(total), rest.eq(bits)]
         return m
