@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
@@ -136,11 +136,6 @@ class OutputStage(Component):
                 is_last.eq(Cat(ends_tile & tile.ends_command, is_last)),
             ]
 
-        as_pairs = Signal(self.latency, reset_less=True)
-        if self.fmt is not None:
-            with m.If(advance):
-                m.d.sync += as_pairs.eq(Cat(tile.encoded, as_pairs))
-
         # Bias and requantize.
         biased, bytes_ = [], []
         for index in range(self.lanes):
@@ -162,44 +157,51 @@ class OutputStage(Component):
             biased.append(lane.biased.as_unsigned())
             bytes_.append(lane.activation)
 
-        # Give bytes as one word, sums as several.
+        # Give bytes as one word, sums as several, pairs when they fill one.
         word = Signal(range(BYTES_PER_SUM))
         ends_sums = word == BYTES_PER_SUM - 1
         gives_sums = as_sums[-1]
-        moves = self.out_ready & (~gives_sums | ends_sums)
-        ends_packet = is_last[-1] & (~gives_sums | ends_sums)
+        ends = ~gives_sums | ends_sums
+        bits = len(self.out_data)
         if self.fmt is None:
-            whole = Mux(gives_sums, Cat(biased).word_select(word, len(self.out_data)), Cat(bytes_))
             m.d.comb += [
                 self.out_valid.eq(valid[-1]),
-                self.out_data.eq(whole),
-                self.out_last.eq(ends_packet),
-                advance.eq(~self.out_valid | moves),
+                self.out_data.eq(Mux(gives_sums, Cat(biased).word_select(word, bits), Cat(bytes_))),
+                self.out_last.eq(is_last[-1] & ends),
+                advance.eq(~self.out_valid | (self.out_ready & ends)),
             ]
         else:
-            # Encode a stage later, and give pairs when they fill a word.
-            encoder = ResultEncoder(self.fmt, self.lanes)
-            gearbox = Gearbox(len(encoder.pairs), len(self.out_data))
-            place(m, platform, "encoder", encoder)
-            place(m, platform, "gearbox", gearbox)
-            whole = Signal(self.lanes * SUM_BITS, name="whole", reset_less=True)
-            as_bytes = Mux(as_pairs[-2], encoder.pairs, encoder.results)
+            # They are encoded in a stage of their own.
+            as_pairs = Signal(self.latency, reset_less=True)
+            whole = Signal(len(Cat(biased)), name="whole", reset_less=True)
+            given = self._given(m, platform, as_sums[-2], Cat(biased), as_pairs[-2], Cat(bytes_))
             with m.If(advance):
-                m.d.sync += whole.eq(Mux(as_sums[-2], Cat(biased), as_bytes))
+                m.d.sync += [as_pairs.eq(Cat(tile.encoded, as_pairs)), whole.eq(given)]
             gives_pairs = as_pairs[-1]
+            gearbox = Gearbox(self.lanes // 2 * self.fmt.stored_pair_bits, bits)
+            place(m, platform, "gearbox", gearbox)
             m.d.comb += [
-                encoder.results.eq(Cat(bytes_)),
                 gearbox.in_valid.eq(valid[-1] & gives_pairs),
                 gearbox.in_data.eq(whole),
                 gearbox.in_last.eq(is_last[-1]),
                 gearbox.out_ready.eq(self.out_ready),
                 self.out_valid.eq(Mux(gives_pairs, gearbox.out_valid, valid[-1])),
-                self.out_data.eq(
-                    Mux(gives_pairs, gearbox.out_data, whole.word_select(word, len(self.out_data)))
-                ),
-                self.out_last.eq(Mux(gives_pairs, gearbox.out_last, ends_packet)),
-                advance.eq(~valid[-1] | Mux(gives_pairs, gearbox.in_ready, moves)),
+                self.out_data.eq(Mux(gives_pairs, gearbox.out_data, whole.word_select(word, bits))),
+                self.out_last.eq(Mux(gives_pairs, gearbox.out_last, is_last[-1] & ends)),
+                advance.eq(~valid[-1] | Mux(gives_pairs, gearbox.in_ready, self.out_ready & ends)),
             ]
         with m.If(self.out_valid & self.out_ready & gives_sums):
             m.d.sync += word.eq(word + 1)
         return m
+
+    def _given(
+        self, m: Module, platform: Any, as_sums: Value, sums: Value, as_pairs: Value, bytes_: Value
+    ) -> Value:
+        """Sums, or in the low bits stored pairs or bytes; what is above does not count."""
+        assert self.fmt is not None
+        encoder = ResultEncoder(self.fmt, self.lanes)
+        place(m, platform, "encoder", encoder)
+        m.d.comb += encoder.results.eq(bytes_)
+        count = len(encoder.pairs)
+        low = Cat(Mux(as_pairs, encoder.pairs, bytes_[:count]), bytes_[count:])
+        return Cat(Mux(as_sums, sums[: len(low)], low), sums[len(low) :])
