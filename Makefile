@@ -13,7 +13,8 @@ endif
 # What can be given to each target, on the command line of make. Values reach the commands through the
 # environment, as they are: nothing in them is run, or becomes another option.
 CONFIGURATION_VARIABLES := PRESET CONFIG TOP ROWS COLS PAIRS PE FORMAT ROUNDING VSPARQ GROUP WEIGHT_BITS \
-	ACC_BITS PIPELINE STYLE MACHINE WEIGHT_DEPTH LANES RESULT_TILES COMMAND_DEPTH STREAM_BITS
+	ACC_BITS PIPELINE STYLE MACHINE WEIGHT_DEPTH LANES RESULT_TILES COMMAND_DEPTH STREAM_BITS \
+	ENCODED_INPUT ENCODED_OUTPUT
 VARIABLES_verilog := $(CONFIGURATION_VARIABLES) OUTPUT NAME TESTBENCH SEED REGISTER_PAGE JSON
 VARIABLES_simulate := $(CONFIGURATION_VARIABLES) TILES SEED JSON
 VARIABLES_quick := TESTS SIM SEED WAVES
@@ -56,7 +57,8 @@ CONFIGURATION = $(call option,PRESET,preset) $(call option,CONFIG,config) $(call
 	$(call option,PIPELINE,pipeline) $(call option,STYLE,style) $(call option,MACHINE,machine) \
 	$(call option,WEIGHT_DEPTH,weight-depth) $(call option,LANES,lanes) \
 	$(call option,RESULT_TILES,result-tiles) $(call option,COMMAND_DEPTH,command-depth) \
-	$(call option,STREAM_BITS,stream-bits)
+	$(call option,STREAM_BITS,stream-bits) \
+	$(call flag,ENCODED_INPUT,encoded-input) $(call flag,ENCODED_OUTPUT,encoded-output)
 SHARED ?= ../shared/data
 RESNET20 = build/shared/resnet20_cifar10_bn.onnx --data build/shared/cifar10_test.npz \
 	--calibration build/shared/cifar10_calibration.npz
@@ -87,7 +89,9 @@ help: ## List the targets
 	@echo "Options of verilog and simulate, with their defaults (sparq verilog --help explains each):"
 	@echo "  TOP=array ROWS=16 COLS=16 PE=sparq FORMAT=5opt ROUNDING=1 VSPARQ=1 GROUP=1"
 	@echo "  WEIGHT_BITS=8 ACC_BITS=32 PIPELINE=0 STYLE=structural PAIRS=4 (of tensor cores)"
+	@echo "  ENCODED_INPUT=0 (of arrays, tensor cores and engines of sparq)"
 	@echo "  of TOP=engine: MACHINE=array WEIGHT_DEPTH=256 LANES=0 RESULT_TILES=0 COMMAND_DEPTH=4 STREAM_BITS=0"
+	@echo "  ENCODED_OUTPUT=0"
 	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file;"
 	@echo "  NAME=top TESTBENCH=1 SEED=1 REGISTER_PAGE=1 of verilog"
 	@echo "OPTIONS and TESTS are words for the shell, quotes and all; every other value is taken as it is"

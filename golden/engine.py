@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from golden.format import ACTIVATION_BITS, SparqFormat
+
 MAX_COUNT = (1 << 16) - 1
 """Of tiles and slices of a command."""
 
@@ -46,6 +48,10 @@ class EngineShape:
         Bits of a word of activations, weights or results; 0: as many as each has.
     activation_words, weight_words, result_words : int
         Words of its stream that a slice takes, or a byte of each lane.
+    format : SparqFormat or None
+        Of a machine with windows.
+    encoded_input, encoded_output : bool
+        Activations come, results can leave as stored pairs of that format.
     """
 
     rows: int
@@ -61,11 +67,37 @@ class EngineShape:
     activation_words: int = 1
     weight_words: int = 1
     result_words: int = 1
+    format: SparqFormat | None = None
+    encoded_input: bool = False
+    encoded_output: bool = False
 
     @property
     def result_bytes(self) -> int:
         """Bytes of a word of results."""
         return self.stream_bits // 8 or self.lanes
+
+    @property
+    def pair_bits(self) -> int:
+        """Bits of a stored pair; 0 where there are none."""
+        return 0 if self.format is None else self.format.stored_pair_bits
+
+    @property
+    def output_stages(self) -> int:
+        """Registers from a row to its words; pairs are encoded in one more."""
+        return OUTPUT_STAGES + self.encoded_output
+
+    def packet_words(self, command: "Command") -> int:
+        """Words in which the results of a command leave."""
+        parts = command.tiles_m * command.tiles_n * self.rows * (self.cols // self.lanes)
+        if command.encoded:
+            return self.encoded_words(parts) * self.result_words
+        return parts * (WORDS_PER_SUM if command.sums else 1) * self.result_words
+
+    def encoded_words(self, parts: int) -> int:
+        """Of a byte of each lane: how many the stored pairs of so many parts of rows fill, without
+        gaps, the last one perhaps not.
+        """
+        return -(-parts * self.pair_bits // (2 * ACTIVATION_BITS))
 
 
 @dataclass(frozen=True)
@@ -73,7 +105,7 @@ class Command:
     """``tiles_n`` columns of ``tiles_m`` tiles each, every tile ``depth`` slices long.
 
     ``exact``: activations are split into planes, otherwise they are quantized. ``sums``: results
-    leave as int32, otherwise as bytes.
+    leave as int32; ``encoded``: as stored pairs of bytes side by side; otherwise as bytes.
     """
 
     tiles_m: int
@@ -81,6 +113,7 @@ class Command:
     depth: int
     exact: bool = False
     sums: bool = False
+    encoded: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,7 +125,13 @@ class LayerCommand:
 
 
 def layer_commands(
-    shape: EngineShape, m: int, k: int, n: int, exact: bool = False, sums: bool = False
+    shape: EngineShape,
+    m: int,
+    k: int,
+    n: int,
+    exact: bool = False,
+    sums: bool = False,
+    encoded: bool = False,
 ) -> list[LayerCommand]:
     """The commands for the product (m, k) times (k, n), in their order: one, or as few as can be.
 
@@ -110,10 +149,20 @@ def layer_commands(
     if tiles_n > MAX_COUNT:
         raise ValueError(f"N must be at most {MAX_COUNT * shape.cols} on this engine, not {n}")
     if exact and not shape.planes:
-        raise ValueError("the format of this engine has no exact mode")
+        what = (
+            "an engine of encoded activations"
+            if shape.encoded_input
+            else "the format of this engine"
+        )
+        raise ValueError(f"{what} has no exact mode")
+    if encoded and not shape.encoded_output:
+        raise ValueError("this engine has no encoded output")
+    if encoded and sums:
+        raise ValueError("results leave as sums or encoded, not as both")
     return [
         LayerCommand(
-            Command(min(tiles_m - top, MAX_COUNT), tiles_n, depth, exact, sums), top * shape.rows
+            Command(min(tiles_m - top, MAX_COUNT), tiles_n, depth, exact, sums, encoded),
+            top * shape.rows,
         )
         for top in range(0, tiles_m, MAX_COUNT)
     ]
@@ -150,6 +199,7 @@ def predicted_cycles(shape: EngineShape, commands: Iterable[Command]) -> int:
     """
     run = _Run(shape)
     for command in commands:
+        run.begin_command(command)
         for _ in range(command.tiles_n):
             run.begin_column(command)
             for _ in range(command.tiles_m):
@@ -252,11 +302,19 @@ class _Run:
         self._parameters_loaded = 0
         self._parameters_released: list[int] = []
         self._parameters_full = 0
-        self._output = _Output(shape.result_words)
+        self._output = _Output(shape.output_stages, shape.result_words)
+        self._parts = self._parts_left = 0
+        """Of rows of the command: those that were read, and those that were not."""
 
     def end(self) -> int:
         """When the last word of results has left."""
         return self._output.drain()
+
+    def begin_command(self, command: Command) -> None:
+        """Its results start with a word of their own."""
+        parts = self._shape.cols // self._shape.lanes
+        self._parts = 0
+        self._parts_left = command.tiles_m * command.tiles_n * self._shape.rows * parts
 
     def begin_column(self, command: Command) -> None:
         """Weights and parameters of a column of tiles load as soon as a bank is free."""
@@ -297,12 +355,25 @@ class _Run:
 
         # Rows are read in parts.
         parts = shape.cols // shape.lanes
-        words = WORDS_PER_SUM if command.sums else 1
         for row in range(shape.rows):
             ready = end + shape.machine_latency + row + QUEUE_LATENCY
             for _ in range(parts):
+                words = self._part_words(command)
                 read = self._output.read(max(ready, self._parameters_full), words)
         self._finished.append(read)
+
+    def _part_words(self, command: Command) -> int:
+        """Words that leave with the next part of a row."""
+        if not command.encoded:
+            return WORDS_PER_SUM if command.sums else 1
+        self._parts, self._parts_left = self._parts + 1, self._parts_left - 1
+        # Words leave when they are full, the last one of a command in any case.
+        bits = self._parts * self._shape.pair_bits
+        full, before = (
+            each // (2 * ACTIVATION_BITS) for each in (bits, bits - self._shape.pair_bits)
+        )
+        is_last = not self._parts_left
+        return (self._shape.encoded_words(self._parts) if is_last else full) - before
 
     def end_column(self) -> None:
         """Banks are free: of weights when the last slice was read, of parameters with the tile."""
@@ -315,12 +386,12 @@ class _Output:
     in more words than one, through a register that holds two and sends each in ``beats`` cycles.
     """
 
-    def __init__(self, beats: int) -> None:
+    def __init__(self, stages: int, beats: int) -> None:
         self._beats = beats
         self._next = 0
         """The cycle of the next slot."""
-        self._stages: list[int] = [0] * OUTPUT_STAGES
-        """Words at each stage after the last slot, those that leave first; 0: nothing."""
+        self._stages: list[int] = [0] * stages
+        """Words at each stage after the last slot, those that leave first; 0: nothing leaves."""
         self._left = self._left_before = 0
         """When the last two words have left."""
 

@@ -34,6 +34,8 @@ MAX_ACC_BITS = 64
 MAX_PAIRS = 16
 ENGINE_SIZES = ("weight_depth", "lanes", "result_tiles", "command_depth", "stream_bits")
 """Of what is around an engine's machine."""
+ENCODED = ("encoded_input", "encoded_output")
+"""Whether activations come, and results leave, as stored pairs."""
 
 
 class ConfigurationError(InputError):
@@ -63,6 +65,14 @@ OPTIONS: dict[str, Option] = {
     "rounding": Option(True, "Round activations half to even, or trim them."),
     "vsparq": Option(True, "Let a zero lend its lane to its partner, or not."),
     "group": Option(1, f"Activations that share a window: {', '.join(map(str, GROUPS))}."),
+    "encoded_input": Option(
+        False,
+        "Activations of sparq enter an array, a tensor core or an engine as stored pairs, or as "
+        "bytes.",
+    ),
+    "encoded_output": Option(
+        False, "Results of an engine of sparq can leave as stored pairs, or not."
+    ),
     "weight_bits": Option(8, "Width of the signed weights, 2 to 8."),
     "acc_bits": Option(
         32,
@@ -149,7 +159,7 @@ class Configuration:
                 raise ConfigurationError(f"{name} has no effect where {reason}: leave it out")
         check_integer("rows", value["rows"], 1, MAX_SIDE)
         check_integer("cols", value["cols"], 1, MAX_SIDE)
-        for name in ("rounding", "vsparq"):
+        for name in ("rounding", "vsparq", *ENCODED):
             _check_flag(name, value[name])
         check_integer("weight_bits", value["weight_bits"], WEIGHT_BITS[0], WEIGHT_BITS[-1])
         check_integer("pairs", value["pairs"], 1, MAX_PAIRS)
@@ -163,11 +173,12 @@ class Configuration:
         try:
             options_of_format = value["format"], value["rounding"], value["vsparq"], value["group"]
             fmt = NamedFormat(*options_of_format) if pe == "sparq" else None
-            described = (pe, None, fmt, *widths, pairs, sparse)
+            described = (pe, None, fmt, *widths, pairs, sparse, value["encoded_input"])
             unit = None if top == "encoder" else MacUnit(*described, style=style)
             engine = None
             if top == "engine" and unit is not None:
                 sizes = {name: value[name] for name in ENGINE_SIZES}
+                sizes |= {"encoded_output": value["encoded_output"]}
                 engine = EngineUnit(machine, value["rows"], value["cols"], unit, **sizes)
         except (TypeError, ValueError) as error:
             raise ConfigurationError(str(error)) from None
@@ -212,6 +223,7 @@ class Configuration:
             parts.append(f"{self.unit.pairs}pairs")
         parts.append(f"mac_{self.pe}" if self.format is None else f"sparq_{self.format.slug}")
         if self.unit is not None:
+            parts.extend(name for name in ENCODED if self._is_encoded[name])
             parts.append(f"w{self.unit.weight_bits}_acc{self.unit.acc_bits}")
             parts.extend([f"p{self.unit.pipeline}"] if self.unit.pipeline else [])
             parts.extend([self.unit.style] if self.unit.is_behavioral else [])
@@ -220,6 +232,14 @@ class Configuration:
             default = self.cols if name == "lanes" else OPTIONS[name].default
             parts.extend([f"{name}{size}"] if size != default else [])
         return "_".join(parts)
+
+    @property
+    def _is_encoded(self) -> dict[str, bool]:
+        """Of each of :data:`ENCODED`, whether it is so."""
+        return {
+            "encoded_input": self.unit is not None and self.unit.encoded_input,
+            "encoded_output": self.engine is not None and self.engine.encoded_output,
+        }
 
     @property
     def has_rows(self) -> bool:
@@ -244,7 +264,8 @@ class Configuration:
             "pe": self.pe,
             **format_fields(self.format),
             **width_fields(self.unit),
-            # What has always been structural keeps its hash.
+            # What has always been structural, and taken and given bytes, keeps its hash.
+            **{name: True for name, is_so in self._is_encoded.items() if is_so},
             **({"style": self.unit.style.value} if self.unit and self.unit.is_behavioral else {}),
         }
 
@@ -265,15 +286,16 @@ def _without_effect(top: str, machine: str, pe: str) -> dict[str, str]:
     where = f"top is {top}"
     found: dict[str, str] = {}
     if top != "engine":
-        found |= dict.fromkeys(("machine", *ENGINE_SIZES), where)
+        found |= dict.fromkeys(("machine", *ENGINE_SIZES, "encoded_output"), where)
     if machine not in MACHINES:
-        found |= {"rows": where, "cols": where}
+        found |= {"rows": where, "cols": where, "encoded_input": where}
     if machine not in TENSOR_CORES:
         found |= {"pairs": where if top == machine else f"machine is {machine}"}
     if top == "encoder":
         found |= dict.fromkeys(("weight_bits", "acc_bits", "pipeline", "style"), where)
     if pe != "sparq":
-        found |= dict.fromkeys(("format", "rounding", "vsparq", "group"), f"pe is {pe}")
+        of_sparq = ("format", "rounding", "vsparq", "group", *ENCODED)
+        found |= dict.fromkeys(of_sparq, f"pe is {pe}")
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden import pack_2_4
+from golden import encode_pairs, pack_2_4, store_pairs
 from golden.engine import EngineShape, LayerCommand, layer_commands
 from golden.format import ACTIVATION_MAX
 
@@ -75,11 +75,13 @@ class EngineProduct:
     weight_bits : int
     sparse : bool
         Weights must be 2:4 sparse, and come with their places.
-    x : uint8 (M, K)
+    x : uint8 (M, K), or uint32 (M, ceil(K/2))
+        Activations, or of an engine with encoded input also their stored pairs, such as another
+        product's results.
     w : int8 (K, N)
     parameters : ColumnParameters
         Of N columns.
-    exact, sums : bool
+    exact, sums, encoded : bool
         As of a :class:`golden.engine.Command`.
 
     Raises
@@ -91,17 +93,31 @@ class EngineProduct:
     shape: EngineShape
     weight_bits: int
     sparse: bool
-    x: Bytes
+    x: Bytes | npt.NDArray[np.uint32]
     w: npt.NDArray[np.int8]
     parameters: ColumnParameters
     exact: bool = False
     sums: bool = False
+    encoded: bool = False
+
+    def __post_init__(self) -> None:
+        if self.x.dtype == np.uint8:
+            return
+        if not self.shape.encoded_input:
+            raise ValueError(
+                f"x must be uint8 for an engine without encoded input, not {self.x.dtype}"
+            )
+        if self.x.shape[1] != -(-self.w.shape[0] // 2):
+            raise ValueError(
+                f"x must be {-(-self.w.shape[0] // 2)} stored pairs wide for K of "
+                f"{self.w.shape[0]}, not {self.x.shape[1]}"
+            )
 
     @cached_property
     def commands(self) -> list[LayerCommand]:
         """In the order in which they are started."""
-        (m, k), n = self.x.shape, self.w.shape[1]
-        return layer_commands(self.shape, m, k, n, self.exact, self.sums)
+        m, (k, n) = len(self.x), self.w.shape
+        return layer_commands(self.shape, m, k, n, self.exact, self.sums, self.encoded)
 
     @property
     def _depth(self) -> int:
@@ -114,16 +130,27 @@ class EngineProduct:
     def activations(self) -> Bytes:
         """Words of activations: uint8 (words, bytes), as many words for each slice as it takes."""
         shape, depth = self.shape, self._depth
+        # A pair of zeros is stored as 0, too.
+        values, per_slice = self._values(), shape.k_per_cycle // (2 if shape.encoded_input else 1)
         parts = []
         for each in self.commands:
             tiles_m = each.command.tiles_m
-            rows = self.x[each.first_row : each.first_row + tiles_m * shape.rows]
-            padded = np.zeros((tiles_m * shape.rows, depth * shape.k_per_cycle), np.uint8)
+            rows = values[each.first_row : each.first_row + tiles_m * shape.rows]
+            padded = np.zeros((tiles_m * shape.rows, depth * per_slice), values.dtype)
             padded[: rows.shape[0], : rows.shape[1]] = rows
-            slices = padded.reshape(tiles_m, shape.rows, depth, shape.k_per_cycle)
+            slices = padded.reshape(tiles_m, shape.rows, depth, per_slice)
             words = slices.transpose(0, 2, 1, 3).reshape(tiles_m * depth, -1)
+            if shape.encoded_input:
+                words = np.packbits(_bits(words, shape.pair_bits), axis=1, bitorder="little")
             parts.append(np.tile(words, (self._tiles_n, 1)))
         return self._stream_words(np.concatenate(parts))
+
+    def _values(self) -> npt.NDArray[Any]:
+        """What streams of ``x``: its bytes or stored pairs."""
+        if not self.shape.encoded_input or self.x.dtype != np.uint8:
+            return self.x
+        assert self.shape.format is not None  # of stored pairs
+        return store_pairs(encode_pairs(self.x, self.shape.format), self.shape.format)
 
     def weights(self) -> Bytes:
         """Words of weights: uint8 (words, bytes), as many words for each slice as it takes."""
@@ -138,8 +165,7 @@ class EngineProduct:
         bits = []
         for values, width in words_of:
             by_tile = values.reshape(depth, -1, tiles_n, shape.cols).transpose(2, 0, 3, 1)
-            flat = by_tile.reshape(tiles_n * depth, -1, 1).astype(np.int64)
-            bits.append((flat >> np.arange(width) & 1).reshape(len(flat), -1).astype(np.uint8))
+            bits.append(_bits(by_tile.reshape(tiles_n * depth, -1), width))
         words = np.packbits(np.concatenate(bits, axis=1), axis=1, bitorder="little")
         by_column = words.reshape(tiles_n, depth, -1)
         parts = []
@@ -163,22 +189,46 @@ class EngineProduct:
         return np.tile(words.view(np.uint8), (len(self.commands), 1))
 
     @property
+    def packets(self) -> list[int]:
+        """How many words of results come for each command."""
+        return [self.shape.packet_words(each.command) for each in self.commands]
+
+    @property
     def result_words(self) -> int:
         """How many words of results come."""
-        per_row = self.shape.cols // self.shape.lanes * (4 if self.sums else 1)
-        tiles = sum(each.command.tiles_m * each.command.tiles_n for each in self.commands)
-        return tiles * self.shape.rows * per_row * self.shape.result_words
+        return sum(self.packets)
 
     def result(self, words: Bytes) -> npt.NDArray[Any]:
-        """The product (M, N), int32 sums or uint8, from words of results: uint8 (words, bytes)."""
-        shape, (m, n) = self.shape, (self.x.shape[0], self.w.shape[1])
-        of_lanes = words.reshape(len(words) // shape.result_words, -1)[:, : shape.lanes]
-        values = np.ascontiguousarray(of_lanes).reshape(-1).view("<i4" if self.sums else np.uint8)
+        """The product (M, N), int32 sums or uint8, from words of results: uint8 (words, bytes).
+
+        Encoded, its stored pairs: uint32 (M, ceil(N/2)), as a next product's ``x`` takes them.
+        """
+        shape, m, n = self.shape, len(self.x), self.w.shape[1]
+        cols = shape.cols
+        if self.encoded:
+            n, cols = -(-n // 2), cols // 2
         parts, start = [], 0
-        for each in self.commands:
+        for each, count in zip(self.commands, self.packets, strict=True):
             rows = each.command.tiles_m * shape.rows
-            count = rows * shape.cols * self._tiles_n
-            by_column = values[start : start + count].reshape(self._tiles_n, rows, shape.cols)
+            values = self._results(words[start : start + count])[: rows * cols * self._tiles_n]
+            by_column = values.reshape(self._tiles_n, rows, cols)
             parts.append(by_column.transpose(1, 0, 2).reshape(rows, -1))
             start += count
         return np.concatenate(parts)[:m, :n]
+
+    def _results(self, packet: Bytes) -> npt.NDArray[Any]:
+        """What the words of a packet hold, perhaps with zeros at the end."""
+        of_lanes = packet.reshape(len(packet) // self.shape.result_words, -1)[:, : self.shape.lanes]
+        values = np.ascontiguousarray(of_lanes).reshape(-1)
+        if not self.encoded:
+            return values.view("<i4" if self.sums else np.uint8)
+        bits = np.unpackbits(values, bitorder="little")
+        width = self.shape.pair_bits
+        pairs = bits[: len(bits) // width * width].reshape(-1, width)
+        return pairs @ (np.uint32(1) << np.arange(width, dtype=np.uint32))
+
+
+def _bits(rows: npt.NDArray[Any], width: int) -> Bytes:
+    """Of each row of integers the ``width`` low bits of all, side by side, the lowest first."""
+    bits = rows.astype(np.int64)[..., np.newaxis] >> np.arange(width) & 1
+    return bits.reshape(len(rows), -1).astype(np.uint8)

@@ -61,10 +61,16 @@
 #define SPARQ_ENGINE_FORMAT_ROUNDING_MASK 0x10u
 #define SPARQ_ENGINE_FORMAT_VSPARQ_SHIFT 5
 #define SPARQ_ENGINE_FORMAT_VSPARQ_MASK 0x20u
+#define SPARQ_ENGINE_FORMAT_ENCODED_INPUT_SHIFT 6
+#define SPARQ_ENGINE_FORMAT_ENCODED_INPUT_MASK 0x40u
+#define SPARQ_ENGINE_FORMAT_ENCODED_OUTPUT_SHIFT 7
+#define SPARQ_ENGINE_FORMAT_ENCODED_OUTPUT_MASK 0x80u
 #define SPARQ_ENGINE_FORMAT_GROUP_SHIFT 8
 #define SPARQ_ENGINE_FORMAT_GROUP_MASK 0x1f00u
 #define SPARQ_ENGINE_FORMAT_SHIFTS_SHIFT 16
 #define SPARQ_ENGINE_FORMAT_SHIFTS_MASK 0xff0000u
+#define SPARQ_ENGINE_FORMAT_PAIR_BITS_SHIFT 24
+#define SPARQ_ENGINE_FORMAT_PAIR_BITS_MASK 0xff000000u
 #define SPARQ_ENGINE_BUFFERS_OFFSET 0x1cu
 #define SPARQ_ENGINE_BUFFERS_WEIGHT_DEPTH_SHIFT 0
 #define SPARQ_ENGINE_BUFFERS_WEIGHT_DEPTH_MASK 0xffffu
@@ -119,6 +125,8 @@
 #define SPARQ_ENGINE_MODE_EXACT_MASK 0x1u
 #define SPARQ_ENGINE_MODE_SUMS_SHIFT 1
 #define SPARQ_ENGINE_MODE_SUMS_MASK 0x2u
+#define SPARQ_ENGINE_MODE_ENCODED_SHIFT 2
+#define SPARQ_ENGINE_MODE_ENCODED_MASK 0x4u
 #define SPARQ_ENGINE_START_OFFSET 0x50u
 #define SPARQ_ENGINE_START_START_SHIFT 0
 #define SPARQ_ENGINE_START_START_MASK 0x1u
@@ -195,7 +203,8 @@ enum sparq_engine_error {
   SPARQ_ENGINE_ERROR_NO_TILES = 1,
   SPARQ_ENGINE_ERROR_DEPTH = 2,
   SPARQ_ENGINE_ERROR_NO_EXACT_MODE = 3,
-  SPARQ_ENGINE_ERROR_QUEUE_FULL = 4
+  SPARQ_ENGINE_ERROR_QUEUE_FULL = 4,
+  SPARQ_ENGINE_ERROR_NO_ENCODED_OUTPUT = 5
 };
 
 /* The 64-bit counters. */
@@ -225,6 +234,9 @@ struct sparq_engine_shape {
   uint32_t weight_depth; /* slices of buffered weights; 0: there is no buffer */
   uint32_t lanes, command_depth, result_tiles;
   uint32_t stream_bits; /* of a word of a stream; 0: as many as what it carries has */
+  uint32_t encoded_input;  /* not 0: activations come as stored pairs, not as bytes */
+  uint32_t encoded_output; /* not 0: results can leave as stored pairs */
+  uint32_t pair_bits;      /* of a stored pair; 0: there are none */
 };
 
 /* A product of tiles_m x tiles_n tiles, each of so many slices. */
@@ -232,6 +244,7 @@ struct sparq_engine_command {
   uint16_t tiles_m, tiles_n, slices;
   int exact; /* not 0: the exact product, in more passes than one */
   int sums;  /* not 0: sums leave as they are, not requantized */
+  int encoded; /* not 0: results leave as stored pairs */
 };
 
 /* How the sums of a column become bytes. */
@@ -277,6 +290,7 @@ static inline struct sparq_engine_shape sparq_engine_read_shape(const struct spa
   uint32_t widths = sparq_engine_read(engine, SPARQ_ENGINE_WIDTHS_OFFSET);
   uint32_t buffers = sparq_engine_read(engine, SPARQ_ENGINE_BUFFERS_OFFSET);
   uint32_t queues = sparq_engine_read(engine, SPARQ_ENGINE_QUEUES_OFFSET);
+  uint32_t format = sparq_engine_read(engine, SPARQ_ENGINE_FORMAT_OFFSET);
   struct sparq_engine_shape shape;
   shape.rows = (size & SPARQ_ENGINE_SIZE_ROWS_MASK) >> SPARQ_ENGINE_SIZE_ROWS_SHIFT;
   shape.cols = (size & SPARQ_ENGINE_SIZE_COLS_MASK) >> SPARQ_ENGINE_SIZE_COLS_SHIFT;
@@ -296,6 +310,12 @@ static inline struct sparq_engine_shape sparq_engine_read_shape(const struct spa
       (queues & SPARQ_ENGINE_QUEUES_RESULT_TILES_MASK) >> SPARQ_ENGINE_QUEUES_RESULT_TILES_SHIFT;
   shape.stream_bits =
       (queues & SPARQ_ENGINE_QUEUES_STREAM_BITS_MASK) >> SPARQ_ENGINE_QUEUES_STREAM_BITS_SHIFT;
+  shape.encoded_input =
+      (format & SPARQ_ENGINE_FORMAT_ENCODED_INPUT_MASK) >> SPARQ_ENGINE_FORMAT_ENCODED_INPUT_SHIFT;
+  shape.encoded_output = (format & SPARQ_ENGINE_FORMAT_ENCODED_OUTPUT_MASK) >>
+                         SPARQ_ENGINE_FORMAT_ENCODED_OUTPUT_SHIFT;
+  shape.pair_bits =
+      (format & SPARQ_ENGINE_FORMAT_PAIR_BITS_MASK) >> SPARQ_ENGINE_FORMAT_PAIR_BITS_SHIFT;
   return shape;
 }
 
@@ -324,7 +344,8 @@ static inline enum sparq_engine_result sparq_engine_start(
     const struct sparq_engine *engine, const struct sparq_engine_command *command) {
   uint32_t status = sparq_engine_read(engine, SPARQ_ENGINE_STATUS_OFFSET);
   uint32_t mode = (command->exact ? SPARQ_ENGINE_MODE_EXACT_MASK : 0u) |
-                  (command->sums ? SPARQ_ENGINE_MODE_SUMS_MASK : 0u);
+                  (command->sums ? SPARQ_ENGINE_MODE_SUMS_MASK : 0u) |
+                  (command->encoded ? SPARQ_ENGINE_MODE_ENCODED_MASK : 0u);
   if (status & SPARQ_ENGINE_STATUS_COMMAND_FULL_MASK) return SPARQ_ENGINE_FULL;
   sparq_engine_write(engine, SPARQ_ENGINE_TILES_M_OFFSET, command->tiles_m);
   sparq_engine_write(engine, SPARQ_ENGINE_TILES_N_OFFSET, command->tiles_n);
@@ -440,6 +461,45 @@ static inline enum sparq_engine_result sparq_engine_pack_activations(
   for (row = 0; row < rows; ++row) {
     for (step = 0; step < steps; ++step) {
       beat[(size_t)row * shape->k_per_cycle + step] = x[row * stride + step];
+    }
+  }
+  return SPARQ_ENGINE_OK;
+}
+
+/* The stored pair at a place, of what was packed without gaps: beats of results, the first first. */
+static inline uint32_t sparq_engine_unpack_pair(const uint8_t *beats, size_t place,
+                                                const struct sparq_engine_shape *shape) {
+  size_t bit = place * shape->pair_bits;
+  uint32_t index, pair = 0;
+  for (index = 0; index < shape->pair_bits; ++index, ++bit) {
+    pair |= ((uint32_t)beats[bit / 8u] >> (bit % 8u) & 1u) << index;
+  }
+  return pair;
+}
+
+/*
+ * A beat of activations, `bytes` bytes, of an engine with encoded input: tile row r and pair p of
+ * the slice at bit (r * shape->k_per_cycle / 2 + p) * shape->pair_bits. They are the stored pairs
+ * words[r * stride + p] for r below `rows` and p below `pairs`; all else is 0, a pair of zeros.
+ */
+static inline enum sparq_engine_result sparq_engine_pack_pairs(
+    uint8_t *beat, size_t bytes, const struct sparq_engine_shape *shape, const uint32_t *words,
+    size_t stride, uint32_t rows, uint32_t pairs) {
+  uint32_t row, pair, bit, per_row = shape->k_per_cycle / 2u;
+  size_t index, bits = (size_t)shape->rows * per_row * shape->pair_bits;
+  if (rows > shape->rows || pairs > per_row || bytes < (bits + 7u) / 8u ||
+      shape->pair_bits < 1u || shape->pair_bits > 31u) {
+    return SPARQ_ENGINE_BAD_ARGUMENT;
+  }
+  for (index = 0; index < bytes; ++index) beat[index] = 0;
+  for (row = 0; row < rows; ++row) {
+    for (pair = 0; pair < pairs; ++pair) {
+      uint32_t word = words[row * stride + pair];
+      size_t place = ((size_t)row * per_row + pair) * shape->pair_bits;
+      if (word >> shape->pair_bits) return SPARQ_ENGINE_BAD_ARGUMENT;
+      for (bit = 0; bit < shape->pair_bits; ++bit, ++place) {
+        beat[place / 8u] = (uint8_t)(beat[place / 8u] | (word >> bit & 1u) << (place % 8u));
+      }
     }
   }
   return SPARQ_ENGINE_OK;

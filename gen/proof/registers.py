@@ -27,6 +27,8 @@ ENGINE = engine_registers(
     configuration_hash="0123456789abcdef",
     version=(1, 2, 3),
     format=NamedFormat("5opt"),
+    encoded_input=False,
+    encoded_output=True,
 )
 
 SLAVE_INPUTS = {"awvalid": 1, "wdata": 32, "wstrb": 4, "wvalid": 1, "bready": 1}

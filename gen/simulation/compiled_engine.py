@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from gen.driver import DRIVER
 from gen.driver.product import Bytes, ColumnParameters, EngineProduct
 from gen.simulation.simulation_library import simulation_library
 from gen.verilog.generate import generate
+from golden import named_format
 from golden.engine import Command, EngineShape, predicted_cycles
 from hdl.engine.engine_registers import COUNTERS
 from support.errors import RunError
@@ -42,6 +44,7 @@ class _Command(ctypes.Structure):
         ("slices", ctypes.c_uint16),
         ("exact", ctypes.c_int),
         ("sums", ctypes.c_int),
+        ("encoded", ctypes.c_int),
     )
 
 
@@ -96,34 +99,37 @@ class CompiledEngine:
 
     def product(
         self,
-        x: Bytes,
+        x: Bytes | npt.NDArray[np.uint32],
         w: npt.NDArray[np.int8],
         parameters: ColumnParameters,
         exact: bool = False,
         sums: bool = False,
+        encoded: bool = False,
         stalls: Sequence[float] = (0, 0, 0, 0),
         seed: int = 0,
     ) -> EngineRun:
         """``x`` (M, K) uint8 times ``w`` (K, N) int8, with ``parameters`` of N columns.
 
-        ``exact``: activations are not quantized; ``sums``: the result is int32, not bytes.
+        ``exact``: activations are not quantized; ``sums``: the result is int32, not bytes;
+        ``encoded``: it is uint32 (M, ceil(N/2)), its stored pairs, as another product takes them.
         ``stalls``: probabilities that a cycle passes before activations, weights or parameters are
         offered, or in which results are not taken. Raises ``ValueError`` for a product that does
         not fit, :class:`EngineError` if the engine fails.
         """
-        return self.run(self.plan(x, w, parameters, exact, sums), stalls, seed)
+        return self.run(self.plan(x, w, parameters, exact, sums, encoded), stalls, seed)
 
     def plan(
         self,
-        x: Bytes,
+        x: Bytes | npt.NDArray[np.uint32],
         w: npt.NDArray[np.int8],
         parameters: ColumnParameters,
         exact: bool = False,
         sums: bool = False,
+        encoded: bool = False,
     ) -> EngineProduct:
         """The product as this engine takes it."""
-        weight_bits, sparse = self.sidecar["weight_bits"], self.sidecar["sparse"]
-        return EngineProduct(self.shape, weight_bits, sparse, x, w, parameters, exact, sums)
+        engine = self.shape, self.sidecar["weight_bits"], self.sidecar["sparse"]
+        return EngineProduct(*engine, x, w, parameters, exact, sums, encoded)
 
     def abandon(self, product: EngineProduct, cycles: int) -> None:
         """Start the product's first command, feed it for some cycles, and reset the engine."""
@@ -158,9 +164,7 @@ class CompiledEngine:
         )
         if received < 0:
             raise EngineError(f"the engine {FAILURES[received]}")
-        ends = np.flatnonzero(last) + 1
-        tiles = [each.tiles_m * each.tiles_n for each in commands]
-        if not np.array_equal(ends * sum(tiles), np.cumsum(tiles) * len(words)):
+        if not np.array_equal(np.flatnonzero(last) + 1, np.cumsum(product.packets)):
             raise EngineError("the engine ended packets in other places than its commands end")
         named = zip(COUNTERS, counters, strict=True)
         return EngineRun(product.result(words), {name.lower(): int(value) for name, value in named})
@@ -171,13 +175,16 @@ def engine_shape(sidecar: dict[str, Any]) -> EngineShape:
     engine = sidecar["engine"]
     of_machine = {name: sidecar[name] for name in ("rows", "cols", "k_per_cycle")}
     sizes = ("machine_latency", "slices_per_group", "lanes", "weight_depth", "result_tiles")
+    named = (sidecar[name] for name in ("format", "rounding", "vsparq", "group"))
     return EngineShape(
         **of_machine,
-        **{name: engine[name] for name in (*sizes, "stream_bits")},
+        **{name: engine[name] for name in (*sizes, "stream_bits", "encoded_output")},
         planes=len(engine["planes"]),
         activation_words=engine["stream_words"]["activations"],
         weight_words=engine["stream_words"]["weights"],
         result_words=engine["stream_words"]["results"],
+        format=named_format(*named) if sidecar["format"] else None,
+        encoded_input=sidecar["encoded_input"],
     )
 
 
@@ -187,8 +194,7 @@ def _operands(product: EngineProduct) -> list[Bytes]:
 
 
 def _commands(commands: Sequence[Command]) -> Any:
-    fields = ((each.tiles_m, each.tiles_n, each.depth, each.exact, each.sums) for each in commands)
-    return (_Command * len(commands))(*(_Command(*each) for each in fields))
+    return (_Command * len(commands))(*(_Command(*astuple(each)) for each in commands))
 
 
 def _streams(operands: Sequence[Bytes]) -> Any:

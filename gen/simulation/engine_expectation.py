@@ -18,9 +18,10 @@ def expected_results(
     parameters: ColumnParameters,
     exact: bool,
     sums: bool,
+    encoded: bool = False,
 ) -> npt.NDArray[Any]:
     """What an engine must make of ``x`` (M, K) times ``w`` (K, N): int32 sums with their biases,
-    which wrap, or bytes.
+    which wrap, or bytes, or their stored pairs, uint32 (M, ceil(N/2)).
     """
     if exact:
         products = golden.exact_matmul(x, w, configuration.mac.weight_bits)
@@ -31,4 +32,8 @@ def expected_results(
         return biased
     given = (parameters.multiplier, parameters.shift, parameters.zero_point)
     columns = zip(biased.T, *given, parameters.low, parameters.high, strict=True)
-    return np.stack([golden.requantize(*column) for column in columns], axis=1)
+    results = np.stack([golden.requantize(*column) for column in columns], axis=1)
+    if not encoded:
+        return results
+    fmt = configuration.sparq_format
+    return golden.store_pairs(golden.encode_pairs(results, fmt), fmt)

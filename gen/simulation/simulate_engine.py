@@ -25,8 +25,8 @@ def run_engine_simulation(
 ) -> dict[str, Any]:
     """Multiply random matrices of at least ``tiles`` tiles in all, against golden.
 
-    Windowed and exact, to bytes and to sums, with stalls on all streams and without; without any
-    the cycles must be those predicted. Returns counts of what was compared. Raises
+    Windowed and exact, to bytes, sums and stored pairs, with stalls on all streams and without;
+    without any the cycles must be those predicted. Returns counts of what was compared. Raises
     ``MismatchError`` at the first differing element, :class:`EngineError` where the engine fails.
     """
     with progress:
@@ -42,13 +42,14 @@ def run_engine_simulation(
             parameters = random_parameters(w.shape[1], generator)
             exact = bool(engine.shape.planes) and bool(generator.integers(2))
             sums = bool(generator.integers(2))
+            encoded = engine.shape.encoded_output and not sums and bool(generator.integers(2))
             stalls = [0.0] * 4
             if generator.integers(2):
                 stalls = generator.choice(STALLS, 4).tolist()
-            plan = engine.plan(x, w, parameters, exact, sums)
+            plan = engine.plan(x, w, parameters, exact, sums, encoded)
             run = engine.run(plan, stalls, seed)
             what = f"seed {seed}, after {done} tiles ({x.shape[0]} x {x.shape[1]} x {w.shape[1]})"
-            expected = expected_results(configuration, x, w, parameters, exact, sums)
+            expected = expected_results(configuration, x, w, parameters, exact, sums, encoded)
             require_equal(what, run.result, expected)
             commands = [each.command for each in plan.commands]
             predicted = predicted_cycles(engine.shape, commands)

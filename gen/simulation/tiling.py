@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden import pack_2_4
+from golden import SparqFormat, encode_pairs, named_format, pack_2_4, store_pairs
 from golden.format import ACTIVATION_BITS
 
 Bytes = npt.NDArray[np.uint8]
@@ -46,11 +46,18 @@ class ArrayShape:
     weight_bits: int
     acc_bits: int
     sparse: bool
+    stored_format: SparqFormat | None = None
+    """Of activations that come as stored pairs."""
 
     @classmethod
     def of(cls, sidecar: dict[str, Any]) -> "ArrayShape":
         """The shape that a sidecar tells of."""
-        return cls(**{name: sidecar[name] for name in cls.__annotations__})
+        sizes = ("rows", "cols", "k_per_cycle", "weight_bits", "acc_bits", "sparse")
+        stored_format = None
+        if sidecar["encoded_input"]:
+            named = (sidecar[name] for name in ("format", "rounding", "vsparq", "group"))
+            stored_format = named_format(*named)
+        return cls(**{name: sidecar[name] for name in sizes}, stored_format=stored_format)
 
     @property
     def operands(self) -> tuple[str, ...]:
@@ -69,8 +76,13 @@ class ArrayShape:
         activations[: x.shape[0], : x.shape[1]] = x
         weights = np.zeros((depth, self.cols), np.int8)
         weights[: w.shape[0], : w.shape[1]] = w
-        by_slice = activations.reshape(self.rows, count, self.k_per_cycle).transpose(1, 0, 2)
-        a = pack_fields(by_slice.reshape(count, -1), ACTIVATION_BITS)
+        values: npt.NDArray[Any] = activations
+        width = ACTIVATION_BITS
+        if self.stored_format is not None:
+            values = store_pairs(encode_pairs(values, self.stored_format), self.stored_format)
+            width = self.stored_format.stored_pair_bits
+        by_slice = values.reshape(self.rows, count, -1).transpose(1, 0, 2)
+        a = pack_fields(by_slice.reshape(count, -1), width)
         if not self.sparse:
             return a, self._by_column(weights, count, self.weight_bits)
         values, places = pack_2_4(weights)

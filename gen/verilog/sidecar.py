@@ -44,6 +44,7 @@ def make_sidecar(configuration: Configuration, component: Any, name: str) -> dic
         "sparse": configuration.is_sparse,
         "engine": _engine(component) if configuration.engine else None,
         **{field: configuration.canonical[field] for field in REPEATED.split()},
+        "encoded_input": configuration.unit is not None and configuration.unit.encoded_input,
         "activation_bits": ACTIVATION_BITS,
         "activation_bits_used": used_activation_bits(configuration),
         **{field: getattr(component.multiplier, field) if is_pe else None for field in CODES},
@@ -85,6 +86,7 @@ def _engine(component: GemmEngine) -> dict[str, Any]:
         "stream_bits": engine.stream_bits,
         "stream_words": component.stream_words,
         "planes": list(engine.planes),
+        "encoded_output": engine.encoded_output,
         "slices_per_group": machine.mac.multiplier.slices_per_group,
         "registers": {register.name: register.offset for register in component.registers.registers},
     }

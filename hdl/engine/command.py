@@ -12,10 +12,11 @@ COMMAND = data.StructLayout(
         "depth": COUNT_BITS,
         "exact": 1,
         "sums": 1,
+        "encoded": 1,
     }
 )
 """``tiles_n`` columns of ``tiles_m`` tiles each, every tile ``depth`` slices long.
 
 ``exact``: activations are split into planes, otherwise they are quantized; ``sums``: results leave
-as int32, otherwise as bytes.
+as int32, ``encoded`` as stored pairs of bytes, otherwise as bytes.
 """

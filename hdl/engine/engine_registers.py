@@ -25,8 +25,9 @@ class ErrorCode(IntEnum):
 
     NO_TILES = 1, "The number of tiles is 0, in rows or in columns."
     DEPTH = 2, "The depth is 0, or more than the weight buffer holds."
-    NO_EXACT_MODE = 3, "The exact mode is asked for, which this format does not have."
+    NO_EXACT_MODE = 3, "The exact mode is asked for, which this engine does not have."
     QUEUE_FULL = 4, "The command was started while the queue was full."
+    NO_ENCODED_OUTPUT = 5, "Stored pairs are asked for where there are none, or sums as well."
 
 
 COUNTERS = {
@@ -60,6 +61,8 @@ def engine_registers(
     configuration_hash: str,
     version: tuple[int, int, int],
     format: NamedFormat | None,
+    encoded_input: bool,
+    encoded_output: bool,
 ) -> RegisterMap:
     """The table of an engine's registers; all but the constants are the same in every engine.
 
@@ -83,6 +86,8 @@ def engine_registers(
         Of the generator: major, minor and patch, of 8 bits each.
     format : NamedFormat or None
         Of a machine with windows.
+    encoded_input, encoded_output : bool
+        Activations come, and results can leave as stored pairs of that format.
 
     Raises
     ------
@@ -164,9 +169,22 @@ def engine_registers(
                 ),
                 _constant("vsparq", 5, 1, int(fmt.vsparq) if fmt else 0, "Zeros lend their bits."),
                 _constant(
+                    "encoded_input", 6, 1, int(encoded_input), "Activations come as stored pairs."
+                ),
+                _constant(
+                    "encoded_output",
+                    7,
+                    1,
+                    int(encoded_output),
+                    "Results can leave as stored pairs.",
+                ),
+                _constant(
                     "group", 8, 5, fmt.group if fmt else 0, "Activations that share a shift."
                 ),
                 _constant("shifts", 16, 8, shifts, "Bit s: a window may stand at shift s."),
+                _constant(
+                    "pair_bits", 24, 8, fmt.stored_pair_bits if fmt else 0, "Bits of a stored pair."
+                ),
             ),
         ),
         Register(
@@ -308,6 +326,7 @@ _CONTROL = (
         (
             Field("exact", 0, 1, Access.READ_WRITE, "The exact product, in more passes than one."),
             Field("sums", 1, 1, Access.READ_WRITE, "Sums leave as they are, not requantized."),
+            Field("encoded", 2, 1, Access.READ_WRITE, "Results leave as stored pairs."),
         ),
     ),
     Register(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from golden.format import ACTIVATION_BITS, ACTIVATION_MAX
+from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, SparqFormat
 from hdl.array.systolic_array import SystolicArray
 from hdl.catalogue import MacUnit
 from hdl.multiplier.mac import Mac
@@ -48,6 +48,8 @@ class EngineUnit:
     stream_bits : int
         Bits of a word of the streams of activations, weights and results, a power of two; where it
         is 0, each is as wide as what the engine takes or gives in a cycle.
+    encoded_output : bool
+        Results can leave as stored pairs of the unit's format.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class EngineUnit:
     result_tiles: int = 0
     command_depth: int = 4
     stream_bits: int = 0
+    encoded_output: bool = False
 
     def __post_init__(self) -> None:
         if self.machine not in MACHINES:
@@ -95,6 +98,31 @@ class EngineUnit:
             raise ValueError(
                 f"lanes must be a divisor of the {self.cols} columns, not {self.lanes}"
             )
+        if self.encoded_output:
+            self._check_encoding()
+
+    def _check_encoding(self) -> None:
+        fmt = self.unit.format
+        if fmt is None:
+            raise ValueError(
+                f"encoded_output must be False with pe {self.unit.kind!r}, not {True!r}"
+            )
+        bits = fmt.sparq_format.stored_pair_bits
+        if bits >= 2 * ACTIVATION_BITS:
+            raise ValueError(
+                f"encoded_output must be False with format {fmt.name}, of which a pair takes "
+                f"{bits} bits, no fewer than as bytes, not True"
+            )
+        least = max(2, fmt.group)
+        if self.lanes % least:
+            raise ValueError(
+                f"lanes must be a multiple of {least} to encode results, not {self.lanes}"
+            )
+
+    @property
+    def output_format(self) -> SparqFormat | None:
+        """Of results that leave as stored pairs; none where they cannot."""
+        return self.unit.sparq_format if self.encoded_output else None
 
     def machine_component(self) -> TileMachine:
         """A new component: the machine."""
@@ -108,6 +136,8 @@ class EngineUnit:
     @property
     def planes(self) -> tuple[int, ...]:
         """The passes of exact products, as masks of a byte; none where there is no exact mode."""
+        if self.unit.encoded_input:
+            return ()
         if self.unit.sparq_format is not None:
             return self.unit.sparq_format.exact_planes
         return (ACTIVATION_MAX,) if self.unit.activation_bits == ACTIVATION_BITS else ()

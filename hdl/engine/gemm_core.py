@@ -52,7 +52,8 @@ class GemmCore(Component):
     activations_ready, weights_ready, parameters_ready : Out(1)
         A word that is offered is taken.
     activations_data : In(rows * k_per_cycle * 8)
-        A slice, the row whose results leave first low; within a row the lower step low.
+        A slice, the row whose results leave first low; within a row the lower step low. Of a
+        machine that takes stored pairs rows * k_per_cycle / 2 of them, in whole bytes.
     weights_data : In(cols * k_per_cycle * weight_bits, in whole bytes)
         A slice as the machine takes it.
     parameters_data : In(32)
@@ -96,7 +97,7 @@ class GemmCore(Component):
         under_way = machine.latency + engine.rows + QUEUE_LATENCY + 1
         self.result_tiles = engine.result_tiles or max(2, -(-under_way // engine.rows))
         streams = {
-            "activations": self.activation_bits,
+            "activations": whole_bytes(self.activation_bits),
             "weights": whole_bytes(self.weight_bits),
             "parameters": PARAMETER_WORD_BITS,
         }
@@ -132,15 +133,24 @@ class GemmCore(Component):
         )
 
     @property
+    def activation_elements(self) -> Elements:
+        """What a word of activations consists of."""
+        return self._elements(["in_a"])
+
+    @property
     def weight_elements(self) -> Elements:
-        """What a word of weights consists of: what the machine takes, and no more than a byte."""
-        words = [self.machine.elements[name] for name in self._weight_ports]
-        if len(words) == 1 and self.weight_bits % 8 == 0:
+        """What a word of weights consists of."""
+        return self._elements(self._weight_ports)
+
+    def _elements(self, ports: list[str]) -> Elements:
+        """What a word consists of: what the machine takes, and less than a byte."""
+        words = [self.machine.elements[name] for name in ports]
+        bits = sum(word.width for word in words)
+        if len(words) == 1 and bits % 8 == 0:
             return words[0]
-        named = zip(self._weight_ports, words, strict=True)
+        named = zip(ports, words, strict=True)
         fields = [(name.removeprefix("in_"), word.width) for name, word in named]
-        padding = whole_bytes(self.weight_bits) - self.weight_bits
-        return structure(*fields, ("padding", padding))
+        return structure(*fields, ("padding", whole_bytes(bits) - bits))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -148,7 +158,7 @@ class GemmCore(Component):
         rows, mac = engine.rows, machine.mac
 
         # Streams come in through registers.
-        activations = StreamRegister(self.activation_bits)
+        activations = StreamRegister(whole_bytes(self.activation_bits))
         weights = StreamRegister(whole_bytes(self.weight_bits))
         for name, register in (("activations", activations), ("weights", weights)):
             place(m, platform, f"{name}_register", register)
@@ -208,7 +218,7 @@ class GemmCore(Component):
 
         # Slices pass, once or in planes.
         splitter = PlaneSplitter(
-            self.activation_bits // 8,
+            len(activations.out_data) // 8,
             self.weight_bits,
             engine.planes,
             mac.multiplier.slices_per_group,
@@ -233,7 +243,7 @@ class GemmCore(Component):
             machine.in_last.eq(splitter.out_last),
             machine.in_a.eq(Cat(reversed(bottom_first))),
             Cat(getattr(machine, name) for name in self._weight_ports).eq(
-                splitter.out_data[self.activation_bits :]
+                splitter.out_data[len(activations.out_data) :]
             ),
         ]
 
@@ -252,7 +262,8 @@ class GemmCore(Component):
             tiles.in_data.eq(walk.tile),
         ]
         parameters = ParameterBuffer(engine.cols, engine.lanes)
-        output = OutputStage(rows, engine.cols, engine.lanes, mac.acc_bits)
+        sizes = rows, engine.cols, engine.lanes, mac.acc_bits
+        output = OutputStage(*sizes, engine.output_format)
         place(m, platform, "parameter_buffer", parameters)
         place(m, platform, "output_stage", output)
         m.d.comb += [
@@ -293,11 +304,12 @@ class GemmCore(Component):
             self.waits_for_output.eq(walk.waits_for_output),
         ]
         if self.pairs:
-            counter = PairCounter(self.pairs)
+            stored_format = engine.unit.sparq_format if engine.unit.encoded_input else None
+            counter = PairCounter(self.pairs, stored_format)
             place(m, platform, "pair_counter", counter)
             m.d.comb += [
                 counter.valid.eq(self.busy),
-                counter.activations.eq(slice_activations[: 16 * self.pairs]),
+                counter.activations.eq(slice_activations),
                 self.pairs_with_zero.eq(counter.with_zero),
                 self.zero_pairs.eq(counter.zero),
             ]

@@ -84,11 +84,13 @@ class GemmEngine(Component):
             configuration_hash=configuration_hash,
             version=version,
             format=unit.format,
+            encoded_input=unit.encoded_input,
+            encoded_output=engine.encoded_output,
         )
         self._control = axi4_lite_members(self.registers.address_bits, CONTROL)
         members = dict(self._control)
         elements = {
-            "activations": core.machine.elements["in_a"],
+            "activations": core.activation_elements,
             "weights": core.weight_elements,
             "parameters": Elements(PARAMETER_WORD_BITS),
             "results": Elements(8).repeated("lane", engine.lanes),
@@ -121,6 +123,15 @@ class GemmEngine(Component):
             "parameters": "A word of the parameters of a column, those of column 0 first.",
             "results": "A word of results: bytes of a row, or four words its sums, column 0 low.",
         }
+        if self.engine.unit.encoded_input:
+            words["activations"] = (
+                "A slice: stored pairs, rows in the order in which their results leave."
+            )
+        if self.engine.encoded_output:
+            words["results"] = (
+                "A word of results: bytes of a row, or four words its sums, column 0 low; or "
+                "stored pairs without gaps, the first one low."
+            )
         if self.engine.stream_bits:
             for name in ("activations", "weights", "results"):
                 whole = "byte of each lane" if name == "results" else "slice"
@@ -171,6 +182,10 @@ class GemmEngine(Component):
             m.d.comb += error.eq(ErrorCode.DEPTH)
         with m.Elif(registers.mode_exact & (not self.engine.planes)):
             m.d.comb += error.eq(ErrorCode.NO_EXACT_MODE)
+        with m.Elif(
+            registers.mode_encoded & (registers.mode_sums | (not self.engine.encoded_output))
+        ):
+            m.d.comb += error.eq(ErrorCode.NO_ENCODED_OUTPUT)
         with m.Elif(~core.command_ready):
             m.d.comb += error.eq(ErrorCode.QUEUE_FULL)
         starts = registers.start_start
@@ -182,6 +197,7 @@ class GemmEngine(Component):
             core.command.depth.eq(depth),
             core.command.exact.eq(registers.mode_exact),
             core.command.sums.eq(registers.mode_sums),
+            core.command.encoded.eq(registers.mode_encoded),
             registers.set_error_code.eq(Mux(starts, error, 0)),
             registers.set_interrupt_error.eq(starts & (error != 0)),
             registers.set_interrupt_done.eq(core.done),

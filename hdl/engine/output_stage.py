@@ -2,14 +2,17 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
+from golden.format import SparqFormat
 from hdl.engine.column_parameters import COLUMN_PARAMETERS
 from hdl.engine.requantizer_lane import RequantizerLane
+from hdl.engine.result_encoder import ResultEncoder
 from hdl.engine.tile_walk import TILE
 from hdl.placement import Component, place
+from hdl.stream.gearbox import Gearbox
 
 SUM_BITS = 32
 BYTES_PER_SUM = SUM_BITS // 8
@@ -19,9 +22,12 @@ class OutputStage(Component):
     """Adds biases to sums and requantizes them, ``lanes`` columns at a time.
 
     A word of the output has a byte for each lane. A row leaves as its bytes, column 0 first, or as
-    its sums with their biases, int32 little-endian, which takes four times as many words.
+    its sums with their biases, int32 little-endian, which takes four times as many words. With a
+    format it can also leave as stored pairs of columns side by side, which follow each other
+    without gaps through a command, in the order of its rows; the last word is filled with zeros.
 
-    Latency: 1 + ``RequantizerLane.latency`` cycles from a row to its first word.
+    Latency: 1 + ``RequantizerLane.latency`` cycles from a row to its first word, one more with a
+    format; of stored pairs more, until a word is full.
 
     Parameters
     ----------
@@ -29,6 +35,9 @@ class OutputStage(Component):
     lanes : int
         A divisor of ``cols``.
     acc_bits : int, up to 32
+    fmt : SparqFormat, optional
+        Of stored pairs, which take fewer bits than two bytes; ``lanes`` is then a multiple of 2 and
+        of its group.
 
     Members
     -------
@@ -55,11 +64,14 @@ class OutputStage(Component):
         The word is the last one of its command.
     """
 
-    def __init__(self, rows: int, cols: int, lanes: int, acc_bits: int):
+    def __init__(
+        self, rows: int, cols: int, lanes: int, acc_bits: int, fmt: SparqFormat | None = None
+    ):
         self.rows = rows
         self.cols = cols
         self.lanes = lanes
         self.acc_bits = acc_bits
+        self.fmt = fmt
         self.parts = cols // lanes
         super().__init__(
             {
@@ -83,7 +95,7 @@ class OutputStage(Component):
     @property
     def latency(self) -> int:
         """Cycles from a row to its first word."""
-        return 1 + RequantizerLane.latency
+        return 1 + RequantizerLane.latency + (self.fmt is not None)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -145,18 +157,51 @@ class OutputStage(Component):
             biased.append(lane.biased.as_unsigned())
             bytes_.append(lane.activation)
 
-        # Give bytes as one word, sums as several.
+        # Give bytes as one word, sums as several, pairs when they fill one.
         word = Signal(range(BYTES_PER_SUM))
         ends_sums = word == BYTES_PER_SUM - 1
         gives_sums = as_sums[-1]
-        m.d.comb += [
-            self.out_valid.eq(valid[-1]),
-            self.out_data.eq(
-                Mux(gives_sums, Cat(biased).word_select(word, len(self.out_data)), Cat(bytes_))
-            ),
-            self.out_last.eq(is_last[-1] & (~gives_sums | ends_sums)),
-            advance.eq(~self.out_valid | (self.out_ready & (~gives_sums | ends_sums))),
-        ]
+        ends = ~gives_sums | ends_sums
+        bits = len(self.out_data)
+        if self.fmt is None:
+            m.d.comb += [
+                self.out_valid.eq(valid[-1]),
+                self.out_data.eq(Mux(gives_sums, Cat(biased).word_select(word, bits), Cat(bytes_))),
+                self.out_last.eq(is_last[-1] & ends),
+                advance.eq(~self.out_valid | (self.out_ready & ends)),
+            ]
+        else:
+            # They are encoded in a stage of their own.
+            as_pairs = Signal(self.latency, reset_less=True)
+            whole = Signal(len(Cat(biased)), name="whole", reset_less=True)
+            given = self._given(m, platform, as_sums[-2], Cat(biased), as_pairs[-2], Cat(bytes_))
+            with m.If(advance):
+                m.d.sync += [as_pairs.eq(Cat(tile.encoded, as_pairs)), whole.eq(given)]
+            gives_pairs = as_pairs[-1]
+            gearbox = Gearbox(self.lanes // 2 * self.fmt.stored_pair_bits, bits)
+            place(m, platform, "gearbox", gearbox)
+            m.d.comb += [
+                gearbox.in_valid.eq(valid[-1] & gives_pairs),
+                gearbox.in_data.eq(whole),
+                gearbox.in_last.eq(is_last[-1]),
+                gearbox.out_ready.eq(self.out_ready),
+                self.out_valid.eq(Mux(gives_pairs, gearbox.out_valid, valid[-1])),
+                self.out_data.eq(Mux(gives_pairs, gearbox.out_data, whole.word_select(word, bits))),
+                self.out_last.eq(Mux(gives_pairs, gearbox.out_last, is_last[-1] & ends)),
+                advance.eq(~valid[-1] | Mux(gives_pairs, gearbox.in_ready, self.out_ready & ends)),
+            ]
         with m.If(self.out_valid & self.out_ready & gives_sums):
             m.d.sync += word.eq(word + 1)
         return m
+
+    def _given(
+        self, m: Module, platform: Any, as_sums: Value, sums: Value, as_pairs: Value, bytes_: Value
+    ) -> Value:
+        """Sums, or in the low bits stored pairs or bytes; what is above does not count."""
+        assert self.fmt is not None
+        encoder = ResultEncoder(self.fmt, self.lanes)
+        place(m, platform, "encoder", encoder)
+        m.d.comb += encoder.results.eq(bytes_)
+        count = len(encoder.pairs)
+        low = Cat(Mux(as_pairs, encoder.pairs, bytes_[:count]), bytes_[count:])
+        return Cat(Mux(as_sums, sums[: len(low)], low), sums[len(low) :])

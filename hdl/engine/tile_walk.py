@@ -9,9 +9,9 @@ from amaranth.lib.wiring import In, Out
 from hdl.engine.command import COMMAND, COUNT_BITS
 from hdl.placement import Component
 
-TILE = data.StructLayout({"sums": 1, "ends_column": 1, "ends_command": 1})
-"""What is to be done with the results of a tile: ``sums`` as in a command; after its last result
-come other parameters, or another command's.
+TILE = data.StructLayout({"sums": 1, "ends_column": 1, "ends_command": 1, "encoded": 1})
+"""What is to be done with the results of a tile: ``sums`` and ``encoded`` as in a command; after
+its last result come other parameters, or another command's.
 """
 
 
@@ -98,6 +98,7 @@ class TileWalk(Component):
             self.slice_last.eq(ends_tile),
             self.slice_exact.eq(command.exact),
             self.tile.sums.eq(command.sums),
+            self.tile.encoded.eq(command.encoded),
             self.tile.ends_column.eq(ends_column),
             self.tile.ends_command.eq(ends_command),
             self.waits_for_activations.eq(self.command_valid & ~self.activations_valid),

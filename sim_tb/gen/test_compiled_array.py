@@ -1,5 +1,7 @@
 """Arrays compiled by Verilator, through which the demo and `sparq simulate` go."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from rich.progress import Progress
@@ -51,6 +53,22 @@ def test_product_larger_than_the_array(rows: int, cols: int, tiles: int) -> None
     # A second product starts from a reset, whatever the first one left.
     again = array.matmul(x[:3], w[:, :2])
     require_equal("again", again.sums, expected_product(configuration, x[:3], w[:, :2]))
+
+
+@pytest.mark.every(2)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"group": 4, "style": "behavioral"},
+        {"top": "tensor_core", "pairs": 2, "format": "3opt"},
+    ],
+)
+def test_product_of_stored_pairs(options: dict[str, Any]) -> None:
+    """Activations that come encoded: the sums are the same, and no group waits."""
+    configuration = Configuration(rows=2, cols=3, encoded_input=True, **options)
+    result = run_simulation(configuration, 12, SEED, Progress())
+    assert result["sums_compared"] == 12 * 2 * 3
 
 
 @pytest.mark.every(2)

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from gen.simulation.compiled_engine import CompiledEngine, EngineError, engine_s
 from gen.simulation.engine_expectation import expected_results
 from gen.verilog.generate import build, generate
 from gen.verilog.sidecar import make_sidecar
+from golden import encode_pairs, encoded_bits, requantize, sparq_matmul, store_pairs
 from golden.engine import (
     MAX_COUNT,
     Command,
@@ -33,6 +35,7 @@ from sim_tb.rtl.engine_products import (
 )
 
 SEED = 53
+ENCODED = {"encoded_input": True, "encoded_output": True}
 ENGINES: dict[str, dict[str, Any]] = {
     "2x2": {"rows": 2, "cols": 2},
     "7opt": {
@@ -48,6 +51,19 @@ ENGINES: dict[str, dict[str, Any]] = {
     "tensor": {"machine": "tensor_core", "rows": 2, "cols": 2, "pairs": 2, "weight_bits": 5},
     "sparse": {"machine": "sparse_tensor_core", "rows": 2, "cols": 2, "pairs": 2},
     "2x4x8": {"rows": 3, "cols": 2, "pe": "2x4x8", "command_depth": 2, "weight_bits": 3},
+    "encoded": {"rows": 3, "cols": 4, "lanes": 2, **ENCODED},
+    "encoded_group": {"rows": 2, "cols": 8, "lanes": 4, "format": "3opt", "group": 4, **ENCODED},
+    "encoded_core": {
+        "machine": "tensor_core",
+        "rows": 3,
+        "cols": 2,
+        "pairs": 2,
+        "format": "7opt",
+        "vsparq": False,
+        "weight_depth": 0,
+        **ENCODED,
+    },
+    "encodes": {"rows": 2, "cols": 4, "format": "2opt", "group": 2, "encoded_output": True},
 }
 STREAMS: dict[str, dict[str, Any]] = {
     "wide": {"rows": 2, "cols": 2, "weight_bits": 3, "stream_bits": 128},
@@ -85,8 +101,8 @@ def multiply(
 ) -> dict[str, int]:
     """A product, compared with golden; the counters, those that are known compared as well."""
     compiled = engine(name)
-    run = compiled.product(*work, stalls, seed)
-    what = f"{work.x.shape} x {work.w.shape}, exact {work.exact}, sums {work.sums}"
+    run = compiled.product(*work, stalls=stalls, seed=seed)
+    what = f"{work.x.shape} x {work.w.shape}, {work.mode}"
     require_equal(
         f"{what}, stalls {stalls}, seed {seed}",
         run.result,
@@ -170,6 +186,66 @@ def test_tiles_follow_each_other(name: str) -> None:
         assert more["busy"] - less["busy"] == more["cycles"] - less["cycles"]
         long = run(100, longest)
         assert long["busy"] >= 0.98 * long["cycles"]
+
+
+@pytest.mark.every(2)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["encoded_group", "encoded"])
+def test_layer_after_layer(name: str, checks: Callable[[int], None]) -> None:
+    """The stored pairs that leave go into the next layer as they are, and the last layer's sums are
+    those of golden, which quantizes bytes before every layer: more columns than a tile has, and
+    numbers of columns that end within a pair, a group and a tile.
+    """
+    rng = np.random.default_rng(SEED + 4)
+    compiled, fmt = engine(name), configuration(name).sparq_format
+    shape, layers = compiled.shape, 3
+    seen: set[int] = set()
+    total = 0
+    for _ in range(10):
+        widths = [int(rng.integers(1, 3 * shape.cols)) for _ in range(layers + 1)]
+        widths[2] |= 1
+        values = random_work(configuration(name), shape, rng, (7, widths[0], 1)).x
+        given: Any = values
+        for layer, (k, n) in enumerate(pairwise(widths), 1):
+            _, w, parameters, *_ = random_work(configuration(name), shape, rng, (7, k, n))
+            multiplier = rng.integers(1 << 14, 1 << 15, n)
+            parameters = ColumnParameters.of(n, parameters.bias % 5000, multiplier, 22)
+            sums = sparq_matmul(values, w, fmt) + parameters.bias
+            if layer == layers:
+                run = compiled.product(given, w, parameters, sums=True)
+                require_equal(f"seed {SEED}, {widths}", run.result, sums)
+                continue
+            values = requantize(sums, multiplier, 22)
+            run = compiled.product(given, w, parameters, encoded=True)
+            given = run.result
+            stored = store_pairs(encode_pairs(values, fmt), fmt)
+            require_equal(f"seed {SEED}, {widths}, layer {layer}", given, stored)
+            seen.update(values.reshape(-1).tolist())
+            total += given.size
+    assert len(seen) > 100
+    checks(total)
+
+
+def test_stored_pairs_that_do_not_fit() -> None:
+    """Of an engine that takes bytes; of another K."""
+    w, parameters = np.zeros((5, 1), np.int8), ColumnParameters.of(1)
+    for name, width, message in (
+        ("2x2", 3, "x must be uint8 for an engine without encoded input, not uint32"),
+        ("encoded", 2, "x must be 3 stored pairs wide for K of 5, not 2"),
+    ):
+        work = Work(np.zeros((1, width), np.uint32), w, parameters)
+        call = partial(plan, configuration(name), shape_of(name), work)
+        assert text_of(ValueError, call) == message
+
+
+def test_fewer_bits_of_memory() -> None:
+    """As many as golden.encoded_bits says, but for what fills up the last word."""
+    shape, fmt = shape_of("encoded"), configuration("encoded").sparq_format
+    (command,) = layer_commands(shape, 3 * shape.rows, 4, 2 * shape.cols, encoded=True)
+    words = shape.packet_words(command.command)
+    bits = encoded_bits((3 * shape.rows, 2 * shape.cols), fmt)
+    assert 0 <= words * 8 * shape.lanes - bits < 8 * shape.lanes
+    assert bits == 3 * shape.rows * shape.cols * 12
 
 
 @pytest.mark.full

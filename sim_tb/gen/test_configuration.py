@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gen.design.configuration import (
+    ENCODED,
     ENGINE_SIZES,
     OPTIONS,
     PRESETS,
@@ -111,7 +112,43 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             ({"pe": "2x8x8", "rounding": True}, "rounding", "pe is 2x8x8"),
             ({"top": "pe", "pe": "2x4x8", "vsparq": False}, "vsparq", "pe is 2x4x8"),
             ({"top": "tensor_core", "pe": "8x8", "group": 1}, "group", "pe is 8x8"),
+            ({"top": "pe", "encoded_input": True}, "encoded_input", "top is pe"),
+            ({"top": "encoder", "encoded_input": False}, "encoded_input", "top is encoder"),
+            ({"pe": "2x8x8", "encoded_input": True}, "encoded_input", "pe is 2x8x8"),
+            ({"encoded_output": True}, "encoded_output", "top is array"),
+            (
+                {"top": "engine", "pe": "8x8", "encoded_output": True},
+                *("encoded_output", "pe is 8x8"),
+            ),
         )
+    ),
+    *(
+        ({"top": "engine", name: value}, f"{name} {FLAG} {value!r}")
+        for name in ENCODED
+        for value in (1, None, "yes")
+    ),
+    *(
+        (
+            {"top": top, **machine, "encoded_input": True},
+            "encoded_input must be False where sparse, as activations are selected before they are "
+            "encoded, not True",
+        )
+        for top, machine in (
+            ("sparse_tensor_core", {}),
+            ("engine", {"machine": "sparse_tensor_core"}),
+        )
+    ),
+    *(
+        (
+            {"top": "engine", "cols": 24, "lanes": lanes, "group": group, "encoded_output": True},
+            f"lanes must be a multiple of {least} to encode results, not {lanes}",
+        )
+        for group, lanes, least in ((1, 1, 2), (1, 3, 2), (2, 3, 2), (4, 2, 4), (16, 8, 16))
+    ),
+    (
+        {"top": "engine", "format": "8:0", "encoded_output": True},
+        "encoded_output must be False with format 8:0, of which a pair takes 18 bits, no fewer "
+        "than as bytes, not True",
     ),
     ({"format": "4:1,4"}, "format 4:1,4: shifts must contain 0, not (1, 4)"),
     *(
@@ -164,9 +201,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"row": 4},
-        "unknown key 'row'; allowed are acc_bits, cols, command_depth, format, group, lanes, "
-        "machine, pairs, pe, pipeline, result_tiles, rounding, rows, stream_bits, style, top, "
-        "vsparq, weight_bits, weight_depth",
+        "unknown key 'row'; allowed are acc_bits, cols, command_depth, encoded_input, "
+        "encoded_output, format, group, lanes, machine, pairs, pe, pipeline, result_tiles, "
+        "rounding, rows, stream_bits, style, top, vsparq, weight_bits, weight_depth",
     ),
 ]
 
@@ -199,6 +236,11 @@ def test_refused_value(options: dict[str, Any], message: str) -> None:
         {"top": "sparse_tensor_core", "pairs": 1, "pe": "2x8x8"},
         {"style": "behavioral"},
         {"top": "engine", "machine": "tensor_core", "pairs": 16, "lanes": 8},
+        {"encoded_input": True},
+        {"top": "tensor_core", "group": 16, "encoded_input": True},
+        {"top": "engine", "lanes": 2, "encoded_input": True, "encoded_output": True},
+        {"top": "engine", "machine": "sparse_tensor_core", "encoded_output": True},
+        {"top": "engine", "group": 16, "encoded_output": True},
         *(
             {"top": "engine", name: value}
             for name, values in {
@@ -338,12 +380,19 @@ def test_what_does_not_matter(options: dict[str, Any], absent: list[str]) -> Non
     configuration = Configuration(**options)
     canonical = configuration.canonical
     of_engines = () if configuration.top == "engine" else ("machine", *ENGINE_SIZES)
-    names = {name for name in OPTIONS if name not in ("style", "stream_bits")} - set(of_engines)
+    names = set(OPTIONS) - {"style", "stream_bits", *ENCODED} - set(of_engines)
     assert set(canonical) == names
     assert len(canonical) == len(names)
     assert [name for name, value in canonical.items() if value is None] == absent
     given = {name: value for name, value in canonical.items() if value is not None}
     assert Configuration(**given) == configuration
+
+
+def test_bytes_are_the_default() -> None:
+    bytes_ = Configuration(top="engine", encoded_input=False, encoded_output=False)
+    default = Configuration(top="engine")
+    assert default == bytes_
+    assert (default.hash, default.name) == (bytes_.hash, bytes_.name)
 
 
 def test_one_format_by_two_names() -> None:
@@ -366,6 +415,7 @@ def test_one_format_by_two_names() -> None:
         {"pipeline": 1},
         {"pipeline": 2},
         {"format": "4:0,1,3,4"},
+        {"encoded_input": True},
         {"top": "pe"},
         {"top": "encoder"},
         {"top": "tensor_core"},
@@ -414,6 +464,8 @@ def test_what_matters_to_a_tensor_core(top: str, change: dict[str, Any]) -> None
         {"command_depth": 5},
         {"stream_bits": 8},
         {"stream_bits": 256},
+        {"encoded_input": True},
+        {"encoded_output": True},
         {"pipeline": 1},
         {"top": "array"},
     ],
@@ -492,7 +544,12 @@ def test_names_and_hashes_stay(options: dict[str, Any], name: str, digits: str) 
             {"top": "engine", "rows": 8, "cols": 8, "command_depth": 2, "stream_bits": 128},
             "engine_array_8x8_sparq_5opt_w8_acc32_command_depth2_stream_bits128",
         ),
+        (
+            {"top": "engine", "encoded_input": True, "encoded_output": True},
+            "engine_array_16x16_sparq_5opt_encoded_input_encoded_output_w8_acc32",
+        ),
         ({"rows": 2}, "array_2x16_sparq_5opt_w8_acc32"),
+        ({"encoded_input": True}, "array_16x16_sparq_5opt_encoded_input_w8_acc32"),
         ({"group": 4}, "array_16x16_sparq_5opt_group4_w8_acc32"),
         ({"top": "pe", "vsparq": False, "group": 2}, "pe_sparq_5opt_novsparq_group2_w8_acc32"),
         ({"top": "encoder", "rounding": False, "group": 16}, "encoder_sparq_5opt_trim_group16"),

@@ -80,6 +80,7 @@ class CShape(ctypes.Structure):
     NAMES = (
         *("rows", "cols", "k_per_cycle", "weight_bits", "acc_bits", "planes", "weight_depth"),
         *("lanes", "command_depth", "result_tiles", "stream_bits"),
+        *("encoded_input", "encoded_output", "pair_bits"),
     )
     _fields_ = [(name, ctypes.c_uint32) for name in NAMES]
 
@@ -87,7 +88,7 @@ class CShape(ctypes.Structure):
 class CCommand(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_uint16) for name in ("tiles_m", "tiles_n", "slices")),
-        *((name, ctypes.c_int) for name in ("exact", "sums")),
+        *((name, ctypes.c_int) for name in ("exact", "sums", "encoded")),
     ]
 
 
@@ -110,7 +111,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     found = ctypes.CDLL(str(folder / "driver.so"))
     for name in ("hash", "counter"):
         getattr(found, f"sparq_engine_{name}").restype = ctypes.c_uint64
-    for name in ("completed", "error", "interrupts"):
+    for name in ("completed", "error", "interrupts", "unpack_pair"):
         getattr(found, f"sparq_engine_{name}").restype = ctypes.c_uint32
     found.sparq_engine_read_shape.restype = CShape
     return found
@@ -191,7 +192,7 @@ def test_check(model: Model) -> None:
 def test_shape(model: Model) -> None:
     shape = model.call("read_shape")
     assert {name: getattr(shape, name) for name in CShape.NAMES} == {
-        name: ENGINE[name] for name in CShape.NAMES
+        name: 10 if name == "pair_bits" else ENGINE[name] for name in CShape.NAMES
     }
 
 
@@ -206,14 +207,17 @@ def test_enable_and_soft_reset(model: Model) -> None:
         model.pulses.clear()
 
 
-@pytest.mark.parametrize(("exact", "sums"), [(0, 0), (1, 0), (0, 7), (-1, 1)])
-def test_start(model: Model, exact: int, sums: int) -> None:
-    command = CCommand(65535, 2, 300, exact, sums)
+@pytest.mark.parametrize(
+    ("exact", "sums", "encoded"),
+    [(0, 0, 0), (1, 0, 0), (0, 7, 0), (-1, 1, 0), (0, 0, 1), (3, 0, 8)],
+)
+def test_start(model: Model, exact: int, sums: int, encoded: int) -> None:
+    command = CCommand(65535, 2, 300, exact, sums, encoded)
     model.gives["STATUS", "command_full"] = values(1, 0)
     assert model.call("start", ctypes.byref(command)) == FULL
     assert not model.writes
     assert model.call("start", ctypes.byref(command)) == OK
-    mode = (exact != 0) | (sums != 0) << 1
+    mode = (exact != 0) | (sums != 0) << 1 | (encoded != 0) << 2
     described = [("TILES_M", 65535), ("TILES_N", 2), ("DEPTH", 300), ("MODE", mode)]
     assert model.writes == [*described, ("START", 1)]
     assert model.pulses == [("START", "start")]
@@ -328,6 +332,41 @@ def test_pack_activations(library: ctypes.CDLL) -> None:
             result = _pack(library, "activations", beat, size, shape, x, rows, steps)
             assert result == BAD_ARGUMENT
             assert set(beat) == {0xA5}
+
+
+def test_pack_pairs(library: ctypes.CDLL) -> None:
+    """Any words of stored pairs; and each is found again where it was packed."""
+    rng = np.random.default_rng(SEED)
+    for width in (1, 9, 12, 17, 31):
+        shape = CShape(rows=3, cols=5, k_per_cycle=4, pair_bits=width)
+        count = -(-3 * 2 * width // 8)
+        for padding in (0, 3):
+            x = rng.integers(0, 1 << width, (3, 2 + 4), np.uint32)
+            for rows in range(4):
+                for pairs in range(3):
+                    beat = byte_array(count + padding)
+                    given = (count + padding, shape, x, rows, pairs)
+                    assert _pack(library, "pairs", beat, *given) == OK
+                    expected = np.zeros((3, 2), np.int64)
+                    expected[:rows, :pairs] = x[:rows, :pairs]
+                    word = sum(int(own) << width * at for at, own in enumerate(expected.flat))
+                    assert bytes(beat) == word.to_bytes(count + padding, "little") + b"\xa5\xa5"
+                    got = [
+                        library.sparq_engine_unpack_pair(
+                            beat, ctypes.c_size_t(at), ctypes.byref(shape)
+                        )
+                        for at in range(6)
+                    ]
+                    assert got == expected.reshape(-1).tolist()
+        beat = byte_array(count)
+        for rows, pairs, size in [(4, 0, count), (0, 3, count), (0, 0, count - 1)]:
+            assert _pack(library, "pairs", beat, size, shape, x, rows, pairs) == BAD_ARGUMENT
+            assert set(beat) == {0xA5}
+        x[0, 0] = 1 << width
+        assert _pack(library, "pairs", beat, count, shape, x, 1, 1) == BAD_ARGUMENT
+    for width in (0, 32):
+        shape = CShape(rows=1, cols=1, k_per_cycle=2, pair_bits=width)
+        assert _pack(library, "pairs", byte_array(8), 8, shape, x, 1, 1) == BAD_ARGUMENT
 
 
 def test_pack_weights(library: ctypes.CDLL) -> None:

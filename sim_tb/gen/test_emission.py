@@ -42,7 +42,7 @@ from hdl.broadcast.lane_encoder import LaneEncoder
 from hdl.broadcast.multiplier_part import MultiplierPart
 from hdl.bus import register_map as table
 from hdl.bus.register_file import RegisterFile
-from hdl.catalogue import MacUnit
+from hdl.catalogue import MacUnit, sparq_mac
 from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.chain import Chain
 from hdl.edge.column_correction import ColumnCorrection
@@ -73,6 +73,7 @@ from hdl.engine.pair_counter import PairCounter
 from hdl.engine.parameter_buffer import ParameterBuffer
 from hdl.engine.plane_splitter import PlaneSplitter
 from hdl.engine.requantizer_lane import RequantizerLane
+from hdl.engine.result_encoder import ResultEncoder
 from hdl.engine.tile_walk import TileWalk
 from hdl.engine.weight_buffer import WeightBuffer
 from hdl.grid.grid import Grid
@@ -83,6 +84,7 @@ from hdl.multiplier.stored_activations import StoredActivations
 from hdl.multiplier.window_lanes import WindowLanes
 from hdl.placement import Component, place
 from hdl.stream.downsizer import Downsizer
+from hdl.stream.gearbox import Gearbox
 from hdl.stream.stream_fifo import StreamFifo
 from hdl.stream.stream_register import StreamRegister
 from hdl.stream.upsizer import Upsizer
@@ -109,9 +111,11 @@ SPARQ = [Mac(WindowLanes(fmt, 2), 11) for fmt in FORMATS[:3]]
 STORED = [Mac(StoredActivations(own.multiplier), 11) for own in SPARQ]
 SPARSE = [Mac(dot_product("sparq", 2, fmt, 2, sparse=True), 14) for fmt in FORMATS[:2]]
 
+ENCODED = sparq_mac("2opt", encoded_input=True, **SHORT)
 ENGINES = [
     EngineUnit("array", 1, 1, MacUnit("8x8", **SHORT), 1, 1, 2, 2),
     EngineUnit("array", 1, 1, MacUnit("8x8", **SHORT), 1, 0, 2, 2),
+    EngineUnit("array", 1, 2, ENCODED, 2, 2, 2, 2, encoded_output=True),
 ]
 NARROW = EngineUnit("array", 2, 1, MacUnit("8x8", **SHORT), 1, 0, 2, 2, 8)
 """Of which a slice of activations takes two words of its stream."""
@@ -186,6 +190,7 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     StreamRegister: lambda: [StreamRegister(3), StreamRegister(2)],
     Upsizer: lambda: [Upsizer(3, 2), Upsizer(3, 3), Upsizer(2, 3)],
     Downsizer: lambda: [Downsizer(3, 2), Downsizer(3, 3), Downsizer(2, 3)],
+    Gearbox: lambda: [Gearbox(2, 3), Gearbox(2, 4), Gearbox(3, 4)],
     RequantizerLane: lambda: [RequantizerLane(), RequantizerLane()],
     SystolicArray: lambda: [SystolicArray(1, 2, own) for own in (*SPARQ[:2], MAC, STORED[2])],
     TensorCore: lambda: [TensorCore(1, 2, own) for own in (*SPARQ[:2], MAC, STORED[2])],
@@ -196,9 +201,19 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
         *(PlaneSplitter(2, 3, planes, 1) for planes in ((0xF0, 0x0F), (0xC0, 0x3F), ())),
         *(PlaneSplitter(2, 3, (0xF0, 0x0F), group) for group in (2, 4)),
     ],
-    OutputStage: lambda: [OutputStage(2, 2, lanes, 11) for lanes in (1, 2)],
+    OutputStage: lambda: [
+        *(OutputStage(2, 2, lanes, 11) for lanes in (1, 2)),
+        OutputStage(2, 2, 2, 11, ROUNDED),
+    ],
+    ResultEncoder: lambda: [
+        *(ResultEncoder(fmt, 2) for fmt in (ROUNDED, TRIMMED)),
+        *(ResultEncoder(FORMATS[3], lanes) for lanes in (4, 8)),
+    ],
     EventCounters: lambda: [EventCounters({"a": 1, "b": 3}), EventCounters({"a": 3, "b": 1})],
-    PairCounter: lambda: [PairCounter(1), PairCounter(3)],
+    PairCounter: lambda: [
+        *(PairCounter(pairs) for pairs in (1, 3)),
+        *(PairCounter(3, fmt) for fmt in (ROUNDED, FORMATS[3])),
+    ],
     GemmCore: lambda: [GemmCore(own) for own in ENGINES],
     GemmEngine: lambda: [
         GemmEngine(own, f"{index:016x}", (1, 2, 3))

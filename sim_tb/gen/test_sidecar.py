@@ -17,7 +17,7 @@ from gen.simulation.tiling import ArrayShape
 from gen.verilog import docstring
 from gen.verilog.generate import build
 from gen.verilog.sidecar import make_sidecar
-from golden import NAMED_FORMATS, encode_pairs, pack_2_4, pack_pairs, sparq
+from golden import NAMED_FORMATS, encode_pairs, pack_2_4, pack_pairs, sparq, store_pairs
 from hdl import PROCESSING_ELEMENTS
 from sim_tb.gen.test_verilog import CONFIGURATIONS, ENGINES, every_configuration
 from sim_tb.hdl.pysim import clock
@@ -81,7 +81,10 @@ def test_ports_are_described(configuration: Configuration) -> None:
         text = declared[name]
         direction, width = text.rstrip(")").split("(", 1)
         assert (direction == "In") == (member.flow == wiring.In), name
-        assert eval(width, {}, names) == Shape.cast(member.shape).width == port["width"], name
+        bits = eval(width, {}, names)
+        if name == "in_a" and configuration.mac.encoded_input:  # two bytes are a stored pair
+            bits = bits // 16 * configuration.sparq_format.stored_pair_bits
+        assert bits == Shape.cast(member.shape).width == port["width"], name
         assert port["meaning"].endswith("."), name
         assert "`" not in port["meaning"], name
 
@@ -140,6 +143,22 @@ def test_slices_by_the_sidecar_alone(top: str, pe: str) -> None:
         assert names == {"column", "step"}
         got = [words(ports["in_a"], x), words(ports["in_w"], w.T)]
     assert got == expected
+
+
+@pytest.mark.parametrize("group", [1, 4])
+def test_stored_pairs_by_the_sidecar_alone(group: int) -> None:
+    """The stored pairs of a slice, as the elements of the port say."""
+    options: dict[str, Any] = {"rows": 3, "cols": 2, "pairs": 4, "encoded_input": True}
+    configuration = Configuration(top="tensor_core", group=group, **options)
+    sidecar, fmt = sidecar_of(configuration), configuration.sparq_format
+    assert sidecar["encoded_input"] is True
+    (port,) = (port for port in sidecar["ports"] if port["name"] == "in_a")
+    assert [each["name"] for each in port["elements"]["dimensions"]] == ["row", "pair"]
+    x = np.random.default_rng(2).integers(0, 256, (3, 8), dtype=np.uint8)
+    x[:, ::3] = 0
+    slice_, _ = ArrayShape.of(sidecar).slices(x, np.zeros((8, 2), np.int8))
+    expected = int.from_bytes(slice_.tobytes(), "little")
+    assert words(port, store_pairs(encode_pairs(x, fmt), fmt)) == expected
 
 
 @pytest.mark.parametrize("group", [1, 2])
@@ -270,12 +289,16 @@ def test_engine(configuration: Configuration) -> None:
             top=engine["machine"],
             **{"rows": configuration.rows, "cols": configuration.cols, "pe": unit.kind},
             **{"weight_bits": unit.weight_bits, "pipeline": unit.pipeline, **pairs, **group},
+            **({"encoded_input": True} if unit.encoded_input else {}),
         )
     )
     same = ("rows", "cols", "k_per_cycle", "sparse", "pairs", "group", "weight_bits", "acc_bits")
     assert {name: sidecar[name] for name in same} == {name: machine[name] for name in same}
     assert engine["machine_latency"] == machine["latency"]
-    assert engine["slices_per_group"] == max(1, (machine["group"] or 1) // machine["k_per_cycle"])
+    slices = max(1, (machine["group"] or 1) // machine["k_per_cycle"])
+    assert engine["slices_per_group"] == (1 if unit.encoded_input else slices)
+    assert sidecar["encoded_input"] == machine["encoded_input"] == unit.encoded_input
+    assert engine["encoded_output"] == configuration.canonical.get("encoded_output", False)
     given = configuration.canonical
     for name in ("machine", "weight_depth", "lanes", "command_depth"):
         assert engine[name] == given[name], name
@@ -284,6 +307,7 @@ def test_engine(configuration: Configuration) -> None:
     if given["result_tiles"]:
         assert engine["result_tiles"] == given["result_tiles"]
     # Each plane has bits of its own, of a window; together they are all.
-    assert sum(engine["planes"]) == (0 if unit.kind == "2x4x8" else 255)
+    none = unit.kind == "2x4x8" or unit.encoded_input
+    assert sum(engine["planes"]) == (0 if none else 255)
     assert engine["registers"] == {r.name: r.offset for r in component.registers.registers}
     assert engine["registers"]["IDENTIFICATION"] == 0

@@ -27,6 +27,8 @@ DESIGNS = [
     *(Configuration(top=top, rows=3, cols=2, pairs=2, pe="2x4x8") for top in TENSOR_CORES),
     *(Configuration(top=top, rows=2, cols=2, pairs=4, pipeline=1) for top in TENSOR_CORES),
     Configuration(top="tensor_core", rows=2, cols=1, pairs=1, group=8, vsparq=False),
+    Configuration(rows=2, cols=3, group=8, pipeline=2, encoded_input=True),
+    Configuration(top="tensor_core", rows=3, cols=2, pairs=2, format="7opt", encoded_input=True),
     *(Configuration(top="pe", pe=pe, weight_bits=7) for pe in ("8x8", "2x8x8", "2x4x8")),
     Configuration(top="pe", pipeline=2, acc_bits=17),
     Configuration(top="pe", format="3opt", vsparq=False, group=4, pipeline=1),

@@ -37,6 +37,7 @@ SIDECAR = {
         "acc_bits",
         "pipeline",
         "format",
+        "encoded_input",
     ),
     *("rounding", "vsparq", "group", "pe", "latency", "drain_cycles", "max_reduction", "files"),
     *("ports", "activation_code_bits", "weight_code_bits", "row_scale", "column_scale"),
@@ -96,6 +97,9 @@ CONFIGURATIONS = [
         Configuration(top=top, rows=1, cols=1, group=2, vsparq=False, style="behavioral")
         for top in MACHINES
     ),
+    Configuration(rows=2, cols=3, encoded_input=True),
+    Configuration(rows=1, cols=2, format="2opt", group=8, encoded_input=True, style="behavioral"),
+    Configuration(top="tensor_core", rows=2, cols=1, pairs=2, vsparq=False, encoded_input=True),
 ]
 ENGINES = [
     Configuration(top="engine", **options)
@@ -108,6 +112,8 @@ ENGINES = [
         {"rows": 1, "cols": 3, "lanes": 1, "format": "7opt", "vsparq": False},
         {"rows": 3, "cols": 4, "pe": "8x8", "lanes": 2, "weight_bits": 6, "stream_bits": 8},
         {"machine": "sparse_tensor_core", "rows": 1, "cols": 2, "pairs": 2, "stream_bits": 32},
+        {"rows": 3, "cols": 4, "lanes": 2, "encoded_input": True, "encoded_output": True},
+        {"rows": 1, "cols": 4, "group": 4, "format": "3opt", "encoded_output": True},
     )
 ]
 every_engine = pytest.mark.parametrize("configuration", ENGINES, ids=lambda c: c.name)
@@ -308,7 +314,8 @@ def test_sidecar_tells_of_the_text(configuration: Configuration) -> None:
     assert sidecar["pairs"] == (pairs if is_core else None)
     assert sidecar["sparse"] == ("in_index" in ports) == (configuration.top == "sparse_tensor_core")
     group = configuration.canonical["group"] or 1
-    waiting = group // k_per_cycle if group > k_per_cycle else 0
+    waits = group > k_per_cycle and not sidecar["encoded_input"]
+    waiting = group // k_per_cycle if waits else 0
     multiplying = (configuration.unit.pipeline if configuration.unit else 0) + 2
     latency = {"array": sum(side) + waiting + multiplying, "pe": multiplying, "encoder": 0}
     latency |= dict.fromkeys(TENSOR_CORES, 2 + waiting + multiplying)

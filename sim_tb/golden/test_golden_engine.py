@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from golden import named_format
 from golden.engine import (
     Command,
     EngineShape,
@@ -47,6 +48,12 @@ SHAPE = EngineShape(
             True,
             "the format of this engine has no exact mode",
         ),
+        (
+            replace(SHAPE, planes=0, encoded_input=True),
+            (1, 1, 1),
+            True,
+            "an engine of encoded activations has no exact mode",
+        ),
     ],
 )
 def test_refused(
@@ -55,6 +62,34 @@ def test_refused(
     with pytest.raises(ValueError) as error:  # noqa: PT011  # the whole text is compared
         layer_commands(shape, *sizes, exact=exact)
     assert str(error.value) == message
+
+
+def test_refused_encoding() -> None:
+    encodes = replace(SHAPE, encoded_output=True, format=named_format("5opt"))
+    for shape, sums, message in (
+        (SHAPE, False, "this engine has no encoded output"),
+        (encodes, True, "results leave as sums or encoded, not as both"),
+    ):
+        with pytest.raises(ValueError, match=f"^{message}$"):
+            layer_commands(shape, 1, 1, 1, sums=sums, encoded=True)
+    (command,) = layer_commands(encodes, 1, 1, 1, encoded=True)
+    assert command == LayerCommand(Command(1, 1, 1, encoded=True), 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "words"),
+    [
+        ("5opt", Command(3, 2, 5), 3 * 2 * 4 * 2),
+        ("5opt", Command(3, 2, 5, sums=True), 3 * 2 * 4 * 2 * 4),
+        # Pairs of 12 bits, not of two bytes; of 11 and 9, where the last word is not full.
+        ("5opt", Command(3, 2, 5, encoded=True), 3 * 2 * 4 * 2 * 12 // 16),
+        ("3opt", Command(1, 1, 1, encoded=True), 6),
+        ("7opt", Command(1, 1, 1, encoded=True), 5),
+    ],
+)
+def test_packet_words(name: str, command: Command, words: int) -> None:
+    shape = replace(SHAPE, encoded_output=True, format=named_format(name))
+    assert shape.packet_words(command) == words
 
 
 @pytest.mark.parametrize(

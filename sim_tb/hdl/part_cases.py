@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from golden import NAMED_FORMATS, named_format
+from golden import NAMED_FORMATS, SparqFormat, encode_pairs, named_format, store_pairs
 from hdl.engine.column_parameters import COLUMN_PARAMETERS
 from hdl.engine.event_counters import EventCounters
 from hdl.engine.output_stage import OutputStage
@@ -16,6 +16,7 @@ from hdl.engine.tile_walk import TileWalk
 from hdl.engine.weight_buffer import WeightBuffer
 from hdl.placement import Component
 from hdl.stream.downsizer import Downsizer
+from hdl.stream.gearbox import Gearbox
 from hdl.stream.stream_fifo import StreamFifo
 from hdl.stream.stream_register import StreamRegister
 from hdl.stream.upsizer import Upsizer
@@ -31,7 +32,13 @@ from sim_tb.oracle.engine_parts import (
     parameters_word,
 )
 from sim_tb.oracle.requantization import Case
-from sim_tb.oracle.streams import DownsizerModel, QueueModel, RegisterModel, UpsizerModel
+from sim_tb.oracle.streams import (
+    DownsizerModel,
+    GearboxModel,
+    QueueModel,
+    RegisterModel,
+    UpsizerModel,
+)
 
 STALLS = (0, 0.2, 0.5, 0.9)
 """How often a cycle passes before a word is offered, or in which none is taken."""
@@ -84,9 +91,14 @@ def downsizer(width: int, beats: int) -> PartCase:
     return stage(lambda: Downsizer(width, beats), lambda: model(width, beats), width * beats)
 
 
-def command(tiles_m: int, tiles_n: int, depth: int, exact: int = 0, sums: int = 0) -> int:
-    """A command as it is packed."""
-    return tiles_m | tiles_n << 16 | depth << 32 | exact << 48 | sums << 49
+def gearbox(in_width: int, out_width: int) -> PartCase:
+    widths = (in_width, out_width)
+    return stage(lambda: Gearbox(*widths), lambda: GearboxModel(*widths), in_width)
+
+
+def command(tiles_m: int, tiles_n: int, depth: int, exact: int, mode: int) -> int:
+    """A command as it is packed; the mode is 0 of bytes, 1 of sums, 2 of stored pairs."""
+    return tiles_m | tiles_n << 16 | depth << 32 | exact << 48 | mode << 49
 
 
 def commands(rng: Random, depth: int) -> list[Word]:
@@ -94,7 +106,7 @@ def commands(rng: Random, depth: int) -> list[Word]:
     shapes = [(1, 1, 1), (1, 1, depth), (3, 1, depth), (1, 3, 1), (4, 2, 1), (2, 3, depth)]
     for _ in range(10):
         shapes.append((rng.randint(1, 4), rng.randint(1, 3), rng.randint(1, depth)))
-    modes = [(rng.getrandbits(1), rng.getrandbits(1)) for _ in shapes]
+    modes = [(rng.getrandbits(1), rng.randrange(3)) for _ in shapes]
     return [{"command": command(*own, *mode)} for own, mode in zip(shapes, modes, strict=True)]
 
 
@@ -222,27 +234,38 @@ def _case(rng: Random) -> Case:
     )
 
 
-def output_stage(rows: int, cols: int, lanes: int, acc_bits: int) -> PartCase:
+def output_stage(
+    rows: int, cols: int, lanes: int, acc_bits: int, fmt: SparqFormat | None = None
+) -> PartCase:
     def agents(rng: Random, before: float, after: float) -> list[Agent]:
-        offered = []
-        for _ in range(40 // rows):
-            tile = rng.getrandbits(3)
-            offered += [{"sums": word, "tile": tile} for word in words(rng, cols * acc_bits, rows)]
+        offered: list[Word] = []
+        count = 40 // rows
+        modes = [0, 1] if fmt is None else [8, 0, 8, 1]
+        mode = 0
+        for tile in range(count):
+            # A command has one mode, and the last one ends.
+            if not offered or offered[-1]["tile"] >> 2 & 1:
+                mode = modes[0]
+                modes = [*modes[1:], mode]
+            ends = rng.getrandbits(1) | int(tile == count - 1)
+            what = mode | rng.getrandbits(1) << 1 | ends << 2
+            offered += [{"sums": word, "tile": what} for word in words(rng, cols * acc_bits, rows)]
         return [
             Source(offered, "rows_valid", ["rows_ready"], before),
             Parameters(cols // lanes, lanes, 1 - before),
             Chance(out_ready=1 - after),
         ]
 
-    sizes = (rows, cols, lanes, acc_bits)
+    sizes = (rows, cols, lanes, acc_bits, fmt)
     return PartCase(lambda: OutputStage(*sizes), lambda: OutputStageModel(*sizes), agents)
 
 
 class Slices(Agent):
     """Pairs of bytes, many of them zeros, for so many cycles."""
 
-    def __init__(self, pairs: int, count: int, often: float):
+    def __init__(self, pairs: int, fmt: SparqFormat | None, count: int, often: float):
         self.pairs = pairs
+        self.fmt = fmt
         self.left = count
         self.often = often
 
@@ -255,15 +278,19 @@ class Slices(Agent):
         """One in each cycle, not all of them valid."""
         self.left = max(0, self.left - 1)
         values = [rng.choice((0, 1 << rng.randrange(8))) for _ in range(2 * self.pairs)]
-        packed = sum(value << 8 * place for place, value in enumerate(values))
+        bits = 8
+        if self.fmt is not None:
+            bits = self.fmt.stored_pair_bits
+            values = store_pairs(encode_pairs(values, self.fmt), self.fmt).tolist()
+        packed = sum(value << bits * place for place, value in enumerate(values))
         return {"valid": int(rng.random() < self.often), "activations": packed}
 
 
-def pair_counter(pairs: int) -> PartCase:
+def pair_counter(pairs: int, fmt: SparqFormat | None = None) -> PartCase:
     def agents(rng: Random, before: float, after: float) -> list[Agent]:
-        return [Slices(pairs, 300, 1 - before)]
+        return [Slices(pairs, fmt, 300, 1 - before)]
 
-    return PartCase(lambda: PairCounter(pairs), lambda: PairCounterModel(pairs), agents)
+    return PartCase(lambda: PairCounter(pairs, fmt), lambda: PairCounterModel(pairs, fmt), agents)
 
 
 class Events(Agent):
@@ -296,6 +323,15 @@ def all_planes() -> list[tuple[int, ...]]:
     return list({named_format(name).exact_planes: None for name in NAMED_FORMATS})
 
 
+ENCODED_OUTPUTS = {
+    "5opt": ((2, 4, 2, 16), named_format("5opt")),
+    "7opt": ((1, 2, 2, 17), named_format("7opt", vsparq=False)),
+    "3opt": ((3, 8, 4, 20), named_format("3opt", False, True, 4)),
+    "2opt": ((2, 6, 6, 16), named_format("2opt", True, False, 2)),
+}
+"""Sizes of output stages that give stored pairs, and formats of these."""
+
+
 def _cases() -> dict[str, PartCase]:
     cases = {"register": stage(lambda: StreamRegister(7), RegisterModel, 7)}
     for depth in (2, 3, 4, 9):
@@ -303,6 +339,8 @@ def _cases() -> dict[str, PartCase]:
     for beats in (2, 3, 4):
         cases[f"upsizer_{beats}"] = upsizer(5, beats)
         cases[f"downsizer_{beats}"] = downsizer(5, beats)
+    for widths in ((1, 2), (2, 3), (4, 6), (5, 8), (7, 9), (12, 16)):
+        cases[f"gearbox_{'_'.join(map(str, widths))}"] = gearbox(*widths)
     for depth in (1, 2, 5, 8):
         cases[f"weight_buffer_{depth}"] = weight_buffer(6, depth)
     for cols, lanes in ((1, 1), (2, 1), (2, 2), (6, 2)):
@@ -315,8 +353,12 @@ def _cases() -> dict[str, PartCase]:
         cases[f"plane_splitter_{group}_none"] = plane_splitter(group, ())
     for sizes4 in ((1, 1, 1, 16), (2, 2, 1, 16), (3, 2, 2, 32), (2, 6, 2, 20), (4, 3, 1, 17)):
         cases[f"output_stage_{'_'.join(map(str, sizes4))}"] = output_stage(*sizes4)
+    for name, (sizes4, fmt) in ENCODED_OUTPUTS.items():
+        cases[f"output_stage_{'_'.join(map(str, sizes4))}_{name}"] = output_stage(*sizes4, fmt)
     for pairs in (1, 2, 5):
         cases[f"pair_counter_{pairs}"] = pair_counter(pairs)
+    for name, (_, fmt) in ENCODED_OUTPUTS.items():
+        cases[f"pair_counter_8_{name}"] = pair_counter(8, fmt)
     cases["event_counters"] = event_counters(a=1, b=5)
     return cases
 

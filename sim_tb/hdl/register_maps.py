@@ -22,6 +22,8 @@ ENGINE: dict[str, Any] = {
     "configuration_hash": "0123456789abcdef",
     "version": (1, 2, 3),
     "format": NamedFormat("3opt", vsparq=False, group=4),
+    "encoded_input": False,
+    "encoded_output": True,
 }
 """What :func:`engine_registers` is given: every number another one."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from math import ceil
 from typing import Any
 
 import pytest
@@ -11,13 +12,13 @@ from golden.engine import Command, EngineShape, busy_cycles
 from hdl.catalogue import MacUnit
 from hdl.engine.engine_unit import EngineUnit
 from hdl.engine.gemm_core import GemmCore
-from sim_tb.hdl.part_cases import CASES, STALLS, all_planes
+from sim_tb.hdl.part_cases import CASES, ENCODED_OUTPUTS, STALLS, all_planes
 from sim_tb.hdl.parts import compare, ports_of, run_part
 from sim_tb.hdl.pysim import SEED, Word
 from sim_tb.oracle.cycles import moved
 from sim_tb.oracle.engine_parts import command_fields
 
-STAGES = ("fifo", "register", "upsizer", "downsizer")
+STAGES = ("fifo", "register", "upsizer", "downsizer", "gearbox")
 NAMES = [name for name in CASES if not name.startswith(STAGES)]
 RATES = [(before, after) for before in STALLS for after in STALLS]
 
@@ -79,11 +80,12 @@ def test_walk(name: str) -> None:
     room = int(name.rpartition("_")[2])
     expected = []
     for word in moved(ports, "command", "command"):
-        tiles, columns, depth, exact, sums = command_fields(word)
+        tiles, columns, depth, exact, sums, encoded = command_fields(word)
         for column in range(columns):
             for tile in range(tiles):
                 column_ends = tile == tiles - 1
-                what = sums | column_ends << 1 | (column_ends and column == columns - 1) << 2
+                command_ends = column_ends and column == columns - 1
+                what = sums | column_ends << 1 | command_ends << 2 | encoded << 3
                 expected += [(0, exact, None)] * (depth - 1) + [(1, exact, what)]
     slices = moved(ports, "slice", "slice_last", "slice_exact", "tile")
     assert [(last, exact, tile if last else None) for last, exact, tile in slices] == expected
@@ -137,13 +139,20 @@ def test_planes(group: int, masks: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("name", of("output_stage"))
 def test_output(name: str) -> None:
     """Bytes and sums both leave, rows in words of the lanes; a set of parameters is freed."""
-    rows, cols, lanes, _ = map(int, name.split("_")[2:])
+    rows, cols, lanes, _ = map(int, name.split("_")[2:6])
+    fmt = ENCODED_OUTPUTS[name.split("_")[6]][1] if name.endswith("opt") else None
     ports = trace(name)
     rows_taken = moved(ports, "rows", "tile")
     words = moved(ports, "out", "out_data", "out_last")
     parts = cols // lanes
-    assert len(words) == sum(parts * (4 if tile & 1 else 1) for tile in rows_taken)
-    assert {tile & 1 for tile in rows_taken} == {0, 1}
+    modes = {0: 1.0, 1: 4.0} | ({8: fmt.stored_pair_bits / 16} if fmt else {})
+    expected, of_packet = 0, 0.0
+    for row, tile in enumerate(rows_taken, 1):
+        of_packet += parts * modes[tile & 0b1001]
+        if tile >> 2 & 1 and row % rows == 0:
+            expected, of_packet = expected + ceil(of_packet), 0
+    assert len(words) == expected
+    assert {tile & 0b1001 for tile in rows_taken} == {*modes}
     tiles = rows_taken[::rows]
     assert sum(last for _, last in words) == sum(tile >> 2 & 1 for tile in tiles)
     assert sum(own["parameters_release"] for own in ports) == sum(tile >> 1 & 1 for tile in tiles)

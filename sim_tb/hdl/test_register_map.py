@@ -117,13 +117,16 @@ def test_constants_of_the_engine() -> None:
     assert word(registers, "HASH_LOW") == 0x89ABCDEF
     assert word(registers, "SIZE") == 24 << 16 | 12
     assert word(registers, "WIDTHS") == 3 << 24 | 28 << 16 | 5 << 8 | 2
-    assert word(registers, "FORMAT") == 0b10101 << 16 | 4 << 8 | 0 << 5 | 1 << 4 | 4
+    encoded = 10 << 24 | 1 << 7 | 0 << 6
+    assert word(registers, "FORMAT") == encoded | 0b10101 << 16 | 4 << 8 | 0 << 5 | 1 << 4 | 4
     assert word(registers, "BUFFERS") == 4 << 16 | 512
     assert word(registers, "QUEUES") == 2 << 8 | 4
-    assert word(engine_registers(**{**ENGINE, "format": None}), "FORMAT") == 0
+    exact = {**ENGINE, "format": None, "encoded_output": False}
+    assert word(engine_registers(**exact), "FORMAT") == 0
     trimmed = NamedFormat("7opt", rounding=False)
-    registers = engine_registers(**{**ENGINE, "format": trimmed})
-    assert word(registers, "FORMAT") == 0b1111111 << 16 | 1 << 8 | 1 << 5 | 2
+    own = {"format": trimmed, "encoded_input": True, "encoded_output": False}
+    registers = engine_registers(**{**ENGINE, **own})
+    assert word(registers, "FORMAT") == 9 << 24 | 0b1111111 << 16 | 1 << 8 | 1 << 6 | 1 << 5 | 2
 
 
 def test_offsets_of_the_engine() -> None:
@@ -143,7 +146,7 @@ def test_offsets_of_the_engine() -> None:
 
 
 def test_error_codes() -> None:
-    assert [code.value for code in ErrorCode] == [1, 2, 3, 4]
+    assert [code.value for code in ErrorCode] == [1, 2, 3, 4, 5]
     (code,) = engine_registers(**ENGINE)["ERROR"].fields
     for error in ErrorCode:
         assert f"{error.value}: {error.description}" in code.description

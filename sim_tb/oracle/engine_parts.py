@@ -3,8 +3,9 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from golden import SparqFormat, decode_pairs, encode_pairs, load_pairs, store_pairs
 from hdl.engine.column_parameters import COLUMN_PARAMETERS, WORDS_PER_COLUMN
 from hdl.engine.requantizer_lane import RequantizerLane
 from sim_tb.oracle.cycles import Model, Word
@@ -14,10 +15,21 @@ BANKS = 2
 WORD_BITS = 32
 
 
-def command_fields(word: int) -> tuple[int, int, int, int, int]:
-    """Tiles of a column, columns, slices of a tile, exact, sums."""
+class CommandFields(NamedTuple):
+    """What a command is: tiles of a column, columns, slices of a tile; its mode."""
+
+    tiles: int
+    columns: int
+    depth: int
+    exact: int
+    sums: int
+    encoded: int
+
+
+def command_fields(word: int) -> CommandFields:
+    """Of a command as it is packed."""
     counts = (word >> 16 * place & 0xFFFF for place in range(3))
-    return (*counts, word >> 48 & 1, word >> 49 & 1)  # type: ignore[return-value]  # three of them
+    return CommandFields(*counts, *(word >> place & 1 for place in (48, 49, 50)))
 
 
 @dataclass
@@ -62,7 +74,7 @@ class WeightBufferModel(Model):
     def outputs(self, given: Mapping[str, int]) -> Word:
         """A slice is taken where there are a command and a bank for it."""
         ready = given["command_valid"] and self.has_room
-        _, columns, depth, _, _ = command_fields(given["command"])
+        _, columns, depth, *_ = command_fields(given["command"])
         loaded = 0 if not self.banks or self.banks[-1].is_full else len(self.banks[-1].words)
         ends = loaded == depth - 1 and self.column == columns - 1
         out = {"in_ready": int(ready), "out_valid": int(self.offered is not None)}
@@ -71,7 +83,7 @@ class WeightBufferModel(Model):
 
     def step(self, given: Mapping[str, int]) -> None:
         """One is read if none is left to be offered, one comes."""
-        tiles, columns, depth, _, _ = command_fields(given["command"])
+        tiles, columns, depth, *_ = command_fields(given["command"])
         takes = given["in_valid"] and given["command_valid"] and self.has_room
         if given["out_ready"]:
             self.offered = None
@@ -133,7 +145,7 @@ class TileWalkModel(Model):
         command, activations, weights = (
             given[f"{name}_valid"] for name in ("command", "activations", "weights")
         )
-        tiles, columns, depth, exact, sums = command_fields(given["command"])
+        tiles, columns, depth, exact, sums, encoded = command_fields(given["command"])
         last = self.slice == depth - 1
         ends_column = self.tile == tiles - 1
         ends_command = ends_column and self.column == columns - 1
@@ -148,7 +160,7 @@ class TileWalkModel(Model):
         }
         if not command:
             return out
-        what = sums | ends_column << 1 | ends_command << 2
+        what = sums | ends_column << 1 | ends_command << 2 | encoded << 3
         return {**out, "slice_last": int(last), "slice_exact": exact, "tile": what}
 
     def step(self, given: Mapping[str, int]) -> None:
@@ -157,7 +169,7 @@ class TileWalkModel(Model):
         self.under_way -= given["finished"]
         if not (out["slice_valid"] and given["slice_ready"]):
             return
-        tiles, columns, depth, _, _ = command_fields(given["command"])
+        tiles, columns, depth, *_ = command_fields(given["command"])
         self.slice += 1
         if self.slice == depth:
             self.under_way += 1
@@ -232,8 +244,9 @@ def _replicated(byte: int, count: int) -> int:
 class PairCounterModel(Model):
     """What was counted leaves two cycles later."""
 
-    def __init__(self, pairs: int):
+    def __init__(self, pairs: int, fmt: SparqFormat | None = None):
         self.pairs = pairs
+        self.fmt = fmt
         self.counted = [(0, 0), (0, 0)]
 
     def outputs(self, given: Mapping[str, int]) -> Word:
@@ -242,11 +255,18 @@ class PairCounterModel(Model):
 
     def step(self, given: Mapping[str, int]) -> None:
         """Count."""
-        places = range(2 * self.pairs)
-        zeros = [given["activations"] >> 8 * place & 0xFF == 0 for place in places]
+        zeros = [value == 0 for value in self._values(given["activations"])]
         pairs = [a + b for a, b in zip(zeros[::2], zeros[1::2], strict=True)]
         counts = (pairs.count(1), pairs.count(2)) if given["valid"] else (0, 0)
         self.counted = [counts, self.counted[0]]
+
+    def _values(self, word: int) -> list[int]:
+        """The activations, or what stored pairs stand for."""
+        if self.fmt is None:
+            return [word >> 8 * place & 0xFF for place in range(2 * self.pairs)]
+        bits = self.fmt.stored_pair_bits
+        stored = [word >> bits * place & (1 << bits) - 1 for place in range(self.pairs)]
+        return list(map(int, decode_pairs(load_pairs(stored, self.fmt), self.fmt)))
 
 
 class EventCountersModel(Model):
@@ -273,15 +293,20 @@ class EventCountersModel(Model):
 class OutputStageModel(Model):
     """Parts of rows go through stages that move together, and leave as words."""
 
-    def __init__(self, rows: int, cols: int, lanes: int, acc_bits: int):
+    def __init__(
+        self, rows: int, cols: int, lanes: int, acc_bits: int, fmt: SparqFormat | None = None
+    ):
         self.rows = rows
         self.lanes = lanes
         self.acc_bits = acc_bits
         self.parts = cols // lanes
         self.row = self.part = 0
+        self.fmt = fmt
         self.sums: tuple[list[int], int, int] | None = None
-        """What was read: sums, whether they leave as such, and whether they are the last ones."""
-        self.stages: list[Words | None] = [None] * RequantizerLane.latency
+        """What was read: sums, the mode in which they leave, and whether they are the last ones."""
+        self.stages: list[Words | None] = [None] * (RequantizerLane.latency + (fmt is not None))
+        self.bits: list[int] = []
+        """Of stored pairs, those that fill no word."""
         self.word = 0
         """Of those at the last stage, the one that is offered."""
 
@@ -292,7 +317,9 @@ class OutputStageModel(Model):
 
     def _moves(self, given: Mapping[str, int]) -> bool:
         last = self.stages[-1]
-        return last is None or bool(given["out_ready"] and self.word == len(last.words) - 1)
+        if last is None or not last.words:
+            return True
+        return bool(given["out_ready"] and self.word == len(last.words) - 1)
 
     def outputs(self, given: Mapping[str, int]) -> Word:
         """The word that is offered, and what is read."""
@@ -304,12 +331,12 @@ class OutputStageModel(Model):
             "rows_ready": int(reads and ends_row),
             "finished": int(reads and ends_tile),
             "parameters_release": int(reads and ends_tile and given["tile"] >> 1 & 1),
-            "out_valid": int(self.stages[-1] is not None),
+            "out_valid": int(bool(self.stages[-1] and self.stages[-1].words)),
         }
         if self.parts > 1:
             out["parameters_part"] = self.part
         last = self.stages[-1]
-        if last is None:
+        if not out["out_valid"] or last is None:
             return out
         is_last = last.is_last and self.word == len(last.words) - 1
         return {**out, "out_data": last.words[self.word], "out_last": int(is_last)}
@@ -331,21 +358,37 @@ class OutputStageModel(Model):
                 _signed(own >> lane * self.acc_bits, self.acc_bits) for lane in range(self.lanes)
             ]
             is_last = int(out["finished"] and given["tile"] >> 2 & 1)
-            self.sums = sums, given["tile"] & 1, is_last
+            self.sums = sums, given["tile"] & 0b1001, is_last
             self.part = (self.part + 1) % self.parts
             if self.part == 0:
                 self.row = (self.row + 1) % self.rows
 
-    def _words(self, sums: list[int], as_sums: int, is_last: int, parameters: int) -> "Words":
+    def _words(self, sums: list[int], mode: int, is_last: int, parameters: int) -> "Words":
         size = COLUMN_PARAMETERS.size
         columns = [parameters >> size * lane & (1 << size) - 1 for lane in range(self.lanes)]
         cases = [parameters_case(own, word) for own, word in zip(sums, columns, strict=True)]
         biased, bytes_ = expected(cases)
-        if not as_sums:
+        if mode & 0b1000:
+            return Words(self._filled(bytes_, is_last), is_last)
+        if not mode:
             return Words([sum(int(own) << 8 * lane for lane, own in enumerate(bytes_))], is_last)
         whole = sum(int(own) % 2**32 << 32 * lane for lane, own in enumerate(biased))
         bits = 8 * self.lanes
         return Words([whole >> bits * place & (1 << bits) - 1 for place in range(4)], is_last)
+
+    def _filled(self, bytes_: Any, is_last: int) -> list[int]:
+        """The words that the stored pairs of these bytes fill, or end."""
+        assert self.fmt is not None
+        pairs = store_pairs(encode_pairs(bytes_, self.fmt), self.fmt).tolist()
+        width, whole = self.fmt.stored_pair_bits, 8 * self.lanes
+        self.bits += [pair >> place & 1 for pair in pairs for place in range(width)]
+        if is_last:
+            self.bits += [0] * (-len(self.bits) % whole)
+        words = []
+        while len(self.bits) >= whole:
+            words.append(sum(bit << place for place, bit in enumerate(self.bits[:whole])))
+            self.bits = self.bits[whole:]
+        return words
 
 
 class Words(NamedTuple):

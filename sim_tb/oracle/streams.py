@@ -114,3 +114,50 @@ class DownsizerModel(Model):
         """A part goes."""
         if given["in_valid"] and given["out_ready"]:
             self.beat = (self.beat + 1) % self.beats
+
+
+class GearboxModel(Model):
+    """Bits of a packet, which leave when they fill a word, or when it is over."""
+
+    def __init__(self, in_width: int, out_width: int):
+        self.in_width = in_width
+        self.out_width = out_width
+        self.bits: list[int] = []
+        self.was_taken = False
+        """The bits of the word that is offered are among those held: one of two words has left."""
+
+    @property
+    def is_empty(self) -> bool:  # type: ignore[override]  # it was True
+        """Nothing is held."""
+        return not self.bits
+
+    def _with_next(self, given: Mapping[str, int]) -> list[int]:
+        if self.was_taken:
+            return self.bits
+        return self.bits + [given["in_data"] >> place & 1 for place in range(self.in_width)]
+
+    def outputs(self, given: Mapping[str, int]) -> Word:
+        """The first bits of what is held and what comes."""
+        bits = self._with_next(given)
+        if len(bits) < self.out_width and not given["in_last"]:
+            return {"in_ready": 1, "out_valid": 0} if given["in_valid"] else {"out_valid": 0}
+        is_last = given["in_last"] and len(bits) <= self.out_width
+        if not given["in_valid"]:
+            return {"out_valid": 0}
+        takes = given["out_ready"] and (is_last or not given["in_last"])
+        data = sum(bit << place for place, bit in enumerate(bits[: self.out_width]))
+        return {
+            **{"in_ready": int(takes), "out_valid": 1},
+            **{"out_data": data, "out_last": int(is_last)},
+        }
+
+    def step(self, given: Mapping[str, int]) -> None:
+        """A word comes, and perhaps one leaves."""
+        out = self.outputs(given)
+        if not given["in_valid"]:
+            return
+        if out["out_valid"] and given["out_ready"]:
+            self.bits = self._with_next(given)[self.out_width :]
+            self.was_taken = not out["in_ready"]
+        elif out["in_ready"]:
+            self.bits = self._with_next(given)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from gen.design.configuration import Configuration
 from gen.design.expectation import random_matrices
 from gen.driver.product import Bytes, ColumnParameters, EngineProduct
+from golden import decode_pairs, load_pairs
 from golden.engine import MAX_COUNT, EngineShape, busy_cycles
 
 LONGEST = 3
@@ -22,6 +23,12 @@ class Work(NamedTuple):
     parameters: ColumnParameters
     exact: bool = False
     sums: bool = False
+    encoded: bool = False
+
+    @property
+    def mode(self) -> str:
+        """Its mode, for messages."""
+        return f"exact {self.exact}, sums {self.sums}, encoded {self.encoded}"
 
 
 def random_work(
@@ -31,6 +38,7 @@ def random_work(
     size: tuple[int, int, int] | None = None,
     exact: bool | None = None,
     sums: bool | None = None,
+    encoded: bool | None = None,
 ) -> Work:
     """Any product, or one of this ``size`` (M, K, N), in this mode: parameters reach all limits."""
     longest = min(5 * shape.k_per_cycle * shape.rows, longest_reduction(configuration, shape))
@@ -53,7 +61,9 @@ def random_work(
     exact, sums = (
         mode if given is None else given for mode, given in zip(modes, (exact, sums), strict=True)
     )
-    return Work(x, w, parameters, exact, sums)
+    if encoded is None:
+        encoded = shape.encoded_output and not sums and bool(rng.random() < 0.6)
+    return Work(x, w, parameters, exact, sums, encoded)
 
 
 def longest_reduction(configuration: Configuration, shape: EngineShape) -> int:
@@ -78,7 +88,7 @@ def filled_up(shape: EngineShape, work: Work) -> Work:
     x[:m], w[:, :n] = work.x, work.w
     given = vars(work.parameters).values()
     parameters = ColumnParameters(*(np.pad(each, (0, columns - n)) for each in given))
-    return Work(x, w, parameters, work.exact, work.sums)
+    return Work(x, w, parameters, work.exact, work.sums, work.encoded)
 
 
 def expected_counts(
@@ -86,7 +96,7 @@ def expected_counts(
 ) -> dict[str, int]:
     """What the counters of slices and pairs show, whatever stalls."""
     busy = sum(busy_cycles(shape, each.command) for each in product.commands)
-    slices = product.activations()
+    slices = _activations(shape, product)
     if product.exact and len(planes) > 1:
         slices = np.concatenate([slices & np.uint8(mask) for mask in planes])
     counts = {"busy": busy, "pairs": 0, "pairs_with_zero": 0, "zero_pairs": 0}
@@ -97,3 +107,15 @@ def expected_counts(
         # The machine also takes empty slices, which fill up groups.
         counts["zero_pairs"] = counts["pairs"] - int((not_zero > 0).sum())
     return counts
+
+
+def _activations(shape: EngineShape, product: EngineProduct) -> Bytes:
+    """The activations of all slices: what stored pairs stand for, where they come as such."""
+    words = product.activations()
+    if not shape.encoded_input or shape.format is None:
+        return words
+    count = shape.rows * shape.k_per_cycle // 2
+    bits = np.unpackbits(words, axis=1, count=count * shape.pair_bits, bitorder="little")
+    places = np.int64(1) << np.arange(shape.pair_bits)
+    pairs = bits.reshape(len(words), count, shape.pair_bits) @ places
+    return decode_pairs(load_pairs(pairs, shape.format), shape.format)

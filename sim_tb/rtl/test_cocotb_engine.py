@@ -26,6 +26,15 @@ ENGINES: dict[str, dict[str, Any]] = {
         "result_tiles": 2,
     },
     "2x4x8": {"rows": 2, "cols": 2, "pe": "2x4x8", "command_depth": 2, "weight_bits": 3},
+    "encoded": {
+        "rows": 2,
+        "cols": 8,
+        "lanes": 4,
+        "format": "3opt",
+        "group": 4,
+        "encoded_input": True,
+        "encoded_output": True,
+    },
     "one": {"rows": 1, "cols": 1, "acc_bits": 20, "pipeline": 2, "weight_depth": 1},
     "narrow_streams": {"rows": 3, "cols": 4, "lanes": 2, "group": 8, "stream_bits": 8},
 }
@@ -48,6 +57,15 @@ SWEEP: dict[str, dict[str, Any]] = {
     "2x8x8": {"rows": 2, "cols": 4, "lanes": 2, "pe": "2x8x8", "result_tiles": 64},
     "core_8x8": {"machine": "tensor_core", "rows": 3, "cols": 1, "pe": "8x8", "pairs": 2},
     "core_group": {"machine": "tensor_core", "rows": 1, "cols": 2, "pairs": 2, "group": 16},
+    "encoded_core": {
+        "machine": "tensor_core",
+        "rows": 2,
+        "cols": 2,
+        "pairs": 2,
+        "encoded_input": True,
+        "encoded_output": True,
+    },
+    "encodes": {"rows": 3, "cols": 4, "lanes": 2, "encoded_output": True, "weight_depth": 0},
     "narrow": {"machine": "sparse_tensor_core", "rows": 3, "cols": 2, "weight_bits": 3},
 }
 PAIR = ("8x8", "group")

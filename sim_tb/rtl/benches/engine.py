@@ -25,7 +25,7 @@ from gen.simulation.compiled_engine import engine_shape
 from gen.simulation.engine_expectation import expected_results
 from gen.verilog.generate import build
 from gen.verilog.sidecar import make_sidecar
-from golden.engine import OUTPUT_STAGES, Command, predicted_cycles
+from golden.engine import Command, predicted_cycles
 from hdl.bus.register_map import Access
 from hdl.engine.engine_registers import COUNTERS, FIRST_COUNTER, ErrorCode
 from hdl.engine.gemm_engine import CONTROL, STREAMS
@@ -209,7 +209,8 @@ class Engine:
         await self.write("TILES_M", command.tiles_m)
         await self.write("TILES_N", command.tiles_n)
         await self.write("DEPTH", command.depth)
-        await self.write("MODE", command.exact | command.sums << 1)
+        mode = command.exact | command.sums << 1 | command.encoded << 2
+        await self.write("MODE", mode)
 
     async def start(self, command: Command) -> None:
         """Start a command as soon as there is room for it."""
@@ -242,19 +243,16 @@ class Engine:
         whole = filled_up(self.shape, work)
         product = plan(self.configuration, self.shape, whole)
         words: list[int] = []
-        for each in product.commands:
+        for count in product.packets:
             frame = await with_timeout(self.sink.recv(compact=False), cycles * PERIOD, "ns")
             words += frame.tdata
-            rows = each.command.tiles_m * each.command.tiles_n * self.shape.rows
-            per_row = self.shape.cols // self.shape.lanes * (4 if work.sums else 1)
-            per_row *= self.shape.result_words
-            assert len(frame.tdata) == rows * per_row, where(f"TLAST after {len(frame.tdata)}")
+            assert len(frame.tdata) == count, where(f"TLAST after {len(frame.tdata)}")
         size = self.shape.result_bytes
         data = np.array([list(word.to_bytes(size, "little")) for word in words], np.uint8)
         got, expected = product.result(data), expected_results(self.configuration, *whole)
         wrong = np.argwhere(got != expected)
         assert not len(wrong), where(
-            f"{work.x.shape} x {work.w.shape}, exact {work.exact}, sums {work.sums}: "
+            f"{work.x.shape} x {work.w.shape}, {work.mode}: "
             f"{len(wrong)} of {got.size} differ, the first one at {wrong[0]}"
         )
         self.checks += got.size
@@ -377,11 +375,11 @@ async def smallest_and_ragged(dut: Any) -> None:
         for side in (shape.rows, shape.k_per_cycle, shape.cols)
     ]
     for exact in (False, True)[: 2 if shape.planes else 1]:
-        for sums in (False, True):
+        for sums, encoded in ((False, False), (True, False), (False, shape.encoded_output)):
             m, k, n = (max(1, int(engine.rng.choice(side))) for side in sides)
             size = m, min(k, longest_reduction(engine.configuration, shape)), n
             works = [
-                random_work(engine.configuration, shape, engine.rng, each, exact, sums)
+                random_work(engine.configuration, shape, engine.rng, each, exact, sums, encoded)
                 for each in ((1, 1, 1), size)
             ]
             await engine.perform(works)
@@ -397,9 +395,9 @@ async def waits(dut: Any) -> None:
     shape = engine.shape
     names = {"activations": "wait_activations", "weights": "wait_weights", "results": "wait_output"}
     # Enough tiles that all room for results is needed, also that in the stages of the output.
-    tiles = shape.result_tiles + OUTPUT_STAGES + 5
+    tiles = shape.result_tiles + shape.output_stages + 5
     size = (shape.rows * tiles, shape.k_per_cycle, shape.cols)
-    (work,) = engine.works(1, size=size, exact=False, sums=False)
+    (work,) = engine.works(1, size=size, exact=False, sums=False, encoded=False)
     for port, counter in names.items():
         counts = []
         for cycles in (600, 1600):
@@ -502,6 +500,9 @@ async def refused(dut: Any) -> None:
         bad[ErrorCode.DEPTH].append(Command(1, 1, shape.weight_depth + 1))
     if not shape.planes:
         bad[ErrorCode.NO_EXACT_MODE] = [Command(1, 1, 1, exact=True)]
+    bad[ErrorCode.NO_ENCODED_OUTPUT] = [Command(1, 1, 1, sums=True, encoded=True)]
+    if not shape.encoded_output:
+        bad[ErrorCode.NO_ENCODED_OUTPUT].append(Command(1, 1, 1, encoded=True))
     engine.watch.refuses = True
     for code, commands in bad.items():
         for command in commands:
