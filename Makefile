@@ -156,7 +156,7 @@ tradeoff: $(SETUP) ## Accuracy beside area: formats, shared windows, weight widt
 prove: $(SETUP) ## Prove the emitted Verilog for all inputs (OPTIONS="--property encoder", "--quick")
 	@$(RUN) prove $(OPTIONS) $(RESULT)
 
-fpga: $(SETUP) ## Place and route elements and arrays on an ECP5 (OPTIONS="--designs 5opt,8x8")
+fpga: $(SETUP) ## Place and route elements, arrays, engines on an ECP5 (OPTIONS="--designs 5opt,8x8")
 	@$(RUN) fpga $(OPTIONS) $(RESULT)
 
 mutate: $(SETUP) ## Change components bit by bit: do the tests notice? (OPTIONS='--component "pe 5opt"')

@@ -30,11 +30,11 @@ from gen.fpga.measure import SEEDS, measure
 @json_option
 @keep_option
 def fpga(names: tuple[str, ...], seeds: int, json_file: Path | None, keep: bool) -> None:
-    """Place and route elements and arrays on an ECP5 (LFE5U-85F, speed grade 6).
+    """Place and route elements, arrays and engines on an ECP5 (LFE5U-85F, speed grade 6).
 
     Each design stands between registers, so that pins do not limit it; what these take does not
-    count. NAME_luts has no multipliers of the FPGA, NAME_structural is made of single adders. All
-    of them takes up to an hour on two cores.
+    count. NAME_luts has no multipliers of the FPGA, NAME_structural is made of single adders.
+    Engines are placed with the first seed alone. All of them takes an hour or more on two cores.
 
     \b
     LUTs:      TRELLIS_COMB, those of carry chains included

@@ -78,7 +78,7 @@ AREA_KEYS = (
     *("rows", "cols", "meets_target", "area_um2", "gate_equivalents", "delay_ps"),
     *("area_per_mac", "ratio_to_8x8", "ratio_to_2x8x8", "energy_per_mac_ratio"),
     *("glitch_energy_per_mac_ratio", "uniform_energy_per_mac_ratio"),
-    *("uniform_glitch_energy_per_mac_ratio",),
+    *("uniform_glitch_energy_per_mac_ratio", "part", "count", "memory_bits", "share"),
 )
 FRONT_KEYS = (
     *("label", "weight_bits", "bits_per_activation", "ratio_to_8x8", "top1", "standard_error"),

@@ -217,7 +217,7 @@ def machines(kept: Kept) -> Grid:
         dict.fromkeys(
             (row["unit"], row["rows"], row["cols"])
             for row in kept.result["rows"]
-            if row.get("rows")
+            if row.get("rows") and row["unit"] != "engine"
         )
     )
     found = [_smallest(kept, unit, rows=rows, cols=cols) for unit, rows, cols in kinds]
@@ -226,6 +226,43 @@ def machines(kept: Kept) -> Grid:
     headings = [str(kept.result["library"])]
     headings += [f"{unit.replace('_', ' ')} {rows}x{cols}" for unit, rows, cols in kinds]
     return headings, [[name, *(_ratios(each.get(name)) for each in found)] for name in names]
+
+
+def engines(kept: Kept) -> Grid:
+    """Whole engines: logic, and the bits of their memories, which are no area."""
+    rows = [row for row in kept.result["rows"] if row["unit"] == "engine"]
+    array = {_design(row): row["share"] for row in rows if row["part"] == "machine"}
+    headings = ["engine 8x8 of", f"logic, {_unit(kept)}, {kept.result['library']}", "memory bits"]
+    headings += ["logic per MAC per cycle", "to 8x8", "to 2x8x8", "array's share of the logic"]
+    return headings, [
+        [
+            *(_design(row), _area(row), str(row["memory_bits"]), _number(row["area_per_mac"], 0)),
+            *(_number(row[f"ratio_to_{base}"], 3) for base in ("8x8", "2x8x8")),
+            f"{_number(100 * array[_design(row)], 1)} %",
+        ]
+        for row in rows
+        if row["part"] == "all"
+    ]
+
+
+def engine_parts(kept: Kept) -> Grid:
+    """How often each part stands in each engine, its logic, and the bits of its memory."""
+    rows = [row for row in kept.result["rows"] if row["unit"] == "engine" and row["part"] != "all"]
+    names = list(dict.fromkeys(row["part"] for row in sorted(rows, key=lambda row: -row["share"])))
+    designs = list(dict.fromkeys(_design(row) for row in rows))
+    found = {(row["part"], _design(row)): row for row in rows}
+
+    def text(row: Row | None) -> str:
+        if row is None:
+            return "-"
+        times = f"{row['count']} x " if row["count"] > 1 else ""
+        bits = f" + {row['memory_bits']} bits" if row["memory_bits"] else ""
+        return f"{times}{_area(row)}{bits}"
+
+    headings = [f"part: {_unit(kept)}, {kept.result['library']}", *designs]
+    return headings, [
+        [f"`{name}`", *(text(found.get((name, design))) for design in designs)] for name in names
+    ]
 
 
 def front(kept: Kept) -> Grid:
@@ -350,6 +387,8 @@ def _of_library(
             kept,
         ),
         f"machines {library}": (machines, kept),
+        f"engines {library}": (engines, kept),
+        f"engine parts {library}": (engine_parts, kept),
     }
 
 

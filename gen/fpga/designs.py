@@ -1,6 +1,6 @@
 """What is measured on an FPGA: a list that is easy to extend."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gen.design.configuration import Configuration
@@ -15,6 +15,10 @@ class Design(NamedTuple):
     name: str
     configuration: Configuration
     multipliers: bool = True
+
+    def placed_with(self, seeds: Sequence[int]) -> Sequence[int]:
+        """Those of ``seeds`` that it is placed with: of an engine, which is slow, the first."""
+        return seeds[:1] if self.configuration.engine else seeds
 
     @property
     def macs_per_cycle(self) -> int:
@@ -46,7 +50,16 @@ def _designs() -> Iterator[Design]:
             yield Design(f"{name}_{side}x{side}", array)
             if name != "2x8x8":
                 yield Design(f"{name}_{side}x{side}_luts", array, multipliers=False)
+    # Up to the largest with multipliers: an 85k part has 156 of them, of which an element takes one
+    # for each MAC, and a lane of the requantizer two.
+    for side, names in ((4, UNITS), (8, UNITS), (11, ("8x8",))):
+        for name in names:
+            size = {"rows": side, "cols": side, "pipeline": PIPELINE}
+            engine = Configuration(top="engine", **size, **UNITS[name], style="behavioral")
+            yield Design(f"{name}_engine_{side}x{side}", engine)
+            if name == "8x8" and side == 8:
+                yield Design(f"{name}_engine_{side}x{side}_luts", engine, multipliers=False)
 
 
 DESIGNS: Mapping[str, Design] = {design.name: design for design in _designs()}
-"""By name: elements, in both styles and with and without multipliers, and arrays."""
+"""By name: elements, in both styles and with and without multipliers, arrays, and engines."""

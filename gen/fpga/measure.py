@@ -1,6 +1,7 @@
 """Measures designs on an FPGA, on all cores."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,25 +22,30 @@ def measure(
     seeds: Sequence[int] = SEEDS,
     folder: Path = FOLDER,
 ) -> dict[str, Any]:
-    """What each of ``designs`` takes, and how fast it is: the medians over ``seeds``.
+    """What each of ``designs`` takes, and how fast it is: the medians over its ``seeds``.
 
-    Raises ``ToolError`` for a design that does not fit.
+    An engine is placed with the first seed alone. Raises ``ToolError`` for a design that does not
+    fit.
     """
     folders = [folder.resolve() / design.name for design in designs]
     with progress:
-        task = progress.add_task("designs", total=len(designs) * (1 + len(seeds)))
+        of_designs = [design.placed_with(seeds) for design in designs]
+        total = len(designs) + sum(map(len, of_designs))
+        task = progress.add_task("designs", total=total)
 
         def advance() -> None:
             progress.advance(task)
 
         rings = run_tasks(synthesize, list(zip(designs, folders, strict=True)), on_done=advance)
         placements = [
-            (own, ring, seed) for own, ring in zip(folders, rings, strict=True) for seed in seeds
+            (own, ring, seed)
+            for own, ring, own_seeds in zip(folders, rings, of_designs, strict=True)
+            for seed in own_seeds
         ]
-        placed = run_tasks(place, placements, on_done=advance)
+        placed = iter(run_tasks(place, placements, on_done=advance))
     rows = []
-    for index, design in enumerate(designs):
-        own = placed[index * len(seeds) : (index + 1) * len(seeds)]
+    for design, own_seeds in zip(designs, of_designs, strict=True):
+        own = list(islice(placed, len(own_seeds)))
         rows.append(
             {
                 "name": design.name,

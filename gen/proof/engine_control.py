@@ -42,8 +42,8 @@ class WalkJob(Job):
 
     @property
     def statement(self) -> str:
-        """``at``, ``tile_at`` and ``column_at`` are where the walk must be."""
-        places = {"at": "slice_index", "tile_at": "tile_m", "column_at": "tile_n"}
+        """``at``, ``tile_at`` and ``column_at`` are where the walk must be, counted from 0."""
+        places = {"at": "slice_number", "tile_at": "tile_m", "column_at": "tile_n"}
         word = f"[{COUNT_BITS - 1}:0]"
         wires = [f"(* keep *) wire {word} {inner};" for inner in places.values()]
         return "\n".join(
@@ -84,7 +84,7 @@ class WalkJob(Job):
                 "  always @* assume (!waits || (command_valid && command == was));",
                 "  always @* if (started) begin",
                 f"    assert (under_way <= {self.room} && inside == under_way);",
-                *(f"    assert ({inner} == {must_be});" for must_be, inner in places.items()),
+                *(f"    assert ({inner} == {must_be} + 1);" for must_be, inner in places.items()),
                 "    assert (waits || (at == 0 && tile_at == 0 && column_at == 0));",
                 "    assert (!waits || (at < was[47:32] && tile_at < was[15:0]));",
                 "    assert (!waits || column_at < was[31:16]);",
@@ -100,7 +100,7 @@ class WalkJob(Job):
 
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
         """Induction of a step."""
-        probes = {name: f"dut.{name}" for name in ("slice_index", "tile_m", "tile_n")}
+        probes = {name: f"dut.{name}" for name in ("slice_number", "tile_m", "tile_n")}
         probes["inside"] = "dut.under_way"
         return sat(rtl, self.statement, "-tempinduct -maxsteps 4", timeout, waveform, probes)
 

@@ -11,8 +11,9 @@ from gen.design.configuration import MACHINES
 from gen.library.library import Library
 from gen.synthesis.area_report import Row
 from gen.synthesis.energy import Energy, Operands, demo_operands, uniform_operands
+from gen.synthesis.engine import EnginePart, engine_parts, engine_rows
 from gen.synthesis.measure import Candidate, Checked, Workshop, choose
-from gen.synthesis.units import Unit
+from gen.synthesis.units import ENGINE, Unit
 from support.files import write_if_changed
 from support.tasks import run_tasks
 
@@ -63,7 +64,8 @@ def run_area(
         return run_tasks(function, jobs, on_done=lambda: progress.advance(task))
 
     # Map everything; large arrays share what the smaller ones have mapped.
-    singles = [unit for unit in units if unit.unit not in MACHINES]
+    engines = [unit for unit in units if unit.unit == ENGINE]
+    singles = [unit for unit in units if unit.unit not in (*MACHINES, ENGINE)]
     mapped = dict(zip(singles, everywhere("mapping", _map, singles), strict=True))
     machines: dict[Unit, Candidate] = {}
     for side in sorted({unit.rows or 0 for unit in units if unit.unit in MACHINES}):
@@ -80,8 +82,6 @@ def run_area(
         ]
         if candidate.failed_recipes
     }
-    for label, recipes in failed.items():
-        progress.console.print(f"{name}: ABC failed on {label} by {', '.join(recipes)}")
 
     # Choose, verify and simulate.
     targets = [target]
@@ -89,7 +89,8 @@ def run_area(
         targets += [own_clock, round(own_clock / FASTER)]
     chosen = []
     for target_of_rows in targets:
-        families = _families(units if target_of_rows == target else _elements(units))
+        others = [unit for unit in units if unit not in engines]
+        families = _families(others if target_of_rows == target else _elements(units))
         for family in families:
             choices = [
                 (unit, machines.get(unit) or choose(mapped[unit], target_of_rows))
@@ -106,6 +107,18 @@ def run_area(
         _row(workshop.library, target_of_row, unit, candidate, checked[unit, candidate.recipe])
         for target_of_row, unit, candidate in chosen
     ]
+    # Engines consist of parts, which are rows as well.
+    jobs = [(unit, target) for unit in engines]
+    for unit, parts in zip(engines, everywhere("engines", _engine, jobs), strict=True):
+        nand2_area, um2 = workshop.library.nand2_area, workshop.library.um2_per_area
+        rows += engine_rows(unit, parts, target, nand2_area, um2)
+        failed |= {
+            f"{unit.unit} {unit.label}: {part.name}": list(part.failed_recipes)
+            for part in parts
+            if part.failed_recipes
+        }
+    for label, recipes in failed.items():
+        progress.console.print(f"{name}: ABC failed on {label} by {', '.join(recipes)}")
     _add_ratios(rows)
     if netlists is not None:
         _keep(netlists, workshop, chosen)
@@ -120,6 +133,10 @@ def _map(library: str | Path, unit: Unit) -> list[Candidate]:
 
 def _best(library: str | Path, item: tuple[Unit, float]) -> Candidate:
     return Workshop(library, FOLDER).best(*item)
+
+
+def _engine(library: str | Path, item: tuple[Unit, float]) -> list[EnginePart]:
+    return engine_parts(Workshop(library, FOLDER), *item)
 
 
 def _check(library: str | Path, item: tuple[Unit, Candidate, Sequence[Operands]]) -> Checked:
@@ -214,7 +231,7 @@ def _add_ratios(rows: list[Row]) -> None:
 
 
 def _ratio(row: Row, base: Row | None, key: str) -> float | None:
-    if base is None or row[key] is None or not base[key]:
+    if base is None or row.get(key) is None or not base.get(key):
         return None
     return round(float(row[key] / base[key]), 4)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gen.design.configuration import MACHINES
+from gen.synthesis.engine import WHOLE
 from golden import NamedFormat
 from support.plots import new_figure, svg_text
 from support.text import Grid, markdown
@@ -21,14 +22,18 @@ COLUMNS = (
     *("uniform_energy_per_mac_fj", "uniform_energy_per_mac_ratio"),
     *("uniform_glitch_energy_per_mac_fj", "uniform_glitch_energy_per_mac_error_fj"),
     *("uniform_glitch_energy_per_mac_ratio", "verified_vectors", "proved_equal"),
+    *("part", "count", "memory_bits", "share"),
 )
 PATH = "slowest path"
 SHOWN = {
     "design": "label",
     "cells": "cells",
+    "count": "count",
     "FF": "flip_flops",
+    "memory bits": "memory_bits",
     "GE": "gate_equivalents",
     "um2": "area_um2",
+    "share": "share",
     "delay ps": "delay_ps",
     "MAC/cycle": "macs_per_cycle",
     "area/MAC": "area_per_mac",
@@ -45,7 +50,7 @@ SHOWN = {
 }
 """Columns that are printed: heading -> key of a row."""
 
-WHOLE = ("gate_equivalents", "area_um2", "delay_ps", "area_per_mac", "area_delay_per_mac")
+ROUNDED = ("gate_equivalents", "area_um2", "delay_ps", "area_per_mac", "area_delay_per_mac")
 """Keys whose values are printed without decimals."""
 
 Row = dict[str, Any]
@@ -77,7 +82,7 @@ def area_grids(result: dict[str, Any]) -> list[Grid]:
         shown = {
             heading: key
             for heading, key in SHOWN.items()
-            if any(row[key] is not None for row in rows)
+            if any(row.get(key) is not None for row in rows)
         }
         texts = [[_text(row, key) for key in shown.values()] for row in rows]
         grids.append((title, list(shown), texts))
@@ -89,6 +94,8 @@ def _kind(row: Row) -> str:
     """What is measured, and its size."""
     if row["unit"] == "dot_product":
         return f"dot_product of {row['pairs']} pair{'s' if row['pairs'] > 1 else ''}"
+    if row.get("part") not in (None, WHOLE):
+        return f"parts of engine {row['rows']}x{row['cols']} {_design(row)}"
     kind = f"{row['unit']} {row['rows']}x{row['cols']}" if row["rows"] else str(row["unit"])
     return f"{kind} flat" if row["flat"] else kind
 
@@ -125,7 +132,7 @@ def _design(row: Row) -> str:
 
 
 def _text(row: Row, key: str) -> str:
-    value = row[key]
+    value = row.get(key)
     if value is None:
         return "-"
     if key == "delay_ps" and not row["meets_target"]:
@@ -133,7 +140,7 @@ def _text(row: Row, key: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.{0 if key in WHOLE else 3}f}"
+        return f"{value:.{0 if key in ROUNDED else 3}f}"
     return str(value)
 
 

@@ -25,9 +25,10 @@ from gen.synthesis.mapping import (
     map_quickly,
     map_verilog,
 )
+from gen.synthesis.memories import WithoutMemories, without_memories
 from gen.synthesis.parts import alone, below, boxed, count_parts, ports, renamed, without_outputs
 from gen.synthesis.units import HARNESS_SIDE, Unit
-from gen.synthesis.verification import verify_array, verify_encoder
+from gen.synthesis.verification import verify_array, verify_encoder, verify_requantizer
 from gen.tools.provenance import programs_digest
 from gen.verilog.emission import Emission
 from support.files import write_if_changed
@@ -201,6 +202,35 @@ class Workshop:
         write_if_changed(path, json.dumps(asdict(checked)))
         return checked
 
+    def logic(self, verilog: str, part: str, target_ps: float) -> tuple[Candidate, WithoutMemories]:
+        """A module of a design by itself, without its memories; and the Verilog of that."""
+        text = renamed(below(verilog, part), part, "unit")
+        path = self._cache("logic", text)
+        if not path.is_file():
+            write_if_changed(path, json.dumps(without_memories(text, "unit")))
+        logic = WithoutMemories(*json.loads(path.read_text()))
+        return choose(self._mapped(logic.verilog, self.recipes), target_ps), logic
+
+    def around(self, verilog: str, top: str) -> Size:
+        """What is left of a module of a design without all others."""
+        return self._size(renamed(alone(verilog, top), top, "unit"), "unit")
+
+    def prove(self, verilog: str, candidate: Candidate, label: str) -> None:
+        """Prove a candidate equal to the Verilog that it was mapped from, or ``MismatchError``."""
+        netlist = candidate.netlists["unit"]
+        path = self._cache("proved", verilog, netlist)
+        if not path.is_file():
+            require_equivalence(verilog, netlist, self.library, label)
+            write_if_changed(path, json.dumps(True))
+
+    def check_requantizer(self, candidate: Candidate) -> int:
+        """Compare a requantizer lane with golden: the number of vectors, or ``MismatchError``."""
+        path = self._cache("requantized", *candidate.netlists.values())
+        if not path.is_file():
+            netlist = parse_netlist(candidate.json, self.library)
+            write_if_changed(path, json.dumps(verify_requantizer(netlist, self.library)))
+        return int(json.loads(path.read_text()))
+
     def _mapped(self, verilog: str, recipes: Sequence[Recipe]) -> list[Candidate]:
         path = self._cache("mapped", verilog, repr(recipes))
         if path.is_file():
@@ -355,7 +385,7 @@ class Workshop:
         return str(json.loads(path.read_text()))
 
     def _cache(self, kind: str, *parts: str) -> Path:
-        programs = MAPPED_BY if kind in ("mapped", "size", "around") else SIMULATED_BY
+        programs = MAPPED_BY if kind in ("mapped", "size", "around", "logic") else SIMULATED_BY
         made_by = programs_digest(programs, DISTRIBUTIONS)
         text = "\0".join((kind, *parts, self.library.digest, repr(REST_RECIPES), made_by))
         digest = hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -14,7 +14,7 @@ _DECLARED = re.compile(
     r"(?P<name>\w+)\s*(?P<init>=.*)?$",
     re.DOTALL,
 )
-_INSTANCE = re.compile(rf"(\w+)\s+{_NAME}\s*\(")
+_INSTANCE = re.compile(rf"(\w+)\s+({_NAME})\s*\(")
 # Names, constants, parts and concatenations of them: nothing that computes.
 _PLAIN = r"[^~!&|^+\-*/%<>=?()]*"
 _WIRES = re.compile(
@@ -102,6 +102,19 @@ def count_parts(verilog: str, top: str, parts: Collection[str]) -> dict[str, int
         return total
 
     return dict(sorted(count(top).items()))
+
+
+def placed(verilog: str, top: str, open_modules: Collection[str]) -> list[tuple[str, str]]:
+    """What stands in ``top``, but for what is in a module of its own that is not one of
+    ``open_modules``: names of instances and of their modules, those that are opened included."""
+    modules = _read(verilog)
+    found = []
+    for match in filter(None, map(_INSTANCE.match, modules[top].statements)):
+        if match[1] in modules:
+            found.append((match[2].strip(), match[1]))
+            if match[1] in open_modules:
+                found += placed(verilog, match[1], open_modules)
+    return found
 
 
 def _require_wires(module: _Module) -> None:

@@ -5,14 +5,17 @@ from typing import Any
 
 from gen.design.configuration import MACHINES, ConfigurationError
 from gen.synthesis.units import (
+    ENGINE,
     Unit,
     arrays,
     dot_products,
     encoders,
+    engines,
     processing_elements,
     tensor_cores,
 )
 from golden import NAMED_FORMATS
+from hdl.engine.engine_unit import MAX_SUM_BITS
 
 ARRAY_SIDES = (4, 8, 16, 64)
 SMALLEST = ("radix4", "distributed")
@@ -37,6 +40,8 @@ def select(
         *dot_products(weight_bits, acc_bits, formats),
         *arrays(weight_bits, acc_bits, ARRAY_SIDES, formats),
         *tensor_cores(weight_bits, acc_bits, formats),
+        # Their sums have 32 bits at most.
+        *(engines(weight_bits, acc_bits, formats) if acc_bits <= MAX_SUM_BITS else ()),
     ]
     wanted = [
         unit
@@ -58,7 +63,7 @@ def select(
             baselines
             and unit.mac is not None
             and unit.mac.kind in ("8x8", "2x8x8")
-            and (unit.unit in MACHINES or unit.mac.multiplier in SMALLEST)
+            and (unit.unit in (*MACHINES, ENGINE) or unit.mac.multiplier in SMALLEST)
             and _kind(unit) in kinds
         )
     ]

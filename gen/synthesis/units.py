@@ -16,6 +16,7 @@ from golden.format import SparqFormat
 from golden.named import format_fields
 from hdl import (
     PROCESSING_ELEMENTS,
+    GemmEngine,
     MacUnit,
     PairEncoder,
     SparseTensorCore,
@@ -25,8 +26,10 @@ from hdl import (
 )
 from hdl.catalogue import width_fields
 from hdl.element.processing_element import MAX_PIPELINE
+from hdl.engine.engine_unit import EngineUnit
 
-UNITS = ("pe", "dot_product", "encoder", *MACHINES)
+ENGINE = "engine"
+UNITS = ("pe", "dot_product", "encoder", *MACHINES, ENGINE)
 DESIGNS = tuple(PROCESSING_ELEMENTS)
 THREE_FORMATS = ("5opt", "3opt", "2opt")
 """Those of 4-bit windows."""
@@ -47,7 +50,7 @@ class Unit:
     encoded : NamedFormat or None
         The format of an encoder.
     rows, cols : int or None
-        Of a machine.
+        Of a machine, or of the array in an engine.
     flat : bool
         A machine measured as one netlist, not by its parts.
     """
@@ -127,7 +130,14 @@ class Unit:
             return self.element.processing_element()
         if self.unit == "dot_product":
             return self.element.dot_product_unit()
+        if self.unit == ENGINE:
+            return self.engine()
         return self.machine(self.rows or 1, self.cols or 1)
+
+    def engine(self) -> GemmEngine:
+        """The engine around an array, of default sizes; what software reads of it is zeros."""
+        array = EngineUnit("array", self.rows or 1, self.cols or 1, self.element)
+        return GemmEngine(array, configuration_hash="0" * 16, version=(0, 0, 0))
 
     def machine(self, rows: int, cols: int) -> SystolicArray | TensorCore:
         """A machine of that size, of the unit or the kind that is measured."""
@@ -271,6 +281,18 @@ def tensor_cores(
             yield sparq_unit(unit, name, **options)
         for group in (2, 4, 8):
             yield sparq_unit(unit, formats[0], vsparq=False, group=group, **options)
+
+
+def engines(
+    weight_bits: int, acc_bits: int, formats: Sequence[str] = tuple(NAMED_FORMATS)
+) -> Iterator[Unit]:
+    """Engines around arrays of 8 x 8: exact ones, the finest format, and that of shared windows."""
+    options: dict[str, Any] = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": 0}
+    options |= {"rows": 8, "cols": 8}
+    yield exact_unit(ENGINE, "8x8", "radix4", **options)
+    yield exact_unit(ENGINE, "2x8x8", "radix4", **options)
+    yield sparq_unit(ENGINE, formats[0], **options)
+    yield sparq_unit(ENGINE, formats[0], vsparq=False, group=2, **options)
 
 
 def _three(formats: Sequence[str]) -> Sequence[str]:

@@ -12,6 +12,7 @@ from gen.library.library import Library
 from gen.netlist.netlist import Netlist
 from gen.netlist.simulation import WORD, Simulator
 from gen.synthesis.units import Unit
+from hdl.engine.requantizer_lane import RequantizerLane
 
 VECTORS = 100_000
 SLICES = (5, 1, 3, 4)
@@ -36,6 +37,44 @@ def verify_encoder(unit: Unit, netlist: Netlist, library: Library) -> int:
         unit, simulator.get("pair"), golden.pack_pairs(golden.encode_pairs(x, fmt), fmt)[:, 0]
     )
     return len(pairs)
+
+
+def verify_requantizer(netlist: Netlist, library: Library) -> int:
+    """Compare a requantizer lane with golden, for random operands and corners; their number.
+
+    Raises ``MismatchError``.
+    """
+    rng = np.random.default_rng(SEED)
+    lanes = -(-VECTORS // WORD) * WORD
+    sums, biases = (
+        rng.integers(-(1 << 31), 1 << 31, lanes) >> rng.integers(0, 32, lanes) for _ in range(2)
+    )
+    sums[::17], sums[5::17] = (1 << 31) - 1, -(1 << 31)
+    multipliers, shifts = rng.integers(0, 1 << 15, lanes), rng.integers(0, 47, lanes)
+    low, high = np.sort(rng.integers(0, 256, (2, lanes)), axis=0)
+    low[::3], high[::3] = 0, 255
+    zero_points = rng.integers(0, 256, lanes // WORD).repeat(WORD)
+    simulator = Simulator(netlist, library, lanes)
+    ports = {"sum": sums, "bias": biases, "multiplier": multipliers, "shift": shifts}
+    ports |= {"zero_point": zero_points, "low": low, "high": high}
+    # Others follow, and between any two cycles there is one in which nothing must move.
+    for cycle in range(2 * RequantizerLane.latency - 1):
+        for port, values in ports.items():
+            simulator.set(port, values if cycle == 0 else values[::-1])
+        simulator.set("enable", 1 - cycle % 2)
+        simulator.step()
+        simulator.clock()
+    simulator.step()
+    biased = (sums + biases).astype(np.int32)
+    expected = np.empty(lanes, np.uint64)
+    for start in range(0, lanes, WORD):
+        part = slice(start, start + WORD)
+        factors = multipliers[part], shifts[part], int(zero_points[start])
+        expected[part] = golden.requantize(biased[part], *factors, low[part], high[part])
+    for port, right in (("activation", expected), ("biased", biased.view(np.uint32))):
+        if not np.array_equal(simulator.get(port), right):
+            raise MismatchError(f"netlist of a requantizer lane differs from golden in {port}")
+    return lanes
 
 
 def verify_array(unit: Unit, netlist: Netlist, library: Library, rows: int, cols: int) -> int:

@@ -81,13 +81,13 @@ class TileWalk(Component):
         m = Module()
         command = self.command
 
-        # Where the walk is.
-        slice_index, tile_m, tile_n = (
-            Signal(COUNT_BITS, name=name) for name in ("slice_index", "tile_m", "tile_n")
+        # Where the walk is, counted from 1: so the last one is known without a subtraction.
+        slice_number, tile_m, tile_n = (
+            Signal(COUNT_BITS, name=name, init=1) for name in ("slice_number", "tile_m", "tile_n")
         )
-        ends_tile = slice_index == command.depth - 1
-        ends_column = tile_m == command.tiles_m - 1
-        ends_command = ends_column & (tile_n == command.tiles_n - 1)
+        ends_tile = slice_number == command.depth
+        ends_column = tile_m == command.tiles_m
+        ends_command = ends_column & (tile_n == command.tiles_n)
 
         # May the slices go?
         under_way = Signal(range(self.room + 1))
@@ -111,13 +111,13 @@ class TileWalk(Component):
         # They go.
         starts = Signal()
         with m.If(self.slice_valid & self.slice_ready):
-            m.d.sync += slice_index.eq(slice_index + 1)
+            m.d.sync += slice_number.eq(slice_number + 1)
             with m.If(ends_tile):
                 m.d.comb += [starts.eq(1), self.command_ready.eq(ends_command)]
-                m.d.sync += [slice_index.eq(0), tile_m.eq(tile_m + 1)]
+                m.d.sync += [slice_number.eq(1), tile_m.eq(tile_m + 1)]
                 with m.If(ends_column):
-                    m.d.sync += [tile_m.eq(0), tile_n.eq(tile_n + 1)]
+                    m.d.sync += [tile_m.eq(1), tile_n.eq(tile_n + 1)]
                     with m.If(ends_command):
-                        m.d.sync += tile_n.eq(0)
+                        m.d.sync += tile_n.eq(1)
         m.d.sync += under_way.eq(under_way + starts - self.finished)
         return m

@@ -26,14 +26,19 @@ from gen.netlist.simulation import Simulator
 from gen.synthesis.area import run_area
 from gen.synthesis.area_report import SHOWN, area_grids
 from gen.synthesis.energy import LANES, Operands, work
+from gen.synthesis.engine import OPEN_MODULES, engine_parts, engine_rows
 from gen.synthesis.equivalence import require_equivalence
-from gen.synthesis.mapping import RECIPES, MappingError, Recipe, link, map_verilog
+from gen.synthesis.mapping import RECIPES, MappingError, Recipe, link, map_quickly, map_verilog
 from gen.synthesis.measure import Candidate, Workshop, choose
-from gen.synthesis.parts import below, boxed, count_parts, ports, without_outputs
+from gen.synthesis.memories import without_memories
+from gen.synthesis.parts import below, boxed, count_parts, placed, ports, without_outputs
 from gen.synthesis.selection import select
 from gen.synthesis.units import Unit, exact_unit, sparq_unit
-from gen.synthesis.verification import VECTORS, verify_array
+from gen.synthesis.verification import VECTORS, verify_array, verify_requantizer
 from gen.verilog.emission import Emission
+from hdl.engine.requantizer_lane import RequantizerLane
+from hdl.stream.stream_fifo import StreamFifo
+from hdl.stream.stream_register import StreamRegister
 from support.files import OutputError
 
 
@@ -108,6 +113,75 @@ def test_parts_of_a_machine_of_other_rows(kind: str) -> None:
     (parts, counting), (other_parts, other_counting) = found
     assert parts == other_parts
     assert not set(counting.values()) & set(other_counting.values())
+
+
+def test_what_stands_in_an_engine() -> None:
+    """Modules that are not opened hide what stands in them."""
+    verilog = exact_unit("engine", "8x8", "radix4", rows=2, cols=2).verilog("unit")
+    assert {("core", "unit_gemm_core"), ("registers", "unit_sparq_engine_register_file")} <= {
+        *placed(verilog, "unit", ())
+    }
+    assert not any(name == "machine" for name, _ in placed(verilog, "unit", ()))
+    names = [name for name, _ in placed(verilog, "unit", OPEN_MODULES)]
+    assert {"lane_0", "lane_1", "machine", "results", "weight_buffer", "walk"} <= {*names}
+    assert len(names) == len(set(names))
+
+
+def test_memories_are_cut_out() -> None:
+    """Their bits are counted, their pins and the registers behind read ports are outside."""
+    verilog = Emission("unit").verilog(StreamFifo(5, 9))
+    cut = without_memories(verilog, "unit")
+    assert cut.memory_bits == 5 * 8
+    assert "storage.RD_DATA" in cut.verilog
+    registers = re.findall(r"^  reg (?:\[(\d+):0\] )?", cut.verilog, re.MULTILINE)
+    # The level, both addresses, and whether a word is offered; no word.
+    assert sum(int(high or 0) + 1 for high in registers) == 4 + 3 + 3 + 1
+    assert without_memories(verilog, "unit") == cut
+    plain = Emission("unit").verilog(StreamRegister(3))
+    assert without_memories(plain, "unit") == (plain, 0)
+    with pytest.raises(LibraryError, match=r"^Yosys cannot cut memories: syntax error"):
+        without_memories("module unit(;", "unit")
+
+
+@pytest.mark.slow
+def test_an_engine_is_the_sum_of_its_parts(tmp_path: Path) -> None:
+    """By one recipe, for speed; its array is that of the table, and what is verified is said."""
+    workshop = Workshop("generic", tmp_path, RECIPES[1:2])
+    unit = exact_unit("engine", "8x8", "and", rows=1, cols=1, weight_bits=2, acc_bits=11)
+    parts = engine_parts(workshop, unit, 1e6)
+    named = {part.name: part for part in parts}
+    array = workshop.best(replace(unit, unit="array"), 1e6)
+    assert named["machine"].size == array.size
+    assert named["weight_buffer"].memory_bits == 2 * 256 * 2
+    assert named["parameter_buffer"].memory_bits == 2 * 96
+    assert not named["lane"].memory_bits
+    assert all((named[name].verified_vectors or 0) >= VECTORS for name in ("lane", "machine"))
+    around = ("engine", "core", "output_stage")
+    assert {part.name for part in parts if part.delay_ps is None} == {*around}
+    others = {*named} - {*around, "lane", "machine"}
+    assert all(named[name].proved_equal for name in others)
+    whole, *rows = engine_rows(unit, parts, 1e6, workshop.library.nand2_area, None)
+    assert [row["part"] for row in rows] == [part.name for part in parts]
+    assert whole["area"] == pytest.approx(sum(row["count"] * row["area"] for row in rows), abs=1)
+    assert whole["memory_bits"] == sum(row["count"] * row["memory_bits"] for row in rows)
+    assert sum(row["share"] for row in rows) == pytest.approx(1, abs=0.01)
+    assert whole["area_per_mac"] == whole["area"]
+    assert whole["delay_ps"] is None
+    assert whole["meets_target"] is None
+
+
+@pytest.mark.slow
+def test_a_changed_requantizer_is_a_mismatch(tmp_path: Path) -> None:
+    library = load_library("generic", tmp_path)
+    verilog = Emission("unit").verilog(RequantizerLane())
+    netlist = map_quickly(verilog, "unit", library).json
+    assert verify_requantizer(parse_netlist(netlist, library), library) >= VECTORS
+    for cell, other in (("NAND2", "NOR2"), ("XOR2", "XNOR2")):
+        first, name, rest = netlist.partition(f'"type": "{cell}"')
+        assert name
+        changed = parse_netlist(f'{first}"type": "{other}"{rest}', library)
+        with pytest.raises(MismatchError, match=r"^netlist of a requantizer lane differs from gol"):
+            verify_requantizer(changed, library)
 
 
 def test_other_text_is_no_design() -> None:

@@ -25,6 +25,12 @@ def test_designs_are_named_by_what_they_are() -> None:
     assert len({(d.configuration.name, d.multipliers) for d in DESIGNS.values()}) == len(DESIGNS)
     assert DESIGNS["2x8x8_4x4"].macs_per_cycle == 32
     assert not DESIGNS["5opt_8x8_luts"].multipliers
+    assert DESIGNS["8x8_engine_11x11"].macs_per_cycle == 121
+
+
+def test_engines_are_placed_once() -> None:
+    assert DESIGNS["5opt_8x8"].placed_with((4, 5)) == (4, 5)
+    assert DESIGNS["5opt_engine_8x8"].placed_with((4, 5)) == (4,)
 
 
 def test_ring_drives_and_reads_every_bit_once() -> None:
