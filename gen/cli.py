@@ -35,7 +35,7 @@ COMMANDS = {
     "bench": "Time golden products, integer networks and the emission of arrays.",
     "demo": "Take real images through the Verilog of the 8x8 and the SPARQ array, bit for bit.",
     "evaluate": "Measure a trained network's accuracy in the integer arithmetic of the hardware.",
-    "fpga": "Place and route elements and arrays on an ECP5 (LFE5U-85F, speed grade 6).",
+    "fpga": "Place and route elements, arrays and engines on an ECP5 (LFE5U-85F, speed grade 6).",
     "fusesoc": "Emit the Verilog that a core file asks FuseSoC for, as a core.",
     "prove": "Prove the emitted Verilog for all inputs, on all cores.",
     "simulate": "Run random tiles through the emitted array or engine, and compare with golden.",

@@ -143,7 +143,7 @@ def test_memories_are_cut_out() -> None:
         without_memories("module unit(;", "unit")
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_an_engine_is_the_sum_of_its_parts(tmp_path: Path) -> None:
     """By one recipe, for speed; its array is that of the table, and what is verified is said."""
     workshop = Workshop("generic", tmp_path, RECIPES[1:2])
@@ -170,7 +170,7 @@ def test_an_engine_is_the_sum_of_its_parts(tmp_path: Path) -> None:
     assert whole["meets_target"] is None
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_a_changed_requantizer_is_a_mismatch(tmp_path: Path) -> None:
     library = load_library("generic", tmp_path)
     verilog = Emission("unit").verilog(RequantizerLane())
@@ -191,6 +191,7 @@ def test_other_text_is_no_design() -> None:
         below("module m(a); input a; begin end endmodule", "m")
 
 
+@pytest.mark.every(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
@@ -215,8 +216,7 @@ def test_netlists_equal_golden(unit: Unit, tmp_path: Path) -> None:
     assert workshop.check(unit, found, []) == checked  # from the cache
 
 
-@pytest.mark.every(2)
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("unit", ["array", "tensor_core"])
 def test_a_machine_of_more_rows_is_verified_as_one_of_fewer(unit: str, tmp_path: Path) -> None:
     """The parts of 64 x 64 in 16 rows, with control of their own; parts alike are verified once."""
@@ -232,6 +232,7 @@ def test_a_machine_of_more_rows_is_verified_as_one_of_fewer(unit: str, tmp_path:
     assert len(list((tmp_path / "cache").glob("simulated_*"))) == 1
 
 
+@pytest.mark.every(3)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
@@ -320,7 +321,7 @@ def test_a_port_that_nobody_reads() -> None:
     assert "reg [7:0] weight_out" in cut
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_flat_and_by_parts(tmp_path: Path) -> None:
     """A flat array confirms the sum of its parts."""
     workshop = Workshop("generic", tmp_path, RECIPES[:1])

@@ -52,7 +52,7 @@ ENGINES: dict[str, dict[str, Any]] = {
     "sparse": {"machine": "sparse_tensor_core", "rows": 2, "cols": 2, "pairs": 2},
     "2x4x8": {"rows": 3, "cols": 2, "pe": "2x4x8", "command_depth": 2, "weight_bits": 3},
     "encoded": {"rows": 3, "cols": 4, "lanes": 2, **ENCODED},
-    "encoded_group": {"rows": 2, "cols": 8, "lanes": 4, "format": "3opt", "group": 4, **ENCODED},
+    "encoded_group": {"rows": 1, "cols": 4, "lanes": 4, "format": "3opt", "group": 4, **ENCODED},
     "encoded_core": {
         "machine": "tensor_core",
         "rows": 3,
@@ -118,7 +118,7 @@ def multiply(
     return run.counters
 
 
-@pytest.mark.every(8)
+@pytest.mark.every(12)
 @pytest.mark.slow
 @every_stream
 def test_random_products(name: str, checks: Callable[[int], None]) -> None:
@@ -137,7 +137,7 @@ def test_random_products(name: str, checks: Callable[[int], None]) -> None:
     checks(total)
 
 
-@pytest.mark.every(8)
+@pytest.mark.every(12)
 @pytest.mark.slow
 @every_stream
 def test_abandoned_work(name: str, checks: Callable[[int], None]) -> None:
@@ -157,7 +157,7 @@ def test_abandoned_work(name: str, checks: Callable[[int], None]) -> None:
     checks(total)
 
 
-@pytest.mark.every(8)
+@pytest.mark.every(12)
 @pytest.mark.slow
 @every_engine
 def test_tiles_follow_each_other(name: str) -> None:

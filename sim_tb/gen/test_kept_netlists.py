@@ -26,6 +26,7 @@ ELEMENTS = [
 ]
 
 
+@pytest.mark.every(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",

@@ -17,7 +17,15 @@ from gen.simulation.tiling import ArrayShape
 from gen.verilog import docstring
 from gen.verilog.generate import build
 from gen.verilog.sidecar import make_sidecar
-from golden import NAMED_FORMATS, encode_pairs, pack_2_4, pack_pairs, sparq, store_pairs
+from golden import (
+    NAMED_FORMATS,
+    encode_pairs,
+    named_format,
+    pack_2_4,
+    pack_pairs,
+    sparq,
+    store_pairs,
+)
 from hdl import PROCESSING_ELEMENTS
 from sim_tb.gen.test_verilog import CONFIGURATIONS, ENGINES, every_configuration
 from sim_tb.hdl.pysim import clock
@@ -264,8 +272,12 @@ def _check_stream_words(sidecar: dict[str, Any]) -> None:
     weights, weight_bits = (steps, sidecar["weight_bits"])
     if sidecar["sparse"]:
         weights, weight_bits = weights // 2, weight_bits + 2
+    activations = sidecar["rows"] * steps * 8
+    if sidecar["encoded_input"]:
+        fmt = named_format(*(sidecar[key] for key in ("format", "rounding", "vsparq", "group")))
+        activations = -(-sidecar["rows"] * steps // 2 * fmt.stored_pair_bits // 8) * 8
     for name, port, bits in (
-        ("activations", "s_axis_activations", sidecar["rows"] * steps * 8),
+        ("activations", "s_axis_activations", activations),
         ("weights", "s_axis_weights", -(-sidecar["cols"] * weights * weight_bits // 8) * 8),
         ("parameters", "s_axis_parameters", 32),
         ("results", "m_axis_results", engine["lanes"] * 8),

@@ -73,6 +73,7 @@ def stage(component: Callable[[], Any], model: Callable[[], Model], width: int) 
         offered = [
             {"in_data": word, "in_last": rng.getrandbits(1)} for word in words(rng, width, 150)
         ]
+        offered[-1]["in_last"] = 1  # nothing stays behind
         return [Source(offered, "in_valid", ["in_ready"], before), Chance(out_ready=1 - after)]
 
     return PartCase(component, model, agents)

@@ -27,7 +27,7 @@ def of(kind: str) -> list[str]:
     return [name for name in NAMES if name.startswith(kind)]
 
 
-@pytest.mark.every(8)
+@pytest.mark.every(12)
 @pytest.mark.parametrize("rates", RATES, ids=lambda rates: f"{rates[0]}-{rates[1]}")
 @pytest.mark.parametrize("name", NAMES)
 def test_part_is_its_model(name: str, rates: tuple[float, float], checks: Any) -> None:

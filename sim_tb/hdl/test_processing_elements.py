@@ -114,7 +114,7 @@ PE_CASES: list[tuple[str, str, SparqFormat | None, int, int]] = [
 ]
 
 
-@pytest.mark.every(8)
+@pytest.mark.every(16)
 @pytest.mark.parametrize("pipeline", range(MAX_PIPELINE + 1))
 @pytest.mark.parametrize(("pe", "kind", "fmt", "weight_bits", "acc_bits"), PE_CASES)
 def test_processing_element(

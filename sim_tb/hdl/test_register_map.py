@@ -120,7 +120,7 @@ def test_constants_of_the_engine() -> None:
     encoded = 10 << 24 | 1 << 7 | 0 << 6
     assert word(registers, "FORMAT") == encoded | 0b10101 << 16 | 4 << 8 | 0 << 5 | 1 << 4 | 4
     assert word(registers, "BUFFERS") == 4 << 16 | 512
-    assert word(registers, "QUEUES") == 2 << 8 | 4
+    assert word(registers, "QUEUES") == 128 << 16 | 2 << 8 | 4
     exact = {**ENGINE, "format": None, "encoded_output": False}
     assert word(engine_registers(**exact), "FORMAT") == 0
     trimmed = NamedFormat("7opt", rounding=False)

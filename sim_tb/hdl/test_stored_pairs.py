@@ -105,7 +105,7 @@ def test_array(name: str, vsparq: bool, group: int, checks: Any) -> None:
     check_machine(array, fmt, checks)
 
 
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @pytest.mark.parametrize(("name", "vsparq", "group"), MODES)
 @pytest.mark.parametrize("pairs", [1, 4])
 def test_tensor_core(name: str, vsparq: bool, group: int, pairs: int, checks: Any) -> None:

@@ -202,13 +202,13 @@ BEHAVIORAL = [
 """The same cores made of operators."""
 
 
-@pytest.mark.every(7)
+@pytest.mark.every(14)
 @pytest.mark.parametrize("core", DENSE, ids=str)
 def test_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
 
-@pytest.mark.every(7)
+@pytest.mark.every(14)
 @pytest.mark.parametrize("core", SPARSE, ids=str)
 def test_sparse_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
@@ -220,7 +220,7 @@ def test_behavioral_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.parametrize("before", range(1, 8))
 @pytest.mark.parametrize(
     "core",

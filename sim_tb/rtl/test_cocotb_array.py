@@ -76,7 +76,7 @@ SWEEP = [
 ]
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.slow
 @pytest.mark.parametrize("configuration", ARRAYS, ids=lambda c: c.name)
 def test_array(configuration: Configuration, checks: Callable[[int], None]) -> None:

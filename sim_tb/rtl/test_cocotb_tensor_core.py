@@ -78,7 +78,7 @@ SWEEP: list[Configuration] = [
 ]
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.slow
 @pytest.mark.parametrize("configuration", CORES, ids=lambda c: c.name)
 def test_tensor_core(configuration: Configuration, checks: Callable[[int], None]) -> None:

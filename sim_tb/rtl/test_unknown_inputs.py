@@ -273,13 +273,14 @@ def check_machines(top: str, elements: Sequence[dict[str, Any]], mapped: bool, f
     return sum(machine.check(words) for machine, words in zip(machines, played, strict=True))
 
 
+@pytest.mark.every(3)
 @pytest.mark.slow
 @pytest.mark.parametrize("top", MACHINES)
 def test_machines(top: str, tmp_path: Path, checks: Callable[[int], None]) -> None:
     checks(check_machines(top, QUICK[top], False, tmp_path))
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("top", QUICK_NETLISTS)
 def test_netlists(top: str, tmp_path: Path, checks: Callable[[int], None]) -> None:
     checks(check_machines(top, QUICK_NETLISTS[top], True, tmp_path))
