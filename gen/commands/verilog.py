@@ -70,6 +70,9 @@ def verilog(
     if testbench:
         bench = make_testbench(configuration, generated.sidecar, 1 if seed is None else seed)
         files[f"{generated.name}_tb.v"] = bench
+    written = {(output / file).resolve() for file in files if file != f"{generated.name}.json"}
+    if json_file is not None and json_file.resolve() in written:
+        raise click.UsageError(f"json must be none of the files that are emitted, not {json_file}")
     make_folder(output)
     for path in write_files(output, files):
         click.echo(f"wrote {path}")

@@ -7,9 +7,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden import encode_pairs, pack_2_4, store_pairs
+from golden import checks, encode_pairs, pack_2_4, store_pairs
 from golden.engine import EngineShape, LayerCommand, layer_commands
 from golden.format import ACTIVATION_MAX
+from golden.requantize import MAX_SHIFT, MULTIPLIER_BITS
+
+BYTE = (0, ACTIVATION_MAX)
+LIMITS = {
+    "bias": (-(1 << 31), (1 << 31) - 1),
+    "multiplier": (0, (1 << MULTIPLIER_BITS) - 1),
+    "shift": (0, MAX_SHIFT),
+    "zero_point": BYTE,
+    "low": BYTE,
+    "high": BYTE,
+}
+"""Of each parameter of a column the smallest and the largest value."""
 
 Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
@@ -22,6 +34,9 @@ class ColumnParameters:
     """What each column of a product is biased and requantized by, int64 (N,) each.
 
     ``golden.requantize`` of the sum plus ``bias``, clipped to ``low`` and ``high``.
+
+    Raises ``TypeError`` or ``ValueError``, one line, for what ``golden.requantize`` does not take
+    either, a bias that is no int32, and arrays that are not of one length.
     """
 
     bias: Integers
@@ -30,6 +45,22 @@ class ColumnParameters:
     zero_point: Integers
     low: Integers
     high: Integers
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            values = checks.integers(each.name, getattr(self, each.name), *LIMITS[each.name])
+            if values.shape != (len(self.bias),):
+                raise ValueError(
+                    f"{each.name} must be of the {len(self.bias)} columns that bias is of, not of "
+                    f"shape {values.shape}"
+                )
+        wrong = np.flatnonzero(self.low > self.high)
+        if len(wrong):
+            column = int(wrong[0])
+            raise ValueError(
+                f"low must be at most high, not {self.low[column]} where high is "
+                f"{self.high[column]} (of column {column})"
+            )
 
     @classmethod
     def of(
@@ -44,7 +75,17 @@ class ColumnParameters:
     ) -> "ColumnParameters":
         """Of so many columns; what is one number is the same for all."""
         values = (bias, multiplier, shift, zero_point, low, high)
-        return cls(*(np.broadcast_to(np.asarray(v, np.int64), (columns,)) for v in values))
+        given = {
+            each.name: checks.integers(each.name, value, *LIMITS[each.name]).astype(np.int64)
+            for each, value in zip(fields(cls), values, strict=True)
+        }
+        for name, array in given.items():
+            if array.shape not in ((), (1,), (columns,)):
+                raise ValueError(
+                    f"{name} must be one number, or one for each of the {columns} columns, not of "
+                    f"shape {array.shape}"
+                )
+        return cls(**{name: np.broadcast_to(array, (columns,)) for name, array in given.items()})
 
     def of_part(self, first: int, columns: int) -> "ColumnParameters":
         """Those of so many columns from the first one on."""
@@ -86,8 +127,9 @@ class EngineProduct:
 
     Raises
     ------
-    ValueError
-        One line for a product that does not fit the engine, or weights that are not sparse.
+    TypeError, ValueError
+        One line for operands of other types, values or shapes, a product that does not fit the
+        engine, or weights that are not sparse.
     """
 
     shape: EngineShape
@@ -101,7 +143,19 @@ class EngineProduct:
     encoded: bool = False
 
     def __post_init__(self) -> None:
+        checks.weights(self.w, self.weight_bits)
+        if self.x.ndim != 2 or self.w.ndim != 2:
+            raise ValueError(
+                f"x and w must be matrices, not of shapes {self.x.shape} and {self.w.shape}"
+            )
+        columns = self.w.shape[1]
+        if len(self.parameters.bias) != columns:
+            raise ValueError(
+                f"parameters must be of the {columns} columns of w, not of "
+                f"{len(self.parameters.bias)}"
+            )
         if self.x.dtype == np.uint8:
+            checks.matmul_operands(self.x, self.w, self.weight_bits)
             return
         if not self.shape.encoded_input:
             raise ValueError(

@@ -22,8 +22,9 @@ def run_simulation(
     ``MismatchError`` at the first differing element.
     """
     if configuration.top not in MACHINES:
+        allowed = ", ".join((*MACHINES, "engine"))
         raise ConfigurationError(
-            f"top must be one of {', '.join(MACHINES)} to simulate, not {configuration.top!r}"
+            f"top must be one of {allowed} to simulate, not {configuration.top!r}"
         )
     with progress:
         building = progress.add_task("building the simulation", total=None)

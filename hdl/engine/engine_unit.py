@@ -114,9 +114,14 @@ class EngineUnit:
                 f"{bits} bits, no fewer than as bytes, not True"
             )
         least = max(2, fmt.group)
+        lanes = f"{self.lanes}{' (all columns)' if self.lanes == self.cols else ''}"
         if self.lanes % least:
+            raise ValueError(f"lanes must be a multiple of {least} to encode results, not {lanes}")
+        # What fills up a word of the stream would be gaps between pairs.
+        if self.stream_bits and 8 * self.lanes % self.stream_bits:
             raise ValueError(
-                f"lanes must be a multiple of {least} to encode results, not {self.lanes}"
+                f"stream_bits must divide the {8 * self.lanes} bits of a byte of each lane to "
+                f"encode results, not {self.stream_bits} where lanes is {lanes}"
             )
 
     @property

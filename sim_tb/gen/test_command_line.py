@@ -239,6 +239,14 @@ def test_register_page_without_registers(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_json_in_place_of_what_is_emitted(tmp_path: Path) -> None:
+    arguments = ("--top", "encoder", "--name", "own", "--output", ".", "--json", "own.v")
+    result = sparq(tmp_path, "verilog", *arguments)
+    assert result.returncode == 2
+    assert result.stderr == "sparq: json must be none of the files that are emitted, not own.v\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_default_folder(tmp_path: Path) -> None:
     result = sparq(tmp_path, "verilog", "--top", "encoder", "--format", "3opt", "--no-rounding")
     assert result.returncode == 0

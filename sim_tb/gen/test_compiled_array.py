@@ -115,7 +115,7 @@ def test_first_differing_element_is_named() -> None:
 def test_a_part_of_a_machine_is_refused() -> None:
     with pytest.raises(ConfigurationError) as caught:
         run_simulation(Configuration(top="pe"), 1, 1, Progress())
-    allowed = "array, tensor_core, sparse_tensor_core"
+    allowed = "array, tensor_core, sparse_tensor_core, engine"
     assert str(caught.value) == f"top must be one of {allowed} to simulate, not 'pe'"
 
 

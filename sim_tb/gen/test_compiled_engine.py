@@ -73,6 +73,7 @@ STREAMS: dict[str, dict[str, Any]] = {
         **{"rows": 3, "cols": 6, "lanes": 2, "group": 8, "result_tiles": 2},
         **{"weight_depth": 40, "stream_bits": 64},
     },
+    "narrow_encoded": {"rows": 1, "cols": 4, "stream_bits": 16, **ENCODED},
     "narrow_group": {"rows": 4, "cols": 2, "format": "7opt", "group": 16, "stream_bits": 32},
     "narrow_sparse": {
         **{"machine": "sparse_tensor_core", "rows": 2, "cols": 2, "pairs": 2},

@@ -146,6 +146,21 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         for group, lanes, least in ((1, 1, 2), (1, 3, 2), (2, 3, 2), (4, 2, 4), (16, 8, 16))
     ),
     (
+        {"top": "engine", "cols": 5, "encoded_output": True},
+        "lanes must be a multiple of 2 to encode results, not 5 (all columns)",
+    ),
+    *(
+        (
+            {
+                **{"top": "engine", "cols": 6, "lanes": 2, "encoded_output": True},
+                "stream_bits": bits,
+            },
+            "stream_bits must divide the 16 bits of a byte of each lane to encode results, not "
+            f"{bits} where lanes is 2",
+        )
+        for bits in (32, 1024)
+    ),
+    (
         {"top": "engine", "format": "8:0", "encoded_output": True},
         "encoded_output must be False with format 8:0, of which a pair takes 18 bits, no fewer "
         "than as bytes, not True",

@@ -1,0 +1,88 @@
+"""What a product on an engine must be: everything else is refused before any work."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gen.driver.product import ColumnParameters, EngineProduct
+from golden.engine import EngineShape
+
+SHAPE = EngineShape(2, 2, 2, 8, 1, 2, 2, 16, 4)
+
+
+def product(**changed: Any) -> EngineProduct:
+    given: dict[str, Any] = {
+        "x": np.zeros((5, 8), np.uint8),
+        "w": np.zeros((8, 3), np.int8),
+        "parameters": ColumnParameters.of(3),
+    }
+    return EngineProduct(SHAPE, 5, False, **{**given, **changed})
+
+
+def of(**given: Any) -> Callable[[], object]:
+    return lambda: ColumnParameters.of(3, **given)
+
+
+REFUSED: list[tuple[Callable[[], object], str]] = [
+    (
+        of(multiplier=40000, shift=22),
+        "multiplier must be integers from 0 to 32767, not 40000 (at index [])",
+    ),
+    (
+        of(multiplier=1.5),
+        "multiplier must be integers from 0 to 32767, not float64 (first value 1.5)",
+    ),
+    (of(shift=[1, 50, 2]), "shift must be integers from 0 to 46, not 50 (at index [1])"),
+    (of(zero_point=256), "zero_point must be integers from 0 to 255, not 256 (at index [])"),
+    (
+        of(bias=1 << 31),
+        "bias must be integers from -2147483648 to 2147483647, not 2147483648 (at index [])",
+    ),
+    (of(low=200, high=10), "low must be at most high, not 200 where high is 10 (of column 0)"),
+    (
+        of(bias=[1, 2]),
+        "bias must be one number, or one for each of the 3 columns, not of shape (2,)",
+    ),
+    (
+        lambda: replace(ColumnParameters.of(3), high=np.zeros(2, np.int64)),
+        "high must be of the 3 columns that bias is of, not of shape (2,)",
+    ),
+    (
+        lambda: product(x=np.zeros((5, 7), np.uint8)),
+        "x (..., K) and w (K, N) must agree in K, not (5, 7) and (8, 3)",
+    ),
+    (
+        lambda: product(w=np.full((8, 3), 16)),
+        "w must be integers from -16 to 15, not 16 (at index [0, 0])",
+    ),
+    (
+        lambda: product(parameters=ColumnParameters.of(2)),
+        "parameters must be of the 3 columns of w, not of 2",
+    ),
+    (
+        lambda: product(x=np.zeros(8, np.uint8)),
+        "x and w must be matrices, not of shapes (8,) and (8, 3)",
+    ),
+    (
+        lambda: product(x=np.zeros((5, 4), np.uint32)),
+        "x must be uint8 for an engine without encoded input, not uint32",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), REFUSED, ids=[text for _, text in REFUSED])
+def test_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+def test_one_number_is_of_all_columns() -> None:
+    parameters = ColumnParameters.of(3, bias=[1, 2, 3], shift=[4], high=7)
+    assert parameters.bias.tolist() == [1, 2, 3]
+    assert parameters.shift.tolist() == [4, 4, 4]
+    assert parameters.high.tolist() == [7, 7, 7]
+    assert product().result_words == 3 * 2 * 2
