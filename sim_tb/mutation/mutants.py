@@ -305,12 +305,14 @@ PARTS = (
     "register",
     "upsizer_3",
     "downsizer_3",
+    "gearbox_4_6",
     "weight_buffer_5",
     "parameter_buffer_6_2",
     "tile_walk_3",
     "plane_splitter_1_4",
     "plane_splitter_4_3",
     "output_stage_2_6_2_20",
+    "output_stage_2_6_6_16_2opt",
 )
 """Of the matrix engine: keys of ``CASES``."""
 
