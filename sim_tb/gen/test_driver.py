@@ -321,9 +321,16 @@ def test_bytes_of_results(library: ctypes.CDLL) -> None:
             continue
         for rows, tiles_m, tiles_n in ((1, 1, 1), (3, 5, 7), (256, 65535, 65535)):
             own = EngineShape(
-                **{"rows": rows, "cols": cols, "k_per_cycle": 2, "machine_latency": 1},
-                **{"slices_per_group": 1, "planes": 2, "lanes": lanes, "weight_depth": 1},
-                **{"result_tiles": 2, "stream_bits": stream_bits},
+                rows=rows,
+                cols=cols,
+                k_per_cycle=2,
+                machine_latency=1,
+                slices_per_group=1,
+                planes=2,
+                lanes=lanes,
+                weight_depth=1,
+                result_tiles=2,
+                stream_bits=stream_bits,
                 result_words=-(-8 * lanes // stream_bits) if stream_bits else 1,
                 format=named_format(name),
             )
