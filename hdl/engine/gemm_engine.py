@@ -139,9 +139,9 @@ class GemmEngine(Component):
             )
         if self.engine.stream_bits:
             for name in ("activations", "weights", "results"):
-                whole = "A byte of each lane" if name == "results" else "It"
+                whole = "Such a word" if name == "results" else "It"
                 count = self.stream_words[name]
-                taken = "1 word" if count == 1 else f"{count} words, the lowest bytes first"
+                taken = f"{count} of the stream, the lowest bytes first"
                 words[name] += f" {whole} takes {taken}."
         meanings = axi4_lite_meanings(CONTROL)
         for name, prefix in STREAMS.items():
