@@ -40,6 +40,13 @@ class Elements:
         return replace(self, dimensions=((name, count), *self.dimensions))
 
 
+def side_by_side(parts: dict[str, Elements]) -> Elements:
+    """A word of these parts, the first in the lowest bits: the only one, or one element of all."""
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    return structure(*((name, part.width) for name, part in parts.items()))
+
+
 def structure(*fields: tuple[str, int]) -> Elements:
     """One element of these fields; those of no bits are left out."""
     kept = tuple((name, bits) for name, bits in fields if bits)

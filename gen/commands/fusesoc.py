@@ -8,6 +8,7 @@ from fusesoc import utils
 from fusesoc.capi2.generator import Generator
 
 from gen.commands.configuration_options import load_configuration
+from gen.design.configuration import OPTIONS, check_keys
 from gen.verilog.generate import design_files, generate
 from support.errors import InputError
 from support.files import write_files
@@ -24,6 +25,7 @@ def fusesoc(request: Path) -> None:
     data = utils.yaml_fread(str(request), False)
     generator = Generator(data)
     options: dict[str, Any] = dict(generator.config or {})
+    check_keys(options, (*OPTIONS, "name", "preset"))
     name, preset = options.pop("name", None), options.pop("preset", None)
     for key, value in (("name", name), ("preset", preset)):
         if value is not None and not isinstance(value, str):

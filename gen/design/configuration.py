@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -140,11 +141,7 @@ class Configuration:
     engine: EngineUnit | None
 
     def __init__(self, **options: Any) -> None:
-        for name in options:
-            if name not in OPTIONS:
-                raise ConfigurationError(
-                    f"unknown key {name!r}; allowed are {', '.join(sorted(OPTIONS))}"
-                )
+        check_keys(options, OPTIONS)
         value = {name: option.default for name, option in OPTIONS.items()} | options
         top, pe = value["top"], value["pe"]
         check_choice("top", top, TOPS)
@@ -279,6 +276,14 @@ class Configuration:
     def max_reduction(self) -> int:
         """The longest reduction K that cannot overflow the accumulator, whatever the data."""
         return max_reduction(self.mac.weight_bits, self.mac.acc_bits)
+
+
+def check_keys(given: Iterable[str], allowed: Iterable[str]) -> None:
+    """Raise ``ConfigurationError`` for the first key that is none of the allowed ones."""
+    names = sorted(allowed)
+    for name in given:
+        if name not in names:
+            raise ConfigurationError(f"unknown key {name!r}; allowed are {', '.join(names)}")
 
 
 def _without_effect(top: str, machine: str, pe: str) -> dict[str, str]:

@@ -11,8 +11,8 @@
  *       sparq_engine_wait_idle(&engine, 1000000);
  *     }
  *
- * The sparq_engine_pack functions write the beats of the streams as they lie in memory, the first
- * byte of a beat at the lowest address.
+ * The sparq_engine_pack functions write a slice, all of its words, as it lies in memory: its first
+ * byte at the lowest address.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -194,7 +194,7 @@ enum sparq_engine_result {
   SPARQ_ENGINE_WRONG_HASH = 2,  /* an engine of another configuration answers */
   SPARQ_ENGINE_FULL = 3,        /* the command queue is full: nothing was started */
   SPARQ_ENGINE_TIMEOUT = 4,     /* the limit of polls was reached */
-  SPARQ_ENGINE_BAD_ARGUMENT = 5 /* what is to be packed does not fit the beat */
+  SPARQ_ENGINE_BAD_ARGUMENT = 5 /* what is to be packed is not what the engine takes */
 };
 
 /* What the register ERROR reads as. */
@@ -251,8 +251,8 @@ struct sparq_engine_command {
 struct sparq_engine_column {
   int32_t bias;
   uint16_t multiplier; /* 15 bits */
-  uint8_t shift;       /* 6 bits */
-  uint8_t zero_point, low, high;
+  uint8_t shift;       /* at most 46 */
+  uint8_t zero_point, low, high; /* low is at most high */
 };
 
 static inline uint32_t sparq_engine_read(const struct sparq_engine *engine, uint32_t offset) {
@@ -324,6 +324,20 @@ static inline size_t sparq_engine_stream_bytes(const struct sparq_engine_shape *
                                                size_t bytes) {
   size_t word = shape->stream_bits / 8u;
   return word ? (bytes + word - 1u) / word * word : bytes;
+}
+
+/*
+ * Bytes of the packet in which the results of a command leave: what is behind the last stored pair
+ * and what fills words up included. Of a command that the engine takes.
+ */
+static inline uint64_t sparq_engine_result_bytes(const struct sparq_engine_shape *shape,
+                                                 const struct sparq_engine_command *command) {
+  /* Parts of rows, each of as many results as there are lanes: a byte of each is a word. */
+  uint64_t words = (uint64_t)command->tiles_m * command->tiles_n * shape->rows *
+                   (shape->cols / shape->lanes);
+  if (command->sums) words *= 4u;
+  if (command->encoded) words = (words * shape->pair_bits + 15u) / 16u;
+  return words * sparq_engine_stream_bytes(shape, shape->lanes);
 }
 
 /* Commands are executed from now on, or not. */
@@ -444,61 +458,61 @@ static inline void sparq_engine_counters(const struct sparq_engine *engine,
 }
 
 /*
- * A beat of activations, `bytes` bytes: tile row r and step s of the slice at byte
- * r * shape->k_per_cycle + s. They are x[r * stride + s] for r below `rows` and s below `steps`;
- * all else is 0.
+ * A slice of activations, `bytes` bytes, of an engine without encoded input: tile row r and step s
+ * at byte r * shape->k_per_cycle + s. They are x[r * stride + s] for r below `rows` and s below
+ * `steps`; all else is 0.
  */
 static inline enum sparq_engine_result sparq_engine_pack_activations(
-    uint8_t *beat, size_t bytes, const struct sparq_engine_shape *shape, const uint8_t *x,
+    uint8_t *slice, size_t bytes, const struct sparq_engine_shape *shape, const uint8_t *x,
     size_t stride, uint32_t rows, uint32_t steps) {
   uint32_t row, step;
   size_t index;
-  if (rows > shape->rows || steps > shape->k_per_cycle ||
+  if (shape->encoded_input || rows > shape->rows || steps > shape->k_per_cycle ||
       bytes < (size_t)shape->rows * shape->k_per_cycle) {
     return SPARQ_ENGINE_BAD_ARGUMENT;
   }
-  for (index = 0; index < bytes; ++index) beat[index] = 0;
+  for (index = 0; index < bytes; ++index) slice[index] = 0;
   for (row = 0; row < rows; ++row) {
     for (step = 0; step < steps; ++step) {
-      beat[(size_t)row * shape->k_per_cycle + step] = x[row * stride + step];
+      slice[(size_t)row * shape->k_per_cycle + step] = x[row * stride + step];
     }
   }
   return SPARQ_ENGINE_OK;
 }
 
-/* The stored pair at a place, of what was packed without gaps: beats of results, the first first. */
-static inline uint32_t sparq_engine_unpack_pair(const uint8_t *beats, size_t place,
+/* The stored pair at a place of a packet of results, whose words have no gaps; the first is 0. */
+static inline uint32_t sparq_engine_unpack_pair(const uint8_t *packet, size_t place,
                                                 const struct sparq_engine_shape *shape) {
   size_t bit = place * shape->pair_bits;
   uint32_t index, pair = 0;
   for (index = 0; index < shape->pair_bits; ++index, ++bit) {
-    pair |= ((uint32_t)beats[bit / 8u] >> (bit % 8u) & 1u) << index;
+    pair |= ((uint32_t)packet[bit / 8u] >> (bit % 8u) & 1u) << index;
   }
   return pair;
 }
 
 /*
- * A beat of activations, `bytes` bytes, of an engine with encoded input: tile row r and pair p of
- * the slice at bit (r * shape->k_per_cycle / 2 + p) * shape->pair_bits. They are the stored pairs
- * words[r * stride + p] for r below `rows` and p below `pairs`; all else is 0, a pair of zeros.
+ * A slice of activations, `bytes` bytes, of an engine with encoded input: tile row r and pair p at
+ * bit (r * shape->k_per_cycle / 2 + p) * shape->pair_bits. They are the stored pairs
+ * x[r * stride + p] for r below `rows` and p below `pairs`; all else is 0, a pair of zeros.
  */
 static inline enum sparq_engine_result sparq_engine_pack_pairs(
-    uint8_t *beat, size_t bytes, const struct sparq_engine_shape *shape, const uint32_t *words,
+    uint8_t *slice, size_t bytes, const struct sparq_engine_shape *shape, const uint32_t *x,
     size_t stride, uint32_t rows, uint32_t pairs) {
   uint32_t row, pair, bit, per_row = shape->k_per_cycle / 2u;
   size_t index, bits = (size_t)shape->rows * per_row * shape->pair_bits;
-  if (rows > shape->rows || pairs > per_row || bytes < (bits + 7u) / 8u ||
-      shape->pair_bits < 1u || shape->pair_bits > 31u) {
+  if (!shape->encoded_input || rows > shape->rows || pairs > per_row ||
+      bytes < (bits + 7u) / 8u || shape->pair_bits < 1u || shape->pair_bits > 31u) {
     return SPARQ_ENGINE_BAD_ARGUMENT;
   }
-  for (index = 0; index < bytes; ++index) beat[index] = 0;
+  for (index = 0; index < bytes; ++index) slice[index] = 0;
   for (row = 0; row < rows; ++row) {
     for (pair = 0; pair < pairs; ++pair) {
-      uint32_t word = words[row * stride + pair];
+      uint32_t stored = x[row * stride + pair];
       size_t place = ((size_t)row * per_row + pair) * shape->pair_bits;
-      if (word >> shape->pair_bits) return SPARQ_ENGINE_BAD_ARGUMENT;
+      if (stored >> shape->pair_bits) return SPARQ_ENGINE_BAD_ARGUMENT;
       for (bit = 0; bit < shape->pair_bits; ++bit, ++place) {
-        beat[place / 8u] = (uint8_t)(beat[place / 8u] | (word >> bit & 1u) << (place % 8u));
+        slice[place / 8u] = (uint8_t)(slice[place / 8u] | (stored >> bit & 1u) << (place % 8u));
       }
     }
   }
@@ -506,12 +520,12 @@ static inline enum sparq_engine_result sparq_engine_pack_pairs(
 }
 
 /*
- * A beat of weights, `bytes` bytes: column c and step s of the slice as a two's complement number
- * of shape->weight_bits bits, at bit (c * shape->k_per_cycle + s) * shape->weight_bits. They are
+ * A slice of weights, `bytes` bytes: column c and step s as a two's complement number of
+ * shape->weight_bits bits, at bit (c * shape->k_per_cycle + s) * shape->weight_bits. They are
  * w[s * stride + c] for s below `steps` and c below `cols`; all else is 0.
  */
 static inline enum sparq_engine_result sparq_engine_pack_weights(
-    uint8_t *beat, size_t bytes, const struct sparq_engine_shape *shape, const int8_t *w,
+    uint8_t *slice, size_t bytes, const struct sparq_engine_shape *shape, const int8_t *w,
     size_t stride, uint32_t cols, uint32_t steps) {
   uint32_t column, step, bit;
   size_t index, bits = (size_t)shape->cols * shape->k_per_cycle * shape->weight_bits;
@@ -521,7 +535,7 @@ static inline enum sparq_engine_result sparq_engine_pack_weights(
     return SPARQ_ENGINE_BAD_ARGUMENT;
   }
   limit = 1 << (shape->weight_bits - 1u);
-  for (index = 0; index < bytes; ++index) beat[index] = 0;
+  for (index = 0; index < bytes; ++index) slice[index] = 0;
   for (column = 0; column < cols; ++column) {
     for (step = 0; step < steps; ++step) {
       int weight = w[step * stride + column];
@@ -529,7 +543,7 @@ static inline enum sparq_engine_result sparq_engine_pack_weights(
       if (weight < -limit || weight >= limit) return SPARQ_ENGINE_BAD_ARGUMENT;
       for (bit = 0; bit < shape->weight_bits; ++bit, ++place) {
         unsigned value = ((unsigned)weight >> bit & 1u) << (place % 8u);
-        beat[place / 8u] = (uint8_t)(beat[place / 8u] | value);
+        slice[place / 8u] = (uint8_t)(slice[place / 8u] | value);
       }
     }
   }
@@ -543,6 +557,8 @@ static inline void sparq_engine_pack_word(uint8_t *bytes, uint32_t word) {
 }
 
 #define SPARQ_ENGINE_COLUMN_BYTES 12u
+#define SPARQ_ENGINE_MAX_MULTIPLIER 0x7fffu
+#define SPARQ_ENGINE_MAX_SHIFT 46u
 
 /*
  * The parameters of a column, SPARQ_ENGINE_COLUMN_BYTES bytes, three words: bias; multiplier from
@@ -550,7 +566,10 @@ static inline void sparq_engine_pack_word(uint8_t *bytes, uint32_t word) {
  */
 static inline enum sparq_engine_result sparq_engine_pack_column(
     uint8_t *bytes, const struct sparq_engine_column *column) {
-  if (column->multiplier >= 0x8000u || column->shift >= 0x40u) return SPARQ_ENGINE_BAD_ARGUMENT;
+  if (column->multiplier > SPARQ_ENGINE_MAX_MULTIPLIER ||
+      column->shift > SPARQ_ENGINE_MAX_SHIFT || column->low > column->high) {
+    return SPARQ_ENGINE_BAD_ARGUMENT;
+  }
   sparq_engine_pack_word(bytes, (uint32_t)column->bias);
   sparq_engine_pack_word(bytes + 4, column->multiplier | (uint32_t)column->shift << 16);
   sparq_engine_pack_word(bytes + 8, column->zero_point | (uint32_t)column->low << 8 |

@@ -76,6 +76,7 @@ def used_activation_bits(configuration: Configuration) -> int:
 def _engine(component: GemmEngine) -> dict[str, Any]:
     """What is around an engine's machine."""
     engine, machine = component.engine, component.core.machine
+    fmt = engine.unit.format
     return {
         "machine": engine.machine,
         "machine_latency": machine.latency,
@@ -85,8 +86,10 @@ def _engine(component: GemmEngine) -> dict[str, Any]:
         "command_depth": engine.command_depth,
         "stream_bits": engine.stream_bits,
         "stream_words": component.stream_words,
+        "stream_elements": {name: _parts(parts) for name, parts in component.stream_parts.items()},
         "planes": list(engine.planes),
         "encoded_output": engine.encoded_output,
+        "pair_bits": fmt.sparq_format.stored_pair_bits if fmt else 0,
         "slices_per_group": machine.mac.multiplier.slices_per_group,
         "registers": {register.name: register.offset for register in component.registers.registers},
     }
@@ -122,6 +125,15 @@ def _ports(component: wiring.Component, combinational: bool) -> list[dict[str, A
             }
         )
     return ports
+
+
+def _parts(parts: dict[str, Elements]) -> list[dict[str, Any]]:
+    """Elements of several kinds side by side, the first in the lowest bits."""
+    found, low = [], 0
+    for name, elements in parts.items():
+        found.append({"name": name, "low": low, "elements": _elements(elements)})
+        low += elements.width
+    return found
 
 
 def _elements(elements: Elements) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import In, Out
 
-from hdl.elements import Elements, structure
+from hdl.elements import Elements
 from hdl.engine.column_parameters import PARAMETER_WORD_BITS
 from hdl.engine.command import COMMAND
 from hdl.engine.engine_unit import EngineUnit
@@ -133,24 +133,23 @@ class GemmCore(Component):
         )
 
     @property
-    def activation_elements(self) -> Elements:
-        """What a word of activations consists of."""
-        return self._elements(["in_a"])
+    def activation_parts(self) -> dict[str, Elements]:
+        """What a slice of activations consists of, the lowest first: names as of the machine's
+        ports, and ``padding``, less than a byte.
+        """
+        return self._parts(["in_a"])
 
     @property
-    def weight_elements(self) -> Elements:
-        """What a word of weights consists of."""
-        return self._elements(self._weight_ports)
+    def weight_parts(self) -> dict[str, Elements]:
+        """What a slice of weights consists of, in the same form."""
+        return self._parts(self._weight_ports)
 
-    def _elements(self, ports: list[str]) -> Elements:
-        """What a word consists of: what the machine takes, and less than a byte."""
-        words = [self.machine.elements[name] for name in ports]
-        bits = sum(word.width for word in words)
-        if len(words) == 1 and bits % 8 == 0:
-            return words[0]
-        named = zip(ports, words, strict=True)
-        fields = [(name.removeprefix("in_"), word.width) for name, word in named]
-        return structure(*fields, ("padding", whole_bytes(bits) - bits))
+    def _parts(self, ports: list[str]) -> dict[str, Elements]:
+        parts = {name.removeprefix("in_"): self.machine.elements[name] for name in ports}
+        bits = sum(part.width for part in parts.values())
+        if bits % 8:
+            parts["padding"] = Elements(whole_bytes(bits) - bits)
+        return parts
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

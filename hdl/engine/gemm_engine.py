@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from hdl.bus.axi4_lite import axi4_lite_meanings, axi4_lite_members
 from hdl.bus.axi4_stream import axi4_stream_meanings, axi4_stream_members
 from hdl.bus.register_file import RegisterFile
-from hdl.elements import Elements
+from hdl.elements import Elements, side_by_side
 from hdl.engine.column_parameters import PARAMETER_WORD_BITS
 from hdl.engine.engine_registers import COUNTERS, ErrorCode, engine_registers
 from hdl.engine.engine_unit import EngineUnit
@@ -89,12 +89,14 @@ class GemmEngine(Component):
         )
         self._control = axi4_lite_members(self.registers.address_bits, CONTROL)
         members = dict(self._control)
-        elements = {
-            "activations": core.activation_elements,
-            "weights": core.weight_elements,
-            "parameters": Elements(PARAMETER_WORD_BITS),
-            "results": Elements(8).repeated("lane", engine.lanes),
+        self.stream_parts = {
+            "activations": core.activation_parts,
+            "weights": core.weight_parts,
+            "parameters": {"parameters": Elements(PARAMETER_WORD_BITS)},
+            "results": {"results": Elements(8).repeated("lane", engine.lanes)},
         }
+        """Of each stream, what a slice or a byte of each lane consists of, the lowest first."""
+        elements = {name: side_by_side(parts) for name, parts in self.stream_parts.items()}
         self.stream_words = dict.fromkeys(elements, 1)
         if engine.stream_bits:
             for name in ("activations", "weights", "results"):
@@ -121,7 +123,10 @@ class GemmEngine(Component):
             "activations": "A slice: rows in the order in which their results leave.",
             "weights": "A slice: column 0 low, within a column the lower step low.",
             "parameters": "A word of the parameters of a column, those of column 0 first.",
-            "results": "A word of results: bytes of a row, or four words its sums, column 0 low.",
+            "results": (
+                "Results, the lowest column low: a byte of each lane, or in four words a sum of 32 "
+                "bits."
+            ),
         }
         if self.engine.unit.encoded_input:
             words["activations"] = (
@@ -129,14 +134,15 @@ class GemmEngine(Component):
             )
         if self.engine.encoded_output:
             words["results"] = (
-                "A word of results: bytes of a row, or four words its sums, column 0 low; or "
-                "stored pairs without gaps, the first one low."
+                "Results, the lowest column low: a byte of each lane, or in four words a sum of 32 "
+                "bits, or stored pairs without gaps."
             )
         if self.engine.stream_bits:
             for name in ("activations", "weights", "results"):
-                whole = "byte of each lane" if name == "results" else "slice"
+                whole = "Such a word" if name == "results" else "It"
                 count = self.stream_words[name]
-                words[name] = f"Word of a {whole}: the lowest bytes first, {count} in all."
+                taken = f"{count} of the stream, the lowest bytes first"
+                words[name] += f" {whole} takes {taken}."
         meanings = axi4_lite_meanings(CONTROL)
         for name, prefix in STREAMS.items():
             meanings |= axi4_stream_meanings(prefix, words[name], last=name == "results")

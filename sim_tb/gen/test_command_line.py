@@ -217,7 +217,7 @@ def test_engine(tmp_path: Path) -> None:
     # The registers are those of this configuration.
     own = json.loads((tmp_path / "own.json").read_text())["hash"]
     header = (tmp_path / "own_registers.h").read_text()
-    assert f"SPARQ_ENGINE__HASH_LOW__VALUE_reset 0x{int(own[8:], 16):x}\n" in header
+    assert f"OWN__HASH_LOW__VALUE_reset 0x{int(own[8:], 16):x}\n" in header
 
     (tmp_path / "own_registers").mkdir()
     (tmp_path / "own_registers" / "stale").touch()

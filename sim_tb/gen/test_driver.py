@@ -4,6 +4,7 @@ import ctypes
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 
 from gen.driver import DRIVER
 from gen.tools.verilator import cpp_compiler
+from golden import named_format
+from golden.engine import Command, EngineShape
+from golden.requantize import MAX_SHIFT, MULTIPLIER_BITS
 from hdl.bus.register_map import Access, RegisterMap
 from hdl.engine.engine_registers import COUNTERS, IDENTIFICATION, ErrorCode
 from sim_tb.hdl.register_maps import ENGINE, engine
@@ -51,7 +55,12 @@ def test_constants_are_those_of_the_table() -> None:
         f"/* {word} of what the table of registers says. */\n" for word in ("Begin", "End")
     )
     assert TEXT.partition(begin)[2].partition(end)[0] == constants(engine())
-    assert f"#define SPARQ_ENGINE_IDENTIFICATION {IDENTIFICATION:#x}u\n" in TEXT
+    for name, value in (
+        ("IDENTIFICATION", f"{IDENTIFICATION:#x}"),
+        ("MAX_MULTIPLIER", f"{(1 << MULTIPLIER_BITS) - 1:#x}"),
+        ("MAX_SHIFT", f"{MAX_SHIFT}"),
+    ):
+        assert f"#define SPARQ_ENGINE_{name} {value}u\n" in TEXT
     errors = {f"ERROR_{code.name}": code.value for code in ErrorCode}
     assert enumeration("sparq_engine_error") == {"NO_ERROR": 0, **errors}
     counters = {f"COUNTER_{name}": index for index, name in enumerate(COUNTERS)}
@@ -301,6 +310,49 @@ def test_bytes_in_a_stream(library: ctypes.CDLL, stream_bits: int, sizes: dict[i
         assert library.sparq_engine_stream_bytes(*given) == padded
 
 
+def test_bytes_of_results(library: ctypes.CDLL) -> None:
+    """Those of the words that the model counts: bytes, sums and stored pairs, also huge packets."""
+    library.sparq_engine_result_bytes.restype = ctypes.c_uint64
+    seen = set()
+    for cols, lanes, name, stream_bits in product(
+        *((2, 12, 256), (1, 2, 12), ("5opt", "6opt"), (0, 8, 64, 1024))
+    ):
+        if cols % lanes:
+            continue
+        for rows, tiles_m, tiles_n in ((1, 1, 1), (3, 5, 7), (256, 65535, 65535)):
+            own = EngineShape(
+                rows=rows,
+                cols=cols,
+                k_per_cycle=2,
+                machine_latency=1,
+                slices_per_group=1,
+                planes=2,
+                lanes=lanes,
+                weight_depth=1,
+                result_tiles=2,
+                stream_bits=stream_bits,
+                result_words=-(-8 * lanes // stream_bits) if stream_bits else 1,
+                format=named_format(name),
+            )
+            shape = CShape(
+                **{"rows": rows, "cols": cols, "lanes": lanes, "stream_bits": stream_bits},
+                pair_bits=own.pair_bits,
+            )
+            for sums, encoded in ((0, 0), (1, 0), (0, 1)):
+                if encoded and lanes % 2:
+                    continue
+                command = CCommand(tiles_m, tiles_n, 9, 0, sums, encoded)
+                given = ctypes.byref(shape), ctypes.byref(command)
+                words = own.packet_words(
+                    Command(tiles_m, tiles_n, 9, False, sums == 1, encoded == 1)
+                )
+                got = library.sparq_engine_result_bytes(*given)
+                assert got == words * own.result_bytes
+                seen.add(got)
+    assert min(seen) == 2
+    assert max(seen) > 2**50
+
+
 def shapes() -> Iterator[CShape]:
     for weight_bits in range(2, 9):
         yield CShape(rows=3, cols=5, k_per_cycle=2, weight_bits=weight_bits)
@@ -320,53 +372,59 @@ def test_pack_activations(library: ctypes.CDLL) -> None:
             for rows in range(shape.rows + 1):
                 for steps in range(shape.k_per_cycle + 1):
                     count = shape.rows * shape.k_per_cycle + padding
-                    beat = byte_array(count)
-                    assert _pack(library, "activations", beat, count, shape, x, rows, steps) == OK
+                    slice_ = byte_array(count)
+                    assert _pack(library, "activations", slice_, count, shape, x, rows, steps) == OK
                     expected = np.zeros((shape.rows, shape.k_per_cycle), np.uint8)
                     expected[:rows, :steps] = x[:rows, :steps]
-                    assert bytes(beat) == expected.tobytes() + bytes(padding) + b"\xa5\xa5"
-        beat = byte_array(count)
+                    assert bytes(slice_) == expected.tobytes() + bytes(padding) + b"\xa5\xa5"
+        slice_ = byte_array(count)
         refused = [(shape.rows + 1, 0, count), (0, shape.k_per_cycle + 1, count)]
         refused.append((0, 0, shape.rows * shape.k_per_cycle - 1))
         for rows, steps, size in refused:
-            result = _pack(library, "activations", beat, size, shape, x, rows, steps)
+            result = _pack(library, "activations", slice_, size, shape, x, rows, steps)
             assert result == BAD_ARGUMENT
-            assert set(beat) == {0xA5}
+            assert set(slice_) == {0xA5}
+        # Its words are stored pairs.
+        shape.encoded_input = 1
+        result = _pack(library, "activations", slice_, count, shape, x, 1, 1)
+        assert result == BAD_ARGUMENT
+        assert set(slice_) == {0xA5}
 
 
 def test_pack_pairs(library: ctypes.CDLL) -> None:
     """Any words of stored pairs; and each is found again where it was packed."""
     rng = np.random.default_rng(SEED)
     for width in (1, 9, 12, 17, 31):
-        shape = CShape(rows=3, cols=5, k_per_cycle=4, pair_bits=width)
+        shape = CShape(rows=3, cols=5, k_per_cycle=4, encoded_input=1, pair_bits=width)
         count = -(-3 * 2 * width // 8)
         for padding in (0, 3):
             x = rng.integers(0, 1 << width, (3, 2 + 4), np.uint32)
             for rows in range(4):
                 for pairs in range(3):
-                    beat = byte_array(count + padding)
+                    slice_ = byte_array(count + padding)
                     given = (count + padding, shape, x, rows, pairs)
-                    assert _pack(library, "pairs", beat, *given) == OK
+                    assert _pack(library, "pairs", slice_, *given) == OK
                     expected = np.zeros((3, 2), np.int64)
                     expected[:rows, :pairs] = x[:rows, :pairs]
                     word = sum(int(own) << width * at for at, own in enumerate(expected.flat))
-                    assert bytes(beat) == word.to_bytes(count + padding, "little") + b"\xa5\xa5"
+                    assert bytes(slice_) == word.to_bytes(count + padding, "little") + b"\xa5\xa5"
                     got = [
                         library.sparq_engine_unpack_pair(
-                            beat, ctypes.c_size_t(at), ctypes.byref(shape)
+                            slice_, ctypes.c_size_t(at), ctypes.byref(shape)
                         )
                         for at in range(6)
                     ]
                     assert got == expected.reshape(-1).tolist()
-        beat = byte_array(count)
+        slice_ = byte_array(count)
         for rows, pairs, size in [(4, 0, count), (0, 3, count), (0, 0, count - 1)]:
-            assert _pack(library, "pairs", beat, size, shape, x, rows, pairs) == BAD_ARGUMENT
-            assert set(beat) == {0xA5}
+            assert _pack(library, "pairs", slice_, size, shape, x, rows, pairs) == BAD_ARGUMENT
+            assert set(slice_) == {0xA5}
         x[0, 0] = 1 << width
-        assert _pack(library, "pairs", beat, count, shape, x, 1, 1) == BAD_ARGUMENT
-    for width in (0, 32):
-        shape = CShape(rows=1, cols=1, k_per_cycle=2, pair_bits=width)
-        assert _pack(library, "pairs", byte_array(8), 8, shape, x, 1, 1) == BAD_ARGUMENT
+        assert _pack(library, "pairs", slice_, count, shape, x, 1, 1) == BAD_ARGUMENT
+    for encoded_input, width in ((1, 0), (1, 32), (0, 12)):
+        shape = CShape(rows=1, cols=1, k_per_cycle=2, encoded_input=encoded_input, pair_bits=width)
+        pair = np.zeros((1, 1), np.uint32)
+        assert _pack(library, "pairs", byte_array(8), 8, shape, pair, 1, 1) == BAD_ARGUMENT
 
 
 def test_pack_weights(library: ctypes.CDLL) -> None:
@@ -380,9 +438,9 @@ def test_pack_weights(library: ctypes.CDLL) -> None:
             w[0, 0], w[-1, -5] = -half, half - 1
             for cols in range(shape.cols + 1):
                 for steps in range(shape.k_per_cycle + 1):
-                    beat = byte_array(count + padding)
+                    slice_ = byte_array(count + padding)
                     assert (
-                        _pack(library, "weights", beat, count + padding, shape, w, cols, steps)
+                        _pack(library, "weights", slice_, count + padding, shape, w, cols, steps)
                         == OK
                     )
                     word = 0
@@ -391,16 +449,16 @@ def test_pack_weights(library: ctypes.CDLL) -> None:
                             place = (column * shape.k_per_cycle + step) * shape.weight_bits
                             word |= (int(w[step, column]) & mask) << place
                     expected = word.to_bytes(count + padding, "little")
-                    assert bytes(beat) == expected + b"\xa5\xa5"
-        beat = byte_array(count)
+                    assert bytes(slice_) == expected + b"\xa5\xa5"
+        slice_ = byte_array(count)
         refused = [(shape.cols + 1, 0, count), (0, shape.k_per_cycle + 1, count)]
         for cols, steps, size in [*refused, (0, 0, count - 1)]:
-            assert _pack(library, "weights", beat, size, shape, w, cols, steps) == BAD_ARGUMENT
-            assert set(beat) == {0xA5}
+            assert _pack(library, "weights", slice_, size, shape, w, cols, steps) == BAD_ARGUMENT
+            assert set(slice_) == {0xA5}
         for wrong in (half, -half - 1):
             if -128 <= wrong < 128:
                 w[0, 0] = wrong
-                assert _pack(library, "weights", beat, count, shape, w, 1, 1) == BAD_ARGUMENT
+                assert _pack(library, "weights", slice_, count, shape, w, 1, 1) == BAD_ARGUMENT
 
 
 def test_pack_weights_of_no_width(library: ctypes.CDLL) -> None:
@@ -413,7 +471,7 @@ def test_pack_weights_of_no_width(library: ctypes.CDLL) -> None:
 def _pack(
     library: ctypes.CDLL,
     what: str,
-    beat: Any,
+    slice_: Any,
     count: int,
     shape: CShape,
     matrix: Any,
@@ -422,22 +480,26 @@ def _pack(
     function = getattr(library, f"sparq_engine_pack_{what}")
     stride = ctypes.c_size_t(matrix.shape[1])
     source = matrix.ctypes.data_as(ctypes.c_void_p)
-    return function(beat, ctypes.c_size_t(count), ctypes.byref(shape), source, stride, *valid)
+    return function(slice_, ctypes.c_size_t(count), ctypes.byref(shape), source, stride, *valid)
 
 
 def test_pack_column(library: ctypes.CDLL) -> None:
     for column in [
         CColumn(-2, 0x7ABC, 46, 128, 1, 254),
         CColumn(2**31 - 1, 0, 0, 0, 0, 255),
-        CColumn(-(2**31), 0x7FFF, 63, 255, 255, 255),
+        CColumn(-(2**31), 0x7FFF, 46, 255, 255, 255),
     ]:
-        beat = byte_array(12)
-        assert library.sparq_engine_pack_column(beat, ctypes.byref(column)) == OK
+        slice_ = byte_array(12)
+        assert library.sparq_engine_pack_column(slice_, ctypes.byref(column)) == OK
         words = [column.bias & 0xFFFFFFFF, column.multiplier | column.shift << 16]
         words.append(column.zero_point | column.low << 8 | column.high << 16)
         expected = b"".join(word.to_bytes(4, "little") for word in words)
-        assert bytes(beat) == expected + b"\xa5\xa5"
-    for column in (CColumn(0, 0x8000, 0, 0, 0, 0), CColumn(0, 0, 64, 0, 0, 0)):
-        beat = byte_array(12)
-        assert library.sparq_engine_pack_column(beat, ctypes.byref(column)) == BAD_ARGUMENT
-        assert set(beat) == {0xA5}
+        assert bytes(slice_) == expected + b"\xa5\xa5"
+    for column in (
+        *(CColumn(0, multiplier, 0, 0, 0, 0) for multiplier in (0x8000, 0xFFFF)),
+        *(CColumn(0, 0, shift, 0, 0, 0) for shift in (MAX_SHIFT + 1, 63, 64, 255)),
+        *(CColumn(0, 0, 0, 0, low, high) for low, high in ((200, 10), (1, 0), (255, 254))),
+    ):
+        slice_ = byte_array(12)
+        assert library.sparq_engine_pack_column(slice_, ctypes.byref(column)) == BAD_ARGUMENT
+        assert set(slice_) == {0xA5}

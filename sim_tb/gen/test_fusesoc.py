@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from fusesoc import utils
 
-from gen.design.configuration import Configuration
+from gen.design.configuration import OPTIONS, Configuration
 from gen.design.expectation import expected_product
 from gen.driver.product import Bytes, ColumnParameters, EngineProduct
 from gen.simulation.compiled_engine import engine_shape
@@ -24,6 +24,7 @@ from sim_tb.repository.sources import ROOT
 from support.files import write_files
 
 SEED = 11
+ALLOWED = ", ".join(sorted([*OPTIONS, "name", "preset"]))
 BIN = Path(sys.executable).parent
 
 BENCH = """
@@ -230,7 +231,8 @@ def test_the_generator_makes_a_core(
     ("parameters", "message"),
     [
         ({"rows": 0}, "rows must be an integer from 1 to 256, not 0"),
-        ({"lines": 3}, "unknown key 'lines'; allowed are "),
+        ({"lines": 3}, f"unknown key 'lines'; allowed are {ALLOWED}"),
+        ({"rows": 2, "Name": "own"}, f"unknown key 'Name'; allowed are {ALLOWED}"),
         ({"preset": "huge"}, "preset must be one of tiny, "),
         ({"preset": 3}, "preset must be a text, not 3"),
         ({"name": 3}, "name must be a text, not 3"),

@@ -12,13 +12,15 @@ from pyslang.driver import Driver
 from systemrdl.node import AddrmapNode, FieldNode, Node
 from systemrdl.rdltypes import AccessType, OnWriteType, PrecedenceType
 
+from gen.driver import DRIVER
 from gen.registers.exports import compiled, register_files, write_register_page
 from gen.registers.systemrdl import systemrdl
 from gen.tools.verilator import cpp_compiler, environment
 from gen.verilog.emission import Emission
 from hdl.bus.register_file import RegisterFile
 from hdl.bus.register_map import Access, Field, Register, RegisterMap
-from sim_tb.hdl.register_maps import TABLES, every_access
+from hdl.engine.engine_registers import engine_registers
+from sim_tb.hdl.register_maps import ENGINE, TABLES, every_access
 from support.files import write_files
 
 tables = pytest.mark.parametrize("table", [make() for make in TABLES.values()], ids=[*TABLES])
@@ -117,7 +119,10 @@ def test_c_header(table: RegisterMap, tmp_path: Path) -> None:
             name = f"{top}__{register.name.upper()}__{field.name.upper()}"
             checks += [f"{name}_bm == {field.mask:#x}", f"{name}_bp == {field.low_bit}"]
             checks.append(f"{name}_bw == {field.bits}")
-            if field.access is not Access.READ:
+            if field.access is Access.CONSTANT:
+                own = f"OWN__{register.name}__{field.name}".upper()
+                checks.append(f"{own}_reset == {field.value:#x}")
+            elif field.access is not Access.READ:
                 checks.append(f"{name}_reset == {field.value:#x}")
     lines = [f"  if (!({check})) return {place};" for place, check in enumerate(checks, 1)]
     text = f'#include <stddef.h>\n#include "{header.name}"\nint main(void) {{\n'
@@ -131,6 +136,27 @@ def test_c_header(table: RegisterMap, tmp_path: Path) -> None:
         assert result == 0, checks[result - 1]
     defined = re.findall(r"^#define \w+_bm ", header.read_text(), re.MULTILINE)
     assert len(defined) == sum(len(register.fields) for register in table.registers)
+
+
+@pytest.mark.parametrize("language", ["c", "c++"])
+def test_c_headers_of_several_engines_go_together(language: str, tmp_path: Path) -> None:
+    """In any order, also twice, beside the driver; each with constants of its own."""
+    hashes = {"first": "0123456789abcdef", "second": "fedcba9876543210"}
+    for number, (name, own) in enumerate(hashes.items()):
+        table = engine_registers(**{**ENGINE, "rows": 3 + number, "configuration_hash": own})
+        write_files(tmp_path, register_files(table, name))
+    lines = [f'#include "{name}_registers.h"' for name in ("first", "second", "first")]
+    lines += [f'#include "{DRIVER}"', "int main(void) {"]
+    for place, (name, own) in enumerate(hashes.items()):
+        macro = f"{name.upper()}__"
+        lines.append(f"  if ({macro}SIZE__ROWS_reset != {3 + place}) return 1;")
+        lines.append(f"  if ({macro}HASH_HIGH__VALUE_reset != 0x{own[:8]}) return 2;")
+        lines.append(f"  if ({macro}HASH_LOW__VALUE_reset != 0x{own[8:]}) return 3;")
+    lines += ["  return SPARQ_ENGINE__SIZE__ROWS_bp + (sizeof(sparq_engine_t) < 4);", "}", ""]
+    (tmp_path / "both").write_text("\n".join(lines))
+    command = [cpp_compiler(), "-x", language, "-Wall", "-Wextra", "-Werror", "both", "-o", "run"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert subprocess.run([tmp_path / "run"]).returncode == 0
 
 
 @tables

@@ -12,7 +12,9 @@ import pytest
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
-from gen.design.configuration import MACHINES, TENSOR_CORES, Configuration
+from gen.design.configuration import ENGINE_SIZES, MACHINES, OPTIONS, TENSOR_CORES, Configuration
+from gen.driver.product import ColumnParameters, EngineProduct
+from gen.simulation.compiled_engine import engine_shape
 from gen.simulation.tiling import ArrayShape
 from gen.verilog import docstring
 from gen.verilog.generate import build
@@ -31,8 +33,8 @@ from sim_tb.gen.test_verilog import CONFIGURATIONS, ENGINES, every_configuration
 from sim_tb.hdl.pysim import clock
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "sidecar.md"
-NOT_LISTED = ("configuration", "tools", "registers")
-"""Objects whose keys are those of a configuration file, of packages, and of a table."""
+NOT_LISTED = ("configuration", "tools", "registers", "stream_elements")
+"""Objects whose keys are those of a configuration file, of packages, of a table, and of ports."""
 
 
 @cache
@@ -169,6 +171,73 @@ def test_stored_pairs_by_the_sidecar_alone(group: int) -> None:
     assert words(port, store_pairs(encode_pairs(x, fmt), fmt)) == expected
 
 
+STREAMED: list[dict[str, Any]] = [
+    {"rows": 3, "cols": 2, "weight_bits": 5},
+    {"rows": 3, "cols": 4, "encoded_input": True, "encoded_output": True, "lanes": 2},
+    {"rows": 3, "cols": 2, "encoded_input": True, "format": "3opt", "pairs": 2}
+    | {"machine": "tensor_core"},
+    {"rows": 2, "cols": 3, "machine": "sparse_tensor_core", "pairs": 2, "weight_bits": 3},
+    {"rows": 2, "cols": 2, "pe": "8x8"},
+]
+
+
+@pytest.mark.parametrize("stream_bits", [0, 16])
+@pytest.mark.parametrize("options", STREAMED, ids=str)
+def test_streams_by_the_sidecar_alone(options: dict[str, Any], stream_bits: int) -> None:
+    """The slices of an engine's streams, as their elements say, whatever a stream's width is."""
+    width = {"stream_bits": stream_bits} if stream_bits else {}
+    configuration = Configuration(top="engine", **options, **width)
+    sidecar = sidecar_of(configuration)
+    rows, cols, steps = (sidecar[name] for name in ("rows", "cols", "k_per_cycle"))
+    rng = np.random.default_rng(4)
+    x = rng.integers(0, 256, (rows, steps), np.uint8)
+    half = 1 << (sidecar["weight_bits"] - 1)
+    w = rng.integers(-half, half, (steps, cols), np.int8)
+    given: dict[str, Any] = {"a": x}
+    if sidecar["encoded_input"]:
+        given["a"] = store_pairs(encode_pairs(x, fmt := configuration.sparq_format), fmt)
+        assert sidecar["engine"]["pair_bits"] == fmt.stored_pair_bits
+    given["w"] = w.T
+    if sidecar["sparse"]:
+        w.reshape(-1, 4, cols)[:, 1:3] = 0
+        packed = (part.reshape(-1, 2, cols).transpose(2, 0, 1) for part in pack_2_4(w))
+        given["w"], given["index"] = packed
+    shape = engine_shape(sidecar)
+    plan = EngineProduct(
+        shape, sidecar["weight_bits"], sidecar["sparse"], x, w, ColumnParameters.of(cols)
+    )
+    elements = sidecar["engine"]["stream_elements"]
+    assert list(elements) == list(sidecar["engine"]["stream_words"])
+    for name, expected in (("activations", plan.activations()), ("weights", plan.weights())):
+        got = low = 0
+        for part in elements[name]:
+            assert part["low"] == low
+            low += part["elements"]["count"] * part["elements"]["width"]
+            if part["name"] != "padding":
+                got |= words(part, given[part["name"]]) << part["low"]
+        assert low % 8 == 0
+        assert got == int.from_bytes(expected.tobytes(), "little")
+    (results,), (parameters,) = elements["results"], elements["parameters"]
+    assert results["elements"]["dimensions"] == [
+        {"name": "lane", "count": sidecar["engine"]["lanes"]}
+    ]
+    assert (results["elements"]["width"], parameters["elements"]["width"]) == (8, 32)
+
+
+@pytest.mark.parametrize("configuration", [*CONFIGURATIONS, *ENGINES], ids=lambda c: c.name)
+def test_options_that_the_configuration_leaves_out(configuration: Configuration) -> None:
+    """Those of docs/sidecar.md alone, and these where they have their defaults."""
+    later = {"stream_bits", "encoded_input", "encoded_output", "style"}
+    of_engines = {"machine", *ENGINE_SIZES}
+    own = sidecar_of(configuration)["configuration"]
+    expected = set(OPTIONS) - later - (set() if configuration.engine else of_engines)
+    assert set(own) - later == expected
+    for name in later & set(own):
+        assert own[name] not in (None, OPTIONS[name].default)
+    given = {name: value for name, value in own.items() if value is not None}
+    assert Configuration(**given) == configuration
+
+
 @pytest.mark.parametrize("group", [1, 2])
 @pytest.mark.parametrize("vsparq", [True, False])
 @pytest.mark.parametrize("name", NAMED_FORMATS)
@@ -212,6 +281,7 @@ STALLS = [
     *(Configuration(top="tensor_core", rows=rows, cols=1, pairs=1) for rows in (1, 4)),
     Configuration(top="tensor_core", rows=3, cols=1, pairs=2, group=16, vsparq=False),
     Configuration(top="sparse_tensor_core", rows=4, cols=1, pairs=2),
+    Configuration(rows=2, cols=1, group=16, encoded_input=True),
 ]
 
 
@@ -221,7 +291,8 @@ def test_longest_stall(configuration: Configuration, checks: Any) -> None:
     """``in_ready`` stays low as long as the sidecar says at most, and for no longer."""
     sidecar = sidecar_of(configuration)
     k, longest = sidecar["k_per_cycle"], sidecar["max_stall_cycles"]
-    assert longest == max(configuration.rows, (sidecar["group"] or 1) // k) - 1
+    group = 1 if sidecar["encoded_input"] else sidecar["group"] or 1
+    assert longest == max(configuration.rows, group // k) - 1
     rng = np.random.default_rng(3)
     # Always offering, tiles of one slice; then tiles of few slices, with gaps; in_last is noise.
     steps: list[dict[str, int]] = [{"rst": 1}]
@@ -315,6 +386,8 @@ def test_engine(configuration: Configuration) -> None:
     for name in ("machine", "weight_depth", "lanes", "command_depth"):
         assert engine[name] == given[name], name
     assert engine["stream_bits"] == given.get("stream_bits", 0)
+    assert engine["pair_bits"] == engine_shape(sidecar).pair_bits
+    assert engine["pair_bits"] or not (unit.encoded_input or engine["encoded_output"])
     _check_stream_words(sidecar)
     if given["result_tiles"]:
         assert engine["result_tiles"] == given["result_tiles"]

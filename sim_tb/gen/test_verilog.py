@@ -551,7 +551,7 @@ def test_streams_of_a_width() -> None:
             assert port["width"] == bits
             assert port["elements"]["width"] == 8
             assert port["elements"]["dimensions"] == [{"name": "byte", "count": bits // 8}]
-            assert port["meaning"].endswith(f"the lowest bytes first, {count} in all.")
+            assert port["meaning"].endswith(f"takes {count} of the stream, the lowest bytes first.")
         assert by_name["s_axis_parameters_tdata"]["width"] == 32
         assert [port["name"] for port in ports] == re.findall(r"(\w+) [<>]", ENGINE_PORTS)
 
