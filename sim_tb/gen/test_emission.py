@@ -299,7 +299,7 @@ def test_variants_in_one_design(kind: type[Component], tmp_path: Path) -> None:
     assert len(set(placed)) == len(different)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_all_variants_in_one_design() -> None:
     """All names differ."""
     everything = [variant for make in VARIANTS.values() for variant in make()]

@@ -52,8 +52,7 @@ def test_a_sparse_core_refuses_it() -> None:
     assert "\n" not in str(result.exception)
 
 
-@pytest.mark.slow
-@pytest.mark.every(2)
+@pytest.mark.full
 @pytest.mark.parametrize("top", ["array", "tensor_core"])
 def test_simulate(top: str) -> None:
     result = run(

@@ -442,8 +442,7 @@ def lint_with_slang(path: Path) -> None:
     assert problems == []
 
 
-@pytest.mark.slow
-@pytest.mark.every(6)
+@pytest.mark.full
 @pytest.mark.parametrize("first", range(3))
 def test_yosys(first: int, tmp_path: Path) -> None:
     """It reads every third."""

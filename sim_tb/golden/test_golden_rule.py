@@ -189,7 +189,7 @@ def test_trim_of_every_value(rule: Rule) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @every_rule
 def test_sparq_of_every_pair(rule: Rule) -> None:
     got = golden.sparq(PAIR_ARRAY, SparqFormat(*rule))
@@ -269,7 +269,7 @@ def test_sparq_and_encoding_of_no_rows(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @every_rule
 def test_encoding_of_every_pair(rule: Rule) -> None:
     """Each field of the encoding, as ``encode_pairs`` documents it."""
@@ -397,7 +397,7 @@ def test_control_codes_by_hand(fmt: SparqFormat, codes: dict[ControlState, int])
 
 
 @pytest.mark.slow
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @every_rule
 def test_pack_and_unpack_every_pair(rule: Rule) -> None:
     """Fields from bit 0 up: x0, x1, the code of shifts and muxes; and back again."""

@@ -53,7 +53,7 @@ def test_bit_heap(checks: Any) -> None:
     checks(2 * len(inputs))
 
 
-@pytest.mark.every(1)
+@pytest.mark.every(2)
 @pytest.mark.parametrize("weight_bits", [2, 8])
 @pytest.mark.parametrize("fmt", [named_format("5opt"), named_format("7opt"), *CUSTOM], ids=describe)
 def test_shift_add_multiplier(fmt: SparqFormat, weight_bits: int, checks: Any) -> None:

@@ -39,7 +39,7 @@ def test_encoder(checks: Callable[[int], None]) -> None:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_encoder_of_groups(checks: Callable[[int], None]) -> None:
     checks(
         run_bench(

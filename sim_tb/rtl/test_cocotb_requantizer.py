@@ -17,7 +17,7 @@ def parameters() -> dict[str, Any]:
     return {"latency": RequantizerLane.latency, "kinds": list(KINDS)}
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_requantizer_lane(checks: Callable[[int], None]) -> None:
     checks(
         run_bench(

@@ -60,7 +60,7 @@ def stored_pairs(mode: Mode) -> Module:
     return Module(name, Emission(name).verilog(component), ports)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_stored_pairs(checks: Callable[[int], None]) -> None:
     checks(
         run_bench(
