@@ -143,7 +143,6 @@ class EngineProduct:
     encoded: bool = False
 
     def __post_init__(self) -> None:
-        checks.weights(self.w, self.weight_bits)
         if self.x.ndim != 2 or self.w.ndim != 2:
             raise ValueError(
                 f"x and w must be matrices, not of shapes {self.x.shape} and {self.w.shape}"
@@ -157,6 +156,7 @@ class EngineProduct:
         if self.x.dtype == np.uint8:
             checks.matmul_operands(self.x, self.w, self.weight_bits)
             return
+        checks.weights(self.w, self.weight_bits)
         if not self.shape.encoded_input:
             raise ValueError(
                 f"x must be uint8 for an engine without encoded input, not {self.x.dtype}"

@@ -13,8 +13,8 @@ from gen.design.configuration import Configuration
 from gen.driver import DRIVER
 from gen.driver.product import Bytes, ColumnParameters, EngineProduct
 from gen.simulation.simulation_library import simulation_library
+from gen.simulation.tiling import sidecar_format
 from gen.verilog.generate import generate
-from golden import named_format
 from golden.engine import Command, EngineShape, predicted_cycles
 from hdl.engine.engine_registers import COUNTERS
 from support.errors import RunError
@@ -175,7 +175,6 @@ def engine_shape(sidecar: dict[str, Any]) -> EngineShape:
     engine = sidecar["engine"]
     of_machine = {name: sidecar[name] for name in ("rows", "cols", "k_per_cycle")}
     sizes = ("machine_latency", "slices_per_group", "lanes", "weight_depth", "result_tiles")
-    named = (sidecar[name] for name in ("format", "rounding", "vsparq", "group"))
     return EngineShape(
         **of_machine,
         **{name: engine[name] for name in (*sizes, "stream_bits", "encoded_output")},
@@ -183,7 +182,7 @@ def engine_shape(sidecar: dict[str, Any]) -> EngineShape:
         activation_words=engine["stream_words"]["activations"],
         weight_words=engine["stream_words"]["weights"],
         result_words=engine["stream_words"]["results"],
-        format=named_format(*named) if sidecar["format"] else None,
+        format=sidecar_format(sidecar),
         encoded_input=sidecar["encoded_input"],
     )
 

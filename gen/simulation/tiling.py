@@ -36,6 +36,13 @@ def unpack_fields(words: Bytes, fields: int, width: int) -> npt.NDArray[np.int64
     return bits.reshape(len(words), fields, width).astype(np.int64) @ places
 
 
+def sidecar_format(sidecar: dict[str, Any]) -> SparqFormat | None:
+    """The window format that a sidecar tells of; none of exact elements."""
+    if sidecar["format"] is None:
+        return None
+    return named_format(*(sidecar[key] for key in ("format", "rounding", "vsparq", "group")))
+
+
 @dataclass(frozen=True)
 class ArrayShape:
     """What of an array decides how a product is cut for it (the names are its sidecar's)."""
@@ -53,10 +60,7 @@ class ArrayShape:
     def of(cls, sidecar: dict[str, Any]) -> "ArrayShape":
         """The shape that a sidecar tells of."""
         sizes = ("rows", "cols", "k_per_cycle", "weight_bits", "acc_bits", "sparse")
-        stored_format = None
-        if sidecar["encoded_input"]:
-            named = (sidecar[name] for name in ("format", "rounding", "vsparq", "group"))
-            stored_format = named_format(*named)
+        stored_format = sidecar_format(sidecar) if sidecar["encoded_input"] else None
         return cls(**{name: sidecar[name] for name in sizes}, stored_format=stored_format)
 
     @property
