@@ -25,14 +25,15 @@ _WIRES = re.compile(
 
 @dataclass(frozen=True)
 class _Module:
-    """A module: the names of its ports, and its statements without semicolons."""
+    """A module: the names of its ports, and its statements without semicolons, each ``end`` one."""
 
     name: str
     ports: list[str]
     statements: list[str]
 
     def __str__(self) -> str:
-        body = "".join(f"  {statement};\n" for statement in self.statements)
+        ended = (each if each == "end" else f"{each};" for each in self.statements)
+        body = "".join(f"  {statement}\n" for statement in ended)
         return f"module {self.name}({', '.join(self.ports)});\n{body}endmodule\n"
 
     def children(self) -> Counter[str]:
@@ -52,7 +53,7 @@ def _read(verilog: str) -> dict[str, _Module]:
             line = text[place:].strip().partition("\n")[0]
             raise ValueError(f"not a module with a list of ports: {line!r}")
         place = match.end()
-        *statements, rest = match[3].split(";")
+        *statements, rest = re.sub(r"\bend\b", "end;", match[3]).split(";")
         if rest.strip():
             raise ValueError(f"module {match[1]} has a statement without an end: {rest.strip()!r}")
         ports, declarations = _declared(match[2])

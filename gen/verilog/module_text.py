@@ -11,6 +11,7 @@ _TYPE = r"((?:signed )?(?:\[\d+:\d+\] )?)"
 _NAME = r"(\w+|\\\S+ )"  # an escaped one ends with a space
 _PORT = re.compile(rf"^  (input|output) {_TYPE}{_NAME};$")
 _NET = re.compile(rf"^  (wire|reg) {_TYPE}{_NAME}( = [^;]*)?;$")
+_CLOCKED = "  always @(posedge clk)"
 _INSTANCE = re.compile(r"^  (\w+) (\\\S+ |\w+) \($")
 
 
@@ -110,7 +111,32 @@ def _module(name: str, order: Sequence[str], lines: Sequence[str]) -> VerilogMod
             statements.append(Instance(match[1], match[2], list(_connections(rest))))
         else:
             statements.append(line)
+    statements = _registers_in_one_block(statements)
     return VerilogModule(name, [ports[port] for port in order], nets, statements)
+
+
+def _registers_in_one_block(statements: Sequence[str | Instance]) -> list[str | Instance]:
+    """The same with all registers that Yosys gave a block each in the first one's.
+
+    Icarus compares all clocked blocks of a design with each other. Memories keep blocks of their
+    own, by which tools know them.
+    """
+    registers: list[str] = []
+    others: list[str | Instance] = []
+    place = None
+    in_block = False
+    for each in statements:
+        if each == _CLOCKED:
+            in_block = True
+            place = len(others) if place is None else place
+        elif in_block and isinstance(each, str) and each.startswith("    "):
+            registers.append(each)
+        else:
+            in_block = False
+            others.append(each)
+    if place is None:
+        return others
+    return [*others[:place], f"{_CLOCKED} begin", *registers, "  end", *others[place:]]
 
 
 def _connections(lines: Iterator[str]) -> Iterator[tuple[str, str]]:

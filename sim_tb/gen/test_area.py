@@ -187,8 +187,8 @@ def test_a_changed_requantizer_is_a_mismatch(tmp_path: Path) -> None:
 def test_other_text_is_no_design() -> None:
     with pytest.raises(ValueError, match="not a module with a list of ports: 'module m #"):
         below("module m #(parameter N = 1) (a); input a; endmodule", "m")
-    with pytest.raises(ValueError, match="module m has a statement without an end: 'begin end'"):
-        below("module m(a); input a; begin end endmodule", "m")
+    with pytest.raises(ValueError, match="module m has a statement without an end: 'begin x = 1'"):
+        below("module m(a); input a; begin x = 1 endmodule", "m")
 
 
 @pytest.mark.every(2)
