@@ -1,6 +1,7 @@
 """Queues and adapters of streams, by induction: each word leaves once, in order, and in time."""
 
 from collections.abc import Sequence
+from math import gcd
 from pathlib import Path
 
 from gen.proof.job import Job, Rtl
@@ -8,6 +9,7 @@ from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
 from gen.verilog.emission import Emission
 from hdl.stream.downsizer import Downsizer
+from hdl.stream.gearbox import Gearbox
 from hdl.stream.stream_fifo import GAPLESS_DEPTH, StreamFifo
 from hdl.stream.stream_register import StreamRegister
 from hdl.stream.stream_stage import StreamStage
@@ -187,4 +189,70 @@ class AdapterJob(_StreamJob):
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
         """Induction of a step."""
         probes = {"beat": "dut.beat"}
+        return sat(rtl, self.statement, "-tempinduct -maxsteps 4", timeout, waveform, probes)
+
+
+class GearboxJob(_StreamJob):
+    """The bits of a packet leave as they came, one behind the other, its last word filled up.
+
+    The reference counts the bits that came and have not left. A word leaves as soon as what is
+    there fills it, or ends the packet; the last word that comes is taken when all of it has left.
+
+    Parameters
+    ----------
+    in_width, out_width : int
+        Bits of words.
+    """
+
+    property_name = "gearbox"
+    says = "the bits of a packet leave in order and without gaps; zeros fill its last word"
+
+    def __init__(self, in_width: int, out_width: int):
+        self.in_width = in_width
+        self.out_width = out_width
+        self.configuration = f"{in_width}_to_{out_width}"
+
+    def rtl(self) -> Rtl:
+        """The gearbox."""
+        return {"stage": Emission("stage").verilog(Gearbox(self.in_width, self.out_width))}
+
+    @property
+    def statement(self) -> str:
+        """``left`` are the ``count`` bits that have not left; ``ending`` if no more follow."""
+        wide = self.in_width + self.out_width
+        unit = gcd(self.in_width, self.out_width)
+        high = (self.out_width // unit - 1).bit_length() - 1
+        state = [
+            f"(* keep *) wire [{high}:0] held; (* keep *) wire ends;",
+            f"(* keep *) wire [{self.out_width - unit - 1}:0] rest;",
+            f"reg [{wide - 1}:0] left = 0; reg [15:0] count = 0; reg ending = 0, stalled = 0;",
+            f"wire [{wide - 1}:0] there = left | (ending ? 0 : in_data) << count;",
+            f"wire [15:0] bits = count + (ending ? 0 : {self.in_width});",
+            f"wire more = bits > {self.out_width};",
+            "always @(posedge clk) begin",
+            f"  left <= rst || (given && !more) ? 0 : given ? there >> {self.out_width} "
+            ": taken ? there : left;",
+            f"  count <= rst || (given && !more) ? 0 : given ? bits - {self.out_width} "
+            ": taken ? bits : count;",
+            "  ending <= !rst && (given ? in_last && more : ending);",
+            "  stalled <= !rst && in_valid && !in_ready;",
+            "end",
+            # The last word of a packet is offered until it is taken.
+            "reg last_before = 0; always @(posedge clk) last_before <= in_last;",
+            "always @* assume (!stalled || (in_valid && in_last == last_before));",
+        ]
+        claims = [
+            f"count < {self.out_width} && (left >> count) == 0 && (!ending || stalled)",
+            f"held * {unit} == count && ends == ending && (!ending || last_before)",
+            "((rest ^ left) & ((1 << count) - 1)) == 0",
+            f"out_valid == (in_valid && (in_last || bits >= {self.out_width}))",
+            f"!out_valid || out_data == there[{self.out_width - 1}:0]",
+            "!out_valid || out_last == (in_last && !more)",
+            "!in_valid || in_ready == (!out_valid || (out_ready && (out_last || !in_last)))",
+        ]
+        return self._claim(self.in_width, self.out_width, state, claims, last=True)
+
+    def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
+        """Induction of a step."""
+        probes = {name: f"dut.{name}" for name in ("held", "rest", "ends")}
         return sat(rtl, self.statement, "-tempinduct -maxsteps 4", timeout, waveform, probes)

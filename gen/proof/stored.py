@@ -8,6 +8,7 @@ from gen.proof.verdict import Verdict
 from gen.verilog.emission import Emission
 from golden import NamedFormat
 from hdl import PairEncoder, StoredPairDecoder, StoredPairEncoder
+from hdl.engine.result_encoder import ResultEncoder
 
 
 class StoredJob(Job):
@@ -53,6 +54,73 @@ class StoredJob(Job):
                 "endmodule\n",
             ]
         )
+
+    def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
+        """One SAT problem over all input bits."""
+        return sat(rtl, self.statement, "", timeout, waveform)
+
+
+class ResultsJob(Job):
+    """For all bytes of so many columns: what is stored decodes to the encoded pairs of the columns.
+
+    Each pair is what the emitted encoder (``encoder``) makes of two columns side by side, with what
+    its group shares; the emitted decoder is the inverse of the stored form (``stored``).
+
+    Parameters
+    ----------
+    fmt : NamedFormat
+    lanes : int
+        Columns, a multiple of 2 and of the group.
+    """
+
+    property_name = "results"
+    says = "stored pairs of an engine's results are those of columns side by side, in order"
+    method = "SAT"
+
+    def __init__(self, fmt: NamedFormat, lanes: int):
+        self.format = fmt.sparq_format
+        self.lanes = lanes
+        self.configuration = f"{fmt.slug}_{lanes}lanes"
+        self.depth = f"all 2^{8 * lanes} inputs"
+
+    def rtl(self) -> Rtl:
+        """The encoder of results, and those of one pair."""
+        components = {
+            "result_encoder": ResultEncoder(self.format, self.lanes),
+            "pair_encoder": PairEncoder(self.format),
+            "stored_decoder": StoredPairDecoder(self.format),
+        }
+        return {name: Emission(name).verilog(component) for name, component in components.items()}
+
+    @property
+    def statement(self) -> str:
+        """The property around them."""
+        fmt, lanes = self.format, self.lanes
+        width, stored = fmt.pair_bits, fmt.stored_pair_bits
+        idle = ".clk(1'b0), .rst(1'b0)"
+        lines = [
+            f"module claim(input [{8 * lanes - 1}:0] results);",
+            f"  wire [{lanes // 2 * stored - 1}:0] pairs;",
+            f"  result_encoder dut(.results(results), .pairs(pairs), {idle});",
+        ]
+        for index in range(lanes // 2):
+            low = f"results[{16 * index} +: 8]"
+            high = f"results[{16 * index + 8} +: 8]"
+            counts = f"({low} != 0 && {high} != 0)" if fmt.vsparq else "1"
+            lines.append(f"  wire [7:0] share_{index} = {counts} ? {low} | {high} : 0;")
+        for index in range(lanes // 2):
+            first = index - index % max(1, fmt.group // 2)
+            own = (f"share_{i}" for i in range(first, first + max(1, fmt.group // 2)))
+            shared = f", .shared({' | '.join(own)})" if fmt.group > 2 else ""
+            lines += [
+                f"  wire [{width - 1}:0] pair_{index}, loaded_{index};",
+                f"  pair_encoder encoder_{index}(.activations(results[{16 * index} +: 16])"
+                f"{shared}, .pair(pair_{index}), {idle});",
+                f"  stored_decoder load_{index}(.stored(pairs[{stored * index} +: {stored}]), "
+                f".pair(loaded_{index}), {idle});",
+                f"  always @* assert (loaded_{index} == pair_{index});",
+            ]
+        return "\n".join([*lines, "endmodule\n"])
 
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
         """One SAT problem over all input bits."""

@@ -15,10 +15,10 @@ from gen.proof.engine_control import BanksJob, WalkJob
 from gen.proof.job import Job
 from gen.proof.output import OutputJob
 from gen.proof.planes import PlanesJob
-from gen.proof.queues import AdapterJob, QueueJob
+from gen.proof.queues import AdapterJob, GearboxJob, QueueJob
 from gen.proof.registers import RegistersJob
 from gen.proof.requantizer import STEPS, RequantizerJob
-from gen.proof.stored import StoredJob
+from gen.proof.stored import ResultsJob, StoredJob
 from gen.proof.streams import GroupBufferJob, RowsJob, SequencerJob
 from gen.proof.top import TopJob
 from gen.proof.wiring import EdgesJob, GridJob
@@ -87,6 +87,12 @@ def all_jobs() -> list[Job]:
         [RegistersJob()],
         (QueueJob(depth) for depth in (0, 2, 3, 4, 5, 9)),
         (AdapterJob(kind, beats) for kind in ("upsizer", "downsizer") for beats in (2, 3, 4, 8)),
+        (GearboxJob(*widths) for widths in ((3, 4), (4, 6), (6, 8), (22, 32), (24, 32))),
+        (
+            ResultsJob(NamedFormat(name, vsparq=vsparq, group=group), lanes)
+            for name, vsparq in (("5opt", True), ("2opt", False))
+            for group, lanes in ((1, 2), (1, 8), (2, 4), (4, 8), (8, 8))
+        ),
         (WalkJob(room) for room in (2, 3, 4, 7)),
         (BanksJob(kind) for kind in ("weights", "parameters")),
         (PlanesJob(planes, group) for planes in PLANES for group in (1, 2, 4, 8)),
@@ -237,7 +243,7 @@ def _set_effort(job: Job) -> None:
         job.quick = job.group <= 2
     elif isinstance(job, QueueJob | AdapterJob):
         job.quick = job.words <= 3
-    elif isinstance(job, RegistersJob | BanksJob | OutputJob):
+    elif isinstance(job, RegistersJob | BanksJob | OutputJob | GearboxJob | ResultsJob):
         job.quick = True
     else:
         job.quick = element in QUICK_ELEMENTS

@@ -26,13 +26,13 @@ from gen.proof.gates import Gates
 from gen.proof.job import Job
 from gen.proof.output import OutputJob
 from gen.proof.planes import PlanesJob
-from gen.proof.queues import AdapterJob, QueueJob
+from gen.proof.queues import AdapterJob, GearboxJob, QueueJob
 from gen.proof.registers import RegistersJob
 from gen.proof.requantization import VERILOG, requantized
 from gen.proof.requantizer import STEPS, RequantizerJob
 from gen.proof.rule import Rule, window
 from gen.proof.run import Outcome, run_job, select
-from gen.proof.stored import StoredJob
+from gen.proof.stored import ResultsJob, StoredJob
 from gen.proof.streams import GroupBufferJob, RowsJob, SequencerJob
 from gen.proof.table import all_jobs
 from gen.proof.top import TopJob
@@ -231,6 +231,18 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
         swap("stage", r"(advance) = [^;]*;", r"\1 = out_ready;"),
     ),
     ("unmarked", OutputJob(2, 2, 1), swap("stage", r"out_last = [^;]*;", "out_last = is_last[4];")),
+    ("full word", GearboxJob(6, 8), swap("stage", r">= 3'h4", "> 3'h4")),
+    ("cut packet", GearboxJob(4, 6), swap("stage", r"out_last = [^;]*;", "out_last = in_last;")),
+    (
+        "another's group",
+        ResultsJob(NamedFormat("5opt", group=4), 8),
+        swap("result_encoder", r"(pair_2\w*_shared) = [^;]*;", r"\1 = pair_0_encoder_shared;"),
+    ),
+    (
+        "other order",
+        ResultsJob(NamedFormat("2opt", group=4), 8),
+        swap("result_encoder", r"pairs = \{ (\w+), (\w+)", r"pairs = { \2, \1"),
+    ),
 ]
 """Of each property, what is broken in the hardware and how."""
 
