@@ -270,6 +270,28 @@ class EngineProduct:
             start += count
         return np.concatenate(parts)[:m, :n]
 
+    def words(self, result: npt.NDArray[Any]) -> Bytes:
+        """The words in which ``result`` leaves: uint8 (words, bytes); inverse of :meth:`result`.
+
+        Of a product of whole tiles, as nothing else says what is beside one.
+        """
+        shape = self.shape
+        words = []
+        for each in self.commands:
+            rows = each.command.tiles_m * shape.rows
+            values = result[each.first_row : each.first_row + rows]
+            by_column = values.reshape(rows, self._tiles_n, -1).transpose(1, 0, 2).reshape(-1)
+            if self.encoded:
+                bits = _bits(by_column[np.newaxis], shape.pair_bits)[0]
+                bytes_ = np.packbits(bits, bitorder="little")
+            else:
+                bytes_ = by_column.astype("<i4" if self.sums else np.uint8).view(np.uint8)
+            parts = np.pad(bytes_, (0, -len(bytes_) % shape.lanes)).reshape(-1, shape.lanes)
+            whole = shape.result_words * shape.result_bytes
+            padded = np.pad(parts, ((0, 0), (0, whole - shape.lanes)))
+            words.append(padded.reshape(-1, shape.result_bytes))
+        return np.concatenate(words)
+
     def _results(self, packet: Bytes) -> npt.NDArray[Any]:
         """What the words of a packet hold, perhaps with zeros at the end."""
         of_lanes = packet.reshape(len(packet) // self.shape.result_words, -1)[:, : self.shape.lanes]

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from gen.design.configuration import MACHINES, Configuration, ConfigurationError
+from gen.design.configuration import MACHINES, Configuration
+from gen.simulation.engine_bench import engine_bench
 from gen.simulation.tile_bench import tile_bench
 from gen.simulation.vector_bench import vector_bench
 from gen.simulation.vectors import encoder_vectors, pe_vectors
@@ -15,14 +16,12 @@ def make_testbench(configuration: Configuration, sidecar: dict[str, Any], seed: 
 
     It prints a line that starts with ``PASS`` and ends with ``$finish``, or lines that say what was
     wrong, a line that starts with ``FAIL``, and ends with ``$stop``. The same ``seed``, the same
-    bytes. Raises ``ConfigurationError`` for an engine.
+    bytes.
     """
-    if configuration.engine is not None:
-        raise ConfigurationError(
-            "testbench: there is none for top engine: make simulate TOP=engine drives it"
-        )
     generator = np.random.default_rng(seed)
-    if configuration.top in MACHINES:
+    if configuration.engine is not None:
+        text = engine_bench(configuration, sidecar, generator)
+    elif configuration.top in MACHINES:
         text = tile_bench(configuration, sidecar, generator)
     elif configuration.top == "pe":
         text = vector_bench(sidecar, pe_vectors(configuration, sidecar, generator))

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from gen.design.configuration import TENSOR_CORES, Configuration, ConfigurationError
+from gen.design.configuration import TENSOR_CORES, Configuration
+from gen.simulation.compiled_engine import engine_shape
 from gen.simulation.testbench import make_testbench
 from gen.tools.verilator import LINT_WAIVERS, environment
 from gen.verilog.generate import Generated, build, design_files, generate
@@ -36,6 +37,16 @@ DESIGNS = [
     Configuration(top="encoder", format="2opt", rounding=False, vsparq=False),
     *(Configuration(top="encoder", group=8, vsparq=vsparq) for vsparq in (True, False)),
 ]
+ENGINES = [
+    Configuration(top="engine", rows=2, cols=4, stream_bits=16, encoded_output=True),
+    Configuration(top="engine", rows=3, cols=2, lanes=1, stream_bits=64, weight_depth=0, group=8),
+    Configuration(top="engine", rows=2, cols=4, encoded_input=True, format="7opt", weight_bits=2),
+    Configuration(top="engine", rows=1, cols=1, pe="8x8", acc_bits=14, weight_bits=3),
+    *(
+        Configuration(top="engine", machine=machine, rows=2, cols=3, pairs=2, pe="2x4x8")
+        for machine in TENSOR_CORES
+    ),
+]
 ONE_OF_EACH = [
     Configuration(rows=2, cols=2),
     Configuration(top="tensor_core", rows=2, cols=1, pairs=1),
@@ -43,6 +54,7 @@ ONE_OF_EACH = [
     Configuration(top="pe", pipeline=1),
     Configuration(top="encoder"),
 ]
+"""Of what is wrong in them every port tells."""
 NAME = "dut_under_test"
 WAIVERS = [f"-Wno-{name}" for name in LINT_WAIVERS]
 icarus = pytest.mark.skipif(
@@ -116,6 +128,53 @@ def test_passes_in_icarus(configuration: Configuration, tmp_path: Path) -> None:
         assert counts[0] > 180
     else:
         assert counts[1] == counts[0] * configuration.cols >= 8
+
+
+@pytest.mark.every(3)
+@icarus
+@pytest.mark.parametrize("configuration", ENGINES, ids=lambda c: c.name)
+def test_engine_passes_in_icarus(configuration: Configuration, tmp_path: Path) -> None:
+    status, output = play(tmp_path, design(configuration).verilog, bench(configuration))
+    assert status == 0, output
+    shape = engine_shape(design(configuration).sidecar)
+    modes = 2 + bool(shape.planes) + shape.encoded_output
+    assert re.match(rf"PASS: [1-9]\d+ words of results, {modes} commands$", output, re.M), output
+
+
+ENGINE_CHANGES = {
+    "s_axi_control_awaddr": "s_axi_control_awaddr ^ 8'h80",
+    "s_axi_control_wdata": "s_axi_control_wdata ^ 32'd1",
+    "s_axi_control_wstrb": "s_axi_control_wstrb ^ 4'd1",
+    "s_axi_control_bvalid": "1'bx",
+    "s_axi_control_bresp": "s_axi_control_bresp | 2'd2",
+    "s_axi_control_araddr": "s_axi_control_araddr ^ 8'd4",
+    "s_axi_control_rdata": "s_axi_control_rdata | 32'h80000000",
+    "s_axi_control_rresp": "2'bxx",
+    "s_axis_activations_tdata": "s_axis_activations_tdata ^ 64'd1",
+    "s_axis_activations_tvalid": "1'b1",
+    "s_axis_activations_tready": "1'b1",
+    "s_axis_weights_tready": "1'b0",
+    "s_axis_weights_tdata": "s_axis_weights_tdata ^ (64'd1 << 63)",
+    "s_axis_parameters_tdata": "s_axis_parameters_tdata ^ 32'h80000000",
+    "s_axis_parameters_tvalid": "1'b0",
+    "m_axis_results_tready": "1'b1",
+    "m_axis_results_tvalid": "1'b1",
+    "m_axis_results_tdata": "m_axis_results_tdata ^ (32'd1 << 31)",
+    "m_axis_results_tlast": "1'b0",
+    "irq": "1'b0",
+}
+
+
+@icarus
+@pytest.mark.every(5)
+@pytest.mark.parametrize("port", ENGINE_CHANGES)
+def test_wrong_engines_fail(port: str, tmp_path: Path) -> None:
+    """What is wrong at one port, protocols and interrupt too, is seen."""
+    configuration = Configuration(top="engine", rows=4, cols=4)
+    verilog = wrapped(configuration, {port: ENGINE_CHANGES[port]})
+    status, output = play(tmp_path, verilog, bench(configuration))
+    assert status == 1, output
+    assert re.search(r"^FAIL: \d+ errors$", output, re.M), output
 
 
 @pytest.mark.every(1)
@@ -214,13 +273,13 @@ def test_passes_and_fails_in_verilator(configuration: Configuration, tmp_path: P
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("configuration", ONE_OF_EACH[1:], ids=lambda c: c.top)
+@pytest.mark.parametrize("configuration", [*ONE_OF_EACH[1:], ENGINES[0]], ids=lambda c: c.top)
 def test_passes_and_fails_in_verilator_full(configuration: Configuration, tmp_path: Path) -> None:
     in_verilator(configuration, tmp_path)
 
 
 def test_same_seed_same_bytes() -> None:
-    for configuration in ONE_OF_EACH:
+    for configuration in (*ONE_OF_EACH, ENGINES[0]):
         text = bench(configuration, 5)
         assert text == bench(configuration, 5) != bench(configuration, 6)
         assert "seed 5;" in text.splitlines()[0]
@@ -304,11 +363,3 @@ def test_longest_name_and_reserved_words() -> None:
     assert len(KEYWORDS) == 248
     assert {"module", "endmodule", "reg", "always_ff", "with"} <= KEYWORDS
     assert NAME not in KEYWORDS
-
-
-def test_none_for_an_engine() -> None:
-    engine = Configuration(top="engine", rows=1, cols=1)
-    with pytest.raises(ConfigurationError) as caught:
-        make_testbench(engine, {}, 1)
-    message = "testbench: there is none for top engine: make simulate TOP=engine drives it"
-    assert str(caught.value) == message
