@@ -21,6 +21,7 @@ from networks.quantization.quantize import quantize
 from networks.samples.mnist.files import write_files
 from sim_tb.networks.families import SEED, images_of, model_of, quiet
 from sim_tb.networks.onnx_models import FAMILIES
+from sim_tb.processes import alive, wait_until
 
 SPARQ = Path(sys.executable).parent / "sparq"
 IMAGES = 24
@@ -179,6 +180,33 @@ def test_command(mnist: Path, tmp_path: Path) -> None:
     assert [layer["reason"] for layer in report["layers"]] == ["first layer", "", "", ""]
     assert "8 bits: first layer" in result.stdout
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".svg", ".svg", ".svg"]
+
+
+@pytest.mark.slow
+def test_termination_ends_all_processes(mnist: Path, tmp_path: Path) -> None:
+    """In the middle of a run: no worker, and no tracker, lives on."""
+    command: list[str | Path] = [
+        SPARQ,
+        "evaluate",
+        "mnist.onnx",
+        "--data",
+        "test.npz",
+        "--all-variants",
+    ]
+    with subprocess.Popen(
+        [*command, "--output", tmp_path],
+        cwd=mnist,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        wait_until(lambda: len(alive(process.pid)) >= 4)  # two trackers, and a worker
+        process.terminate()
+        output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output) == (143, "")
+    assert [line for line in errors.splitlines() if "%" not in line] == ["sparq: terminated"]
+    wait_until(lambda: not alive(process.pid), 5)
 
 
 ARGUMENTS = ("mnist.onnx", "--data", "test.npz")
