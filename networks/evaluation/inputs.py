@@ -36,9 +36,9 @@ def load_inputs(
     """The ONNX model at ``model_path`` and its images.
 
     Without ``calibration``, ``calibration_images`` of ``data`` are set aside to calibrate with, as
-    ``seed`` chooses them. ``preprocessing_options`` are those of :class:`Preprocessing`, before
-    those of a TOML file beside the model. Raises ``DataError``, and ``ModelError`` for the model,
-    before anything is computed.
+    ``seed`` chooses them; those of ``calibration`` need no labels. ``preprocessing_options`` are
+    those of :class:`Preprocessing`, before those of a TOML file beside the model. Raises
+    ``DataError``, and ``ModelError`` for the model, before anything is computed.
     """
     model = load_model(model_path)
     preprocessing = _preprocessing(model_path, preprocessing_options)
@@ -51,7 +51,7 @@ def load_inputs(
         _check_images("calibration_images", aside, most)
         calibrating, evaluated = split(evaluated, aside, seed)
     else:
-        calibrating = load_data(calibration, model.input_shape, preprocessing, class_map)
+        calibrating = load_data(calibration, model.input_shape, preprocessing, labelled=False)
         if calibration_images is not None:
             most = len(calibrating)
             _check_images("calibration_images", calibration_images, most)
@@ -63,7 +63,7 @@ def choose_images(images: Images, count: int, seed: int) -> Images:
     """``count`` of ``images``, as ``seed`` chooses them, in their order; raises ``DataError``."""
     _check_images("images", count, len(images))
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(images))
-    return images.select(np.sort(order[:count]))
+    return images.chosen(np.sort(order[:count]), seed)
 
 
 def _check_images(name: str, count: int, most: int) -> None:

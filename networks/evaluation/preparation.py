@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from networks.evaluation.data import Images
+from networks.evaluation.images import Images
 from networks.evaluation.model import Model, batches_of, channels_last
 from networks.evaluation.settings import SAME, UNIFORM_4_BIT, Setting
 from networks.graph.graph import Graph

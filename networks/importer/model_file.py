@@ -134,6 +134,14 @@ def tensor_array(tensor: onnx.TensorProto, folder: Path) -> Array:
     elements = math.prod(tensor.dims)
     if any(size < 0 for size in tensor.dims) or elements > MOST_WEIGHTS:
         raise ValueError(f"tensor {tensor.name!r} has the shape {tuple(tensor.dims)}: too large")
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        location = entries.get("location", "")
+        if not (folder / location).exists():
+            raise ValueError(
+                f"the file {location!r} with the data of tensor {tensor.name!r} is missing; "
+                "it must lie beside the model"
+            )
     try:
         array = numpy_helper.to_array(tensor, str(folder))
     except Exception as error:
