@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gen.design.configuration import Configuration
+from gen.design.configuration import Configuration, ConfigurationError
 from gen.simulation.compiled_array import CompiledArray
-from gen.simulation.demo import through_array
+from gen.simulation.demo import run_demo, through_array
 from networks.evaluation.array_images import ArrayImages
 from networks.evaluation.data import DataError, load_data
 from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.floating_point import logits
+from networks.evaluation.inputs import Inputs
 from networks.evaluation.model import load_model
 from networks.evaluation.preparation import Options
 from networks.evaluation.preprocessing import Preprocessing
@@ -125,6 +126,24 @@ def test_what_data_decide_comes_before_any_work(
         evaluate_model(
             model, images, images, settings_of([], [], [], [], 8, []), Options(), progress
         )
+
+
+def test_a_demo_of_no_windowed_layer_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is built."""
+    monkeypatch.setattr("gen.simulation.demo.build_machines", None)
+    b = Builder(8)
+    path = tmp_path / "linear.onnx"
+    path.write_bytes(b.model(b.gemm("x", 8, 16)).SerializeToString())
+    model = load_model(path)
+    images = images_of(model, 4)
+    with pytest.raises(ConfigurationError) as caught:
+        run_demo(1, "5opt", quiet(), Inputs(model, images, images))
+    assert str(caught.value) == (
+        "no layer is windowed (first layer), so there is nothing to run on the arrays; "
+        "top engine runs all layers"
+    )
 
 
 @pytest.mark.full
