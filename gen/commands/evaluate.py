@@ -100,6 +100,9 @@ SqueezeNet on ImageNet:
     show_default=True,
     help="Which channels are paired: neighbours, or chosen on the calibration images.",
 )
+@click.option(
+    "--equalize", is_flag=True, help="Equalize ranges of channels, across layers, before."
+)
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
 @click.option(
     "--output",
@@ -127,6 +130,7 @@ def evaluate(
     last_layer: str,
     recalibrate_batch_norm: bool,
     channel_order: str,
+    equalize: bool,
     scheduler: str | None,
     output: Path,
     json_file: Path | None,
@@ -163,6 +167,7 @@ def evaluate(
             last_layer == "windowed",
             recalibrate_batch_norm,
             channel_order,
+            equalize,
         ),
         progress_bar(),
         scheduler,

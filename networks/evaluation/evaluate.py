@@ -10,7 +10,7 @@ from networks.evaluation.data import DataError, Images
 from networks.evaluation.description import describe
 from networks.evaluation.doubts import doubts_of_accuracy, doubts_of_inputs
 from networks.evaluation.model import Model
-from networks.evaluation.preparation import Options, calibrated, network_of
+from networks.evaluation.preparation import Options, calibrated, equalized, network_of
 from networks.evaluation.results import accuracy_rows, layer_rows, totals
 from networks.evaluation.settings import FP32, SPARSE_2_4, Setting
 from networks.evaluation.tasks import all_noises, all_ranks
@@ -53,6 +53,10 @@ def evaluate_model(
 
     doubt(doubts_of_inputs(model, images))
     with progress:
+        if options.equalize:
+            task = progress.add_task("equalizing", total=None)
+            model = equalized(model, calibration)
+            progress.update(task, total=1, completed=1)
         bases = {}
         for sparsity in dict.fromkeys(setting.sparsity for setting in settings):
             if sparsity is not None:

@@ -135,7 +135,7 @@ def test_what_decides_is_told_of_floats(model: Model, tmp_path: Path) -> None:
     path = write_npz(tmp_path, pixels(3, 16, 16, 3), (0, 1, 2), "own.npz")
     calibration = load_data(path, model.input_shape, PLAIN, labelled=False)
     other = model._replace(other_outputs=("features",))
-    options = Options(6, "percentile", 99.5, True, True, True, "calibrated")
+    options = Options(6, "percentile", 99.5, True, True, True, "calibrated", True)
     result = result_of(other, images, calibration.select(np.arange(2)), options)
     assert decisions(result) == [
         f"output: {model.output_name}, 10 values (not features)",
@@ -144,5 +144,5 @@ def test_what_decides_is_told_of_floats(model: Model, tmp_path: Path) -> None:
         "preprocessing: none, the images are floats as the model takes them",
         "preprocessing of the calibration images: RGB, mean 0, scale 1",
         "options: weights of 6 bits, first layer windowed, last layer windowed, "
-        "channel order calibrated, recalibrated batch normalization",
+        "channel order calibrated, equalized channels, recalibrated batch normalization",
     ]

@@ -78,7 +78,11 @@ def test_options_reach_every_network(tmp_path: Path) -> None:
     default = noise(Options())
     order = noise(Options(channel_order="calibrated"))
     assert {label for label in default if order[label] != default[label]} == {"7opt trim"}
-    for options in (Options(recalibrate_batch_norm=True), Options(method="max")):
+    for options in (
+        Options(recalibrate_batch_norm=True),
+        Options(method="max"),
+        Options(equalize=True),
+    ):
         changed = noise(options)
         assert all(changed[label] != default[label] for label in default)
 
