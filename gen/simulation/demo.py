@@ -55,6 +55,8 @@ def run_demo(
         Configuration(rows=SIDE, cols=SIDE, pe="8x8", style=STYLE),
         Configuration(rows=SIDE, cols=SIDE, pe="sparq", format=format_name, style=STYLE),
     ]
+    if inputs is not None:
+        _require_known(layer_names, [node.name for node in inputs.model.graph.matrix_nodes])
     network, chosen = demo_network(images, inputs)
     windowed_layers = [layer.name for layer in network.layers if layer.windowed]
     if not windowed_layers:
@@ -63,10 +65,7 @@ def run_demo(
             f"no layer is windowed ({reasons or 'none multiplies with weights'}), so there is "
             "nothing to run on the arrays; top engine runs all layers"
         )
-    for name in layer_names:
-        if name not in windowed_layers:
-            allowed = ", ".join(windowed_layers)
-            raise ConfigurationError(f"layers must be some of {allowed}, not {name!r}")
+    _require_known(layer_names, windowed_layers)
 
     with progress:
         arrays = build_machines(
@@ -103,6 +102,12 @@ def run_demo(
             name: round(100 * mnist.test.accuracy(value), 2) for name, value in logits.items()
         }
     return result
+
+
+def _require_known(names: Sequence[str], allowed: Sequence[str]) -> None:
+    for name in names:
+        if name not in allowed:
+            raise ConfigurationError(f"layers must be some of {', '.join(allowed)}, not {name!r}")
 
 
 def demo_network(images: int, inputs: Inputs | None) -> tuple[QuantizedNetwork, Bytes]:

@@ -84,8 +84,9 @@ def load_arrays(
             f"{path}: images must be uint8 (N, H, W, C) or (N, H, W), or float32 "
             f"{_batch_shape(input_shape)}, not {images.dtype} {_batch_shape(images.shape[1:])}"
         )
-    origin = "labels" if labelled else ""
-    source = Source(path.name, len(images), False, origin, classes)
+    source = Source(path.name, len(images))
+    if labelled:
+        source = source.with_labels("labels", numbers, classes)
     return ArrayImages(numbers, input_shape, preprocessing, images, source=source)
 
 

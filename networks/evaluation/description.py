@@ -11,8 +11,7 @@ from networks.evaluation.preparation import Options
 def describe(model: Model, images: Images, calibration: Images, options: Options) -> dict[str, Any]:
     """What ``model`` was run on and how, as plain data, for files."""
     return {
-        "data": images.source.fields
-        | {"lowest_label": int(images.labels.min()), "highest_label": int(images.labels.max())},
+        "data": images.source.fields,
         "calibration": calibration.source.fields | {"set_aside": bool(calibration.source.labels)},
         "preprocessing": _preprocessing(images),
         "calibration_preprocessing": _preprocessing(calibration),

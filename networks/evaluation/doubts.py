@@ -29,7 +29,7 @@ def doubts_of_inputs(model: Model, images: Images) -> list[str]:
             f"there are {len(classes)} classes in {images.source.name} ({what}), which are 0 to "
             f"{len(classes) - 1} in the order of their names, but {model.classes} of the model"
         )
-    elif images.labels.min() == 1:
+    elif images.source.lowest_label == 1:
         found.append("no image has the label 0, the lowest is 1: labels count from 0")
     return found
 

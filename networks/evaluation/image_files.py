@@ -141,7 +141,7 @@ def load_files(
         raise DataError(f"{path}: no images found ({', '.join(SUFFIXES)})")
     classes: Classes | None = None
     if not labelled:
-        labels, origin = [UNKNOWN] * len(names), ""
+        labels, origin = [UNKNOWN] * len(names), None
     elif class_map is None:
         labels, classes = _folder_labels(path, names, folders)
         origin = "class folders"
@@ -152,11 +152,13 @@ def load_files(
         *_skipped("hidden", files, visible),
         *_skipped("not called as images are", visible, names),
     ]
+    numbers = np.array(labels, np.int64)
+    source = Source(path.name, len(names), True, skipped=tuple(skipped))
+    if origin is not None:
+        source = source.with_labels(origin, numbers, classes)
     # Absolute, as workers may run in other folders.
     return ImageFiles(
-        np.array(labels, np.int64),
-        *(input_shape, preprocessing, path.absolute(), tuple(names)),
-        source=Source(path.name, len(names), True, origin, classes, tuple(skipped)),
+        *(numbers, input_shape, preprocessing, path.absolute(), tuple(names)), source=source
     )
 
 

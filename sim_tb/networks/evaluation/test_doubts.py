@@ -83,7 +83,10 @@ def test_class_folders_and_outputs_differ(model: Model, tmp_path: Path) -> None:
 def test_labels_from_1(labels: tuple[int, ...], count: int, model: Model, tmp_path: Path) -> None:
     path = write_npz(tmp_path, pixels(3, 16, 16, 3), labels)
     expected = ["no image has the label 0, the lowest is 1: labels count from 0"] * count
-    assert doubts_of_inputs(model, load_data(path, model.input_shape, PLAIN)) == expected
+    loaded = load_data(path, model.input_shape, PLAIN)
+    assert doubts_of_inputs(model, loaded) == expected
+    # Of all that are there, not of those that were chosen.
+    assert doubts_of_inputs(model, loaded.select(np.array([1]))) == expected
 
 
 def test_accuracy_near_chance() -> None:

@@ -142,6 +142,9 @@ def test_a_demo_of_no_windowed_layer_is_refused(
     path.write_bytes(b.model(b.gemm("x", 8, 16)).SerializeToString())
     model = load_model(path)
     images = images_of(model, 4)
+    layer = model.graph.matrix_nodes[0].name
+    with pytest.raises(ConfigurationError, match=rf"^layers must be some of {layer}, not 'x'$"):
+        run_demo(1, "5opt", quiet(), Inputs(model, images, images), ["x"])
     with pytest.raises(ConfigurationError) as caught:
         run_demo(1, "5opt", quiet(), Inputs(model, images, images))
     assert str(caught.value) == (
