@@ -71,7 +71,7 @@ def load_arrays(
         if preprocessing.given:
             raise DataError(
                 f"{path}: float32 images are taken as they are; leave out "
-                f"{' and '.join(preprocessing.given)}"
+                f"{' and '.join(preprocessing.given)}, in options and in the model's TOML file"
             )
         if images.shape[1:] != input_shape:
             raise _misfit(path, images.shape[1:], input_shape)

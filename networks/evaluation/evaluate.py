@@ -35,10 +35,11 @@ def evaluate_model(
     like a mistake, as soon as it is known. Raises ``DataError`` for labels that are not classes of
     the model and for images of a wrong size, before anything is computed, and what the parts raise.
     """
-    if images.labels.max() >= model.classes:
+    highest = int(images.labels.max())
+    if highest >= model.classes:
+        from_1 = "; they start at 1, and must at 0" if images.source.lowest_label == 1 else ""
         raise DataError(
-            f"labels must be below the model's {model.classes} classes, "
-            f"not {int(images.labels.max())}"
+            f"labels must be below the model's {model.classes} classes, not {highest}{from_1}"
         )
     for part in (images, calibration):
         part.check()

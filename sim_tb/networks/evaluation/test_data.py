@@ -71,7 +71,10 @@ def test_npz_is_resized_and_cropped(tmp_path: Path, shape: tuple[int, ...]) -> N
 def test_npz_of_floats_needs_no_preprocessing(tmp_path: Path) -> None:
     path = write_npz(tmp_path, np.zeros((2, *COLOUR), np.float32))
     preprocessing = Preprocessing(resize=9, mean=(3.0,))
-    text = "float32 images are taken as they are; leave out resize and mean"
+    text = (
+        "float32 images are taken as they are; leave out resize and mean, in options and in the "
+        "model's TOML file"
+    )
     refused(f"{path}: {text}", path, COLOUR, preprocessing)
 
 

@@ -219,7 +219,7 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_files(folder)
     (folder / "broken.onnx").write_bytes((folder / "mnist.onnx").read_bytes()[:-100])
     (folder / "bad.toml").write_text("")
-    np.savez(folder / "labels.npz", images=np.zeros((2, 28, 28), np.uint8), labels=[3, 10])
+    np.savez(folder / "labels.npz", images=np.zeros((2, 28, 28), np.uint8), labels=[1, 10])
     np.savez(folder / "floats.npz", images=np.zeros((2, 1, 28, 28), np.float32), labels=[3, 9])
     np.savez(folder / "wrong.npz", images=np.zeros((2, 32, 32, 3), np.uint8), labels=[0, 1])
     return folder
@@ -340,7 +340,10 @@ REFUSED = [
     (["broken.onnx", "--data", "test.npz"], "broken.onnx"),
     (["mnist.onnx", "--data", "none.npz"], "cannot read none.npz: No such file or directory"),
     (["mnist.onnx", "--data", "wrong.npz"], "wrong.npz: images of shape (N, 32, 32, 3) do not fit"),
-    (["mnist.onnx", "--data", "labels.npz", "--calibration", "test.npz"], "labels must be below"),
+    (
+        ["mnist.onnx", "--data", "labels.npz", "--calibration", "test.npz"],
+        "labels must be below the model's 10 classes, not 10; they start at 1, and must at 0",
+    ),
     ([*ARGUMENTS, "--formats", "5opt,9opt"], "format must be one of 5opt, 3opt, 2opt"),
     ([*ARGUMENTS, "--images", "0"], "images must be an integer from 1 to 900, not 0"),
     ([*ARGUMENTS, "--images", "901"], "images must be an integer from 1 to 900, not 901"),
