@@ -1,5 +1,6 @@
 """A trained network to evaluate, and its images as it takes them."""
 
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import NamedTuple
@@ -33,9 +34,15 @@ class Model(NamedTuple):
         return prod(self.graph.shapes[self.graph.output])
 
 
-def load_model(path: Path) -> Model:
-    """The model in an ONNX file; raises ``ModelError`` for one that cannot be used."""
-    return Model(path.name, import_onnx(path), reference_model(path))
+def load_model(
+    path: Path, output_name: str | None = None, input_shape: Sequence[int] | None = None
+) -> Model:
+    """The model in an ONNX file; raises ``ModelError`` for one that cannot be used.
+
+    Arguments as of :func:`networks.importer.import_onnx`.
+    """
+    chosen = (path, output_name, input_shape)
+    return Model(path.name, import_onnx(*chosen), reference_model(*chosen))
 
 
 def channels_last(images: Array) -> Array:

@@ -93,6 +93,10 @@ _SIZES: dict[str, Callable[..., int]] = {
 """An upper limit of the elements of each foldable operator's result."""
 
 
+_EVALUATED_FROM = {"DequantizeLinear": 19}
+"""The first operator set of an operator that ONNX can evaluate; the older ones mean the same."""
+
+
 def foldable(node: onnx.NodeProto) -> bool:
     """Whether :func:`fold` knows the operator of ``node``."""
     return node.domain in ("", "ai.onnx") and node.op_type in _SIZES and len(node.output) == 1
@@ -113,6 +117,7 @@ def fold(node: onnx.NodeProto, inputs: Sequence[Array | None], opset: int) -> Ar
     single = helper.make_node(node.op_type, names, ["output"])
     single.attribute.extend(node.attribute)
     values = [helper.make_empty_tensor_value_info(name) for name in names if name]
+    opset = max(opset, _EVALUATED_FROM.get(node.op_type, 0))
     graph = helper.make_graph(
         [single], "constant", values, [helper.make_empty_tensor_value_info("output")]
     )

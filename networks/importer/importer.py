@@ -48,12 +48,14 @@ def import_onnx(
         return importer.run(output_name, input_shape)
 
 
-def reference_model(path: Path, output_name: str | None = None) -> bytes:
+def reference_model(
+    path: Path, output_name: str | None = None, input_shape: Sequence[int] | None = None
+) -> bytes:
     """The ONNX file ``path`` as one file for other tools, with what is imported alone.
 
     That is one output, and the one input that it needs; images of a model that takes them
-    channels-last come channels-first. Data that lie beside the file are part of it. Raises
-    ``ModelError`` as :func:`import_onnx`.
+    channels-last come channels-first. Data that lie beside the file are part of it. Arguments and
+    errors as of :func:`import_onnx`.
     """
     with _one_line(path, None):
         model = read_model(path)
@@ -61,7 +63,7 @@ def reference_model(path: Path, output_name: str | None = None) -> bytes:
         output = model_output(graph, output_name)
         known = [value for value in graph.output if value.name == output]
         nodes = nodes_behind(graph, output)
-        source = model_input(graph, nodes, None)
+        source = model_input(graph, nodes, input_shape)
         used = {name for node in nodes for name in node.input}
         unused = [value for value in graph.input if value.name not in used | {source.name}]
         for value in unused:
@@ -70,26 +72,26 @@ def reference_model(path: Path, output_name: str | None = None) -> bytes:
         graph.node.extend(nodes)
         float_tensor = helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None)
         graph.output.extend(known or [float_tensor])
+        [given] = [value for value in graph.input if value.name == source.name]
+        for dim, size in zip(given.type.tensor_type.shape.dim[1:], source.shape, strict=True):
+            dim.dim_value = size
         if takes_channels_last(nodes, source.name, len(source.shape)):
-            _take_channels_first(graph, source.name)
+            _take_channels_first(graph, given)
         load_external_data_for_model(model, str(path.parent))
         return bytes(model.SerializeToString())
 
 
-def _take_channels_first(graph: onnx.GraphProto, source: str) -> None:
-    """Let ``graph`` take its images channels-first, and transpose them."""
-    [given] = [value for value in graph.input if value.name == source]
+def _take_channels_first(graph: onnx.GraphProto, given: onnx.ValueInfoProto) -> None:
+    """Let ``graph`` take the images ``given`` channels-first, and transpose them."""
+    source, shape = given.name, given.type.tensor_type.shape
     given.name = f"{source}/channels_first"
-    sizes = [onnx.TensorShapeProto.Dimension.FromString(d.SerializeToString())
-             for d in given.type.tensor_type.shape.dim]  # fmt: skip
-    for dim, size in zip(
-        given.type.tensor_type.shape.dim, [sizes[i] for i in (0, 3, 1, 2)], strict=True
-    ):
-        dim.CopyFrom(size)
+    rows, columns, channels = (dim.dim_value for dim in shape.dim[1:])
+    del shape.dim[1:]
+    for size in (channels, rows, columns):
+        shape.dim.add().dim_value = size
     name = f"{source}/transpose"
-    graph.node.insert(
-        0, helper.make_node("Transpose", [given.name], [source], name, perm=[0, 2, 3, 1])
-    )
+    transpose = helper.make_node("Transpose", [given.name], [source], name, perm=[0, 2, 3, 1])
+    graph.node.insert(0, transpose)
 
 
 @contextmanager

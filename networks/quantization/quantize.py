@@ -78,10 +78,11 @@ def quantize(
     value of one being so many steps of the byte it is made from. ``channel_orders``, by layer: the
     order in which the channels of its input are paired.
 
-    Raises ``ValueError``, naming the layer, for a layer so deep that its sums could leave int32.
+    Raises ``ValueError`` as :func:`require_quantizable`.
     """
     if not isinstance(weight_bits, int) or not 2 <= weight_bits <= 8:
         raise ValueError(f"weight_bits must be an integer from 2 to 8, not {weight_bits!r}")
+    require_quantizable(graph)
     quantizations = value_quantizations(graph, ranges)
     reasons = windowing_exceptions(
         graph, ranges, first=not first_layer_windowed, last=not last_layer_windowed
@@ -136,6 +137,16 @@ def quantize(
     return QuantizedNetwork(
         graph.source, graph.input_shape, tuple(nodes), graph.output, quantizations
     )
+
+
+def require_quantizable(graph: Graph) -> None:
+    """Raise ``ValueError``, naming the layer, for one whose sums could leave int32."""
+    for node in graph.matrix_nodes:
+        layer: Any = node.operation
+        if layer.depth > MAX_DEPTH:
+            raise ValueError(
+                f"K must be at most {MAX_DEPTH} for int32 sums, not {layer.depth} in {node.name}"
+            )
 
 
 def unsigned_values(graph: Graph, ranges: Mapping[str, Range]) -> set[str]:
@@ -276,10 +287,6 @@ def _matrix_layer(
     activation_step: float | None,
     channel_order: Int64Array | None,
 ) -> IntegerMatrixLayer:
-    if layer.depth > MAX_DEPTH:
-        raise ValueError(
-            f"K must be at most {MAX_DEPTH} for int32 sums, not {layer.depth} in {name}"
-        )
     windowed = not reason
     codes, input_step = None, source.step
     if windowed and activation_step is not None:

@@ -297,11 +297,11 @@ def compare(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    content = reference_model(path, output_name)
+    content = reference_model(path, output_name, input_shape)
     session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
     given = session.get_inputs()[0]
     batch = given.shape[0] if isinstance(given.shape[0], int) else count
-    shape: Sequence[int] = (batch, *(input_shape or given.shape)[1:])
+    shape: Sequence[int] = (batch, *given.shape[1:])
     images = np.random.default_rng(7).normal(size=shape).astype(np.float32)
     output = next(o.name for o in session.get_outputs() if o.type == "tensor(float)")
     expected = channels_last(session.run([output], {given.name: images})[0])
