@@ -12,6 +12,7 @@ from networks.evaluation.preprocessing import COLOR_ORDERS, INTERPOLATIONS
 
 SIDES = Listed(int, "a number of pixels, or height,width")
 NUMBERS = Listed(float, "numbers separated by commas")
+SIZES = Listed(int, "integers separated by commas")
 
 
 def data_options(command: Any) -> Any:
@@ -46,6 +47,13 @@ def data_options(command: Any) -> Any:
         click.option("--color-order", metavar="NAME", help=f"{' or '.join(COLOR_ORDERS)}."),
         click.option("--mean", type=NUMBERS, metavar="X,...", help="One, or per channel."),
         click.option("--scale", type=NUMBERS, metavar="X,...", help="Likewise."),
+        click.option("--output-name", metavar="NAME", help="Of several outputs. [default: first]"),
+        click.option(
+            "--input-shape",
+            type=SIZES,
+            metavar="N,C,H,W",
+            help="Of the input, where the model leaves sizes open.",
+        ),
         click.option("--calibration-images", type=int, metavar="N", help="Calibrate with so many."),
         click.option(
             "--seed",

@@ -1,5 +1,6 @@
 """A trained network to evaluate, and its images as it takes them."""
 
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import NamedTuple
@@ -58,9 +59,15 @@ class Model(NamedTuple):
         return own, 0.0 if is_left_out else own
 
 
-def load_model(path: Path) -> Model:
-    """The model in an ONNX file; raises ``ModelError`` for one that cannot be used."""
-    graph, content = import_onnx(path), reference_model(path)
+def load_model(
+    path: Path, output_name: str | None = None, input_shape: Sequence[int] | None = None
+) -> Model:
+    """The model in an ONNX file; raises ``ModelError`` for one that cannot be used.
+
+    Arguments as of :func:`networks.importer.import_onnx`.
+    """
+    chosen = (path, output_name, input_shape)
+    graph, content = import_onnx(*chosen), reference_model(*chosen)
     reference = onnx.load_from_string(content).graph
     output = reference.output[0].name
     others = tuple(value.name for value in read_model(path).graph.output if value.name != output)

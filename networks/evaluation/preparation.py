@@ -26,7 +26,11 @@ from networks.quantization.operations import (
     IntegerMatrixLayer,
 )
 from networks.quantization.pruning import prune_2_4
-from networks.quantization.quantize import quantize, windowing_exceptions
+from networks.quantization.quantize import (
+    quantize,
+    require_quantizable,
+    windowing_exceptions,
+)
 from networks.quantization.statistics import PairStatistics, pair_statistics
 
 CALIBRATION_ELEMENTS = 1 << 20
@@ -112,6 +116,7 @@ def calibrated(
             advance(len(batch))
 
     try:
+        require_quantizable(graph)
         ranges = calibrate(graph, advancing(), options.method, options.percentile)
         network = _quantize(graph, ranges, options)
     except ValueError as error:

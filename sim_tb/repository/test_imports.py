@@ -45,6 +45,7 @@ LAYERS = {
         ("networks/evaluation", "networks/samples"),
         ("networks/importer", "networks/quantization"),
         ("networks/graph",),
+        ("networks/elementary",),
         ("networks/fixed_point",),
     ),
     "hdl": (

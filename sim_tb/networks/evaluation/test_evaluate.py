@@ -87,16 +87,21 @@ def test_options_reach_every_network(tmp_path: Path) -> None:
         assert all(changed[label] != default[label] for label in default)
 
 
-def test_a_model_of_one_logit(tmp_path: Path) -> None:
-    """Two classes, told apart by the sign of what single precision gives."""
+@pytest.mark.parametrize("tail", [(), ("Sigmoid",), ("Sigmoid", "Flatten")])
+def test_a_model_of_one_logit(tail: tuple[str, ...], tmp_path: Path) -> None:
+    """Two classes, told apart by the sign of what single precision gives, or at 0.5."""
     b = Builder(8)
     hidden = b.relu(b.gemm("x", 8, 16))
     path = tmp_path / "binary.onnx"
-    path.write_bytes(b.model(b.gemm(hidden, 16, 1)).SerializeToString())
+    logit = b.gemm(hidden, 16, 1)
+    for operator in tail:
+        logit = b.op(operator, logit)
+    path.write_bytes(b.model(logit).SerializeToString())
     model = load_model(path)
-    assert (model.logits, model.classes, model.thresholds) == (1, 2, (0, 0))
+    threshold = 0.5 if tail else 0.0
+    assert (model.logits, model.classes, model.thresholds) == (1, 2, (threshold, 0))
     x = np.random.default_rng(SEED).normal(size=(64, 8)).astype(np.float32)
-    labels = (logits(model.content, model.name, x)[:, 0] > 0).astype(np.int64)
+    labels = (logits(model.content, model.name, x)[:, 0] > threshold).astype(np.int64)
     assert 0 < labels.sum() < 64
     images = ArrayImages(labels, (8,), Preprocessing(), x)
     settings = settings_of([], [], [], [], 8, ["dense"])
