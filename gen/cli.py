@@ -4,21 +4,15 @@ import os
 import signal
 import sys
 
+from support.signals import Endings
 
-def _end_interrupted(*_: object) -> None:
-    """Say so in one line, and end without waiting for workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.stderr.write("sparq: interrupted\n")
-    sys.stderr.flush()
-    os._exit(1)
-
+ENDINGS = Endings("sparq")
 
 if os.path.basename(sys.argv[0]).startswith("sparq"):
     # As a program, before anything that takes time is imported.
-    signal.signal(signal.SIGINT, _end_interrupted)
+    ENDINGS.at_once()
 
 from importlib import import_module  # noqa: E402
-from typing import Any  # noqa: E402
 
 import click  # noqa: E402
 
@@ -26,9 +20,6 @@ from support.errors import InputError, RunError  # noqa: E402
 
 BAD_ARGUMENT = 2
 FAILED = 1
-
-GRACE_SECONDS = 3
-"""For what an interrupted command cleans up."""
 
 COMMANDS = {
     "area": "Map every unit onto a standard-cell library; report area, delay and energy.",
@@ -48,18 +39,6 @@ COMMANDS = {
 
 A command is imported when it is asked for: what one of them needs may take a second to import.
 """
-
-
-class Interrupted(BaseException):
-    """SIGINT, which nothing below the command line catches."""
-
-
-def _interrupt(signum: int, frame: Any) -> None:
-    """End the command by an exception; by itself if that is lost, or at the next SIGINT."""
-    signal.signal(signal.SIGINT, _end_interrupted)
-    signal.signal(signal.SIGALRM, _end_interrupted)
-    signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
-    raise Interrupted
 
 
 class Commands(click.Group):
@@ -88,28 +67,28 @@ class Commands(click.Group):
 def cli() -> None:
     """SPARQ: sparsity-aware accelerator hardware, from a configuration to verified Verilog."""
     # The command is imported: from here on there is something to clean up.
-    if signal.getsignal(signal.SIGINT) is _end_interrupted:
-        signal.signal(signal.SIGINT, _interrupt)
+    ENDINGS.by_exception()
 
 
 def main() -> None:
-    """Run the command line: exit 0 on success, 2 on a bad argument, 1 on a failed run."""
-    before = signal.signal(signal.SIGINT, _end_interrupted)
-    try:
-        cli.main(prog_name="sparq", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        sys.exit(BAD_ARGUMENT)
-    except click.ClickException as error:
-        _fail(error.format_message(), BAD_ARGUMENT)
-    except InputError as error:
-        _fail(str(error), BAD_ARGUMENT)
-    except RunError as error:
-        _fail(str(error), FAILED)
-    except (click.Abort, KeyboardInterrupt, Interrupted):
-        _end_interrupted()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    """Run the command line: exit 0 on success, 2 on a bad argument, 1 on a failed run.
+
+    At SIGINT the status is 1, at SIGTERM 143, at SIGHUP 129.
+    """
+    with ENDINGS.within():
+        try:
+            cli.main(prog_name="sparq", standalone_mode=False)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message())
+            sys.exit(BAD_ARGUMENT)
+        except click.ClickException as error:
+            _fail(error.format_message(), BAD_ARGUMENT)
+        except InputError as error:
+            _fail(str(error), BAD_ARGUMENT)
+        except RunError as error:
+            _fail(str(error), FAILED)
+        except (click.Abort, KeyboardInterrupt):
+            ENDINGS.end(signal.SIGINT)
 
 
 def _fail(message: str, status: int) -> None:

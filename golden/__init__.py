@@ -4,6 +4,8 @@ Everything that the hardware computes is stated here once, as exact integer arit
 is checked against it and never the other way round.
 """
 
+from golden.byte_table import byte_table, look_up
+from golden.elementwise import divide, multiply
 from golden.format import ControlState, SparqFormat
 from golden.matmul import exact_matmul, sparq_matmul, sparq_matmul_2_4
 from golden.named import NAMED_FORMATS, NamedFormat, named_format
@@ -20,12 +22,16 @@ __all__ = [
     "FixedPointScale",
     "NamedFormat",
     "SparqFormat",
+    "byte_table",
     "decode_pairs",
+    "divide",
     "encode_pairs",
     "encoded_bits",
     "exact_matmul",
     "load_pairs",
+    "look_up",
     "low_bits",
+    "multiply",
     "named_format",
     "pack_2_4",
     "pack_pairs",

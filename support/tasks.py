@@ -13,6 +13,7 @@ from joblib.externals.loky.backend.resource_tracker import ensure_running
 from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 
 from support.errors import InputError, RunError
+from support.processes import end_with_parent
 
 ATTEMPTS = 3
 CONNECT_SECONDS = 5
@@ -76,8 +77,12 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_at_interrupts() -> None:
-    """From here on, SIGINT ends a worker without a traceback; so does one that has waited."""
+def _prepare_worker() -> None:
+    """From here on, SIGINT ends a worker without a traceback; so does one that has waited.
+
+    It ends with the program, too, whatever that ended by.
+    """
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
@@ -105,7 +110,7 @@ def _backend(scheduler: str | None) -> Iterator[None]:
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
             # One thread each: the tasks keep all cores busy.
             with parallel_config(
-                "loky", n_jobs=-1, inner_max_num_threads=1, initializer=_end_at_interrupts
+                "loky", n_jobs=-1, inner_max_num_threads=1, initializer=_prepare_worker
             ):
                 yield
         return

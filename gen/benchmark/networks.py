@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 import golden
 from gen.benchmark.in_turn import seconds_in_turn
-from networks.evaluation.data import ArrayImages
+from networks.evaluation.array_images import ArrayImages
 from networks.evaluation.floating_point import logits
 from networks.evaluation.model import MAX_BATCH, channels_last, load_model
 from networks.evaluation.preparation import calibrated_network

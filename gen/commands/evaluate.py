@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from gen.commands.data_options import data_options, load_given
+from gen.commands.data_options import data_options, load_given, warn
 from gen.commands.options import (
     Listed,
     formats_option,
@@ -18,6 +18,7 @@ from gen.commands.options import (
 )
 from gen.commands.terminal import print_tables, progress_bar, table
 from golden.format import GROUPS
+from networks.evaluation.description import decisions
 from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.inputs import choose_images
 from networks.evaluation.preparation import CHANNEL_ORDERS, Options
@@ -34,8 +35,10 @@ Without --calibration, a tenth of the data (at most 500 images) is set aside to 
 
 Data is an .npz file with arrays `images` (uint8 NHWC, or float32 NCHW as the model takes them) and
 `labels`, or a folder or .zip of images whose classes are their subfolders or stand in --class-map.
+Images to calibrate with need no labels.
 Preprocessing, x = (pixel - mean) / scale with pixels from 0 to 255, may also stand in a TOML file
-beside the model, MODEL.toml, with the keys resize, crop, color_order, mean and scale.
+beside the model, MODEL.toml, with the keys resize, crop, interpolation,
+exif_orientation, color_order, mean and scale.
 
 \b
 ResNet-20 on CIFAR-10:
@@ -97,6 +100,9 @@ SqueezeNet on ImageNet:
     show_default=True,
     help="Which channels are paired: neighbours, or chosen on the calibration images.",
 )
+@click.option(
+    "--equalize", is_flag=True, help="Equalize ranges of channels, across layers, before."
+)
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
 @click.option(
     "--output",
@@ -124,6 +130,7 @@ def evaluate(
     last_layer: str,
     recalibrate_batch_norm: bool,
     channel_order: str,
+    equalize: bool,
     scheduler: str | None,
     output: Path,
     json_file: Path | None,
@@ -133,24 +140,25 @@ def evaluate(
     """Measure a trained network's accuracy in the integer arithmetic of the hardware."""
     if not 50 < percentile <= 100:
         raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
+    choices = (True, False)
+    settings = settings_of(
+        formats,
+        choices if all_variants else (rounding,),
+        choices if all_variants else (vsparq,),
+        [int(group) for group in groups],
+        weight_bits,
+        sparsity,
+    )
     loaded = load_given(model, **inputs)
     chosen = loaded.images
     if images is not None:
         chosen = choose_images(chosen, images, inputs["seed"])
     make_folder(output)
-    choices = (True, False)
     result = evaluate_model(
         loaded.model,
         chosen,
         loaded.calibration,
-        settings_of(
-            formats,
-            choices if all_variants else (rounding,),
-            choices if all_variants else (vsparq,),
-            [int(group) for group in groups],
-            weight_bits,
-            sparsity,
-        ),
+        settings,
         Options(
             weight_bits,
             calibration_method,
@@ -159,12 +167,15 @@ def evaluate(
             last_layer == "windowed",
             recalibrate_batch_norm,
             channel_order,
+            equalize,
         ),
         progress_bar(),
         scheduler,
+        warn,
     )
     print_tables(_accuracy_table(result), _layer_table(result))
     click.echo(_summary(result))
+    click.echo("\n".join(decisions(result)))
     for path, text in report_files(result, output).items():
         write_if_changed(path, text)
         click.echo(f"wrote {path}")

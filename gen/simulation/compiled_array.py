@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gen.design.configuration import TENSOR_CORES, Configuration
-from gen.simulation.simulation_library import simulation_library
+from gen.simulation.simulation_library import OnStep, simulation_library
 from gen.simulation.tiling import WORD_BYTES, ArrayShape, Bytes
 from gen.verilog.generate import generate
 
@@ -37,10 +37,17 @@ class CompiledArray:
     """The machine of ``configuration`` (its ``top`` is in ``MACHINES``), built in ``folder``.
 
     Building takes seconds to a minute, once: the library is kept as long as Verilog, harness and
-    tools stay the same. Raises ``ToolError`` if there is no compiler or it fails.
+    tools stay the same. ``on_step`` is called with the name of each step of it. Raises
+    ``ToolError`` if there is no compiler or it fails.
     """
 
-    def __init__(self, configuration: Configuration, folder: Path = Path("build/simulation")):
+    def __init__(
+        self,
+        configuration: Configuration,
+        folder: Path = Path("build/simulation"),
+        on_step: OnStep = lambda step: None,
+    ):
+        on_step("emitting Verilog")
         generated = generate(configuration)
         self.sidecar = generated.sidecar
         self._group = 1 if configuration.format is None else configuration.format.group
@@ -49,7 +56,9 @@ class CompiledArray:
         element = None if products <= SMALL else ELEMENTS[configuration.top]
         # Verilator would pass over a name that there is not.
         assert element is None or f"\nmodule {generated.name}_{element}(" in generated.verilog
-        library = simulation_library(generated.name, generated.verilog, HARNESS, element, folder)
+        library = simulation_library(
+            generated.name, generated.verilog, HARNESS, element, folder, on_step=on_step
+        )
         self._run = ctypes.CDLL(str(library.resolve())).run
         self._run.restype = ctypes.c_int64
 

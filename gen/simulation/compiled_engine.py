@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gen.design.configuration import Configuration
 from gen.driver import DRIVER
 from gen.driver.product import Bytes, ColumnParameters, EngineProduct
-from gen.simulation.simulation_library import simulation_library
+from gen.simulation.simulation_library import OnStep, simulation_library
 from gen.simulation.tiling import sidecar_format
 from gen.verilog.generate import generate
 from golden.engine import Command, EngineShape, predicted_cycles
@@ -66,11 +66,19 @@ FAILURES = {
 class CompiledEngine:
     """The engine of ``configuration`` (its ``top`` is ``engine``), built in ``folder``.
 
+    ``on_step`` is called with the name of each step of that.
+
     Raises ``ToolError`` if there is no compiler or it fails, :class:`EngineError` if the engine is
     not the one that it should be.
     """
 
-    def __init__(self, configuration: Configuration, folder: Path = Path("build/simulation")):
+    def __init__(
+        self,
+        configuration: Configuration,
+        folder: Path = Path("build/simulation"),
+        on_step: OnStep = lambda step: None,
+    ):
+        on_step("emitting Verilog")
         generated = generate(configuration)
         self.configuration = configuration
         self.sidecar = generated.sidecar
@@ -82,7 +90,7 @@ class CompiledEngine:
         # Verilator would pass over a name that there is not.
         assert element is None or f"\nmodule {generated.name}_{element}(" in generated.verilog
         library = simulation_library(
-            generated.name, generated.verilog, HARNESS, element, folder, [DRIVER]
+            generated.name, generated.verilog, HARNESS, element, folder, [DRIVER], on_step
         )
         self._library = ctypes.CDLL(str(library.resolve()))
         self._library.engine_new.restype = ctypes.c_void_p

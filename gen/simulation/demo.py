@@ -1,7 +1,6 @@
 """Real images through the Verilog of both arrays."""
 
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ from rich.progress import Progress
 
 from gen.design.configuration import Configuration, ConfigurationError
 from gen.design.expectation import expected_product, require_equal
+from gen.simulation.building import build_machines
 from gen.simulation.compiled_array import CompiledArray
 from networks import load_mnist
 from networks.evaluation.inputs import Inputs
@@ -45,29 +45,32 @@ def run_demo(
 
     Every product of a windowed layer (or of those called ``layer_names``) is computed by the
     emitted Verilog, in behavioral style, under Verilator and must equal golden; the rest is
-    golden's. The network is that
-    of ``inputs``, as ``sparq evaluate`` quantizes it, on evenly spread images; or else that for
-    MNIST, with all layers windowed. Returns layers (shapes, tiles, cycles), the number of images
-    and, for MNIST, the accuracy in per cent on the whole test split (of golden, whose sums the
-    arrays' are). Raises ``ConfigurationError`` before any work, ``MismatchError`` at the first
-    differing element.
+    golden's. The network is that of ``inputs``, as ``sparq evaluate`` quantizes it, on evenly
+    spread images; or else that for MNIST, with all layers windowed. Returns layers (shapes, tiles,
+    cycles), the number of images and, for MNIST, the accuracy in per cent on the whole test split
+    (of golden, whose sums the arrays' are). Raises ``ConfigurationError`` before anything is built,
+    also where no layer is windowed; ``MismatchError`` at the first differing element.
     """
     configurations = [
         Configuration(rows=SIDE, cols=SIDE, pe="8x8", style=STYLE),
         Configuration(rows=SIDE, cols=SIDE, pe="sparq", format=format_name, style=STYLE),
     ]
+    if inputs is not None:
+        _require_known(layer_names, [node.name for node in inputs.model.graph.matrix_nodes])
     network, chosen = demo_network(images, inputs)
     windowed_layers = [layer.name for layer in network.layers if layer.windowed]
-    for name in layer_names:
-        if name not in windowed_layers:
-            allowed = ", ".join(windowed_layers) or "none that are windowed"
-            raise ConfigurationError(f"layers must be some of {allowed}, not {name!r}")
+    if not windowed_layers:
+        reasons = ", ".join(dict.fromkeys(layer.reason for layer in network.layers))
+        raise ConfigurationError(
+            f"no layer is windowed ({reasons or 'none multiplies with weights'}), so there is "
+            "nothing to run on the arrays; top engine runs all layers"
+        )
+    _require_known(layer_names, windowed_layers)
 
     with progress:
-        building = progress.add_task("building the simulations", total=None)
-        with ThreadPoolExecutor() as pool:
-            arrays = list(pool.map(CompiledArray, configurations))
-        progress.update(building, total=1, completed=1)
+        arrays = build_machines(
+            lambda each, on_step: CompiledArray(each, on_step=on_step), configurations, progress
+        )
         baseline, sparq = (
             through_array(
                 *(network, chosen, configuration, array, progress),
@@ -101,6 +104,12 @@ def run_demo(
     return result
 
 
+def _require_known(names: Sequence[str], allowed: Sequence[str]) -> None:
+    for name in names:
+        if name not in allowed:
+            raise ConfigurationError(f"layers must be some of {', '.join(allowed)}, not {name!r}")
+
+
 def demo_network(images: int, inputs: Inputs | None) -> tuple[QuantizedNetwork, Bytes]:
     """The network of ``inputs``, or else that for MNIST with all layers windowed, and so many of
     its images, evenly spread. Raises ``ConfigurationError`` for a number that there is not.
@@ -114,8 +123,11 @@ def demo_network(images: int, inputs: Inputs | None) -> tuple[QuantizedNetwork, 
     if inputs is None:
         _, network = quantized_mnist(mnist, first_layer_windowed=True)
         return network, network.quantize_images(mnist.test.inputs[indices])
+    chosen = inputs.images.select(indices)
+    for part in (chosen, inputs.calibration):
+        part.check()
     network = calibrated_network(inputs.model, inputs.calibration)
-    return network, network.quantize_images(channels_last(inputs.images.select(indices).batch()))
+    return network, network.quantize_images(channels_last(chosen.batch()))
 
 
 def through_array(

@@ -10,6 +10,7 @@ from rich.progress import Progress
 from gen.design.configuration import Configuration, ConfigurationError
 from gen.design.expectation import require_equal
 from gen.driver.product import ColumnParameters
+from gen.simulation.building import build_machines
 from gen.simulation.compiled_engine import CompiledEngine, EngineError
 from gen.simulation.demo import SIDE, demo_network
 from golden.engine import predicted_cycles
@@ -62,10 +63,9 @@ def run_engine_demo(
     network, chosen = demo_network(images, inputs)
     _require_fit(network)
     with progress:
-        building = progress.add_task("building the simulations", total=None)
-        with ThreadPoolExecutor() as pool:
-            engines = list(pool.map(CompiledEngine, configurations))
-        progress.update(building, total=1, completed=1)
+        engines = build_machines(
+            lambda each, on_step: CompiledEngine(each, on_step=on_step), configurations, progress
+        )
         with ThreadPoolExecutor() as pool:
             runs = [
                 pool.submit(through_engine, network, chosen, each, progress) for each in engines

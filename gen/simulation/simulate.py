@@ -7,6 +7,7 @@ from rich.progress import Progress
 
 from gen.design.configuration import MACHINES, Configuration, ConfigurationError
 from gen.design.expectation import expected_product, random_operands, require_equal
+from gen.simulation.building import build_machines
 from gen.simulation.compiled_array import CompiledArray
 
 MAX_DEPTH = 300
@@ -27,9 +28,9 @@ def run_simulation(
             f"top must be one of {allowed} to simulate, not {configuration.top!r}"
         )
     with progress:
-        building = progress.add_task("building the simulation", total=None)
-        array = CompiledArray(configuration)
-        progress.update(building, total=1, completed=1)
+        [array] = build_machines(
+            lambda each, on_step: CompiledArray(each, on_step=on_step), [configuration], progress
+        )
 
         generator = np.random.default_rng(seed)
         task = progress.add_task("random tiles", total=tiles)

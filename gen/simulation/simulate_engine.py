@@ -9,6 +9,7 @@ from rich.progress import Progress
 from gen.design.configuration import Configuration
 from gen.design.expectation import random_matrices, require_equal
 from gen.driver.product import ColumnParameters
+from gen.simulation.building import build_machines
 from gen.simulation.compiled_engine import CompiledEngine, EngineError
 from gen.simulation.engine_expectation import expected_results
 from golden.engine import predicted_cycles
@@ -30,9 +31,9 @@ def run_engine_simulation(
     ``MismatchError`` at the first differing element, :class:`EngineError` where the engine fails.
     """
     with progress:
-        building = progress.add_task("building the simulation", total=None)
-        engine = CompiledEngine(configuration)
-        progress.update(building, total=1, completed=1)
+        [engine] = build_machines(
+            lambda each, on_step: CompiledEngine(each, on_step=on_step), [configuration], progress
+        )
 
         generator = np.random.default_rng(seed)
         task = progress.add_task("random products", total=tiles)

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from support.files import locked, write_if_changed
 OPTIMIZATION = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
 
 
+OnStep = Callable[[str], None]
+
+
 def simulation_library(
     name: str,
     verilog: str,
@@ -23,11 +26,13 @@ def simulation_library(
     element: str | None,
     folder: Path,
     headers: Sequence[Path] = (),
+    on_step: OnStep = lambda step: None,
 ) -> Path:
     """The shared library of this Verilog and what drives it, built unless it is there.
 
     ``element``: what of the design ``name`` is compiled by itself, if anything; ``headers``: what
-    the ``harness`` includes. Raises ``ToolError`` if there is no compiler or it fails.
+    the ``harness`` includes; ``on_step`` is called with the name of each step of a build. Raises
+    ``ToolError`` if there is no compiler or it fails.
     """
     build = folder / name
     library = build / "simulation.so"
@@ -67,11 +72,38 @@ def simulation_library(
                 "simulation.so",
             ]
             command += [*options, str(source), str(program.resolve())]
-            result = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-            if result.returncode:
+            status, output = _run(command, env, on_step)
+            if status:
                 log = build / "build.log"
-                log.write_text(result.stdout + result.stderr, encoding="utf-8")
+                log.write_text(output, encoding="utf-8")
                 raise ToolError(f"building the simulation of {name} failed: see {log}")
             runtime.keep(objects)
             (objects / "simulation.so").replace(library)
     return library
+
+
+def _run(command: Sequence[str], env: Mapping[str, str], on_step: OnStep) -> tuple[int, str]:
+    """Exit status and output of ``command``."""
+    lines = []
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            step = step_of(line)
+            if step is not None:
+                on_step(step)
+    return process.returncode, "".join(lines)
+
+
+def step_of(line: str) -> str | None:
+    """The step that begins with this command of a build, or None: it is another, or no command."""
+    words = line.split()
+    if "-o" in words[:-1] and "-shared" in words:
+        return "linking"
+    if "-o" in words[:-1] and "-c" in words:
+        return f"compiling {words[words.index('-o') + 1].removesuffix('.o')}"
+    if "-f" in words[1:-1] and words[0].endswith("verilator"):
+        return "translating to C++"
+    return None

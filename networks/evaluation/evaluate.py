@@ -1,16 +1,18 @@
 """What accuracy a trained network has in each arithmetic of the hardware."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from rich.progress import Progress
 
 from networks.evaluation.data import DataError, Images
+from networks.evaluation.description import describe
+from networks.evaluation.doubts import doubts_of_accuracy, doubts_of_inputs
 from networks.evaluation.model import Model
-from networks.evaluation.preparation import Options, calibrated, network_of
+from networks.evaluation.preparation import Options, calibrated, equalized, network_of
 from networks.evaluation.results import accuracy_rows, layer_rows, totals
-from networks.evaluation.settings import SPARSE_2_4, Setting
+from networks.evaluation.settings import FP32, SPARSE_2_4, Setting
 from networks.evaluation.tasks import all_noises, all_ranks
 from support.tasks import connected
 
@@ -23,23 +25,39 @@ def evaluate_model(
     options: Options,
     progress: Progress,
     scheduler: str | None = None,
+    on_doubt: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Run ``model`` on ``images`` in each of ``settings``, quantized as ``calibration`` says.
 
-    Returns ``rows``, one per setting, and ``layers``, one per layer with weights, as
-    ``docs/evaluation.md`` describes them; percentages, and decibels. The result does not depend on
-    how many processes or machines there are. Raises ``DataError`` for labels that are not classes
-    of the model, and what the parts raise.
+    Returns ``rows``, one per setting, ``layers``, one per layer with weights, and all that decides
+    the result, as ``docs/evaluation.md`` describes them; percentages, and decibels. The result does
+    not depend on how many processes or machines there are. ``on_doubt`` is called with what looks
+    like a mistake, as soon as it is known. Raises ``DataError`` for labels that are not classes of
+    the model and for images of a wrong size, before anything is computed, and what the parts raise.
     """
+    highest = int(images.labels.max())
+    if highest >= model.classes:
+        from_1 = "; they start at 1, and must at 0" if images.source.lowest_label == 1 else ""
+        raise DataError(
+            f"labels must be below the model's {model.classes} classes, not {highest}{from_1}"
+        )
     for part in (images, calibration):
-        if part.labels.max() >= model.classes:
-            raise DataError(
-                f"labels must be below the model's {model.classes} classes, "
-                f"not {int(part.labels.max())}"
-            )
+        part.check()
     if scheduler is not None:
         connected(scheduler).close()
+    doubts = []
+
+    def doubt(texts: list[str]) -> None:
+        for text in texts:
+            doubts.append(text)
+            on_doubt(text)
+
+    doubt(doubts_of_inputs(model, images))
     with progress:
+        if options.equalize:
+            task = progress.add_task("equalizing", total=None)
+            model = equalized(model, calibration)
+            progress.update(task, total=1, completed=1)
         bases = {}
         for sparsity in dict.fromkeys(setting.sparsity for setting in settings):
             if sparsity is not None:
@@ -55,12 +73,18 @@ def evaluate_model(
                 runs[setting] = (network_of(base, setting, options), setting.arithmetic)
         ranks = all_ranks(model, images, settings, runs, scheduler, progress)
         noises = all_noises(model.graph, calibration, runs, scheduler, progress)
+    rows = accuracy_rows(settings, ranks, model.classes)
+    for row in rows:
+        if row["format"] == FP32:
+            doubt(doubts_of_accuracy(row["top1"] / 100, len(images), model.classes))
     layers = layer_rows(next(iter(bases.values())), settings, noises)
     return {
         "model": model.name,
         "images": len(images),
         "calibration_images": len(calibration),
-        "rows": accuracy_rows(settings, ranks, model.classes),
+        **describe(model, images, calibration, options),
+        "warnings": doubts,
+        "rows": rows,
         "layers": layers,
         **totals(next(iter(bases.values())), layers),
     }

@@ -1,5 +1,6 @@
 """What is evaluated: a model with its images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,16 +32,19 @@ def load_inputs(
     class_map: Path | None = None,
     calibration_images: int | None = None,
     seed: int = 1,
+    output_name: str | None = None,
+    input_shape: Sequence[int] | None = None,
     **preprocessing_options: Any,
 ) -> Inputs:
     """The ONNX model at ``model_path`` and its images.
 
     Without ``calibration``, ``calibration_images`` of ``data`` are set aside to calibrate with, as
-    ``seed`` chooses them. ``preprocessing_options`` are those of :class:`Preprocessing`, before
-    those of a TOML file beside the model. Raises ``DataError``, and ``ModelError`` for the model,
-    before anything is computed.
+    ``seed`` chooses them; those of ``calibration`` need no labels. ``output_name`` and
+    ``input_shape`` are those of :func:`networks.importer.import_onnx`, ``preprocessing_options``
+    those of :class:`Preprocessing`, before those of a TOML file beside the model. Raises
+    ``DataError``, and ``ModelError`` for the model, before anything is computed.
     """
-    model = load_model(model_path)
+    model = load_model(model_path, output_name, input_shape)
     preprocessing = _preprocessing(model_path, preprocessing_options)
     evaluated = load_data(data, model.input_shape, preprocessing, class_map)
     if calibration is None:
@@ -51,7 +55,7 @@ def load_inputs(
         _check_images("calibration_images", aside, most)
         calibrating, evaluated = split(evaluated, aside, seed)
     else:
-        calibrating = load_data(calibration, model.input_shape, preprocessing, class_map)
+        calibrating = load_data(calibration, model.input_shape, preprocessing, labelled=False)
         if calibration_images is not None:
             most = len(calibrating)
             _check_images("calibration_images", calibration_images, most)
@@ -63,7 +67,7 @@ def choose_images(images: Images, count: int, seed: int) -> Images:
     """``count`` of ``images``, as ``seed`` chooses them, in their order; raises ``DataError``."""
     _check_images("images", count, len(images))
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(images))
-    return images.select(np.sort(order[:count]))
+    return images.chosen(np.sort(order[:count]), seed)
 
 
 def _check_images(name: str, count: int, most: int) -> None:

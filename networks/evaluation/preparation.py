@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from networks.evaluation.data import Images
+from networks.evaluation.images import Images
 from networks.evaluation.model import Model, batches_of, channels_last
 from networks.evaluation.settings import SAME, UNIFORM_4_BIT, Setting
 from networks.graph.graph import Graph
@@ -16,6 +16,7 @@ from networks.quantization.arithmetic import exact
 from networks.quantization.batch_norm import recalibrate
 from networks.quantization.calibration import PERCENTILE, Range, calibrate
 from networks.quantization.channel_order import calibrated_order
+from networks.quantization.equalization import equalize
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import (
     LEVELS_4_BIT,
@@ -25,7 +26,11 @@ from networks.quantization.operations import (
     IntegerMatrixLayer,
 )
 from networks.quantization.pruning import prune_2_4
-from networks.quantization.quantize import quantize, windowing_exceptions
+from networks.quantization.quantize import (
+    quantize,
+    require_quantizable,
+    windowing_exceptions,
+)
 from networks.quantization.statistics import PairStatistics, pair_statistics
 
 CALIBRATION_ELEMENTS = 1 << 20
@@ -40,7 +45,10 @@ CHANNEL_ORDERS = (NATURAL, CALIBRATED)
 
 @dataclass(frozen=True)
 class Options:
-    """How a network is quantized; :func:`networks.quantization.quantize.quantize` explains."""
+    """How a network is quantized; :func:`networks.quantization.quantize.quantize` explains.
+
+    With ``equalize`` that is preceded by :func:`networks.quantization.equalization.equalize`.
+    """
 
     weight_bits: int = 8
     method: str = "mean"
@@ -49,6 +57,7 @@ class Options:
     last_layer_windowed: bool = False
     recalibrate_batch_norm: bool = False
     channel_order: str = NATURAL
+    equalize: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,16 @@ def calibrated_network(
 ) -> QuantizedNetwork:
     """The dense integer network of ``model``, that of the exact 8-bit row."""
     options = options or Options()
+    if options.equalize:
+        model = equalized(model, calibration)
     return calibrated(model, calibration, options, False, lambda count: None).network
+
+
+def equalized(model: Model, calibration: Images) -> Model:
+    """``model`` with channels of more equal ranges on the images ``calibration``."""
+    parts = batches_of(calibration, CALIBRATION_ELEMENTS)
+    batches = [channels_last(part.batch()) for part in parts]
+    return model._replace(graph=equalize(model.graph, batches))
 
 
 def calibrated(
@@ -98,6 +116,7 @@ def calibrated(
             advance(len(batch))
 
     try:
+        require_quantizable(graph)
         ranges = calibrate(graph, advancing(), options.method, options.percentile)
         network = _quantize(graph, ranges, options)
     except ValueError as error:

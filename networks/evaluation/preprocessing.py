@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from networks.evaluation.errors import DataError
 
 COLOR_ORDERS = ("RGB", "BGR")
+INTERPOLATIONS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 MODES = {1: "L", 3: "RGB"}
 """Pillow's mode for images of so many channels."""
+TURNED = (5, 6, 7, 8)
+"""Orientations of EXIF that exchange width and height."""
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -21,25 +24,44 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 class Preprocessing:
     """How an image becomes the input of a model: resized, cropped, reordered, normalised.
 
-    ``resize`` is the length of the shorter side in pixels, ``crop`` the side of the square cut from
-    the centre; ``None`` leaves the size alone. Both match torchvision's transforms on Pillow
-    images. Then x = (pixel - mean) / scale with pixels from 0 to 255; ``mean`` and ``scale`` hold
-    one number, or one per channel in the model's ``color_order``.
+    ``resize`` is the length of the shorter side in pixels, or height and width, reached by
+    ``interpolation``; ``crop`` is the side of the square cut from the centre; ``None`` leaves the
+    size alone. Both match torchvision's transforms on Pillow images. As there, the orientation that
+    a file's EXIF data tell of is ignored, unless ``exif_orientation`` is true. Then
+    x = (pixel - mean) / scale with pixels from 0 to 255; ``mean`` and ``scale`` hold one number, or
+    one per channel in the model's ``color_order``.
 
     Raises ``TypeError`` or ``ValueError`` for any value that is not allowed.
     """
 
-    resize: int | None = None
+    resize: int | tuple[int, int] | None = None
     crop: int | None = None
     color_order: str = "RGB"
     mean: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
+    interpolation: str = "bilinear"
+    exif_orientation: bool = False
 
     def __post_init__(self) -> None:
-        _check_side("resize", self.resize)
-        _check_side("crop", self.crop)
-        if self.resize is not None and self.crop is not None and self.crop > self.resize:
-            raise ValueError(f"crop must be at most resize ({self.resize}), not {self.crop}")
+        sides = self.resize if isinstance(self.resize, tuple) else (self.resize,)
+        if len(sides) not in (1, 2):
+            raise ValueError(f"resize must be the shorter side, or height and width, not {sides}")
+        if self.resize is not None:
+            for side in sides:
+                _check_side("resize", side)
+        if self.crop is not None:
+            _check_side("crop", self.crop)
+            least = min((side for side in sides if side is not None), default=self.crop)
+            if self.crop > least:
+                raise ValueError(f"crop must be at most resize ({least}), not {self.crop}")
+        if self.interpolation not in INTERPOLATIONS:
+            raise ValueError(
+                f"interpolation must be {' or '.join(INTERPOLATIONS)}, not {self.interpolation!r}"
+            )
+        if not isinstance(self.exif_orientation, bool):
+            raise TypeError(
+                f"exif_orientation must be true or false, not {self.exif_orientation!r}"
+            )
         if self.color_order not in COLOR_ORDERS:
             raise ValueError(
                 f"color_order must be {' or '.join(COLOR_ORDERS)}, not {self.color_order!r}"
@@ -53,6 +75,17 @@ class Preprocessing:
     def changes_size(self) -> bool:
         """Whether images are resized or cropped at all."""
         return self.resize is not None or self.crop is not None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All of it as plain data, for files."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+    @property
+    def given(self) -> list[str]:
+        """The names of what is not as it is by default."""
+        return [item.name for item in fields(self) if getattr(self, item.name) != item.default]
 
     def check_channels(self, channels: int) -> None:
         """Raise ``ValueError`` if images of that many channels cannot be preprocessed."""
@@ -82,21 +115,31 @@ class Preprocessing:
             raise ValueError(f"crop must fit into {width}x{height} pixels, not be {self.crop}")
         return self.crop, self.crop
 
+    def size_of(self, image: Image.Image) -> tuple[int, int]:
+        """Width and height of ``image`` before resize and crop."""
+        if self.exif_orientation and image.getexif().get(ExifTags.Base.Orientation) in TURNED:
+            return image.height, image.width
+        return image.size
+
     def image(self, image: Image.Image, channels: int = 3) -> npt.NDArray[np.uint8]:
         """The image as RGB or grey uint8 (H, W, C), C = ``channels`` (3 or 1), resized and cropped.
 
-        Raises ``ValueError`` as :meth:`output_size` does, and for other numbers of channels.
+        Raises ``ValueError`` as :meth:`output_size` does, for other numbers of channels, and for
+        pixels of more than 16 bits.
         """
         if channels not in MODES:
             raise ValueError(f"channels must be 1 or 3, not {channels}")
+        deep = has_16_bits(image)
+        if self.exif_orientation:
+            image = ImageOps.exif_transpose(image)
         self.output_size(*image.size)
-        if image.mode.startswith("I;16"):
+        if deep:
             # Pillow would saturate 16-bit grey levels, not scale them.
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         image = image.convert(MODES[channels])
         width, height = self._resized(*image.size)
         if (width, height) != image.size:
-            image = image.resize((width, height), Image.Resampling.BILINEAR)
+            image = image.resize((width, height), INTERPOLATIONS[self.interpolation])
         if self.crop is not None:
             left, top = round((width - self.crop) / 2), round((height - self.crop) / 2)
             image = image.crop((left, top, left + self.crop, top + self.crop))
@@ -129,15 +172,29 @@ class Preprocessing:
     def _resized(self, width: int, height: int) -> tuple[int, int]:
         if self.resize is None:
             return width, height
+        if isinstance(self.resize, tuple):
+            return self.resize[1], self.resize[0]
         shorter = min(width, height)
         return self.resize * width // shorter, self.resize * height // shorter
+
+
+def has_16_bits(image: Image.Image) -> bool:
+    """Whether the pixels of a file's ``image`` are grey levels of 16 bits.
+
+    Raises ``ValueError`` for more, whose range could be any.
+    """
+    if image.mode.startswith("I;16") or (image.mode, image.format) == ("I", "PPM"):
+        return True
+    if image.mode in ("I", "F"):
+        raise ValueError("pixels must have 8 or 16 bits, not 32")
+    return False
 
 
 def load_preprocessing(path: Path) -> dict[str, Any]:
     """The fields of :class:`Preprocessing` that a TOML file sets, fit to be passed to it.
 
-    ``mean`` and ``scale`` are a number or a list. Raises :class:`DataError` if the file cannot be
-    read, has an unknown key, or a value that is not allowed.
+    ``mean``, ``scale`` and ``resize`` are a number or a list. Raises :class:`DataError` if the file
+    cannot be read, has an unknown key, or a value that is not allowed.
     """
     try:
         options = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -152,6 +209,8 @@ def load_preprocessing(path: Path) -> dict[str, Any]:
     for name in {"mean", "scale"} & options.keys():
         value = options[name]
         options[name] = tuple(value) if isinstance(value, list) else (value,)
+    if isinstance(options.get("resize"), list):
+        options["resize"] = tuple(options["resize"])
     try:
         Preprocessing(**options)
     except (TypeError, ValueError) as error:
@@ -160,8 +219,6 @@ def load_preprocessing(path: Path) -> dict[str, Any]:
 
 
 def _check_side(name: str, value: object) -> None:
-    if value is None:
-        return
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be a number of pixels, not {value!r}")
     if value < 1:

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import Progress
 
-from networks.evaluation.data import Images
 from networks.evaluation.floating_point import logits
+from networks.evaluation.images import Images
 from networks.evaluation.model import Model, batches_of, channels_last
 from networks.evaluation.settings import FP32, Setting
 from networks.graph.graph import Graph
@@ -36,13 +36,26 @@ def ranks_of(logits: Array, labels: npt.NDArray[np.int64]) -> Int64Array:
     return ranks
 
 
-def _float_ranks(content: bytes, name: str, images: Images) -> Int64Array:
-    return ranks_of(logits(content, name, images.batch()), images.labels)
+def two_logits(values: Array, threshold: float) -> Array:
+    """A logit that is the only one, (N, 1), as those of two classes; others as they are."""
+    if values.shape[1] != 1:
+        return values
+    return np.concatenate([np.full_like(values, threshold), values], axis=1)
 
 
-def _integer_ranks(network: QuantizedNetwork, arithmetic: Arithmetic, images: Images) -> Int64Array:
-    x = network.quantize_images(channels_last(images.batch()))
-    return ranks_of(network.forward(x, arithmetic), images.labels)
+def _float_ranks(content: bytes, name: str, threshold: float, images: Images) -> Int64Array:
+    values = logits(content, name, images.batch())
+    return ranks_of(two_logits(values, threshold), images.labels)
+
+
+def _integer_ranks(
+    threshold: float, network: QuantizedNetwork, arithmetic: Arithmetic, images: Images
+) -> Int64Array:
+    values = network.forward(network.quantize_images(channels_last(images.batch())), arithmetic)
+    if values.shape[1] == 1:
+        step, zero_point = network.quantizations[network.output]
+        values = (values.astype(np.float64) - zero_point) * step
+    return ranks_of(two_logits(values, threshold), images.labels)
 
 
 def _ranks(compute: Callable[..., Int64Array], *arguments: Any) -> Int64Array:
@@ -59,9 +72,11 @@ def all_ranks(
 ) -> dict[Setting, Int64Array]:
     """The rank of each image's label, by setting, as :func:`ranks_of` counts it."""
     batches = batches_of(images, BATCH_ELEMENTS)
-    float_run: tuple[Any, ...] = (_float_ranks, model.content, model.name)
+    of_floats, of_integers = model.thresholds
+    float_run: tuple[Any, ...] = (_float_ranks, model.content, model.name, of_floats)
+    integer_run: tuple[Any, ...] = (_integer_ranks, of_integers)
     tasks = [
-        (*(float_run if setting.activations == FP32 else (_integer_ranks, *runs[setting])), batch)
+        (*(float_run if setting.activations == FP32 else (*integer_run, *runs[setting])), batch)
         for setting in settings
         for batch in batches
     ]

@@ -5,14 +5,32 @@ those that only move or compare values (``STRUCTURAL``) serve integer networks a
 """
 
 from dataclasses import dataclass
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from networks.fixed_point import Float64Array, to_fixed_point
+from networks.graph.elementwise import (
+    Affine,
+    Function,
+    Largest,
+    Product,
+    Quotient,
+    Smallest,
+    Sum,
+)
 from networks.graph.lowering import Array, Lowering, Patch, Shape
+from networks.graph.movement import (
+    Concat,
+    Expand,
+    Interpolate,
+    Pad,
+    Rearrange,
+    Slice,
+    Spread,
+    Take,
+)
 
 
 class BatchNormalization(NamedTuple):
@@ -73,60 +91,6 @@ class MatrixLayer:
 
 
 @dataclass(frozen=True)
-class Affine:
-    """``scale * x + offset`` per channel (the last axis); both float64 (C,)."""
-
-    scale: Float64Array
-    offset: Float64Array
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the output; ``ValueError`` for an input that does not fit."""
-        if not shape or shape[-1] != len(self.scale):
-            raise ValueError(f"{len(self.scale)} channels do not fit an input of shape {shape}")
-        return shape
-
-    def __call__(self, x: Float64Array) -> Float64Array:
-        return x * self.scale + self.offset
-
-
-@dataclass(frozen=True)
-class Sum:
-    """The sum of one or more values of one shape; of one, that value."""
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        """Shape of the output; ``ValueError`` for inputs of different shapes."""
-        if len(set(shapes)) != 1:
-            shown = ", ".join(map(str, shapes))
-            raise ValueError(f"values to add must have one shape, not {shown}")
-        return shapes[0]
-
-    def __call__(self, *values: Array) -> Array:
-        total = values[0]
-        for value in values[1:]:
-            total = total + value
-        return total
-
-
-@dataclass(frozen=True)
-class Concat:
-    """The values joined along ``axis``, an axis of the batch (1 is the first of an image)."""
-
-    axis: int
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        """Shape of the output; ``ValueError`` for inputs that do not fit each other."""
-        axis = self.axis - 1
-        others = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
-        if len(others) != 1 or any(not 0 <= axis < len(shape) for shape in shapes):
-            shown = ", ".join(map(str, shapes))
-            raise ValueError(f"values to join must agree but for one axis, not have shapes {shown}")
-        return (*shapes[0][:axis], sum(s[axis] for s in shapes), *shapes[0][axis + 1 :])
-
-    def __call__(self, *values: Array) -> Array:
-        return np.concatenate(values, axis=self.axis)
-
-
-@dataclass(frozen=True)
 class MaxPool:
     """The largest value under each position of ``patch``, padding left out."""
 
@@ -172,58 +136,29 @@ class AveragePool:
         return result
 
 
-@dataclass(frozen=True)
-class Rearrange:
-    """Transpose, reshape, transpose; all of one image's axes (0 is the first of the image)."""
-
-    before: tuple[int, ...]
-    shape: Shape
-    after: tuple[int, ...]
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the output; ``ValueError`` for an input that does not fit."""
-        if prod(shape) != prod(self.shape):
-            raise ValueError(f"{prod(shape)} elements do not fit the shape {self.shape}")
-        return tuple(self.shape[axis] for axis in self.after)
-
-    def __call__(self, x: Array) -> Array:
-        x = x.transpose(0, *(axis + 1 for axis in self.before)).reshape(len(x), *self.shape)
-        return np.ascontiguousarray(x.transpose(0, *(axis + 1 for axis in self.after)))
-
-
-@dataclass(frozen=True)
-class Slice:
-    """Some of the positions along each of one image's axes."""
-
-    slices: tuple[slice, ...]
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the output."""
-        return tuple(len(range(size)[part]) for size, part in zip(shape, self.slices, strict=True))
-
-    def __call__(self, x: Array) -> Array:
-        return x[(slice(None), *self.slices)]
-
-
-@dataclass(frozen=True)
-class Pad:
-    """(before, after) of each of one image's axes; ``mode`` as in ``numpy.pad``."""
-
-    amounts: tuple[tuple[int, int], ...]
-    mode: str = "constant"
-    value: float = 0.0
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the output."""
-        return tuple(size + sum(amount) for size, amount in zip(shape, self.amounts, strict=True))
-
-    def __call__(self, x: Array) -> Array:
-        options: Any = {"constant_values": self.value} if self.mode == "constant" else {}
-        mode: Any = self.mode
-        padded: Array = np.pad(x, ((0, 0), *self.amounts), mode=mode, **options)
-        return padded
-
-
-Operation = MatrixLayer | Affine | Sum | Concat | MaxPool | AveragePool | Rearrange | Slice | Pad
-STRUCTURAL = (MaxPool, Rearrange, Slice, Pad)
+Operation = (
+    MatrixLayer
+    | Affine
+    | Sum
+    | Product
+    | Quotient
+    | Largest
+    | Smallest
+    | Function
+    | Concat
+    | MaxPool
+    | AveragePool
+    | Rearrange
+    | Slice
+    | Pad
+    | Take
+    | Expand
+    | Spread
+    | Interpolate
+)
+STRUCTURAL = (MaxPool, Rearrange, Slice, Pad, Take, Expand, Spread)
 """Operations whose outputs are values of their one input (or a pad), in any arithmetic."""
+SCALED_ALIKE = (*STRUCTURAL, Interpolate)
+"""Operations whose outputs lie in the range of their one input."""
+JOINING = (Concat, Largest, Smallest)
+"""Operations whose outputs are values of their inputs, which must have one scale."""

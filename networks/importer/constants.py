@@ -41,6 +41,11 @@ def _same(*inputs: Array) -> int:
     return inputs[0].size
 
 
+def _multiplied(first: Array, second: Array) -> int:
+    rows = first.size // max([1, *first.shape[-1:]])
+    return int(rows * (second.size // max([1, *second.shape[-2:-1]])))
+
+
 def _joined(*inputs: Array) -> int:
     return sum(array.size for array in inputs)
 
@@ -70,18 +75,26 @@ def _padded(values: Array, pads: Array, *_: Array) -> int:
 _SIZES: dict[str, Callable[..., int]] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Mod", "Pow", "Max", "Min"), _broadcast),
     **dict.fromkeys(("Equal", "Greater", "Less", "And", "Or", "Where"), _broadcast),
-    **dict.fromkeys(("Abs", "Cast", "Ceil", "Floor", "Identity", "Neg", "Not", "Sqrt"), _same),
-    **dict.fromkeys(("Flatten", "Reshape", "Shape", "Size", "Slice", "Squeeze"), _same),
-    **dict.fromkeys(("Transpose", "Unsqueeze", "ReduceProd"), _same),
+    **dict.fromkeys(("Abs", "Cast", "Ceil", "Clip", "Exp", "Floor", "Identity"), _same),
+    **dict.fromkeys(("Log", "Neg", "Not", "Reciprocal", "Relu", "Sigmoid", "Sqrt", "Tanh"), _same),
+    **dict.fromkeys(("DequantizeLinear", "Flatten", "Reshape", "Shape", "Size", "Slice"), _same),
+    **dict.fromkeys(("Squeeze", "Transpose", "Unsqueeze"), _same),
+    **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin"), _same),
+    **dict.fromkeys(("ReduceProd", "ReduceSum", "ReduceSumSquare"), _same),
     "Concat": _joined,
     "ConstantOfShape": _elements,
     "Expand": _expanded,
     "Gather": _gathered,
+    "MatMul": _multiplied,
     "Pad": _padded,
     "Range": _range,
     "Tile": _tiled,
 }
 """An upper limit of the elements of each foldable operator's result."""
+
+
+_EVALUATED_FROM = {"DequantizeLinear": 19}
+"""The first operator set of an operator that ONNX can evaluate; the older ones mean the same."""
 
 
 def foldable(node: onnx.NodeProto) -> bool:
@@ -104,6 +117,7 @@ def fold(node: onnx.NodeProto, inputs: Sequence[Array | None], opset: int) -> Ar
     single = helper.make_node(node.op_type, names, ["output"])
     single.attribute.extend(node.attribute)
     values = [helper.make_empty_tensor_value_info(name) for name in names if name]
+    opset = max(opset, _EVALUATED_FROM.get(node.op_type, 0))
     graph = helper.make_graph(
         [single], "constant", values, [helper.make_empty_tensor_value_info("output")]
     )

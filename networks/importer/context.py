@@ -2,43 +2,59 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from networks.fixed_point import Float64Array
 from networks.graph.graph import Node
-from networks.graph.lowering import Array, Pair, Shape
+from networks.graph.lowering import Array, Shape
+from networks.graph.movement import Rearrange
 from networks.graph.operations import BatchNormalization, Operation
 from networks.importer.model_file import MOST_ELEMENTS
 
 T = TypeVar("T", bound=int | float | str)
 
 
-def to_onnx(rank: int) -> tuple[int, ...]:
-    """For each axis of an image in ONNX's order, the axis in the graph's."""
-    return (2, 0, 1) if rank == 3 else tuple(range(rank))
+def channels_last(rank: int) -> tuple[int, ...]:
+    """For each axis of an image in ONNX's order, the axis of one whose channels are last."""
+    return (rank - 1, *range(rank - 1))
 
 
-def to_graph(rank: int) -> tuple[int, ...]:
-    """For each axis of an image in the graph's order, the axis in ONNX's."""
-    return (1, 2, 0) if rank == 3 else tuple(range(rank))
+def usual(rank: int) -> tuple[int, ...]:
+    """For each axis of an image in ONNX's order, the axis in which a graph takes and gives it."""
+    return channels_last(rank) if rank == 3 else tuple(range(rank))
 
 
 @dataclass(frozen=True)
 class Value:
-    """A value of the graph, its name and the shape of one image's, channels last."""
+    """A value of the graph: its name, and how one image's is stored.
+
+    ``stored`` is its shape as stored, and ``order`` the stored axis of each of ONNX's axes, so that
+    a transposition costs nothing. Stored axes that are none of ONNX's have the size 1.
+    """
 
     name: str
     stored: Shape
+    order: tuple[int, ...]
     ranking: bool = False
     """Whether a softmax was left out before it, so that only its order is that of the model's."""
 
     @property
     def shape(self) -> Shape:
         """The shape of one image's in ONNX's order."""
-        return tuple(self.stored[axis] for axis in to_onnx(len(self.stored)))
+        return tuple(self.stored[axis] for axis in self.order)
+
+    @property
+    def rank(self) -> int:
+        """How many axes it has in ONNX, with that of the batch."""
+        return len(self.order) + 1
+
+    @property
+    def before(self) -> tuple[int, ...]:
+        """All stored axes, those in ONNX's order last."""
+        return (*(a for a in range(len(self.stored)) if a not in self.order), *self.order)
 
 
 @dataclass
@@ -50,7 +66,7 @@ class Context:
     """
 
     name: str
-    output: str
+    outputs: Sequence[str]
     opset: int
     batch: int | None
     attributes: dict[str, Any]
@@ -62,16 +78,112 @@ class Context:
         """Whether the optional input ``index`` is given."""
         return index < len(self.inputs) and self.inputs[index] is not None
 
-    def value(self, index: int = 0, rank: int | None = None) -> Value:
-        """Input ``index``, which depends on the image; ``rank`` counts the batch."""
-        value = self.inputs[index]
+    def value(self, index: int = 0, rank: int | None = None, ranking: bool = False) -> Value:
+        """Input ``index``, which depends on the image; ``rank`` counts the batch.
+
+        ``ranking`` says that a softmax may have been left out before it.
+        """
+        value = self.inputs[index] if index < len(self.inputs) else None
         if not isinstance(value, Value):
             raise ValueError(f"input {index} must depend on the image")
-        if value.ranking:
+        if value.ranking and not ranking:
             raise ValueError("a Softmax is supported at the end of the model only")
-        if rank is not None and len(value.stored) + 1 != rank:
-            raise ValueError(f"input {index} must have rank {rank}, not {len(value.stored) + 1}")
+        if rank is not None and value.rank != rank:
+            raise ValueError(f"input {index} must have rank {rank}, not {value.rank}")
         return value
+
+    def values(self) -> list[Value]:
+        """All inputs, which depend on the image, stored alike."""
+        values = [self.value(index) for index in range(len(self.inputs))]
+        ranks = {value.rank for value in values}
+        if len(ranks) != 1:
+            shown = ", ".join(str(value.shape) for value in values)
+            raise ValueError(f"values must have one rank, not the shapes {shown}")
+        first = max(values, key=lambda value: math.prod(value.stored))
+        return [
+            self.arranged(value, first.order, len(first.stored), f"/input{index}")
+            for index, value in enumerate(values)
+        ]
+
+    def arranged(
+        self, x: Value, order: tuple[int, ...], stored_rank: int | None = None, part: str = "/order"
+    ) -> Value:
+        """``x`` stored with its axes in ``order``, in an array of so many axes."""
+        rank = len(order) if stored_rank is None else stored_rank
+        if (x.order, len(x.stored)) == (order, rank):
+            return x
+        shape = [1] * rank
+        for size, axis in zip(x.shape, order, strict=True):
+            shape[axis] = size
+        onnx_axes = sorted(range(len(order)), key=lambda axis: order[axis])
+        extra = [axis for axis in range(len(x.stored)) if axis not in x.order]
+        before = (*extra, *(x.order[axis] for axis in onnx_axes))
+        return self.rearrange(x, before, tuple(shape), tuple(range(rank)), order, part)
+
+    def image(self, index: int = 0) -> Value:
+        """Input ``index``, images (N, C, H, W) or lines (N, C, L), channels last.
+
+        Lines are stored as images of one column.
+        """
+        x = self.value(index)
+        if x.rank == 3:
+            return self.arranged(x, (2, 0), 3)
+        if x.rank != 4:
+            raise ValueError(f"input {index} must have rank 3 or 4, not {x.rank}")
+        return self.arranged(x, channels_last(3))
+
+    def rearrange(
+        self,
+        x: Value,
+        before: tuple[int, ...],
+        shape: Shape,
+        after: tuple[int, ...],
+        order: tuple[int, ...],
+        part: str = "",
+    ) -> Value:
+        """``x`` with its axes in the order ``before``, reshaped, and its axes in that of ``after``.
+
+        ``order`` is what the result has.
+        """
+        moved = [axis for axis in before if x.stored[axis] > 1]
+        if moved == sorted(moved):  # only axes of size 1 move
+            before = tuple(range(len(x.stored)))
+        if before == after == tuple(range(len(shape))) and shape == x.stored:
+            return replace(x, order=order)
+        result = self.emit(Rearrange(before, shape, after), x, part=part, order=order)
+        return replace(result, ranking=x.ranking)
+
+    def reshaped(self, x: Value, new: Shape, batch: int, part: str = "") -> Value:
+        """``x`` in the shape ``new``, in ONNX's order and with the batch, stored as usual."""
+        if not new or new[0] != batch:
+            raise ValueError("must keep the batch axis")
+        if new[1:] == x.shape:
+            return x
+        order = usual(len(new) - 1)
+        after = tuple(sorted(range(len(order)), key=lambda axis: order[axis]))
+        return self.rearrange(x, x.before, new[1:], after, order, part)
+
+    def operand(self, index: int, x: Value) -> Float64Array:
+        """The constant ``index``, which broadcasts to ``x``, as it is stored.
+
+        A scalar, one per channel (C,) if it only differs along the last axis, or else of as many
+        axes as ``x``.
+        """
+        constant = self.weights(index)
+        if constant.size == 1:
+            return constant.reshape(())
+        shape = (1,) * (x.rank - constant.ndim) + constant.shape
+        fits = len(shape) == x.rank and all(
+            size in (1, other) for size, other in zip(shape, (1, *x.shape), strict=True)
+        )
+        if not fits:
+            raise ValueError(
+                f"a constant of the shape {constant.shape} does not fit images of {x.shape}"
+            )
+        extra = len(x.stored) - len(x.order)
+        by_axis = constant.reshape(*(1,) * extra, *shape[1:])
+        stored = by_axis.transpose(np.argsort(x.before))
+        return stored.reshape(-1) if math.prod(stored.shape[:-1]) == 1 else stored
 
     def constant(self, index: int) -> Array:
         """Input ``index``, which does not depend on the image."""
@@ -141,28 +253,34 @@ class Context:
             )
         return tuple(sizes)
 
-    def pair(self, name: str) -> Pair:
-        """An attribute of two positive integers, 1 by default."""
-        first, second = self.sizes(name, (1, 1), 1)
-        return first, second
-
-    def axis(self, axis: int, rank: int) -> int:
-        """The axis of an image, in the graph's order, for ONNX's ``axis`` of ``rank``."""
-        if not -rank <= axis < rank:
-            raise ValueError(f"there is no axis {axis} in a value of rank {rank}")
-        if axis % rank == 0:
+    def axis(self, axis: int, x: Value) -> int:
+        """The stored axis of an image for ONNX's ``axis`` of ``x``."""
+        if not -x.rank <= axis < x.rank:
+            raise ValueError(f"there is no axis {axis} in a value of rank {x.rank}")
+        if axis % x.rank == 0:
             raise ValueError("must keep the batch axis")
-        return to_onnx(rank - 1)[axis % rank - 1]
+        return x.order[axis % x.rank - 1]
 
-    def emit(self, operation: Operation, *inputs: Value, part: str = "", **clip: Any) -> Value:
+    def emit(
+        self,
+        operation: Operation,
+        *inputs: Value,
+        part: str = "",
+        order: tuple[int, ...] | None = None,
+        result: int = 0,
+        **clip: Any,
+    ) -> Value:
         """Add a node to the graph; ``part`` tells several for one ONNX node from each other.
 
-        The one without ``part`` makes the ONNX node's output.
+        The one without ``part`` makes the output ``result`` of the ONNX node. ``order`` is that of
+        the first input if it is not given.
         """
         function: Callable[..., Shape] = operation.output_shape
         shape = function(*(value.stored for value in inputs))
         if math.prod(shape) > MOST_ELEMENTS or min(shape, default=1) < 1:
             raise ValueError(f"a value of the shape {shape} is too large, or empty")
         names = tuple(value.name for value in inputs)
-        self.nodes.append(Node(self.name + part, operation, names, self.output + part, **clip))
-        return Value(self.output + part, shape)
+        suffix = f"/{result}" if result and not part else part
+        output = self.outputs[result] + part
+        self.nodes.append(Node(self.name + suffix, operation, names, output, **clip))
+        return Value(output, shape, inputs[0].order if order is None else order)

@@ -4,17 +4,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from networks.graph.graph import Node
-from networks.graph.lowering import Flat, Shape
-from networks.graph.operations import (
-    STRUCTURAL,
+import numpy as np
+
+from networks.graph.elementwise import (
     Affine,
-    BatchNormalization,
-    Concat,
-    MatrixLayer,
-    Rearrange,
+    Function,
+    Largest,
+    Product,
+    Quotient,
+    Smallest,
     Sum,
 )
+from networks.graph.expression import Expression, X, apply, limited
+from networks.graph.graph import Node
+from networks.graph.lowering import Flat, Shape
+from networks.graph.movement import Rearrange
+from networks.graph.operations import JOINING, SCALED_ALIKE, BatchNormalization, MatrixLayer
 
 
 def live_nodes(nodes: Sequence[Node], output: str) -> list[Node]:
@@ -37,7 +42,19 @@ def fuse(
 
     Scales, offsets and limits go into the node before them, if nothing else takes its output.
     A matrix layer behind a flattened image gets its rows in the order in which that is stored.
+    What works element by element on one value is one function of it.
     """
+    merged = _merged(nodes, shapes, batch_norms, output)
+    # What became one scale and offset may go into the node before.
+    return _merged(_functions(merged, shapes, output), shapes, batch_norms, output)
+
+
+def _merged(
+    nodes: Sequence[Node],
+    shapes: Mapping[str, Shape],
+    batch_norms: Mapping[str, BatchNormalization],
+    output: str,
+) -> tuple[Node, ...]:
     uses = Counter(name for node in nodes for name in node.inputs)
     uses[output] += 1
     fused: dict[str, Node] = {}
@@ -57,27 +74,132 @@ def fuse(
 
 def _merge(before: Node, node: Node, batch_norm: BatchNormalization | None) -> Node | None:
     """One node for ``before`` and ``node``; None if there is none."""
-    if before.clip is not None:
-        return None
     layer, operation = before.operation, node.operation
-    if isinstance(layer, MatrixLayer) and isinstance(operation, Affine):
-        return replace(before, operation=_scaled(layer, operation, batch_norm), output=node.output)
+    if (
+        isinstance(layer, MatrixLayer)
+        and isinstance(operation, Affine)
+        and operation.scale.shape == operation.offset.shape == (layer.width,)
+    ):
+        limits = None if before.clip is None else _scaled_limits(before.clip, operation)
+        if before.clip is not None and limits is None:
+            return None
+        scaled = _scaled(layer, operation, batch_norm if limits is None else None)
+        # The limits of one of them: those of both may not be those of a clip.
+        if limits is not None and node.clip is not None:
+            return None
+        return replace(before, operation=scaled, output=node.output, clip=limits or node.clip)
     # What moves or joins values has no arithmetic to put the limits into.
-    if isinstance(operation, Sum) and not isinstance(layer, (*STRUCTURAL, Concat)):
+    if (
+        isinstance(operation, Sum)
+        and not operation.factors
+        and before.clip is None
+        and not isinstance(layer, (*SCALED_ALIKE, *JOINING))
+    ):
         return replace(before, clip=node.clip, output=node.output)
     return None
+
+
+def _scaled_limits(clip: tuple[float, float], affine: Affine) -> tuple[float, float] | None:
+    """The limits after ``affine``, if that is a positive factor of all channels and no more."""
+    factor = float(affine.scale[0])
+    if factor <= 0 or (affine.scale != factor).any() or affine.offset.any():
+        return None
+    return clip[0] * factor, clip[1] * factor
 
 
 def _scaled(
     layer: MatrixLayer, affine: Affine, batch_norm: BatchNormalization | None
 ) -> MatrixLayer:
-    if batch_norm is None and layer.batch_norm is not None:  # an addition behind one
-        batch_norm = layer.batch_norm._replace(offset=layer.batch_norm.offset + affine.offset)
+    if batch_norm is None and layer.batch_norm is not None:  # a scale and an offset behind one
+        norm = layer.batch_norm
+        batch_norm = norm._replace(
+            scale=norm.scale * affine.scale, offset=norm.offset * affine.scale + affine.offset
+        )
     return replace(
         layer,
         weights=layer.weights * affine.scale.reshape(len(layer.weights), 1, -1),
         bias=layer.bias * affine.scale + affine.offset,
         batch_norm=batch_norm,
+    )
+
+
+def _functions(nodes: Sequence[Node], shapes: Mapping[str, Shape], output: str) -> Sequence[Node]:
+    """``nodes``, those that work element by element on one value as functions of it.
+
+    Each value is a function of the first one, on the way back from it, from which it is made so;
+    what is only needed in between is gone.
+    """
+    functions: dict[str, tuple[str, Expression]] = {}
+    for node in nodes:
+        roots = {functions.get(name, (name, X))[0] for name in node.inputs}
+        expression = _expression(node, [functions.get(name, (name, X))[1] for name in node.inputs])
+        if len(roots) == 1 and expression is not None:
+            functions[node.output] = (roots.pop(), expression)
+    needed, kept = {output}, []
+    for node in reversed(nodes):
+        if node.output not in needed:
+            continue
+        root, expression = functions.get(node.output, ("", X))
+        alone = len(node.inputs) == 1 and node.inputs[0] == root
+        if root and not alone:
+            node = _function(node, root, expression, shapes[root])
+        needed.update(node.inputs)
+        kept.append(node)
+    return kept[::-1]
+
+
+def _expression(node: Node, inputs: Sequence[Expression]) -> Expression | None:
+    """What ``node`` makes of ``inputs``, but None if it does not work element by element."""
+    operation = node.operation
+    result = None
+    if isinstance(operation, Affine) and operation.scale.ndim == operation.offset.ndim == 1:
+        result = inputs[0]
+        for name, constants, neutral in (
+            ("multiply", operation.scale, 1),
+            ("add", operation.offset, 0),
+        ):
+            if (constants != neutral).any():
+                same = (constants == constants[0]).all()
+                result = apply(name, result, constants[0] if same else constants)
+    elif isinstance(operation, Function):
+        result = operation.expression.of(inputs[0])
+    elif isinstance(operation, Sum):
+        factors = operation.factors or (1.0,) * len(inputs)
+        terms = [
+            term if factor == 1 else apply("multiply", term, factor)
+            for term, factor in zip(inputs, factors, strict=True)
+        ]
+        result = terms[0]
+        for term in terms[1:]:
+            result = apply("add", result, term)
+    elif isinstance(operation, Product | Quotient):
+        result = apply("multiply" if isinstance(operation, Product) else "divide", *inputs)
+    elif isinstance(operation, Largest | Smallest):
+        name = "maximum" if isinstance(operation, Largest) else "minimum"
+        result = inputs[0]
+        for value in inputs[1:]:
+            result = apply(name, result, value)
+    return result if result is None or node.clip is None else limited(result, *node.clip)
+
+
+def _function(node: Node, root: str, expression: Expression, shape: Shape) -> Node:
+    """``node`` as a function of the value ``root``; a scale and an offset if it is no more."""
+    linear = expression.linear()
+    operation: Affine | Function = Function(expression)
+    if linear is not None:
+        scale, offset = (np.broadcast_to(part, shape[-1:]) for part in linear)
+        operation = Affine(scale, offset)
+    return replace(node, operation=operation, inputs=(root,), clip=None)
+
+
+def is_sigmoid(node: Node) -> bool:
+    """Whether ``node`` is a sigmoid of one value and no more."""
+    operation = node.operation
+    if not isinstance(operation, Function) or node.clip is not None:
+        return False
+    expression = operation.expression
+    return expression.function == "sigmoid" and all(
+        isinstance(part, Expression) and part.function == "x" for part in expression.operands
     )
 
 

@@ -1,6 +1,6 @@
 """From an ONNX file to a graph."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from onnx import helper
 from onnx.external_data_helper import load_external_data_for_model
 
 from networks.graph.graph import Graph, Node
-from networks.graph.lowering import Array
+from networks.graph.lowering import Array, Shape
 from networks.graph.operations import BatchNormalization
 from networks.importer.constants import constant, fold, foldable
-from networks.importer.context import Context, Value, to_graph
+from networks.importer.context import Context, Value, usual
 from networks.importer.errors import ModelError
-from networks.importer.fusion import fuse, live_nodes
+from networks.importer.fusion import fuse, is_sigmoid, live_nodes
 from networks.importer.model_file import (
     model_input,
     model_output,
@@ -24,40 +24,74 @@ from networks.importer.model_file import (
     operator_set,
     read_model,
     require_text,
+    takes_channels_last,
     tensor_array,
+    with_known_operators,
 )
-from networks.importer.operators import OPERATORS
+from networks.importer.operators import OPERATORS, QUANTIZED, quantized
 
 
-def import_onnx(path: Path) -> Graph:
+def import_onnx(
+    path: Path, output_name: str | None = None, input_shape: Sequence[int] | None = None
+) -> Graph:
     """The network in the ONNX file ``path``, images channels-last; ``ModelError`` if it has none.
 
     Supported are the operators in ``OPERATORS`` and whatever depends on constants and shapes only,
-    in the operator sets from 11 on. Batch normalizations, constants added per channel and limits
-    are part of the layer before them where they can be. The output is the first of floats; a
-    softmax that makes it is left out, since it does not change the ranking.
+    in the operator sets from 7 on. Batch normalizations, constants and limits are part of the layer
+    before them where they can be; what works element by element on one value is one function. The
+    output is the first of floats, or the one called ``output_name``; a softmax or a sigmoid that
+    makes it is left out, since it does not change the ranking. ``input_shape``, with the batch, is
+    that of the input where the model leaves sizes open.
     """
     importer = _Importer(path)
     with _one_line(path, importer), np.errstate(all="ignore"):
-        return importer.run()
+        return importer.run(output_name, input_shape)
 
 
-def reference_model(path: Path) -> bytes:
-    """The ONNX file ``path`` as one file for other tools, with only the output that is imported.
+def reference_model(
+    path: Path, output_name: str | None = None, input_shape: Sequence[int] | None = None
+) -> bytes:
+    """The ONNX file ``path`` as one file for other tools, with what is imported alone.
 
-    Data that lie beside the file are part of it. Raises ``ModelError`` as :func:`import_onnx`.
+    That is one output, and the one input that it needs; images of a model that takes them
+    channels-last come channels-first. Data that lie beside the file are part of it. Arguments and
+    errors as of :func:`import_onnx`.
     """
     with _one_line(path, None):
         model = read_model(path)
-        output = model_output(model.graph)
-        known = [value for value in model.graph.output if value.name == output]
-        nodes = nodes_behind(model.graph, output)
-        del model.graph.node[:], model.graph.output[:]
-        model.graph.node.extend(nodes)
+        graph = model.graph
+        output = model_output(graph, output_name)
+        known = [value for value in graph.output if value.name == output]
+        nodes = nodes_behind(graph, output)
+        source = model_input(graph, nodes, input_shape)
+        used = {name for node in nodes for name in node.input}
+        unused = [value for value in graph.input if value.name not in used | {source.name}]
+        for value in unused:
+            graph.input.remove(value)
+        del graph.node[:], graph.output[:]
+        graph.node.extend(nodes)
         float_tensor = helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None)
-        model.graph.output.extend(known or [float_tensor])
+        graph.output.extend(known or [float_tensor])
+        [given] = [value for value in graph.input if value.name == source.name]
+        for dim, size in zip(given.type.tensor_type.shape.dim[1:], source.shape, strict=True):
+            dim.dim_value = size
+        if takes_channels_last(nodes, source.name, len(source.shape)):
+            _take_channels_first(graph, given)
         load_external_data_for_model(model, str(path.parent))
         return bytes(model.SerializeToString())
+
+
+def _take_channels_first(graph: onnx.GraphProto, given: onnx.ValueInfoProto) -> None:
+    """Let ``graph`` take the images ``given`` channels-first, and transpose them."""
+    source, shape = given.name, given.type.tensor_type.shape
+    given.name = f"{source}/channels_first"
+    rows, columns, channels = (dim.dim_value for dim in shape.dim[1:])
+    del shape.dim[1:]
+    for size in (channels, rows, columns):
+        shape.dim.add().dim_value = size
+    name = f"{source}/transpose"
+    transpose = helper.make_node("Transpose", [given.name], [source], name, perm=[0, 2, 3, 1])
+    graph.node.insert(0, transpose)
 
 
 @contextmanager
@@ -84,28 +118,47 @@ class _Importer:
         self.values: dict[str, Value | Array | onnx.TensorProto] = {}
         self.names: set[str] = set()
 
-    def run(self) -> Graph:
+    def run(self, output_name: str | None, input_shape: Sequence[int] | None) -> Graph:
         model = read_model(self.path)
+        output = model_output(model.graph, output_name)
+        model = with_known_operators(model)
         self.opset = operator_set(model)
-        output = model_output(model.graph)
-        source = model_input(model.graph)
+        nodes = nodes_behind(model.graph, output)
+        source = model_input(model.graph, nodes, input_shape)
         self.batch = source.batch
-        image = tuple(source.shape[axis] for axis in to_graph(len(source.shape)))
+        rank = len(source.shape)
+        order = usual(rank)
+        if takes_channels_last(nodes, source.name, rank):
+            order = tuple(range(rank))
+        image = tuple(source.shape[order.index(axis)] for axis in range(rank))
         self.values.update((tensor.name, tensor) for tensor in model.graph.initializer)
-        self.values[source.name] = Value(source.name, image)
-        for node in nodes_behind(model.graph, output):
+        self.values[source.name] = Value(source.name, image, order)
+        for node in nodes:
             self.place = f"node {_name(node)!r} ({_operator(node)}): "
             self.convert(node)
         self.place = ""
         result = self.values.get(output)
         if not isinstance(result, Value):
             raise ValueError(f"the output {output!r} does not depend on the input")
+        return self.graph(source.name, image, self.as_usual(result))
+
+    def as_usual(self, result: Value) -> Value:
+        """The output ``result``, stored as a graph gives it."""
+        name = f"{result.name}/output"
+        context = Context(name, [name], self.opset, self.batch, {}, [], self.nodes, {})
+        return context.arranged(result, usual(len(result.order)), part="")
+
+    def graph(self, source: str, image: Shape, result: Value) -> Graph:
+        """What ``result`` depends on, as a graph."""
         nodes = live_nodes(self.nodes, result.name)
         if any(len({getattr(n, name) for n in nodes}) < len(nodes) for name in ("name", "output")):
             raise ValueError("nodes, or values, have the same name")
-        shapes = Graph(source.name, image, tuple(nodes), result.name).shapes
+        shapes = Graph(source, image, tuple(nodes), result.name).shapes
         fused = fuse(nodes, shapes, self.batch_norms, result.name)
-        return Graph(source.name, image, fused, result.name)
+        output = result.name
+        if fused and fused[-1].output == output and is_sigmoid(fused[-1]):
+            output = fused[-1].inputs[0]
+        return Graph(source, image, tuple(live_nodes(fused, output)), output)
 
     def convert(self, node: onnx.NodeProto) -> None:
         """Add what ``node`` makes to the values, and to the nodes where it needs some."""
@@ -116,32 +169,34 @@ class _Importer:
                 raise ValueError(f"the value {name!r} is made twice")
         inputs = [self.look_up(name) if name else None for name in node.input]
         attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
-        self.values[node.output[0]] = self.result(node, inputs, attributes)
+        results = self.results(node, inputs, attributes)
+        self.values.update(zip(node.output, results, strict=False))
 
-    def result(
+    def results(
         self,
         node: onnx.NodeProto,
         inputs: list[Value | Array | None],
         attributes: dict[str, Any],
-    ) -> Value | Array:
-        """The first output of ``node``; others are masks and indices, which nothing here takes."""
-        if _operator(node) == "Constant":
-            return constant(attributes, self.path.parent)
-        if _operator(node) == "Shape" and isinstance(inputs[0], Value):
+    ) -> Sequence[Value | Array]:
+        """The outputs of ``node``, but for masks and indices, which nothing here takes."""
+        name = _operator(node)
+        if name == "Constant":
+            return [constant(attributes, self.path.parent)]
+        if name == "Shape" and isinstance(inputs[0], Value):
             # Of the values that depend on the image, the shapes do not.
             shape = np.array((self.batch or 1, *inputs[0].shape), np.int64)
-            return shape[attributes.get("start", 0) : attributes.get("end", len(shape))]
+            return [shape[attributes.get("start", 0) : attributes.get("end", len(shape))]]
         constants = [array for array in inputs if not isinstance(array, Value)]
         if foldable(node) and len(constants) == len(inputs):
-            return fold(node, constants, self.opset)
-        operator = OPERATORS.get(_operator(node))
+            return [fold(node, constants, self.opset)]
+        operator = quantized if name in QUANTIZED else OPERATORS.get(name)
         if operator is None:
             raise ValueError(
                 f"this operator is not supported; supported are {', '.join(sorted(OPERATORS))}"
             )
         context = Context(
             self.unique(_name(node)),
-            node.output[0],
+            node.output,
             self.opset,
             self.batch,
             attributes,
@@ -149,7 +204,8 @@ class _Importer:
             self.nodes,
             self.batch_norms,
         )
-        return operator(context)
+        results = operator(context)
+        return [results] if isinstance(results, Value) else results
 
     def look_up(self, name: str) -> Value | Array:
         """The value or the constant called ``name``."""

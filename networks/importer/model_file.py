@@ -1,16 +1,19 @@
 """What an ONNX file says: its opset, its input, its weights, and the nodes behind its output."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import numpy_helper, version_converter
 
 from networks.graph.lowering import Array, Shape
 
-OLDEST_OPSET = 11
+OLDEST_OPSET = 7
+OLDEST_KNOWN = 11
+"""Older operators are converted to those of this operator set."""
 NEWEST_OPSET = onnx.defs.onnx_opset_version()
 
 MOST_ELEMENTS = 2**28
@@ -20,6 +23,9 @@ MOST_WEIGHTS = 2**30
 
 _LARGEST_FILE = 2**31
 """Bytes; no protobuf is larger."""
+
+_ELEMENT_BY_ELEMENT = ("Add", "Cast", "Div", "Identity", "Mul", "Sub")
+"""What images may go through before they are transposed."""
 
 FLOATS = (
     onnx.TensorProto.FLOAT,
@@ -72,43 +78,82 @@ def operator_set(model: onnx.ModelProto) -> int:
     return versions[0]
 
 
+def with_known_operators(model: onnx.ModelProto) -> onnx.ModelProto:
+    """``model`` with the operators of an operator set from ``OLDEST_KNOWN`` on."""
+    opset = operator_set(model)
+    if opset >= OLDEST_KNOWN:
+        return model
+    try:
+        return version_converter.convert_version(model, OLDEST_KNOWN)
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"operator set {opset} cannot be converted to {OLDEST_KNOWN}: export with "
+            f"{OLDEST_KNOWN} to {NEWEST_OPSET} ({reason})"
+        ) from None
+
+
 def require_text(name: str) -> None:
     """Raise ``ValueError`` unless ``name`` is text: of a damaged file, protobuf gives out bytes."""
     if not isinstance(name, str):
         raise ValueError(f"the name {name!r} is not text")
 
 
-def model_input(graph: onnx.GraphProto) -> Input:
-    """The first input of ``graph`` that is not a weight."""
+def model_input(
+    graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto], shape: Sequence[int] | None
+) -> Input:
+    """The input of ``graph``, not a weight, that its ``nodes`` take.
+
+    ``shape``, with the batch, is that of the input where it leaves sizes open.
+    """
     weights = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
     if not inputs:
         raise ValueError("it has no input")
-    name, tensor = inputs[0].name, inputs[0].type.tensor_type
-    require_text(name)
+    for value in inputs:
+        require_text(value.name)
+    taken = {name for node in nodes for name in node.input}
+    needed = [value for value in inputs if value.name in taken] or inputs[:1]
+    if len(needed) > 1:
+        shown = ", ".join(repr(value.name) for value in needed)
+        raise ValueError(f"it must take one input, not {shown}")
+    name, tensor = needed[0].name, needed[0].type.tensor_type
     if tensor.elem_type not in FLOATS:
         raise ValueError(f"input {name!r} is not a tensor of floats")
     if not tensor.HasField("shape") or not tensor.shape.dim:
         raise ValueError(f"input {name!r} must have a shape, the batch first")
     sizes = [dim.dim_value for dim in tensor.shape.dim]
+    shown = ", ".join(
+        str(dim.dim_value) if dim.HasField("dim_value") else dim.dim_param or "?"
+        for dim in tensor.shape.dim
+    )
+    if shape is not None:
+        if len(shape) != len(sizes) or any(
+            given < 1 or size not in (0, given) for given, size in zip(shape, sizes, strict=False)
+        ):
+            raise ValueError(f"the shape {tuple(shape)} does not fit input {name!r}, of ({shown})")
+        # The batch stays open.
+        sizes[1:] = shape[1:]
     if any(size < 1 for size in sizes[1:]):
-        shown = ", ".join(
-            str(dim.dim_value) if dim.HasField("dim_value") else dim.dim_param or "?"
-            for dim in tensor.shape.dim
-        )
         raise ValueError(
-            f"input {name!r} has the shape ({shown}): all dimensions but the first must be known"
+            f"input {name!r} has the shape ({shown}): all dimensions but the first must be known, "
+            "or given by --input-shape"
         )
     if math.prod(sizes[1:]) > MOST_ELEMENTS:
         raise ValueError(f"input {name!r} has {math.prod(sizes[1:])} elements: too many")
     return Input(name, sizes[0] if sizes[0] >= 1 else None, tuple(sizes[1:]))
 
 
-def model_output(graph: onnx.GraphProto) -> str:
-    """The first output of ``graph`` that is a tensor of floats.
+def model_output(graph: onnx.GraphProto, name: str | None = None) -> str:
+    """The output of ``graph`` called ``name``, or else the first that is a tensor of floats.
 
     Or else the tensor that becomes a list of dictionaries, as scikit-learn's converter writes it.
     """
+    if name is not None:
+        names = [str(value.name) for value in graph.output]
+        if name not in names:
+            raise ValueError(f"the output must be one of {', '.join(names)}, not {name}")
+        return name
     for value in graph.output:
         if value.type.tensor_type.elem_type in FLOATS:
             return str(value.name)
@@ -117,6 +162,22 @@ def model_output(graph: onnx.GraphProto) -> str:
         if node.op_type == "ZipMap" and node.input and outputs.intersection(node.output):
             return str(node.input[0])
     raise ValueError("no output is a tensor of floats")
+
+
+def takes_channels_last(nodes: Sequence[onnx.NodeProto], source: str, rank: int) -> bool:
+    """Whether the images called ``source`` come channels-last.
+
+    They do if they are brought into ONNX's order before anything else but what works element by
+    element; ``rank`` is that of an image.
+    """
+    images = {source} if rank == 3 else set()
+    for node in nodes:
+        if images.intersection(node.input):
+            if node.op_type == "Transpose":
+                return any(list(entry.ints) == [0, 3, 1, 2] for entry in node.attribute)
+            if node.op_type in _ELEMENT_BY_ELEMENT:
+                images.update(node.output)
+    return False
 
 
 def nodes_behind(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
@@ -134,6 +195,14 @@ def tensor_array(tensor: onnx.TensorProto, folder: Path) -> Array:
     elements = math.prod(tensor.dims)
     if any(size < 0 for size in tensor.dims) or elements > MOST_WEIGHTS:
         raise ValueError(f"tensor {tensor.name!r} has the shape {tuple(tensor.dims)}: too large")
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        location = entries.get("location", "")
+        if not (folder / location).exists():
+            raise ValueError(
+                f"the file {location!r} with the data of tensor {tensor.name!r} is missing; "
+                "it must lie beside the model"
+            )
     try:
         array = numpy_helper.to_array(tensor, str(folder))
     except Exception as error:

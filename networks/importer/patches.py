@@ -18,12 +18,25 @@ def _padded(patch: Patch, before: tuple[int, ...], after: tuple[int, ...]) -> Pa
     return replace(patch, padding=(before[0], before[1], after[0], after[1]))
 
 
+def pair(context: Context, x: Value, name: str, default: int, least: int = 1) -> Pair:
+    """An attribute of an integer for each spatial axis of ``x``; of lines, 1 for the columns."""
+    sizes = context.sizes(name, (default,) * (x.rank - 2), least)
+    return (sizes[0], sizes[1]) if len(sizes) == 2 else (sizes[0], default)
+
+
+def padding(context: Context, x: Value) -> tuple[int, int, int, int]:
+    """The attribute ``pads``: top, left, bottom, right; of lines, only top and bottom."""
+    pads = context.sizes("pads", (0,) * (2 * (x.rank - 2)), 0)
+    return (pads[0], pads[1], pads[2], pads[3]) if len(pads) == 4 else (pads[0], 0, pads[1], 0)
+
+
 def patch(context: Context, x: Value, kernel: Pair, groups: int = 1) -> Patch:
-    """The patch of a node on ``x``, but for ``ceil_mode``."""
-    plain = Patch(kernel, context.pair("strides"), (0, 0, 0, 0), context.pair("dilations"), groups)
+    """The patch of a node on ``x``, stored as an image, but for ``ceil_mode``."""
+    strides, dilations = (pair(context, x, name, 1) for name in ("strides", "dilations"))
+    plain = Patch(kernel, strides, (0, 0, 0, 0), dilations, groups)
     auto = context.attribute("auto_pad", "NOTSET")
     if auto == "NOTSET":
-        top, left, bottom, right = context.sizes("pads", (0, 0, 0, 0), 0)
+        top, left, bottom, right = padding(context, x)
         result = replace(plain, padding=(top, left, bottom, right))
     elif auto == "VALID":
         result = plain
@@ -52,7 +65,7 @@ def pooling_patch(context: Context, x: Value) -> tuple[Patch, Float64Array]:
     Padding counts if the attribute ``count_include_pad`` is set, but for the part that is there
     for ``ceil_mode`` only.
     """
-    height, width = context.sizes("kernel_shape", (0, 0), 1)
+    height, width = context.sizes("kernel_shape", (0,) * (x.rank - 2), 1) + (1,) * (4 - x.rank)
     declared = patch(context, x, (height, width))
     before, after = declared.padding[:2], declared.padding[2:]
     rounded = declared

@@ -11,8 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 import golden
+from networks.graph.elementwise import Largest, Smallest
 from networks.graph.lowering import Lowering
-from networks.graph.operations import AveragePool, Concat, MaxPool, Pad, Rearrange, Slice
+from networks.graph.movement import (
+    Concat,
+    Expand,
+    Interpolate,
+    Pad,
+    Rearrange,
+    Slice,
+    Spread,
+    Take,
+)
+from networks.graph.operations import AveragePool, MaxPool
 
 Bytes = npt.NDArray[np.uint8]
 Int32Array = npt.NDArray[np.int32]
@@ -131,7 +142,7 @@ class Combine:
     """Weighted sum of bytes, to bytes: addition, rescaling, and what a channel is scaled by.
 
     ``requantization(sum(multiplier * value) + bias)``; multipliers and bias are int32, scalars or
-    one per channel.
+    one per channel, or whatever broadcasts. So may the values.
     """
 
     multipliers: tuple[Int32Array, ...]
@@ -139,9 +150,9 @@ class Combine:
     requantization: Requantization
 
     def __call__(self, *values: Bytes) -> Bytes:
-        result = np.empty_like(values[0])
+        result = np.empty(np.broadcast_shapes(*(value.shape for value in values)), np.uint8)
         # Few images at a time, whose sums stay in the cache.
-        count = max(1, CACHED_ELEMENTS // max(1, values[0][:1].size))
+        count = max(1, CACHED_ELEMENTS // max(1, result[:1].size))
         for top in range(0, len(result), count):
             total = np.broadcast_to(self.bias, result[top : top + count].shape).copy()
             for multiplier, value in zip(self.multipliers, values, strict=True):
@@ -165,6 +176,76 @@ class IntegerAveragePool:
         return sums if self.requantization is None else self.requantization(sums)
 
 
+@dataclass(frozen=True)
+class LookUp:
+    """A table for each byte: ``golden.look_up``; ``table`` is uint8 (256,) or (C, 256)."""
+
+    table: Bytes
+
+    def __call__(self, x: Bytes) -> Bytes:
+        return golden.look_up(self.table, x)
+
+
+@dataclass(frozen=True)
+class Multiply:
+    """Products of bytes, to bytes: ``golden.multiply``, requantized."""
+
+    zero_points: tuple[int, int]
+    requantization: Requantization
+
+    def __call__(self, x: Bytes, y: Bytes) -> Bytes:
+        return self.requantization(golden.multiply(x, y, *self.zero_points))
+
+
+@dataclass(frozen=True)
+class Divide:
+    """Quotients of bytes, to bytes: ``golden.divide`` with these arguments."""
+
+    zero_points: tuple[int, int]
+    multiplier: int
+    shift: int
+    zero_point: int
+
+    def __call__(self, x: Bytes, y: Bytes) -> Bytes:
+        return golden.divide(x, y, *self.zero_points, self.multiplier, self.shift, self.zero_point)
+
+
+INTERPOLATION_BITS = 7
+"""Of the weights of one axis."""
+
+
+@dataclass(frozen=True)
+class IntegerInterpolate:
+    """Sums of two by two pixels by weights in 128ths, over 128 * 128, rounded half to even."""
+
+    interpolate: Interpolate
+
+    def __call__(self, x: Bytes) -> Bytes:
+        one = 1 << INTERPOLATION_BITS
+        rows, columns = (
+            np.rint(taps.weight * one).astype(np.int32)
+            for taps in (self.interpolate.rows, self.interpolate.columns)
+        )
+        sums = self.interpolate.sums(x.astype(np.int32), rows, columns, np.int32(one))
+        return golden.requantize(sums, 1, 2 * INTERPOLATION_BITS)
+
+
 IntegerOperation = (
-    IntegerMatrixLayer | Combine | IntegerAveragePool | Concat | MaxPool | Rearrange | Slice | Pad
+    IntegerMatrixLayer
+    | Combine
+    | IntegerAveragePool
+    | LookUp
+    | Multiply
+    | Divide
+    | IntegerInterpolate
+    | Largest
+    | Smallest
+    | Concat
+    | MaxPool
+    | Rearrange
+    | Slice
+    | Pad
+    | Take
+    | Expand
+    | Spread
 )

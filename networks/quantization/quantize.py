@@ -7,17 +7,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden import FixedPointScale
-from networks.graph.graph import Graph
-from networks.graph.operations import (
-    STRUCTURAL,
+from golden import FixedPointScale, byte_table
+from networks.graph.elementwise import (
     Affine,
-    AveragePool,
-    Concat,
-    MatrixLayer,
-    Pad,
-    Rearrange,
+    Function,
+    Largest,
+    Product,
+    Quotient,
+    Smallest,
     Sum,
+)
+from networks.graph.graph import Graph, Node
+from networks.graph.movement import Concat, Interpolate, Pad, Rearrange, Spread
+from networks.graph.operations import (
+    JOINING,
+    SCALED_ALIKE,
+    AveragePool,
+    MatrixLayer,
 )
 from networks.quantization.calibration import Range
 from networks.quantization.network import IntegerNode, QuantizedNetwork
@@ -26,9 +32,13 @@ from networks.quantization.operations import (
     Alignment,
     Bytes,
     Combine,
+    Divide,
     Int64Array,
     IntegerAveragePool,
+    IntegerInterpolate,
     IntegerMatrixLayer,
+    LookUp,
+    Multiply,
     Quantization,
     Requantization,
 )
@@ -68,10 +78,11 @@ def quantize(
     value of one being so many steps of the byte it is made from. ``channel_orders``, by layer: the
     order in which the channels of its input are paired.
 
-    Raises ``ValueError``, naming the layer, for a layer so deep that its sums could leave int32.
+    Raises ``ValueError`` as :func:`require_quantizable`.
     """
     if not isinstance(weight_bits, int) or not 2 <= weight_bits <= 8:
         raise ValueError(f"weight_bits must be an integer from 2 to 8, not {weight_bits!r}")
+    require_quantizable(graph)
     quantizations = value_quantizations(graph, ranges)
     reasons = windowing_exceptions(
         graph, ranges, first=not first_layer_windowed, last=not last_layer_windowed
@@ -93,18 +104,26 @@ def quantize(
         elif isinstance(operation, Affine):
             integer = _affine(operation, inputs[0], output)
         elif isinstance(operation, Sum):
-            integer = _sum(inputs, output)
+            integer = _sum(inputs, output, operation.factors)
+        elif isinstance(operation, Product):
+            integer = _product(inputs, output)
+        elif isinstance(operation, Quotient):
+            integer = _quotient(inputs, output)
+        elif isinstance(operation, Function):
+            integer = _table(operation, inputs[0], output)
+        elif isinstance(operation, Interpolate):
+            integer = IntegerInterpolate(operation)
         elif isinstance(operation, AveragePool):
             target = None if node.output in raw else output
             integer = _average_pool(operation, inputs[0], target)
-        elif isinstance(operation, Pad):
+        elif isinstance(operation, Pad | Spread):
             value = round(operation.value / output.step) + output.zero_point
             integer = replace(operation, value=min(max(value, 0), ACTIVATION_MAX))
         else:
             integer = operation
         names = list(node.inputs)
         for index, source in enumerate(inputs):
-            if isinstance(operation, Concat) and source != output:
+            if isinstance(operation, JOINING) and source != output:
                 # Joined values must have one scale; this one comes in another.
                 rescaled = f"{node.name}: {names[index]}"
                 combine = _sum([source], output)
@@ -120,6 +139,16 @@ def quantize(
     )
 
 
+def require_quantizable(graph: Graph) -> None:
+    """Raise ``ValueError``, naming the layer, for one whose sums could leave int32."""
+    for node in graph.matrix_nodes:
+        layer: Any = node.operation
+        if layer.depth > MAX_DEPTH:
+            raise ValueError(
+                f"K must be at most {MAX_DEPTH} for int32 sums, not {layer.depth} in {node.name}"
+            )
+
+
 def unsigned_values(graph: Graph, ranges: Mapping[str, Range]) -> set[str]:
     """The values that cannot be negative, whatever the image (the source: in its range).
 
@@ -127,15 +156,28 @@ def unsigned_values(graph: Graph, ranges: Mapping[str, Range]) -> set[str]:
     """
     found = {graph.source} if ranges[graph.source][0] >= 0 else set()
     for node in graph.nodes:
-        preserves = isinstance(node.operation, (*STRUCTURAL, Sum, Concat, AveragePool))
-        padded = isinstance(node.operation, Pad) and node.operation.value < 0
-        if (node.clip and node.clip[0] >= 0) or (
-            preserves and not padded and all(name in found for name in node.inputs)
+        if (node.clip and node.clip[0] >= 0) or _never_negative(
+            node, [name in found for name in node.inputs]
         ):
             found.add(node.output)
     group = _scale_groups(graph)
     signed = {group[name] for name in graph.shapes if name not in found}
     return {name for name in found if group[name] not in signed}
+
+
+def _never_negative(node: Node, inputs: Sequence[bool]) -> bool:
+    """Whether ``node`` makes no negative value, of ``inputs`` that may be (False) or are not."""
+    operation = node.operation
+    if isinstance(operation, Function):
+        return operation.expression.never_negative(inputs[0])
+    if isinstance(operation, Largest):
+        return any(inputs)
+    if isinstance(operation, Pad) and operation.value < 0:
+        return False
+    if isinstance(operation, Sum) and min(operation.factors, default=1) < 0:
+        return False
+    keeping = (*SCALED_ALIKE, Sum, Product, Quotient, Concat, Smallest, AveragePool)
+    return isinstance(operation, keeping) and all(inputs)
 
 
 def value_quantizations(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Quantization]:
@@ -159,13 +201,17 @@ def windowing_exceptions(
 ) -> dict[str, str]:
     """Why each layer's products stay at 8 bits; empty for those that need not."""
     unsigned = unsigned_values(graph, ranges)
-    moved = {graph.source}
+    # The image itself, moved or normalized.
+    image = {graph.source}
     for node in graph.nodes:
-        if isinstance(node.operation, STRUCTURAL) and node.inputs[0] in moved:
-            moved.add(node.output)
+        if (
+            isinstance(node.operation, (*SCALED_ALIKE, Affine, Function))
+            and node.inputs[0] in image
+        ):
+            image.add(node.output)
     reasons = {}
     for node in graph.matrix_nodes:
-        if first and node.inputs[0] in moved:
+        if first and node.inputs[0] in image:
             reasons[node.name] = "first layer"
         elif last and node is graph.matrix_nodes[-1]:
             reasons[node.name] = "last layer"
@@ -189,15 +235,15 @@ def _scale_groups(graph: Graph) -> dict[str, str]:
                 group[name] = new
 
     for node in graph.nodes:
-        if isinstance(node.operation, STRUCTURAL):
+        if isinstance(node.operation, SCALED_ALIKE):
             tie(node.inputs[0], node.output)
-        elif isinstance(node.operation, Concat):
+        elif isinstance(node.operation, JOINING):
             for name in node.inputs:
                 # A value that nothing else takes can be made in the scale that it is joined in.
                 producer = producers.get(name)
                 if (
                     producer
-                    and not isinstance(producer.operation, STRUCTURAL)
+                    and not isinstance(producer.operation, SCALED_ALIKE)
                     and len(consumers[name]) == 1
                 ):
                     tie(node.output, name)
@@ -241,10 +287,6 @@ def _matrix_layer(
     activation_step: float | None,
     channel_order: Int64Array | None,
 ) -> IntegerMatrixLayer:
-    if layer.depth > MAX_DEPTH:
-        raise ValueError(
-            f"K must be at most {MAX_DEPTH} for int32 sums, not {layer.depth} in {name}"
-        )
     windowed = not reason
     codes, input_step = None, source.step
     if windowed and activation_step is not None:
@@ -319,9 +361,17 @@ def _byte_limits(clip: tuple[float, float], output: Quantization) -> tuple[int, 
     return None if (low, high) == (0, ACTIVATION_MAX) else (low, high)
 
 
-def _sum(inputs: Sequence[Quantization], output: Quantization) -> Combine:
-    factors = [min(source.step / output.step, LARGEST_FACTOR) for source in inputs]
-    shift = FixedPointScale.nearest(max(factors)).shift
+def _sum(
+    inputs: Sequence[Quantization], output: Quantization, weights: Sequence[float] = ()
+) -> Combine:
+    factors = [
+        min(max(weight * source.step / output.step, -LARGEST_FACTOR), LARGEST_FACTOR)
+        for source, weight in zip(inputs, weights or [1.0] * len(inputs), strict=True)
+    ]
+    total = sum(map(abs, factors))
+    shift = FixedPointScale.nearest(max(map(abs, factors))).shift
+    if total * 2.0**shift * ACTIVATION_MAX > MAX_BIAS:  # of very many values
+        shift = max(int(np.log2(MAX_BIAS / ACTIVATION_MAX / total)), 0)
     multipliers = tuple(np.int32(round(factor * 2**shift)) for factor in factors)
     bias = -sum(
         int(multiplier) * source.zero_point
@@ -335,9 +385,10 @@ def _sum(inputs: Sequence[Quantization], output: Quantization) -> Combine:
 
 
 def _affine(operation: Affine, source: Quantization, output: Quantization) -> Combine:
-    factors = operation.scale * source.step / output.step
+    scales, offsets = np.broadcast_arrays(operation.scale, operation.offset)
+    factors = scales * source.step / output.step
     factors = np.clip(factors, -LARGEST_FACTOR, LARGEST_FACTOR)
-    offsets = operation.offset / output.step
+    offsets = offsets / output.step
     _, shifts = _fixed_point(np.abs(factors))
     # The bias has to fit half of an int32, so its channel may get a coarser multiplier.
     room = np.floor(np.log2(MAX_BIAS / np.maximum(np.abs(offsets), 1)))
@@ -350,6 +401,32 @@ def _affine(operation: Affine, source: Quantization, output: Quantization) -> Co
         bias.astype(np.int32),
         _shift_only(shifts, output.zero_point),
     )
+
+
+def _product(inputs: Sequence[Quantization], output: Quantization) -> Multiply:
+    x, y = inputs
+    factor = np.array(x.step * y.step / output.step)
+    requantization = Requantization(*_fixed_point(factor), output.zero_point)
+    return Multiply((x.zero_point, y.zero_point), requantization)
+
+
+def _quotient(inputs: Sequence[Quantization], output: Quantization) -> Divide:
+    x, y = inputs
+    factor = min(x.step / y.step / output.step, LARGEST_FACTOR)
+    scale = FixedPointScale.nearest(factor)
+    zero_points = x.zero_point, y.zero_point
+    return Divide(zero_points, scale.multiplier, scale.shift, output.zero_point)
+
+
+def _table(operation: Function, source: Quantization, output: Quantization) -> LookUp:
+    channels = operation.expression.channels
+
+    def values(x: Float64Array) -> Float64Array:
+        if channels is None:
+            return operation(x)
+        return operation(np.repeat(x[:, np.newaxis], channels, axis=1)).T
+
+    return LookUp(byte_table(values, source, output))
 
 
 def _shift_only(shift: Int64Array, zero_point: int) -> Requantization:

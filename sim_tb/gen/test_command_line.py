@@ -16,6 +16,7 @@ import pytest
 from gen.cli import COMMANDS, cli
 from gen.design.configuration import PRESETS, TOPS
 from gen.driver import DRIVER
+from support.signals import ENDINGS
 
 SPARQ = Path(sys.executable).parent / "sparq"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -399,17 +400,29 @@ sys.argv[0] = "sparq"
 class Interrupt:
     def find_spec(self, name, *_):
         if name == {moment!r}:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), {signum})
 
 sys.meta_path.insert(0, Interrupt())
 from gen.cli import main
 main()
 """
 
+HUNG_UP = """
+import os, signal
+from support.signals import Endings
+
+endings = Endings("sparq")
+with endings.within():
+    endings.by_exception()
+    os.kill(os.getpid(), signal.SIGHUP)
+    print("stays")
+"""
+
 LOST = """
 import sys, time
 sys.argv[0] = "sparq"
 import gen.cli
+import support.signals
 from gen.commands.verilog import verilog
 
 def lost(**_):
@@ -420,28 +433,43 @@ def lost(**_):
         except BaseException:
             pass
 
-gen.cli.GRACE_SECONDS = 0.5
+support.signals.GRACE_SECONDS = 0.5
 verilog.callback = lost
 gen.cli.main()
 """
 
 
 @pytest.mark.parametrize(
-    "moment", ["importlib.util", "click", "gen.commands.verilog", "gen.tools.amaranth_yosys"]
+    ("moment", "signum"),
+    [
+        *(
+            (moment, signal.SIGINT)
+            for moment in ("importlib.util", "click", "gen.commands.verilog")
+        ),
+        *(("gen.tools.amaranth_yosys", signum) for signum in ENDINGS),
+    ],
 )
-def test_an_interrupt_while_imports_run_is_one_line(moment: str, tmp_path: Path) -> None:
+def test_a_signal_while_imports_run_is_one_line(
+    moment: str, signum: signal.Signals, tmp_path: Path
+) -> None:
+    program = INTERRUPTED.format(moment=moment, signum=int(signum))
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED.format(moment=moment), "verilog"],
+        [sys.executable, "-c", program, "verilog"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "sparq: interrupted\n")
+    text, status = ENDINGS[signum]
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", f"sparq: {text}\n")
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_an_interrupt_that_is_lost_ends_the_command_all_the_same(times: int) -> None:
+@pytest.mark.parametrize(
+    ("times", "signum"), [(1, signal.SIGINT), (2, signal.SIGINT), (1, signal.SIGTERM)]
+)
+def test_a_signal_that_is_lost_ends_the_command_all_the_same(
+    times: int, signum: signal.Signals
+) -> None:
     """After a while, or at the second one."""
     with subprocess.Popen(
         [sys.executable, "-c", LOST, "verilog"],
@@ -452,10 +480,18 @@ def test_an_interrupt_that_is_lost_ends_the_command_all_the_same(times: int) -> 
         assert process.stdout is not None
         assert process.stdout.readline() == "running\n"
         for _ in range(times):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signum)
             time.sleep(0.2)
         _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (1, "sparq: interrupted\n")
+    text, status = ENDINGS[signum]
+    assert (process.returncode, errors) == (status, f"sparq: {text}\n")
+
+
+def test_a_command_under_nohup_stays(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["nohup", sys.executable, "-c", HUNG_UP], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "stays\n")
 
 
 @pytest.mark.slow

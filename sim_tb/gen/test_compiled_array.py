@@ -1,5 +1,6 @@
 """Arrays compiled by Verilator, through which the demo and `sparq simulate` go."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,20 @@ def test_bad_image_counts_are_refused(images: int) -> None:
     with pytest.raises(ConfigurationError) as caught:
         run_demo(images, "5opt", Progress())
     assert str(caught.value) == f"images must be an integer from 1 to 1000, not {images}"
+
+
+@pytest.mark.slow
+def test_the_steps_of_a_build_are_named_once(tmp_path: Path) -> None:
+    """The next time there is nothing to build."""
+    configuration = Configuration(rows=1, cols=1, pe="8x8")
+    steps: list[str] = []
+    CompiledArray(configuration, tmp_path, steps.append)
+    assert steps[0] == "emitting Verilog"
+    assert "compiling compiled_array" in steps
+    assert steps[-1] == "linking"
+    CompiledArray(configuration, tmp_path, steps.append)
+    assert steps.count("linking") == 1
+    assert steps[-1] == "emitting Verilog"
 
 
 @pytest.mark.full

@@ -14,6 +14,7 @@ from gen.commands.terminal import print_tables, progress_bar, table
 from gen.design.configuration import ConfigurationError
 from sim_tb.mutation.mutants import COMPONENTS, FOLDER, Mutation
 from support.files import OutputError, write_if_changed
+from support.signals import Endings
 from support.tasks import run_tasks
 
 MUTANTS = 200
@@ -141,14 +142,17 @@ def _report(found: Sequence[Coverage], count: int, seed: int) -> str:
 
 def main() -> None:
     """Run the command: exit 0 on success, 2 on a bad argument, 1 if a coverage is too low."""
-    try:
-        mutate.main(prog_name="mutate", standalone_mode=False)
-    except click.ClickException as error:
-        _fail(error.format_message(), BAD_ARGUMENT)
-    except (ConfigurationError, OutputError) as error:
-        _fail(str(error), BAD_ARGUMENT)
-    except CoverageError as error:
-        _fail(str(error), FAILED)
+    endings = Endings("mutate")
+    with endings.within():
+        endings.by_exception()
+        try:
+            mutate.main(prog_name="mutate", standalone_mode=False)
+        except click.ClickException as error:
+            _fail(error.format_message(), BAD_ARGUMENT)
+        except (ConfigurationError, OutputError) as error:
+            _fail(str(error), BAD_ARGUMENT)
+        except CoverageError as error:
+            _fail(str(error), FAILED)
 
 
 def _fail(message: str, status: int) -> None:

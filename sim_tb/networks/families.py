@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from networks.evaluation.data import ArrayImages, Images
+from networks.evaluation.array_images import ArrayImages
 from networks.evaluation.floating_point import logits
+from networks.evaluation.images import Images
 from networks.evaluation.model import Model, load_model
 from networks.evaluation.preprocessing import Preprocessing
 from sim_tb.networks.onnx_models import FAMILIES

@@ -12,7 +12,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from networks.graph.graph import Graph
-from networks.importer import import_onnx
+from networks.importer import import_onnx, reference_model
 
 Array = npt.NDArray[Any]
 NEWEST_OPSET = onnx.defs.onnx_opset_version()
@@ -283,15 +283,22 @@ def channels_last(array: Array) -> Array:
     return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
 
 
-def compare(model: onnx.ModelProto, folder: Path, count: int = 3) -> Graph:
+def compare(
+    model: onnx.ModelProto,
+    folder: Path,
+    count: int = 3,
+    output_name: str | None = None,
+    input_shape: Sequence[int] | None = None,
+) -> Graph:
     """Import ``model`` and compare its outputs with onnxruntime's; returns the graph."""
     path = folder / "model.onnx"
     path.write_bytes(model.SerializeToString())
-    graph = import_onnx(path)
+    graph = import_onnx(path, output_name, input_shape)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+    content = reference_model(path, output_name, input_shape)
+    session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
     given = session.get_inputs()[0]
     batch = given.shape[0] if isinstance(given.shape[0], int) else count
     shape: Sequence[int] = (batch, *given.shape[1:])
@@ -299,14 +306,16 @@ def compare(model: onnx.ModelProto, folder: Path, count: int = 3) -> Graph:
     output = next(o.name for o in session.get_outputs() if o.type == "tensor(float)")
     expected = channels_last(session.run([output], {given.name: images})[0])
     measured = graph.forward(channels_last(images))
-    if model.graph.output[-1].name == output and _ends_in_softmax(model, output):
+    if _ends_in("Softmax", model, output):
         measured = np.exp(measured - measured.max(axis=1, keepdims=True))
         measured /= measured.sum(axis=1, keepdims=True)
+    if _ends_in("Sigmoid", model, output):
+        measured = 1 / (1 + np.exp(-measured))
     assert measured.shape == expected.shape
     np.testing.assert_allclose(measured, expected, rtol=0, atol=TOLERANCE * np.abs(expected).max())
     assert graph.shapes[graph.output] == expected.shape[1:]
     return graph
 
 
-def _ends_in_softmax(model: onnx.ModelProto, output: str) -> bool:
-    return any(node.op_type == "Softmax" and output in node.output for node in model.graph.node)
+def _ends_in(operator: str, model: onnx.ModelProto, output: str) -> bool:
+    return any(node.op_type == operator and output in node.output for node in model.graph.node)

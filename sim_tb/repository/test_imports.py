@@ -24,7 +24,7 @@ LAYERS = {
         ("sim_tb/repository",),
         ("sim_tb/rtl",),
         ("sim_tb/hdl",),
-        ("sim_tb/oracle",),
+        ("sim_tb/oracle", "sim_tb/processes"),
     ),
     "gen": (
         ("gen", "gen/cli"),
@@ -45,6 +45,7 @@ LAYERS = {
         ("networks/evaluation", "networks/samples"),
         ("networks/importer", "networks/quantization"),
         ("networks/graph",),
+        ("networks/elementary",),
         ("networks/fixed_point",),
     ),
     "hdl": (

@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from sim_tb.processes import alive, wait_until
 from support.tasks import WorkerError, run_tasks
 
 
@@ -90,14 +90,62 @@ def test_an_interrupt_ends_workers_without_a_word(tmp_path: Path) -> None:
         text=True,
         start_new_session=True,
     ) as process:
-        deadline = time.monotonic() + 60
-        while len([*tmp_path.glob("[0-9]*")]) < min(2, os.cpu_count() or 1):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: len([*tmp_path.glob("[0-9]*")]) == min(2, os.cpu_count() or 1))
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=30)  # until the last of them has ended
     assert errors == ""
     assert process.returncode == 1
+
+
+TASK_WITH_CHILD = """
+import pathlib, subprocess
+
+def task(number):
+    with subprocess.Popen(["sleep", "60"]) as child:
+        pathlib.Path(f"{child.pid}.pid").touch()
+"""
+
+COMMAND = """
+import os, sys
+
+sys.path.insert(0, os.getcwd())
+
+import task_with_child
+from support.signals import Endings
+from support.tasks import run_tasks
+
+endings = Endings("program")
+with endings.within():
+    endings.by_exception()
+    run_tasks(task_with_child.task, [(0,), (1,)])
+"""
+
+ENDINGS = {
+    signal.SIGINT: (1, "program: interrupted\n"),
+    signal.SIGTERM: (143, "program: terminated\n"),
+    signal.SIGHUP: (129, "program: hung up\n"),
+    signal.SIGKILL: (-9, ""),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signum", ENDINGS, ids=lambda signum: signum.name)
+def test_a_signal_to_the_program_ends_all_processes(signum: signal.Signals, tmp_path: Path) -> None:
+    """Workers, what they have started, and trackers."""
+    (tmp_path / "task_with_child.py").write_text(TASK_WITH_CHILD)
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        wait_until(lambda: len([*tmp_path.glob("*.pid")]) == min(2, os.cpu_count() or 1))
+        assert len(alive(process.pid)) >= 3
+        process.send_signal(signum)
+        _, errors = process.communicate(timeout=30)  # until the last of them has ended
+    assert (process.returncode, errors) == ENDINGS[signum]
+    wait_until(lambda: not alive(process.pid), 5)
 
 
 INTERRUPTED = """

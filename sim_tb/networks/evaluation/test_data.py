@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from networks.evaluation.data import DataError, Images, load_data, split
+from networks.evaluation.image_files import SUFFIXES
+from networks.evaluation.images import UNKNOWN
 from networks.evaluation.preprocessing import Preprocessing
+from networks.evaluation.source import Skipped
 from sim_tb.networks.evaluation.images import (
     COLOUR,
     GREY,
@@ -47,8 +50,8 @@ def test_npz_of_pixels(tmp_path: Path, shape: Any, input_shape: Any) -> None:
 @pytest.mark.parametrize("input_shape", [(3, 4, 5), (6,)])
 def test_npz_of_floats_is_taken_as_it_is(tmp_path: Path, input_shape: tuple[int, ...]) -> None:
     images = np.random.default_rng(1).normal(size=(2, *input_shape)).astype(np.float32)
-    preprocessing = Preprocessing(resize=9, mean=(3.0,))
-    data = load_data(write_npz(tmp_path, np.asfortranarray(images)), input_shape, preprocessing)
+    data = load_data(write_npz(tmp_path, np.asfortranarray(images)), input_shape, PLAIN)
+    assert not data.are_bytes
     assert data.batch().dtype == np.float32
     np.testing.assert_array_equal(data.batch(), images)
 
@@ -65,7 +68,49 @@ def test_npz_is_resized_and_cropped(tmp_path: Path, shape: tuple[int, ...]) -> N
         np.testing.assert_array_equal(image, cropped[..., ::-1].transpose(2, 0, 1))
 
 
-NPZ_LABELS = "labels must be integers (N,), not"
+def test_npz_of_floats_needs_no_preprocessing(tmp_path: Path) -> None:
+    path = write_npz(tmp_path, np.zeros((2, *COLOUR), np.float32))
+    preprocessing = Preprocessing(resize=9, mean=(3.0,))
+    text = (
+        "float32 images are taken as they are; leave out resize and mean, in options and in the "
+        "model's TOML file"
+    )
+    refused(f"{path}: {text}", path, COLOUR, preprocessing)
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers", "classes"),
+    [
+        (np.array([[3], [1]], np.uint8), [3, 1], None),
+        (np.array([[0, 0, 1], [1, 0, 0]]), [2, 0], None),
+        (np.array([[0, 1], [0, 1]], np.float32), [1, 1], None),
+        (np.array([[False, True], [True, False]]), [1, 0], None),
+        (np.array(["dog", "ant"]), [1, 0], ("ant", "dog")),
+        (np.array([["dog"], ["dog"]]), [0, 0], ("dog",)),
+    ],
+)
+def test_labels_as_people_store_them(
+    tmp_path: Path, labels: Any, numbers: list[int], classes: Any
+) -> None:
+    data = load_data(write_npz(tmp_path, pixels(2, 4, 4, 3), labels), COLOUR, PLAIN)
+    assert data.labels.dtype == np.int64
+    assert data.labels.tolist() == numbers
+    assert data.source.classes == classes
+
+
+@pytest.mark.parametrize("extra", [{}, {"labels": np.array(["any", "thing"])}])
+def test_npz_to_calibrate_with_needs_no_labels(tmp_path: Path, extra: Any) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, images=pixels(2, 4, 4, 3), **extra)
+    data = load_data(path, COLOUR, PLAIN, labelled=False)
+    assert data.labels.tolist() == [UNKNOWN] * 2
+    assert data.source.labels == ""
+    np.savez(path, labels=[1, 2])
+    with pytest.raises(DataError, match=re.escape("no array 'images'; images is needed")):
+        load_data(path, COLOUR, PLAIN, labelled=False)
+
+
+NPZ_LABELS = "labels must be integers or names, (N,) or (N, 1), or one-hot (N, classes), not"
 NPZ_IMAGES = "images must be uint8 (N, H, W, C) or (N, H, W), or float32 (N, 3, 4, 4), not"
 REFUSED_NPZ: list[tuple[Any, Any, Preprocessing, str]] = [
     (
@@ -103,7 +148,9 @@ REFUSED_NPZ: list[tuple[Any, Any, Preprocessing, str]] = [
     (pixels(2, 5), (0, 1), PLAIN, f"{NPZ_IMAGES} uint8 (N, 5)"),
     (pixels(2, 4, 4, 3), (0.0, 1.0), PLAIN, f"{NPZ_LABELS} float64 (2,)"),
     (pixels(2, 4, 4, 3), (True, False), PLAIN, f"{NPZ_LABELS} bool (2,)"),
-    (pixels(2, 4, 4, 3), ((0,), (1,)), PLAIN, f"{NPZ_LABELS} int64 (2, 1)"),
+    (pixels(2, 4, 4, 3), ((0, 1), (1, 1)), PLAIN, f"{NPZ_LABELS} int64 (2, 2)"),
+    (pixels(2, 4, 4, 3), ((0, 0), (1, 0)), PLAIN, f"{NPZ_LABELS} int64 (2, 2)"),
+    (pixels(2, 4, 4, 3), ((0.1, 0.9), (0, 1)), PLAIN, f"{NPZ_LABELS} float64 (2, 2)"),
     (pixels(2, 4, 4, 3), (0, -1), PLAIN, "labels must be from 0 to 2147483647, not -1"),
     (
         pixels(2, 4, 4, 3),
@@ -205,6 +252,11 @@ def test_subfolders_are_the_classes(tmp_path: Path, pack: Any) -> None:
     data = load_data(pack(folder), COLOUR, Preprocessing(mean=(9.0,)))
     assert data.labels.dtype == np.int64
     assert data.labels.tolist() == [0, 1, 2, 2]
+    assert data.source.classes == ("ant", "bee", "cat")
+    assert data.source.skipped == (
+        Skipped(3, "hidden", ".cache/2.png"),
+        Skipped(1, "not called as images are", "bee/note.txt"),
+    )
     batch = data.batch()
     assert batch.dtype == np.float32
     # In the order of names: ant/1, bee/0, cat/10, cat/2, whatever order they were written in.
@@ -220,7 +272,7 @@ def test_class_folders_may_lie_deeper(tmp_path: Path, pack: Any) -> None:
     np.testing.assert_array_equal(data.batch()[1], pixels(4, 4, 3).transpose(2, 0, 1))
 
 
-@pytest.mark.parametrize("kind", ["bmp", "jpg", "jpeg", "png", "webp"])
+@pytest.mark.parametrize("kind", [suffix.removeprefix(".") for suffix in SUFFIXES])
 def test_formats_are_decoded_resized_and_cropped(tmp_path: Path, kind: str) -> None:
     folder = tmp_path / "photos"
     (folder / "a").mkdir(parents=True)
@@ -232,6 +284,50 @@ def test_formats_are_decoded_resized_and_cropped(tmp_path: Path, kind: str) -> N
     preprocessing = Preprocessing(resize=5, crop=4, color_order="BGR")
     batch = load_data(folder, COLOUR, preprocessing).batch()
     np.testing.assert_array_equal(batch[0], expected.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+def test_16_bits_become_8(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "a").mkdir()
+    deep = np.arange(16, dtype=np.uint16).reshape(4, 4) * 4096 + 255
+    suffix = {"TIFF": "tif", "PPM": "pgm", "PNG": "png"}[kind]
+    (tmp_path / "a" / f"0.{suffix}").write_bytes(encoded(deep, kind))
+    for oriented in (False, True):
+        batch = load_data(tmp_path, GREY, Preprocessing(exif_orientation=oriented)).batch()
+        np.testing.assert_array_equal(batch[0, 0], deep >> 8)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_32_bits_are_refused(tmp_path: Path, dtype: Any) -> None:
+    (tmp_path / "a").mkdir()
+    file = tmp_path / "a" / "0.tiff"
+    file.write_bytes(encoded(np.zeros((4, 4), dtype), "TIFF"))
+    refused(f"{file}: pixels must have 8 or 16 bits, not 32", tmp_path, GREY, PLAIN)
+
+
+@pytest.mark.parametrize("pack", [Path, zipped])
+def test_exif_orientation_is_applied_if_asked_for(tmp_path: Path, pack: Any) -> None:
+    folder = tmp_path / "photos"
+    (folder / "a").mkdir(parents=True)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # to be turned to the right
+    stored = pixels(4, 6, 3)
+    Image.fromarray(stored).save(folder / "a" / "0.png", exif=exif)
+    path = pack(folder)
+    plain = load_data(path, (3, 4, 6), PLAIN)
+    upright = load_data(path, (3, 6, 4), Preprocessing(exif_orientation=True))
+    for data in (plain, upright):
+        data.check()
+    np.testing.assert_array_equal(plain.batch()[0], stored.transpose(2, 0, 1))
+    np.testing.assert_array_equal(upright.batch()[0], np.rot90(stored, -1).transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("pack", [Path, zipped])
+def test_images_to_calibrate_with_need_no_labels(tmp_path: Path, pack: Any) -> None:
+    folder = write_images(tmp_path / "photos", ["0.png", "a/b/1.png", "c/2.png"])
+    data = load_data(pack(folder), COLOUR, PLAIN, labelled=False)
+    assert data.labels.tolist() == [UNKNOWN] * 3
+    assert data.batch().shape == (3, *COLOUR)
 
 
 def test_images_become_grey_for_a_model_of_one_channel(tmp_path: Path) -> None:
@@ -254,7 +350,34 @@ def test_class_map_of_images_and_folders(tmp_path: Path, pack: Any) -> None:
     assert data.batch().shape == (6, *COLOUR)
 
 
-LINE = "must be name,label or name label, label an integer from 0 to 2147483647, not"
+@pytest.mark.parametrize(
+    ("text", "labels", "classes"),
+    [
+        (
+            'name,label\n"my cat, 2.png",cat\n0.png,"great, ape"\n',
+            [1, 0],
+            ("cat", "great, ape"),
+        ),
+        ("0.png,great ape # by day\n'my cat, 2.png',cat\nphotos,elk\n", None, None),
+        ("# a comment\n0.png n02 # another\nx n00\nmissing.png n01", [2, 0], ("n00", "n01", "n02")),
+    ],
+)
+def test_class_map_of_names(tmp_path: Path, text: str, labels: Any, classes: Any) -> None:
+    """In the order of all names in the map; with quotes as in CSV, and a heading."""
+    folder = write_images(tmp_path / "photos", ["0.png", "x/my cat, 2.png"])
+    path = write_text(tmp_path / "map.txt", text)
+    if labels is None:  # other quotes are part of a name
+        with pytest.raises(DataError, match="no label for x/my cat, "):
+            load_data(folder, COLOUR, PLAIN, path)
+        return
+    data = load_data(folder, COLOUR, PLAIN, path)
+    assert (data.labels.tolist(), data.source.classes) == (labels, classes)
+
+
+LINE = (
+    "must be name,label or name label, label an integer from 0 to 2147483647 or the name of a "
+    "class, not"
+)
 
 
 @pytest.mark.parametrize(
@@ -267,6 +390,10 @@ LINE = "must be name,label or name label, label an integer from 0 to 2147483647,
         (",1", f", line 1: {LINE} ',1'"),
         ("0.png 1\n\n./0.png 2", ", line 3: 0.png has the label 1 already"),
         ("0.png 1", ": no label for x/1.png of {folder}"),
+        (
+            "0.png a\n1.png 1",
+            ", line 2: labels must all be integers or all be names, not '1' and 'a'",
+        ),
         (
             "0.png 1\n1.png 2",
             ": 1.png is both x/1.png and y/1.png of {folder}; give their paths",
@@ -296,7 +423,7 @@ def test_class_map_unreadable_or_useless(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "text"),
     [
-        (["a/0.txt"], "no images found (.bmp, .jpeg, .jpg, .png, .webp)"),
+        (["a/0.txt"], f"no images found ({', '.join(SUFFIXES)})"),
         (
             ["a/0.png", "top.png"],
             "top.png is not in a class folder; without a class map, "
@@ -328,6 +455,14 @@ def test_images_of_another_size_are_refused(tmp_path: Path, pack: Any) -> None:
         f"{path}/a/0.png: crop must fit into 9x5 pixels, not be 6",
         *(path, COLOUR, Preprocessing(crop=6)),
     )
+
+
+@pytest.mark.parametrize("pack", [Path, zipped])
+def test_a_wrong_size_is_seen_without_decoding(tmp_path: Path, pack: Any) -> None:
+    folder = write_images(tmp_path / "photos", ["a/0.png", "a/1.png"])
+    (folder / "a" / "1.png").write_bytes(encoded(pixels(5, 9, 3))[:60])
+    with pytest.raises(DataError, match=r"/a/1\.png: 9x5 pixels do not fit the model's 4x4; "):
+        load_data(pack(folder), COLOUR, PLAIN).check()
 
 
 def test_models_that_do_not_take_images_are_refused(tmp_path: Path) -> None:

@@ -8,19 +8,28 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from gen.design.configuration import Configuration
+from gen.design.configuration import Configuration, ConfigurationError
 from gen.simulation.compiled_array import CompiledArray
-from gen.simulation.demo import through_array
+from gen.simulation.demo import run_demo, through_array
+from networks.evaluation.array_images import ArrayImages
+from networks.evaluation.data import DataError, load_data
 from networks.evaluation.evaluate import evaluate_model
+from networks.evaluation.floating_point import logits
+from networks.evaluation.inputs import Inputs
+from networks.evaluation.model import load_model
 from networks.evaluation.preparation import Options
+from networks.evaluation.preprocessing import Preprocessing
 from networks.evaluation.report import report_files
 from networks.evaluation.settings import settings_of
 from networks.quantization.calibration import calibrate
 from networks.quantization.quantize import quantize
 from networks.samples.mnist.files import write_files
+from sim_tb.networks.evaluation.images import write_images
 from sim_tb.networks.families import SEED, images_of, model_of, quiet
-from sim_tb.networks.onnx_models import FAMILIES
+from sim_tb.networks.onnx_models import FAMILIES, Builder
+from sim_tb.processes import alive, wait_until
 
 SPARQ = Path(sys.executable).parent / "sparq"
 IMAGES = 24
@@ -69,9 +78,84 @@ def test_options_reach_every_network(tmp_path: Path) -> None:
     default = noise(Options())
     order = noise(Options(channel_order="calibrated"))
     assert {label for label in default if order[label] != default[label]} == {"7opt trim"}
-    for options in (Options(recalibrate_batch_norm=True), Options(method="max")):
+    for options in (
+        Options(recalibrate_batch_norm=True),
+        Options(method="max"),
+        Options(equalize=True),
+    ):
         changed = noise(options)
         assert all(changed[label] != default[label] for label in default)
+
+
+@pytest.mark.parametrize("tail", [(), ("Sigmoid",), ("Sigmoid", "Flatten")])
+def test_a_model_of_one_logit(tail: tuple[str, ...], tmp_path: Path) -> None:
+    """Two classes, told apart by the sign of what single precision gives, or at 0.5."""
+    b = Builder(8)
+    hidden = b.relu(b.gemm("x", 8, 16))
+    path = tmp_path / "binary.onnx"
+    logit = b.gemm(hidden, 16, 1)
+    for operator in tail:
+        logit = b.op(operator, logit)
+    path.write_bytes(b.model(logit).SerializeToString())
+    model = load_model(path)
+    threshold = 0.5 if tail else 0.0
+    assert (model.logits, model.classes, model.thresholds) == (1, 2, (threshold, 0))
+    x = np.random.default_rng(SEED).normal(size=(64, 8)).astype(np.float32)
+    labels = (logits(model.content, model.name, x)[:, 0] > threshold).astype(np.int64)
+    assert 0 < labels.sum() < 64
+    images = ArrayImages(labels, (8,), Preprocessing(), x)
+    settings = settings_of([], [], [], [], 8, ["dense"])
+    result = evaluate_model(model, images, images, settings, Options(method="max"), quiet())
+    accuracies = {row["label"]: row["top1"] for row in result["rows"]}
+    assert accuracies["fp32"] == 100
+    assert accuracies["a8w8"] >= 90
+
+
+def test_a_sigmoid_at_the_end_moves_the_threshold(tmp_path: Path) -> None:
+    model = model_of("lenet", tmp_path)
+    assert model.thresholds == (0, 0)
+    kept = model._replace(ends_in_sigmoid=True, output_name=model.graph.output)
+    assert kept.thresholds == (0.5, 0.5)
+    assert kept._replace(output_name="probability").thresholds == (0.5, 0)
+
+
+def test_what_data_decide_comes_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = model_of("resnet", tmp_path)
+    folder = write_images(tmp_path / "photos", ["a/0.png", "a/1.png"], (9, 9, 3))
+    images = load_data(folder, model.input_shape, Preprocessing())
+
+    def no_work(*_: Any) -> Any:
+        raise AssertionError
+
+    progress = quiet()
+    monkeypatch.setattr(progress, "add_task", no_work)
+    with pytest.raises(DataError, match=r"photos/a/0\.png: 9x9 pixels do not fit"):
+        evaluate_model(
+            model, images, images, settings_of([], [], [], [], 8, []), Options(), progress
+        )
+
+
+def test_a_demo_of_no_windowed_layer_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is built."""
+    monkeypatch.setattr("gen.simulation.demo.build_machines", None)
+    b = Builder(8)
+    path = tmp_path / "linear.onnx"
+    path.write_bytes(b.model(b.gemm("x", 8, 16)).SerializeToString())
+    model = load_model(path)
+    images = images_of(model, 4)
+    layer = model.graph.matrix_nodes[0].name
+    with pytest.raises(ConfigurationError, match=rf"^layers must be some of {layer}, not 'x'$"):
+        run_demo(1, "5opt", quiet(), Inputs(model, images, images), ["x"])
+    with pytest.raises(ConfigurationError) as caught:
+        run_demo(1, "5opt", quiet(), Inputs(model, images, images))
+    assert str(caught.value) == (
+        "no layer is windowed (first layer), so there is nothing to run on the arrays; "
+        "top engine runs all layers"
+    )
 
 
 @pytest.mark.full
@@ -140,7 +224,8 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_files(folder)
     (folder / "broken.onnx").write_bytes((folder / "mnist.onnx").read_bytes()[:-100])
     (folder / "bad.toml").write_text("")
-    np.savez(folder / "labels.npz", images=np.zeros((2, 28, 28), np.uint8), labels=[3, 10])
+    np.savez(folder / "labels.npz", images=np.zeros((2, 28, 28), np.uint8), labels=[1, 10])
+    np.savez(folder / "floats.npz", images=np.zeros((2, 1, 28, 28), np.float32), labels=[3, 9])
     np.savez(folder / "wrong.npz", images=np.zeros((2, 32, 32, 3), np.uint8), labels=[0, 1])
     return folder
 
@@ -178,7 +263,78 @@ def test_command(mnist: Path, tmp_path: Path) -> None:
         assert {"name", "m", "k", "n", "zeros", "zero_pairs", "placements", "sqnr_db"} <= set(layer)
     assert [layer["reason"] for layer in report["layers"]] == ["first layer", "", "", ""]
     assert "8 bits: first layer" in result.stdout
+    assert result.stderr.count("warning") == 0
+    assert report["warnings"] == []
+    assert report["data"] == {
+        **{"source": "test.npz", "found": 1000, "files": False, "labels": "labels"},
+        **{"classes": None, "skipped": [], "seed": 1, "lowest_label": 0, "highest_label": 9},
+    }
+    assert "data: test.npz, 60 of 1000 images, seed 1; labels 0 to 9 from labels" in result.stdout
+    assert "calibration: calibration.npz, 50 of" in result.stdout
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".svg", ".svg", ".svg"]
+
+
+@pytest.mark.slow
+def test_a_folder_of_photos(mnist: Path, tmp_path: Path) -> None:
+    """Of any kind; what is not evaluated, and what looks like a mistake, is said and kept."""
+    with np.load(mnist / "test.npz") as arrays:
+        images = arrays["images"][:30]
+    kinds = ("png", "pgm", "tif", "gif", "txt")
+    for index, image in enumerate(images):
+        path = tmp_path / "photos" / str(index % 3) / f"{index}.{kinds[index % 5]}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".txt":
+            path.touch()
+        else:
+            Image.fromarray(image.reshape(28, 28)).resize((30, 28)).save(path)
+    (tmp_path / "flat").mkdir()
+    Image.fromarray(images[0].reshape(28, 28)).resize((29, 28)).save(tmp_path / "flat" / "0.bmp")
+    result = sparq_evaluate(
+        mnist,
+        *("mnist.onnx", "--data", str(tmp_path / "photos"), "--calibration"),
+        *(str(tmp_path / "flat"), "--resize", "28,28", "--mean", "0.1307", "--scale", "0.3081"),
+        *("--formats", "5opt", "--output", str(tmp_path / "out"), "--json", "photos.json"),
+    )
+    assert result.returncode == 0, result.stderr
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("sparq: warning: ")]
+    assert warnings[0] == (
+        "sparq: warning: photos: skipped 6 files: not called as images are, the first 0/24.txt"
+    )
+    report = json.loads((mnist / "photos.json").read_text())
+    assert (report["images"], report["calibration_images"]) == (24, 1)
+    assert report["data"]["skipped"] == [
+        {"count": 6, "reason": "not called as images are", "first": "0/24.txt"}
+    ]
+    assert [line.removeprefix("sparq: warning: ") for line in warnings[1:]] == report["warnings"]
+    assert [text.split()[0] for text in report["warnings"][:2]] == ["mean", "there"]
+    assert "labels 0 to 2 from class folders, 3 classes (0 is 0, 2 is 2)" in result.stdout
+
+
+@pytest.mark.slow
+def test_termination_ends_all_processes(mnist: Path, tmp_path: Path) -> None:
+    """In the middle of a run: no worker, and no tracker, lives on."""
+    command: list[str | Path] = [
+        SPARQ,
+        "evaluate",
+        "mnist.onnx",
+        "--data",
+        "test.npz",
+        "--all-variants",
+    ]
+    with subprocess.Popen(
+        [*command, "--output", tmp_path],
+        cwd=mnist,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        wait_until(lambda: len(alive(process.pid)) >= 4)  # two trackers, and a worker
+        process.terminate()
+        output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output) == (143, "")
+    assert [line for line in errors.splitlines() if "%" not in line] == ["sparq: terminated"]
+    wait_until(lambda: not alive(process.pid), 5)
 
 
 ARGUMENTS = ("mnist.onnx", "--data", "test.npz")
@@ -189,7 +345,10 @@ REFUSED = [
     (["broken.onnx", "--data", "test.npz"], "broken.onnx"),
     (["mnist.onnx", "--data", "none.npz"], "cannot read none.npz: No such file or directory"),
     (["mnist.onnx", "--data", "wrong.npz"], "wrong.npz: images of shape (N, 32, 32, 3) do not fit"),
-    (["mnist.onnx", "--data", "labels.npz", "--calibration", "test.npz"], "labels must be below"),
+    (
+        ["mnist.onnx", "--data", "labels.npz", "--calibration", "test.npz"],
+        "labels must be below the model's 10 classes, not 10; they start at 1, and must at 0",
+    ),
     ([*ARGUMENTS, "--formats", "5opt,9opt"], "format must be one of 5opt, 3opt, 2opt"),
     ([*ARGUMENTS, "--images", "0"], "images must be an integer from 1 to 900, not 0"),
     ([*ARGUMENTS, "--images", "901"], "images must be an integer from 1 to 900, not 901"),
@@ -207,6 +366,13 @@ REFUSED = [
     ([*ARGUMENTS, "--scale", "0"], "scale must not be zero"),
     ([*ARGUMENTS, "--mean", "1,2"], "test.npz: mean must hold one number"),
     ([*ARGUMENTS, "--color-order", "GBR"], "color_order must be RGB or BGR, not 'GBR'"),
+    (
+        ["mnist.onnx", "--data", "floats.npz", "--mean", "0.5"],
+        "floats.npz: float32 images are taken as they are; leave out mean",
+    ),
+    ([*ARGUMENTS, "--resize", "28,x"], "resize must be a number of pixels, or height,width, not"),
+    ([*ARGUMENTS, "--resize", "28,28,3"], "resize must be the shorter side, or height and width"),
+    ([*ARGUMENTS, "--interpolation", "cubic"], "interpolation must be bilinear or bicubic, not"),
     ([*ARGUMENTS, "--seed", "-1"], "Invalid value for '--seed': -1 is not in"),
     ([*ARGUMENTS, "--output", "test.npz"], "cannot write into test.npz: "),
     ([*ARGUMENTS, "--scheduler", "tcp://127.0.0.1:9"], "cannot reach the scheduler at tcp://127"),

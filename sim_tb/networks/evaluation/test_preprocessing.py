@@ -17,6 +17,19 @@ REFUSED_PREPROCESSING: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"resize": 1.5}, TypeError, "resize must be a number of pixels, not 1.5"),
     ({"crop": True}, TypeError, "crop must be a number of pixels, not True"),
     ({"resize": 8, "crop": 9}, ValueError, "crop must be at most resize (8), not 9"),
+    ({"resize": (8, 0)}, ValueError, "resize must be at least 1 pixel, not 0"),
+    (
+        {"resize": (8, 9, 10)},
+        ValueError,
+        "resize must be the shorter side, or height and width, not (8, 9, 10)",
+    ),
+    ({"resize": (20, 8), "crop": 9}, ValueError, "crop must be at most resize (8), not 9"),
+    (
+        {"interpolation": "cubic"},
+        ValueError,
+        "interpolation must be bilinear or bicubic, not 'cubic'",
+    ),
+    ({"exif_orientation": 1}, TypeError, "exif_orientation must be true or false, not 1"),
     ({"color_order": "GBR"}, ValueError, "color_order must be RGB or BGR, not 'GBR'"),
     ({"mean": 3.0}, TypeError, "mean must be a tuple of numbers, not 3.0"),
     ({"mean": ()}, ValueError, "mean must hold at least one number, not none"),
@@ -90,6 +103,13 @@ def test_resize_and_crop_match_pillow() -> None:
     assert upright.shape == (24, 16, 3)
 
 
+def test_resize_to_height_and_width() -> None:
+    image = Image.fromarray(pixels(31, 47, 3))
+    expected = image.resize((20, 16), Image.Resampling.BICUBIC).crop((3, 1, 17, 15))
+    result = Preprocessing(resize=(16, 20), crop=14, interpolation="bicubic").image(image)
+    np.testing.assert_array_equal(result, np.asarray(expected))
+
+
 @pytest.mark.parametrize(("side", "start"), [(5, 0), (7, 2), (6, 1)])
 def test_crop_rounds_half_to_even_as_torchvision(side: int, start: int) -> None:
     image = pixels(side, side, 3)
@@ -130,6 +150,10 @@ def test_toml_sets_the_fields(tmp_path: Path) -> None:
     }
     assert Preprocessing(**options).crop == 224
     assert load_preprocessing(write_text(tmp_path / "empty.toml", "")) == {}
+    both = 'resize = [24, 32]\ninterpolation = "bicubic"\nexif_orientation = true'
+    options = load_preprocessing(write_text(tmp_path / "both.toml", both))
+    assert Preprocessing(**options).given == ["resize", "interpolation", "exif_orientation"]
+    assert Preprocessing(**options).output_size(9, 9) == (32, 24)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +161,8 @@ def test_toml_sets_the_fields(tmp_path: Path) -> None:
     [
         (
             "std = 3",
-            ": unknown key 'std'; allowed are resize, crop, color_order, mean, scale",
+            ": unknown key 'std'; allowed are resize, crop, color_order, mean, scale, "
+            "interpolation, exif_orientation",
         ),
         ("scale = [1, 0]", ": scale must not be zero, as in (1, 0)"),
         ("mean = 'grey'", ": mean must hold numbers, not 'grey'"),

@@ -8,7 +8,7 @@ import pytest
 import golden
 from golden import NamedFormat
 from networks.evaluation.settings import Setting, settings_of
-from networks.evaluation.tasks import ranks_of
+from networks.evaluation.tasks import ranks_of, two_logits
 from networks.quantization.arithmetic import exact
 from networks.quantization.calibration import calibrate
 from networks.quantization.quantize import quantize
@@ -105,6 +105,13 @@ def test_statistics_of_pairs() -> None:
         total = sum(expected.values())
         measured = {key: share for key, share in statistics.placements(fmt).items() if share}
         assert measured == pytest.approx({key: n / total for key, n in expected.items()})
+
+
+def test_a_single_logit_decides_between_two_classes() -> None:
+    values = np.array([[-0.1], [0.0], [0.1], [0.6]])
+    assert ranks_of(two_logits(values, 0), np.array([0, 1, 1, 0])).tolist() == [0, 1, 0, 1]
+    assert ranks_of(two_logits(values, 0.5), np.array([0, 0, 0, 1])).tolist() == [0, 0, 0, 0]
+    assert two_logits(np.ones((2, 3)), 0).shape == (2, 3)
 
 
 def test_ranks() -> None:

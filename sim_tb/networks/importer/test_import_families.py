@@ -8,7 +8,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from networks.evaluation.floating_point import logits
-from networks.graph.operations import Affine, MatrixLayer, Rearrange, Sum
+from networks.graph.elementwise import Affine, Sum
+from networks.graph.movement import Rearrange
+from networks.graph.operations import MatrixLayer
 from networks.importer import import_onnx, reference_model
 from sim_tb.networks.onnx_models import FAMILIES, compare
 

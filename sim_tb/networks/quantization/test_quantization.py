@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,21 +13,37 @@ from rich.progress import Progress
 
 import golden
 from gen.design.configuration import Configuration
-from gen.simulation.compiled_array import Product
+from gen.simulation import compiled_array
 from gen.simulation.demo import LayerRun, through_array
+from networks.graph.elementwise import (
+    Affine,
+    Function,
+    Largest,
+    Product,
+    Quotient,
+    Smallest,
+    Sum,
+)
+from networks.graph.expression import Expression, X, apply, limited
 from networks.graph.graph import Graph, Node
 from networks.graph.lowering import Flat, Patch
-from networks.graph.operations import (
-    Affine,
-    AveragePool,
-    BatchNormalization,
+from networks.graph.movement import (
     Concat,
-    MatrixLayer,
-    MaxPool,
+    Expand,
+    Interpolate,
     Pad,
     Rearrange,
     Slice,
-    Sum,
+    Spread,
+    Take,
+    Taps,
+)
+from networks.graph.operations import (
+    JOINING,
+    AveragePool,
+    BatchNormalization,
+    MatrixLayer,
+    MaxPool,
 )
 from networks.quantization.arithmetic import (
     Arithmetic,
@@ -42,12 +59,21 @@ from networks.quantization.network import IntegerNode, QuantizedNetwork
 from networks.quantization.operations import (
     Alignment,
     Combine,
+    Divide,
     IntegerAveragePool,
+    IntegerInterpolate,
     IntegerMatrixLayer,
+    LookUp,
+    Multiply,
     Requantization,
 )
 from networks.quantization.pruning import prune_2_4
-from networks.quantization.quantize import quantize, windowing_exceptions
+from networks.quantization.quantize import (
+    quantize,
+    require_quantizable,
+    unsigned_values,
+    windowing_exceptions,
+)
 from sim_tb.oracle import reference
 
 SEED = 2021
@@ -108,6 +134,50 @@ def every_operation(rng: np.random.Generator) -> Graph:
         (Concat(1), ("features", "moved"), "all"),
         (matrix_layer(rng, Flat(), 55, 6), ("all",), "hidden", RELU),
         (matrix_layer(rng, Flat(), 6, 3), ("hidden",), "logits"),
+    )
+
+
+def gelu() -> Expression:
+    return apply("multiply", X, apply("add", apply("erf", apply("divide", X, 1.5)), 1.0))
+
+
+def elementwise_operations(rng: np.random.Generator) -> Graph:
+    """Functions, and what works on two values, with broadcasting; images resized and spread."""
+    slopes = rng.normal(size=6)
+    sloped = apply(
+        "add", apply("maximum", X, 0.0), apply("multiply", apply("minimum", X, 0.0), slopes)
+    )
+    gate = limited(apply("add", apply("divide", X, 6.0), 0.5), 0.0, 1.0)
+    rows = Taps((0, 0, 1, 2), (1, 1, 2, 2), np.array([0, 0.5, 0.3, 0.8]))
+    columns = Taps((2, 0, 1), (2, 1, 2), np.array([0.25, 1, 0.7]))
+    up = Patch((3, 3), padding=(2, 1, 0, 2))
+    return graph_of(
+        (4, 3, 2),
+        (matrix_layer(rng, Patch((2, 1)), 2, 6), ("x",), "stem"),
+        (Function(gelu()), ("stem",), "gelu"),
+        (Function(sloped), ("gelu",), "sloped"),
+        (AveragePool(Patch((3, 3)), np.full((1, 1, 1), 9.0)), ("sloped",), "mean"),
+        (Function(gate), ("mean",), "gate"),
+        (Product(), ("sloped", "gate"), "gated"),
+        (Sum((1.0, -0.5)), ("gate", "gelu"), "difference"),
+        (Affine(rng.normal(size=(3, 3, 1)), rng.normal(size=(3, 3, 1))), ("gelu",), "by pixel"),
+        (Function(apply("add", apply("absolute", X), 0.5)), ("difference",), "positive"),
+        (Quotient(), ("by pixel", "positive"), "quotient"),
+        (Quotient(), ("gate", "gated"), "wild", (-3.0, 4.0)),
+        (Product(), ("positive", "positive"), "square"),
+        (Largest(), ("gated", "gate", "quotient"), "largest"),
+        (Smallest(), ("largest", "wild"), "smallest"),
+        (Expand((3, 3, 6)), ("gate",), "expanded"),
+        (Take(3, (5, 0, 0, 2)), ("expanded",), "taken"),
+        (Take(3, (1, 2, 3, 4)), ("smallest",), "others"),
+        (Sum(), ("taken", "others"), "sum", RELU),
+        (Interpolate(rows, columns), ("sum",), "resized"),
+        (Spread((2, 1)), ("by pixel",), "spread"),
+        (matrix_layer(rng, up, 6, 4), ("spread",), "up", RELU),
+        (Slice((slice(1, 5), slice(0, 3), slice(None))), ("up",), "cut"),
+        (Product(), ("cut", "resized"), "product"),
+        (Rearrange((0, 1, 2), (48,), (0,)), ("product",), "flat"),
+        (matrix_layer(rng, Flat(), 48, 5), ("flat",), "logits"),
     )
 
 
@@ -205,10 +275,17 @@ def integer_value(node: IntegerNode, values: Sequence[Array], dot: Dot) -> Array
             sums = sums.reshape(len(lines), len(lines[0]), -1)
         return finished(operation.finish, sums if sums.ndim > 2 else sums[0])
     if isinstance(operation, Combine):
-        total = operation.bias.astype(object) + np.zeros(x.shape, int)
+        shape = np.broadcast_shapes(*(value.shape for value in values))
+        total = operation.bias.astype(object) + np.zeros(shape, int)
         for multiplier, value in zip(operation.multipliers, values, strict=True):
             total = total + multiplier.astype(object) * value
         return finished(operation.requantization, total)
+    if isinstance(operation, LookUp):
+        return table_of(operation.table, x)
+    if isinstance(operation, Multiply | Divide):
+        return of_two(operation, *values)
+    if isinstance(operation, IntegerInterpolate):
+        return interpolated(operation.interpolate, x)
     if isinstance(operation, IntegerAveragePool | MaxPool):
         patch = operation.patch if isinstance(operation, MaxPool) else operation.pool.patch
         lines = places(patch, x.shape)
@@ -227,6 +304,50 @@ def integer_value(node: IntegerNode, values: Sequence[Array], dot: Dot) -> Array
     # What only moves values is as in the float network.
     moved: Array = operation(*(value[np.newaxis] for value in values))[0]
     return moved
+
+
+def table_of(table: Array, x: Array) -> Array:
+    result = np.empty(x.shape, object)
+    for place in np.ndindex(x.shape):
+        entries = table if table.ndim == 1 else table[place[-1]]
+        result[place] = int(entries[x[place]])
+    return result
+
+
+def of_two(operation: Multiply | Divide, x: Array, y: Array) -> Array:
+    """Element by element, without the zero points; the quotient of integers rounded once."""
+    first, second = np.broadcast_arrays(x, y)
+    result = np.empty(first.shape, object)
+    for place in np.ndindex(first.shape):
+        n, d = (
+            int(value[place]) - zero
+            for value, zero in zip((first, second), operation.zero_points, strict=True)
+        )
+        if isinstance(operation, Multiply):
+            result[place] = n * d
+        else:
+            n, d = n * operation.multiplier, d << operation.shift
+            rounded = round(Fraction(n, d)) if d else 1000 * ((n > 0) - (n < 0))
+            result[place] = min(max(rounded + operation.zero_point, 0), 255)
+    return finished(operation.requantization, result) if isinstance(operation, Multiply) else result
+
+
+def interpolated(operation: Interpolate, x: Array) -> Array:
+    """Of four pixels, by weights in 128ths of each axis."""
+    rows, columns = operation.rows, operation.columns
+    result = np.empty((len(rows.first), len(columns.first), x.shape[-1]), object)
+    for i, j, channel in np.ndindex(result.shape):
+        down, across = round(128 * float(rows.weight[i])), round(128 * float(columns.weight[j]))
+        total = sum(
+            row_weight * column_weight * int(x[row, column, channel])
+            for row, row_weight in ((rows.first[i], 128 - down), (rows.second[i], down))
+            for column, column_weight in (
+                (columns.first[j], 128 - across),
+                (columns.second[j], across),
+            )
+        )
+        result[i, j, channel] = reference.divide_half_even(total, 14)
+    return result
 
 
 def integer_values(network: QuantizedNetwork, image: Array, dot: Dot) -> dict[str, Array]:
@@ -280,6 +401,56 @@ def test_integers_against_loops(
     assert logits.dtype == np.int32
 
 
+def test_elementwise_integers_against_loops(rng: np.random.Generator) -> None:
+    graph = elementwise_operations(rng)
+    images = signed_images(graph, rng)
+    network = quantized(graph, images)
+    found: dict[str, Array] = {}
+    x = network.quantize_images(images)
+    network.forward(x, exact, lambda node, value: found.update({node.output: value}))
+    for index, image in enumerate(x):
+        for name, expected in integer_values(network, image, reference.dot).items():
+            if name != network.source:
+                assert found[name][index].tolist() == expected.tolist(), name
+
+
+def test_tables_of_functions(rng: np.random.Generator) -> None:
+    """What each byte stands for, through the function, as the nearest byte of the output."""
+    graph = elementwise_operations(rng)
+    network = quantized(graph, signed_images(graph, rng))
+    tables = {n.output: n for n in network.nodes if isinstance(n.operation, LookUp)}
+    assert set(tables) == {"gelu", "sloped", "gate", "positive"}
+    for name, node in tables.items():
+        source, output = network.quantizations[node.inputs[0]], network.quantizations[name]
+        real = (np.arange(256) - source.zero_point) * source.step
+        [function] = [n.operation for n in graph.nodes if n.output == name]
+        assert isinstance(function, Function)
+        assert isinstance(node.operation, LookUp)
+        many = node.operation.table.reshape(-1, 256)
+        assert len(many) == (6 if name == "sloped" else 1)
+        values = function(np.repeat(real[:, np.newaxis], len(many), axis=1))
+        nearest = np.clip(np.rint(values.T / output.step) + output.zero_point, 0, 255)
+        assert many.tolist() == nearest.tolist()
+
+
+def test_what_functions_make_negative(rng: np.random.Generator) -> None:
+    graph = elementwise_operations(rng)
+    unsigned = unsigned_values(graph, {"x": (-1.0, 1.0)})
+    assert {"gate", "positive", "square", "sum", "up"} <= unsigned
+    assert not {"gelu", "sloped", "gated", "difference", "quotient", "largest"} & unsigned
+    for name, source, expected in (
+        ("exp", False, True), ("tanh", False, False), ("tanh", True, True), ("log", True, False),
+        ("softplus", False, True), ("floor", True, True),
+    ):  # fmt: skip
+        assert apply(name, X).never_negative(source) == expected
+    assert apply("power", X, 2.0).never_negative(False)
+    assert not apply("power", X, 3.0).never_negative(False)
+    assert apply("power", X, 3.0).never_negative(True)
+    assert not apply("subtract", X, 1.0).never_negative(True)
+    assert apply("maximum", X, 0.0).never_negative(False)
+    assert not apply("minimum", X, 1.0).never_negative(False)
+
+
 # --- integers against the float network
 
 
@@ -289,12 +460,15 @@ def dequantized(network: QuantizedNetwork, name: str, value: Array) -> Array:
     return real
 
 
-def test_every_node_is_within_half_a_step(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("make", [every_operation, elementwise_operations])
+def test_every_node_is_within_half_a_step(
+    make: Callable[[np.random.Generator], Graph], rng: np.random.Generator
+) -> None:
     """Of what the float node makes of the same inputs; a layer's weights may add half a step each.
 
     A tenth of a step is left to the multipliers' 15 bits.
     """
-    graph = every_operation(rng)
+    graph = make(rng)
     images = signed_images(graph, rng, 8)
     network = quantized(graph, images)
     values = {network.source: network.quantize_images(images)}
@@ -308,6 +482,10 @@ def test_every_node_is_within_half_a_step(rng: np.random.Generator) -> None:
         got = dequantized(network, node.output, values[node.output])
         quantization = network.quantizations[node.output]
         bound: Any = 0.6 * quantization.step
+        if isinstance(node.operation, Interpolate):  # of weights within a 256th, twice
+            bound = bound + 2 / 256 * 255 * quantization.step
+        if isinstance(node.operation, JOINING):  # from other scales
+            bound = bound + 0.5 * quantization.step
         if isinstance(node.operation, MatrixLayer):
             layer, rows = layers[node.name], node.operation.lowering.lower(np.abs(inputs[0]))
             weight_steps = layer.steps / network.quantizations[node.inputs[0]].step
@@ -531,8 +709,8 @@ class StandIn:
     def tiles(self, m: int, n: int) -> int:
         return 1
 
-    def matmul(self, x: Array, w: Array, on_tiles: Callable[[int], None]) -> Product:
-        return Product(golden.exact_matmul(x, w).astype(np.int64), 1, len(w))
+    def matmul(self, x: Array, w: Array, on_tiles: Callable[[int], None]) -> compiled_array.Product:
+        return compiled_array.Product(golden.exact_matmul(x, w).astype(np.int64), 1, len(w))
 
 
 def test_windowed_layers_run_on_the_array(rng: np.random.Generator) -> None:
@@ -572,7 +750,7 @@ def test_sums_that_could_leave_int32() -> None:
     layer = MatrixLayer(Flat(), np.ones((1, 32897, 1)), np.zeros(1))
     graph = graph_of((32897,), (layer, ("x",), "linear"))
     expect(
-        lambda: quantized(graph, np.ones((1, 32897))),
+        lambda: require_quantizable(graph),
         "K must be at most 32896 for int32 sums, not 32897 in linear",
     )
 

@@ -1,0 +1,95 @@
+"""ONNX's pools, and its reductions over axes."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from networks.graph.lowering import Patch
+from networks.graph.operations import AveragePool, MaxPool
+from networks.importer.context import Context, Value
+from networks.importer.patches import pooling_patch
+
+
+def max_pool(node: Context) -> Value:
+    """MaxPool of images or lines."""
+    x = node.image()
+    return node.emit(MaxPool(pooling_patch(node, x)[0]), x)
+
+
+def average_pool(node: Context) -> Value:
+    """AveragePool of images or lines."""
+    x = node.image()
+    return node.emit(AveragePool(*pooling_patch(node, x)), x)
+
+
+Pool = Callable[[Patch, tuple[int, int]], AveragePool | MaxPool]
+"""A pool by its patch, and the rows and columns of its output."""
+
+
+def _mean(patch: Patch, shape: tuple[int, int]) -> AveragePool:
+    return AveragePool(patch, np.full((*shape, 1), math.prod(patch.kernel), np.float64))
+
+
+def _sum(patch: Patch, shape: tuple[int, int]) -> AveragePool:
+    return AveragePool(patch, np.ones((*shape, 1)))
+
+
+def _maximum(patch: Patch, shape: tuple[int, int]) -> MaxPool:
+    return MaxPool(patch)
+
+
+def global_average_pool(node: Context) -> Value:
+    """GlobalAveragePool: the mean over rows and columns."""
+    return _reduced(node, node.image(), {0, 1}, True, _mean)
+
+
+def global_max_pool(node: Context) -> Value:
+    """GlobalMaxPool: the maximum over rows and columns."""
+    return _reduced(node, node.image(), {0, 1}, True, _maximum)
+
+
+def reduce_mean(node: Context) -> Value:
+    """ReduceMean over axes of an image."""
+    return _reduce(node, _mean)
+
+
+def reduce_sum(node: Context) -> Value:
+    """ReduceSum, likewise."""
+    return _reduce(node, _sum)
+
+
+def reduce_max(node: Context) -> Value:
+    """ReduceMax, likewise."""
+    return _reduce(node, _maximum)
+
+
+def _reduce(node: Context, pool: Pool) -> Value:
+    axes, x = node.integers(1, "axes") or [], node.value()
+    if not axes and node.attribute("noop_with_empty_axes", 0):
+        return x
+    reduced = {node.axis(axis, x) for axis in axes or range(x.rank)}
+    return _reduced(node, x, reduced, node.attribute("keepdims", 1) != 0, pool)
+
+
+def _reduced(node: Context, x: Value, axes: set[int], keep: bool, pool: Pool) -> Value:
+    """``x`` without the stored ``axes``, or with them of size 1."""
+    kept = [axis for axis in x.order if axis not in axes]
+    shape = [x.stored[axis] for axis in kept]
+    if keep:
+        shape = [1 if axis in axes else x.stored[axis] for axis in x.order]
+    if len(x.stored) == 3 and axes <= {0, 1}:
+        height, width = (x.stored[axis] if axis in axes else 1 for axis in (0, 1))
+        rows, columns = (1 if axis in axes else x.stored[axis] for axis in (0, 1))
+        operation = pool(Patch((height, width)), (rows, columns))
+        if keep:
+            return node.emit(operation, x)
+        return node.reshaped(node.emit(operation, x, part="/pool"), (1, *shape), 1)
+    # The reduced axes as rows of one column, all others as channels.
+    count = math.prod(x.stored[axis] for axis in axes)
+    extra = [axis for axis in range(len(x.stored)) if axis not in x.order and axis not in axes]
+    before = (*extra, *sorted(axes), *kept)
+    rows_of = (count, 1, math.prod(x.stored) // count)
+    lines = node.rearrange(x, before, rows_of, (0, 1, 2), (0, 1, 2), "/rows")
+    pooled = node.emit(pool(Patch((count, 1)), (1, 1)), lines, part="/pool")
+    return node.reshaped(pooled, (1, *shape), 1)
