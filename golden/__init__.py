@@ -6,7 +6,7 @@ is checked against it and never the other way round.
 
 from golden.format import ControlState, SparqFormat
 from golden.matmul import exact_matmul, sparq_matmul, sparq_matmul_2_4
-from golden.named import NAMED_FORMATS, NamedFormat, named_format
+from golden.named import NAMED_FORMATS, SIGNED_FORMATS, NamedFormat, named_format
 from golden.pairs import EncodedPairs, decode_pairs, encode_pairs, pack_pairs, unpack_pairs
 from golden.quantize import low_bits, sparq, trim
 from golden.requantize import FixedPointScale, requantize, rescale
@@ -15,6 +15,7 @@ from golden.structured import pack_2_4, select_2_4
 
 __all__ = [
     "NAMED_FORMATS",
+    "SIGNED_FORMATS",
     "ControlState",
     "EncodedPairs",
     "FixedPointScale",
