@@ -145,6 +145,16 @@ class SparqFormat:
         """Bits of the signs of a pair, one for each lane."""
         return 2 if self.signed else 0
 
+    @property
+    def activation_bits(self) -> int:
+        """Bits of an activation: its magnitude and, above it, its sign if it has one."""
+        return self.magnitude_bits + self.signed
+
+    @property
+    def takes_zero_point(self) -> bool:
+        """Whether activations are affine bytes, of which a zero point is subtracted."""
+        return self.signed and self.magnitude_bits == ACTIVATION_BITS
+
     def _placements(self, bits: int) -> tuple[int, ...]:
         """The shifts that a window of ``bits`` bits can come to stand at."""
         covering = min(shift for shift in self.shifts if bits + shift >= self.magnitude_bits)

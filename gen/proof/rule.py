@@ -92,7 +92,7 @@ class Rule(NamedTuple):
             + "".join(
                 f"    if (step == {2**shift}) begin "
                 f"quotient = a / {2**shift}; rest = a % {2**shift}; "
-                f"limit = {min(2**bits - 1, BYTE_MAX >> shift)}; end\n"
+                f"limit = {min(2**bits - 1, self.largest >> shift)}; end\n"
                 for shift in self.shifts
             )
             + (
