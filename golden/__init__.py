@@ -8,7 +8,7 @@ from golden.byte_table import byte_table, look_up
 from golden.elementwise import divide, multiply
 from golden.format import ControlState, SparqFormat
 from golden.matmul import exact_matmul, sparq_matmul, sparq_matmul_2_4
-from golden.named import NAMED_FORMATS, NamedFormat, named_format
+from golden.named import NAMED_FORMATS, SIGNED_FORMATS, NamedFormat, named_format
 from golden.pairs import EncodedPairs, decode_pairs, encode_pairs, pack_pairs, unpack_pairs
 from golden.quantize import low_bits, sparq, trim
 from golden.requantize import FixedPointScale, requantize, rescale
@@ -17,6 +17,7 @@ from golden.structured import pack_2_4, select_2_4
 
 __all__ = [
     "NAMED_FORMATS",
+    "SIGNED_FORMATS",
     "ControlState",
     "EncodedPairs",
     "FixedPointScale",

@@ -40,6 +40,25 @@ def activations(values: npt.ArrayLike, name: str = "x") -> npt.NDArray[np.uint8]
     return integers(name, values, 0, ACTIVATION_MAX).astype(np.uint8, copy=False)
 
 
+def activations_of(
+    values: npt.ArrayLike, fmt: SparqFormat, zero_point: int = 0, name: str = "x"
+) -> Array:
+    """``values`` less their ``zero_point``, checked to be activations of a format.
+
+    uint8, from 0 to 255 with a zero point of 0; of a signed format int16, whose magnitudes are at
+    most ``fmt.magnitude_max``, with a zero point from 0 to 255.
+    """
+    allowed = f"an integer from 0 to {ACTIVATION_MAX}" if fmt.signed else "0 of an unsigned format"
+    if isinstance(zero_point, bool) or not isinstance(zero_point, int | np.integer):
+        raise TypeError(f"zero_point must be {allowed}, not {zero_point!r}")
+    if not 0 <= zero_point <= (ACTIVATION_MAX if fmt.signed else 0):
+        raise ValueError(f"zero_point must be {allowed}, not {zero_point}")
+    if not fmt.signed:
+        return activations(values, name)
+    low, high = int(zero_point) - fmt.magnitude_max, int(zero_point) + fmt.magnitude_max
+    return integers(name, values, low, high).astype(np.int16) - np.int16(zero_point)
+
+
 def weights(values: npt.ArrayLike, weight_bits: int, name: str = "w") -> npt.NDArray[np.int8]:
     """``values`` as int8, checked to be signed integers of ``weight_bits`` bits."""
     if isinstance(weight_bits, bool) or not isinstance(weight_bits, int | np.integer):
@@ -58,10 +77,17 @@ def sparq_format(fmt: object) -> SparqFormat:
 
 
 def matmul_operands(
-    x: npt.ArrayLike, w: npt.ArrayLike, weight_bits: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]:
-    """``x`` (..., K) as uint8 and ``w`` (K, N) as int8, with shapes that match and K at least 1."""
-    activation = activations(x)
+    x: npt.ArrayLike,
+    w: npt.ArrayLike,
+    weight_bits: int,
+    fmt: SparqFormat | None = None,
+    zero_point: int = 0,
+) -> tuple[Array, npt.NDArray[np.int8]]:
+    """``x`` (..., K) and ``w`` (K, N) as int8, with shapes that match and K at least 1.
+
+    ``x`` as :func:`activations_of` a format, or without one as :func:`activations`.
+    """
+    activation = activations(x) if fmt is None else activations_of(x, fmt, zero_point)
     weight = weights(w, weight_bits)
     if activation.ndim < 1:
         raise ValueError(f"x must have the shape (..., K), not {activation.shape}")

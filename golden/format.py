@@ -8,7 +8,7 @@ from typing import NamedTuple
 from golden.stored_layout import StoredLayout, Wide
 
 ACTIVATION_BITS = 8
-"""Width of an unquantized activation; activations are unsigned."""
+"""Width of an unquantized activation: an unsigned byte, or a signed one of a signed format."""
 
 ACTIVATION_MAX = 2**ACTIVATION_BITS - 1
 
@@ -56,6 +56,10 @@ class SparqFormat:
     smallest allowed right-shift ``s`` with ``a < 2**(window_bits + s)``. With vSPARQ, an activation
     whose partner is zero uses both lanes of its pair: the same rule, twice the window bits.
 
+    A signed activation is a sign and a magnitude of 7 bits (-127 to 127), or of 8 bits (-255 to
+    255: an affine byte less its zero point) where the shifts reach that far. The rule is that of
+    the magnitude; the sign goes with each lane, and that of a lane without a bit is 0.
+
     With shared windows (``group`` above 1), so many consecutive activations along K share one
     shift, the smallest that the largest of them allows; one that uses both lanes does not count,
     and has a shift of its own. A last group that is not full is filled with zeros.
@@ -66,13 +70,16 @@ class SparqFormat:
         Bits of one lane, 1 to 8.
     shifts : iterable of int
         Allowed placements of the window, distinct integers from 0 to 7, containing 0, the largest
-        at least ``8 - window_bits`` so that every 8-bit value is reached. Kept sorted.
+        at least ``8 - window_bits`` so that every 8-bit value is reached; of a signed format at
+        least ``7 - window_bits``, and ``8 - window_bits`` for magnitudes of 8 bits. Kept sorted.
     rounding : bool
         Round half to even and saturate within the window (True), or trim (False).
     vsparq : bool
         Whether a zero lends its lane to its partner.
     group : int
         How many activations share a window placement: 1, 2, 4, 8 or 16.
+    signed : bool
+        Whether activations have a sign.
 
     Raises
     ------
@@ -85,6 +92,7 @@ class SparqFormat:
     rounding: bool = True
     vsparq: bool = True
     group: int = 1
+    signed: bool = False
 
     def __post_init__(self) -> None:
         allowed = f"an integer from 1 to {ACTIVATION_BITS}"
@@ -104,10 +112,13 @@ class SparqFormat:
             raise ValueError(f"shifts must be {allowed}, not {shifts}")
         if 0 not in shifts:
             raise ValueError(f"shifts must contain 0, not {shifts}")
-        if window_bits + max(shifts) < ACTIVATION_BITS:
+        signed = _flag("signed", self.signed)
+        least = ACTIVATION_BITS - signed
+        if window_bits + max(shifts) < least:
+            kind, covered = ("signed ", "magnitude") if signed else ("", "value")
             raise ValueError(
-                f"shifts of a {window_bits}-bit window must reach {ACTIVATION_BITS - window_bits} "
-                f"or more to cover every 8-bit value, not {shifts}"
+                f"shifts of a {kind}{window_bits}-bit window must reach {least - window_bits} "
+                f"or more to cover every {least}-bit {covered}, not {shifts}"
             )
         allowed = f"one of {', '.join(map(str, GROUPS))}"
         group = _integer("group", self.group, allowed)
@@ -119,9 +130,34 @@ class SparqFormat:
         _flag("rounding", self.rounding)
         _flag("vsparq", self.vsparq)
 
+    @cached_property
+    def magnitude_bits(self) -> int:
+        """Bits of what windows are cut out of: 8; 7 of a signed format that reaches no further."""
+        return min(ACTIVATION_BITS, self.window_bits + self.shifts[-1])
+
+    @property
+    def magnitude_max(self) -> int:
+        """The largest activation."""
+        return (1 << self.magnitude_bits) - 1
+
+    @property
+    def sign_bits(self) -> int:
+        """Bits of the signs of a pair, one for each lane."""
+        return 2 if self.signed else 0
+
+    @property
+    def activation_bits(self) -> int:
+        """Bits of an activation: its magnitude and, above it, its sign if it has one."""
+        return self.magnitude_bits + self.signed
+
+    @property
+    def takes_zero_point(self) -> bool:
+        """Whether activations are affine bytes, of which a zero point is subtracted."""
+        return self.signed and self.magnitude_bits == ACTIVATION_BITS
+
     def _placements(self, bits: int) -> tuple[int, ...]:
         """The shifts that a window of ``bits`` bits can come to stand at."""
-        covering = min(shift for shift in self.shifts if bits + shift >= ACTIVATION_BITS)
+        covering = min(shift for shift in self.shifts if bits + shift >= self.magnitude_bits)
         return tuple(shift for shift in self.shifts if shift <= covering)
 
     @cached_property
@@ -136,15 +172,15 @@ class SparqFormat:
 
     @cached_property
     def exact_planes(self) -> tuple[int, ...]:
-        """Masks that split a byte into parts which windows hold exactly, the high one first.
+        """Masks that split a magnitude into parts which windows hold exactly, the high one first.
 
         A sum of products is exact if it is that of all planes, each multiplied by the same weights,
         and if each group of activations that share a window, or pair, holds bits of one plane
-        alone: ceil(8 / window_bits) passes where every placement is allowed. Empty for a format
-        that has no placement for some bit.
+        alone: ceil(8 / window_bits) passes where every placement is allowed. The sign goes with
+        each part. Empty for a format that has no placement for some bit.
         """
         masks: list[int] = []
-        top = ACTIVATION_BITS - 1
+        top = self.magnitude_bits - 1
         while top >= 0:
             # Where the window stands if the leading one is bit top: at most there for smaller ones.
             bottom = next(s for s in self.placements if top < self.window_bits + s)
@@ -165,10 +201,19 @@ class SparqFormat:
     def high_lane_shift(self, placement: int) -> int:
         """Shift of the lane with the high bits of a double window at ``placement``.
 
-        Where those bits lie beyond bit 7 the lane is always zero, and its shift is 0.
+        Where those bits lie beyond the highest one the lane is always zero, and its shift is 0. In
+        a signed format the lane stands no higher than the highest bit asks for, as own windows do:
+        two lanes of 4 bits have a magnitude of 7 bits as 4 bits at 3 and 3 bits at 0.
         """
         shift = placement + self.window_bits
-        return shift if shift < ACTIVATION_BITS else 0
+        if shift >= self.magnitude_bits:
+            return 0
+        return min(shift, self.magnitude_bits - self.window_bits) if self.signed else shift
+
+    def low_lane_bits(self, placement: int) -> int:
+        """How many bits of a double window at ``placement`` the other lane has, the low ones."""
+        high = self.high_lane_shift(placement)
+        return high - placement if high else self.window_bits
 
     @property
     def shift_ctrl_bits(self) -> int:
@@ -266,16 +311,22 @@ class SparqFormat:
     def pair_layout(self) -> tuple[tuple[str, int], ...]:
         """Fields of a packed pair and their widths in bits, from bit 0 upwards.
 
-        ``x0``/``x1`` are the lanes (unsigned), ``control`` is the code of their state in
-        ``control_codes``.
+        ``x0``/``x1`` are the magnitudes of the lanes, ``control`` is the code of their state in
+        ``control_codes``; ``sign0``/``sign1``, of signed formats, say which lanes are negative.
         """
         lanes = self.window_bits
-        return (("x0", lanes), ("x1", lanes), ("control", self.control_bits))
+        magnitudes = (("x0", lanes), ("x1", lanes), ("control", self.control_bits))
+        return (*magnitudes, ("sign0", 1), ("sign1", 1)) if self.signed else magnitudes
 
     @property
     def pair_bits(self) -> int:
         """Width of a packed pair in bits."""
         return sum(width for _, width in self.pair_layout)
+
+    @property
+    def unsigned_pair_bits(self) -> int:
+        """Width of a packed pair below its signs."""
+        return self.pair_bits - self.sign_bits
 
     @cached_property
     def _stored_layout(self) -> StoredLayout | None:
@@ -283,8 +334,8 @@ class SparqFormat:
         if self.group > 1:
             return None
         wide = self.wide_placements if self.vsparq else ()
-        layout = StoredLayout(self.window_bits, self.placements, wide, ACTIVATION_BITS)
-        return layout if layout.fits and layout.bits < self.pair_bits else None
+        layout = StoredLayout(self.window_bits, self.placements, wide, self.magnitude_bits)
+        return layout if layout.fits and layout.bits < self.unsigned_pair_bits else None
 
     @property
     def stored_pair_bits(self) -> int:
@@ -292,13 +343,21 @@ class SparqFormat:
 
         The fewest that tell all pairs apart, for the formats of the paper without shared windows.
         A :class:`StoredLayout` has as many, where there is one; otherwise a stored word is a packed
-        pair but for ``stored_inversion``.
+        pair but for ``stored_inversion``. The signs stand above either, as in a packed pair.
         """
-        return self._stored_layout.bits if self._stored_layout else self.pair_bits
+        return self.unsigned_stored_bits + self.sign_bits
+
+    @property
+    def unsigned_stored_bits(self) -> int:
+        """Width of a stored word below its signs."""
+        return self._stored_layout.bits if self._stored_layout else self.unsigned_pair_bits
 
     @cached_property
     def stored_words(self) -> dict[int, int]:
-        """The stored word of each packed pair, where a layout of its own saves bits; else empty."""
+        """The stored word of each packed pair, where a layout of its own saves bits; else empty.
+
+        Of both what is below the signs.
+        """
         if self._stored_layout is None:
             return {}
         n = self.window_bits
@@ -306,7 +365,8 @@ class SparqFormat:
         for pair, word in self._stored_layout.words().items():
             if isinstance(pair, Wide):
                 state = self.wide_states[pair.window.placement][pair.owner]
-                low, high = pair.window.bits & ((1 << n) - 1), pair.window.bits >> n
+                low_bits = self.low_lane_bits(self.wide_placements[pair.window.placement])
+                high, low = divmod(pair.window.bits, 1 << low_bits)
                 packed = high | low << n
             else:
                 state = self.own_states[pair[0].placement][pair[1].placement]
@@ -328,5 +388,5 @@ class SparqFormat:
     def bits_per_activation(self) -> float:
         """Bits of an activation as encoded for the array, with a shared shift once a group."""
         if self.shared_shift:
-            return self.window_bits + self.control_bits / self.group
+            return self.window_bits + self.signed + self.control_bits / self.group
         return self.pair_bits / 2

@@ -3,7 +3,8 @@
 A float32 product is exact while every partial sum stays within 2**24, in whatever order the library
 adds. Products of bytes and 8-bit weights are below 2**15, so a K of 514 is exact. For a larger one,
 activations minus 128 have products of at most 2**14, so blocks of 1024 in K are exact; the 128 that
-was taken away is given back per column, in integers.
+was taken away is given back per column, in integers. Signed activations, of at most 8 bits of
+magnitude, are added in blocks of 514.
 """
 
 import threading
@@ -15,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from golden import checks
+from golden.checks import Array
 from golden.format import ACTIVATION_MAX, SparqFormat
-from golden.quantize import as_pairs, pair_table, sparq
-from golden.structured import blocks_of_four, select_2_4
+from golden.quantize import as_pairs, effective_rows, magnitudes_of, pair_table, with_signs
+from golden.structured import blocks_of_four, select
 
 OFFSET = 128
 BLOCK = (1 << 24) // (OFFSET * 128)
@@ -51,17 +53,24 @@ def exact_matmul(x: npt.ArrayLike, w: npt.ArrayLike, weight_bits: int = 8) -> In
 
 
 def sparq_matmul(
-    x: npt.ArrayLike, w: npt.ArrayLike, fmt: SparqFormat, weight_bits: int = 8
+    x: npt.ArrayLike,
+    w: npt.ArrayLike,
+    fmt: SparqFormat,
+    weight_bits: int = 8,
+    zero_point: int = 0,
 ) -> Int32Array:
     """``sparq(x, fmt) @ w`` in exact integers: what a SPARQ array computes.
 
     Parameters
     ----------
     x : integers from 0 to 255, shape (..., K)
-        Activations, paired along K; an odd tail is paired with zero.
+        Activations, paired along K; an odd tail is paired with zero. Of a signed format as of
+        :func:`golden.sparq`.
     w : signed integers of ``weight_bits`` bits, shape (K, N)
     fmt : SparqFormat
     weight_bits : int, 2 to 8
+    zero_point : int, 0 to 255
+        Of a signed format: what is subtracted from ``x`` first.
 
     Returns
     -------
@@ -77,12 +86,19 @@ def sparq_matmul(
         If a sum does not fit int32.
     """
     checks.sparq_format(fmt)
-    activations, weights = checks.matmul_operands(x, w, weight_bits)
-    if fmt.group > 2:
-        return _blocked(sparq(activations, fmt), weights, _copy)
+    activations, weights = checks.matmul_operands(x, w, weight_bits, fmt, zero_point)
+    return _effective_matmul(activations, weights, fmt)
+
+
+def _effective_matmul(
+    activations: Array, weights: npt.NDArray[np.int8], fmt: SparqFormat
+) -> Int32Array:
+    """As :func:`sparq_matmul`, of operands that are checked."""
+    if fmt.signed or fmt.group > 2:
+        return _blocked(effective_rows(activations, fmt), weights, _copy)
     table = _float_pair_table(fmt)
 
-    def effective(x: npt.NDArray[np.uint8], out: FloatArray) -> None:
+    def effective(x: Array, out: FloatArray) -> None:
         words = as_pairs(x).view(np.uint16)[..., 0]
         np.take(table, words, out=out.view(np.complex64), mode="clip")
 
@@ -90,7 +106,11 @@ def sparq_matmul(
 
 
 def sparq_matmul_2_4(
-    x: npt.ArrayLike, w: npt.ArrayLike, fmt: SparqFormat, weight_bits: int = 8
+    x: npt.ArrayLike,
+    w: npt.ArrayLike,
+    fmt: SparqFormat,
+    weight_bits: int = 8,
+    zero_point: int = 0,
 ) -> Int32Array:
     """The product with 2:4 sparse weights, pairs formed after the selection (paper, section 4.3).
 
@@ -101,22 +121,23 @@ def sparq_matmul_2_4(
     its position.
     """
     checks.sparq_format(fmt)
-    activations, weights = checks.matmul_operands(x, w, weight_bits)
+    activations, weights = checks.matmul_operands(x, w, weight_bits, fmt, zero_point)
     depth, columns = weights.shape
     in_blocks = blocks_of_four(weights)
     blocks = len(in_blocks)
     used = in_blocks != 0
     if not fmt.vsparq and fmt.group == 1:
-        return sparq_matmul(activations, weights, fmt, weight_bits)
+        return _effective_matmul(activations, weights, fmt)
     if fmt.group > 2:
         return _selected_matmul(activations, weights, fmt)
 
     # An activation's value depends on its partner alone. So each one appears up to four times in a
     # longer, dense product: with each partner in its block, and with none; a column's weight stands
     # in the row of the partner that this column gives it.
-    padded = np.zeros((*activations.shape[:-1], blocks * 4), np.uint8)
+    padded = np.zeros((*activations.shape[:-1], blocks * 4), activations.dtype)
     padded[..., :depth] = activations
-    members = padded.reshape(-1, blocks, 4)
+    signed_members = padded.reshape(-1, blocks, 4)
+    members = magnitudes_of(signed_members)
     # By activation and partner, which are read as one word.
     values_of = np.ascontiguousarray(pair_table(fmt)[:, 0])
     expanded_x, expanded_w = [], []
@@ -131,6 +152,7 @@ def sparq_matmul_2_4(
                 selected = used[:, position] & used[:, partner]
                 values = values_of[own | members[:, :, partner].astype(np.uint16) << 8]
             rows = selected.any(axis=1)
+            values = with_signs(values, signed_members[:, :, position])
             expanded_x.append(values[:, rows])
             expanded_w.append(np.where(selected, in_blocks[:, position], 0)[rows])
     long_x, long_w = np.concatenate(expanded_x, axis=1), np.concatenate(expanded_w, axis=0)
@@ -140,24 +162,24 @@ def sparq_matmul_2_4(
 
 
 def _selected_matmul(
-    activations: npt.NDArray[np.uint8], weights: npt.NDArray[np.int8], fmt: SparqFormat
+    activations: Array, weights: npt.NDArray[np.int8], fmt: SparqFormat
 ) -> Int32Array:
     """The 2:4 product column by column, for windows that are shared beyond a pair."""
     rows = activations.reshape(-1, activations.shape[-1])
     result = np.empty((len(rows), weights.shape[1]), np.int32)
     for column in range(weights.shape[1]):
-        selected, values = select_2_4(rows, weights[:, column])
-        result[:, column] = sparq_matmul(selected, values[:, np.newaxis], fmt)[:, 0]
+        selected, values = select(rows, weights[:, column])
+        result[:, column] = _effective_matmul(selected, values[:, np.newaxis], fmt)[:, 0]
     return result.reshape(*activations.shape[:-1], weights.shape[1])
 
 
 def _blocked(
-    x: npt.NDArray[np.uint8],
+    x: Array,
     w: npt.NDArray[np.int8],
-    effective: Callable[[npt.NDArray[np.uint8], FloatArray], None],
+    effective: Callable[[Array, FloatArray], None],
     reported_depth: int | None = None,
 ) -> Int32Array:
-    """The exact product of effective activations and ``w``.
+    """The exact product of effective activations, unsigned or signed, and ``w``.
 
     ``effective`` writes the effective activations of some rows into its second argument, whose rows
     are of even length. ``reported_depth`` is the caller's K, where it is not that of
@@ -167,9 +189,11 @@ def _blocked(
     rows = x.reshape(-1, depth)
     fits_int32 = depth * ACTIVATION_MAX * OFFSET <= INT32.max
     total = np.empty((len(rows), columns), np.int32 if fits_int32 else np.int64)
-    centred = depth > PLAIN_BLOCK
-    for start in range(0, depth, BLOCK):
-        width = min(BLOCK, depth - start)
+    # Signed activations are centred as they are.
+    centred = depth > PLAIN_BLOCK and x.dtype.kind == "u"
+    block_depth = PLAIN_BLOCK if x.dtype.kind == "i" else BLOCK
+    for start in range(0, depth, block_depth):
+        width = min(block_depth, depth - start)
         weights = _scratch("weights", (width, columns))
         np.copyto(weights, w[start : start + width])
         correction = (np.full(width, OFFSET, np.float32) @ weights).astype(total.dtype)
@@ -220,7 +244,7 @@ def _row_slices(rows: int, columns: int, elements: int) -> list[slice]:
     return [slice(top, min(top + step, rows)) for top in range(0, rows, step)]
 
 
-def _copy(x: npt.NDArray[np.uint8], out: FloatArray) -> None:
+def _copy(x: Array, out: FloatArray) -> None:
     np.copyto(out[:, : x.shape[1]], x)
 
 

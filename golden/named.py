@@ -15,10 +15,27 @@ NAMED_FORMATS: dict[str, tuple[int, tuple[int, ...]]] = {
 }
 """The formats of the paper (table 2 and section 5.2): name -> (window bits, shifts)."""
 
-FORMAT_HELP = f"{', '.join(NAMED_FORMATS)}, or window bits and shifts such as 4:0,1,4"
-"""What the name of a format may be."""
+SIGNED_FORMATS: dict[str, tuple[int, tuple[int, ...]]] = {
+    "s4opt": (4, (0, 1, 2, 3)),
+    "s5opt": (4, (0, 1, 2, 3, 4)),
+}
+"""Formats of signed activations, called as the paper calls its own: by how many placements there
+are. ``s4opt`` is that of signed bytes, ``s5opt`` that of affine bytes less their zero point."""
 
-_WINDOW = re.compile(r"([0-9]{1,3}):([0-9]{1,3}(?:,[0-9]{1,3})*)")
+FORMAT_HELP = f"{', '.join(NAMED_FORMATS)}, or window bits and shifts such as 4:0,1,4"
+"""What the name of a format of unsigned activations may be."""
+
+SIGNED_HELP = f"{', '.join(SIGNED_FORMATS)}, or such as s4:0,1,3"
+"""What the name of a format of signed activations may be."""
+
+_WINDOW = re.compile(r"(s?)([0-9]{1,3}):([0-9]{1,3}(?:,[0-9]{1,3})*)")
+_NAMES = {
+    (bits, shifts, signed): name
+    for signed, formats in ((False, NAMED_FORMATS), (True, SIGNED_FORMATS))
+    for name, (bits, shifts) in formats.items()
+}
+"""The name of each window that has one."""
+_WINDOWS = {name: window for window, name in _NAMES.items()}
 
 
 @dataclass(frozen=True)
@@ -26,12 +43,14 @@ class NamedFormat:
     """A window format by its name, with its options.
 
     One format has one name: shifts are sorted, those that no value needs are left out, and a format
-    of the paper has the paper's name (``4:4,3,2,1,0`` and ``4:0,1,2,3,4,6`` are ``5opt``).
+    of the paper has the paper's name (``4:4,3,2,1,0`` and ``4:0,1,2,3,4,6`` are ``5opt``). An ``s``
+    before the window bits is for signed activations.
 
     Parameters
     ----------
     name : str
-        A key of :data:`NAMED_FORMATS`, or window bits and shifts as in ``4:0,1,4``.
+        A key of :data:`NAMED_FORMATS` or :data:`SIGNED_FORMATS`, or window bits and shifts as in
+        ``4:0,1,4`` or ``s4:0,1,3``.
     rounding, vsparq, group
         As of a :class:`SparqFormat`.
 
@@ -53,20 +72,23 @@ class NamedFormat:
     sparq_format: SparqFormat = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        window = NAMED_FORMATS.get(self.name) if isinstance(self.name, str) else None
+        window = _WINDOWS.get(self.name) if isinstance(self.name, str) else None
         if window is None:
             given = _WINDOW.fullmatch(self.name) if isinstance(self.name, str) else None
             if given is None:
-                raise ValueError(f"format must be one of {FORMAT_HELP}, not {self.name!r}")
-            window = int(given[1]), tuple(int(shift) for shift in given[2].split(","))
+                allowed = f"{FORMAT_HELP}; of signed activations {SIGNED_HELP}"
+                raise ValueError(f"format must be one of {allowed}, not {self.name!r}")
+            sign, bits, shifts = given.groups()
+            window = int(bits), tuple(int(shift) for shift in shifts.split(",")), bool(sign)
         try:
-            fmt = SparqFormat(*window)
+            fmt = SparqFormat(*window[:2], signed=window[2])
         except ValueError as error:
             raise ValueError(f"format {self.name}: {error}") from None
-        fmt = SparqFormat(fmt.window_bits, fmt.placements, self.rounding, self.vsparq, self.group)
-        own = f"{fmt.window_bits}:{','.join(map(str, fmt.shifts))}"
-        papers = {window: name for name, window in NAMED_FORMATS.items()}
-        object.__setattr__(self, "name", papers.get((fmt.window_bits, fmt.shifts), own))
+        options = self.rounding, self.vsparq, self.group, fmt.signed
+        fmt = SparqFormat(fmt.window_bits, fmt.placements, *options)
+        own = f"{'s' * fmt.signed}{fmt.window_bits}:{','.join(map(str, fmt.shifts))}"
+        name = _NAMES.get((fmt.window_bits, fmt.shifts, fmt.signed), own)
+        object.__setattr__(self, "name", name)
         object.__setattr__(self, "group", fmt.group)
         object.__setattr__(self, "sparq_format", fmt)
 
@@ -79,7 +101,7 @@ class NamedFormat:
     def slug(self) -> str:
         """The same for file names and, behind a letter, identifiers: ``5opt_trim_novsparq_group2``.
 
-        That of ``4:0,1,4`` starts with ``4b_0_1_4``.
+        That of ``4:0,1,4`` starts with ``4b_0_1_4``, that of ``s4:0,1,3`` with ``s4b_0_1_3``.
         """
         name = self.name.replace(":", "b_").replace(",", "_")
         return "_".join([name, *self._options("novsparq", "group")])

@@ -25,7 +25,9 @@ def store_pairs(encoded: EncodedPairs, fmt: SparqFormat) -> npt.NDArray[np.uint3
     packed = pack_pairs(encoded, fmt)
     if not fmt.stored_words:
         return packed ^ np.uint32(fmt.stored_inversion)
-    return _looked_up("encoded", "pairs that activations are encoded as", packed, _tables(fmt)[0])
+    of_pairs = "pairs that activations are encoded as"
+    below = _tables(fmt)[0]
+    return _looked_up("encoded", of_pairs, packed, below, fmt.unsigned_stored_bits)
 
 
 def load_pairs(words: npt.ArrayLike, fmt: SparqFormat) -> EncodedPairs:
@@ -39,7 +41,9 @@ def load_pairs(words: npt.ArrayLike, fmt: SparqFormat) -> EncodedPairs:
         raise ValueError(f"words must have the shape (..., P), not {array.shape}")
     if not fmt.stored_words:
         return unpack_pairs(array ^ np.uint32(fmt.stored_inversion), fmt)
-    return unpack_pairs(_looked_up("words", "words of pairs", array, _tables(fmt)[1]), fmt)
+    below = _tables(fmt)[1]
+    packed = _looked_up("words", "words of pairs", array, below, fmt.unsigned_pair_bits)
+    return unpack_pairs(packed, fmt)
 
 
 def encoded_bits(shape: Sequence[int], fmt: SparqFormat) -> int:
@@ -56,21 +60,31 @@ def encoded_bits(shape: Sequence[int], fmt: SparqFormat) -> int:
 
 @lru_cache(maxsize=64)
 def _tables(fmt: SparqFormat) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-    """The stored word of each packed pair, and the packed pair of each stored word."""
+    """The stored word of each packed pair, and the packed pair of each stored word.
+
+    Of both what is below the signs.
+    """
     packed = np.array([*fmt.stored_words], np.uint32)
     stored = np.array([*fmt.stored_words.values()], np.uint32)
-    tables = np.full(1 << fmt.pair_bits, _NO_WORD), np.full(1 << fmt.stored_pair_bits, _NO_WORD)
+    widths = fmt.unsigned_pair_bits, fmt.unsigned_stored_bits
+    tables = np.full(1 << widths[0], _NO_WORD), np.full(1 << widths[1], _NO_WORD)
     tables[0][packed], tables[1][stored] = stored, packed
     return tables
 
 
 def _looked_up(
-    name: str, allowed: str, words: npt.NDArray[np.uint32], table: npt.NDArray[np.uint32]
+    name: str,
+    allowed: str,
+    words: npt.NDArray[np.uint32],
+    table: npt.NDArray[np.uint32],
+    bits: int,
 ) -> npt.NDArray[np.uint32]:
-    found = np.take(table, words)
+    """``words`` with what ``table`` says of their low bits: ``bits`` bits, and signs above them."""
+    known = len(table).bit_length() - 1
+    found = np.take(table, words & np.uint32((1 << known) - 1))
     wrong = found == _NO_WORD
     if wrong.any():
         position = np.unravel_index(int(wrong.argmax()), wrong.shape)
         where = ", ".join(str(int(index)) for index in position)
         raise ValueError(f"{name} must be {allowed}, not {words[position]:#x} (at index [{where}])")
-    return found
+    return found | words >> np.uint32(known) << np.uint32(bits)

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from golden import checks
+from golden.checks import Array
 from golden.format import SPARSE_BLOCK as BLOCK
 from golden.format import SPARSE_KEPT as KEPT
 
@@ -72,7 +73,11 @@ def select_2_4(x: npt.ArrayLike, w: npt.ArrayLike) -> tuple[npt.NDArray[np.uint8
     TypeError, ValueError
         As :func:`pack_2_4` does.
     """
-    activations = checks.activations(x)
+    return select(checks.activations(x), w)
+
+
+def select(activations: Array, w: npt.ArrayLike) -> tuple[Array, Int8Array]:
+    """As :func:`select_2_4`, of activations of any dtype."""
     packed, packed_places = pack_2_4(np.asarray(w)[..., np.newaxis])
     values, places = packed[..., 0], packed_places[..., 0]
     # Places beyond an incomplete last block have no weight; any activation will do.
@@ -80,7 +85,7 @@ def select_2_4(x: npt.ArrayLike, w: npt.ArrayLike) -> tuple[npt.NDArray[np.uint8
     index = np.minimum(index, activations.shape[-1] - 1)[..., np.newaxis, :]
     shape = (*activations.shape[:-1], index.shape[-1])
     selected = np.take_along_axis(activations, np.broadcast_to(index, shape), axis=-1)
-    return np.where(values[..., np.newaxis, :] != 0, selected, np.uint8(0)), values
+    return np.where(values[..., np.newaxis, :] != 0, selected, selected.dtype.type(0)), values
 
 
 def blocks_of_four(weights: Int8Array) -> Int8Array:

@@ -32,6 +32,8 @@ from hdl.element.sparq_pe import SparqPe
 from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.pair_zero_detector import PairZeroDetector
+from hdl.encode.sign_magnitude import SignMagnitude
+from hdl.encode.signed_pair_encoder import SignedPairEncoder
 from hdl.encode.stored_pair_decoder import StoredPairDecoder
 from hdl.encode.stored_pair_encoder import StoredPairEncoder
 from hdl.encode.window_shifter import WindowShifter
@@ -57,6 +59,8 @@ __all__ = [
     "ProcessingElement",
     "RequantizerLane",
     "ShiftAddMultiplier",
+    "SignMagnitude",
+    "SignedPairEncoder",
     "SparqPe",
     "SparseTensorCore",
     "StoredPairDecoder",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gen.design.generated_format import generated_format
 from golden import NamedFormat, SparqFormat
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, GROUPS
 from golden.named import FORMAT_HELP, format_fields
@@ -169,7 +170,7 @@ class Configuration:
         style = Style(value["style"])
         try:
             options_of_format = value["format"], value["rounding"], value["vsparq"], value["group"]
-            fmt = NamedFormat(*options_of_format) if pe == "sparq" else None
+            fmt = generated_format(*options_of_format) if pe == "sparq" else None
             described = (pe, None, fmt, *widths, pairs, sparse, value["encoded_input"])
             unit = None if top == "encoder" else MacUnit(*described, style=style)
             engine = None

@@ -22,7 +22,7 @@ from gen.proof.stored import ResultsJob, StoredJob
 from gen.proof.streams import GroupBufferJob, RowsJob, SequencerJob
 from gen.proof.top import TopJob
 from gen.proof.wiring import EdgesJob, GridJob
-from golden import NAMED_FORMATS, NamedFormat
+from golden import NAMED_FORMATS, SIGNED_FORMATS, NamedFormat
 from hdl import MacUnit, sparq_mac
 from hdl.multiplier.style import Style
 
@@ -46,8 +46,8 @@ SIZES = ((1, 2), (2, 1), (2, 3), (3, 2), (5, 7), (16, 16), (64, 64))
 def all_jobs() -> list[Job]:
     """Every job, in the order of the summary."""
     jobs: list[Iterable[Job]] = [
-        _encoders(NAMED_FORMATS),
-        _stored(NAMED_FORMATS),
+        _encoders((*NAMED_FORMATS, *SIGNED_FORMATS)),
+        _stored((*NAMED_FORMATS, *SIGNED_FORMATS)),
         _of_elements(
             LanesJob,
             (element for element in (*elements(), *behavioral_elements()) if element.format),
@@ -222,6 +222,8 @@ def _set_effort(job: Job) -> None:
         job.cost = 30.0
     if isinstance(job, EncoderJob):
         job.quick = job.rule.group == 1 and job.rule.rounding and job.rule.vsparq
+        if job.rule.signed and job.rule.group == 4:
+            job.cost = 15.0
     elif isinstance(job, StoredJob):
         job.quick = job.format.rounding and job.format.vsparq
     elif isinstance(job, GridJob | EdgesJob):

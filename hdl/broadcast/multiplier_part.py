@@ -5,7 +5,6 @@ from typing import Any
 from amaranth.hdl import Module, signed
 from amaranth.lib.wiring import In, Out
 
-from golden.format import ACTIVATION_BITS
 from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier
 from hdl.multiplier.style import Style
 from hdl.placement import Component
@@ -82,8 +81,8 @@ class MultiplierPart(Component):
         multiplier = self.multiplier
         match self.step:
             case "encode":
-                shared = [ACTIVATION_BITS] if multiplier.slices_per_group > 1 else []
-                return [multiplier.k_per_cycle * ACTIVATION_BITS, *shared]
+                shared = [multiplier.shared_bits] if multiplier.slices_per_group > 1 else []
+                return [multiplier.activations.width, *shared]
             case "load":
                 return [multiplier.stored_activations.width]
             case "row_bias":
@@ -116,7 +115,7 @@ class MultiplierPart(Component):
             case "encode":
                 activations, *shared = operands
                 # Where nothing is shared, it is not read.
-                together = shared[0] if shared else activations[:ACTIVATION_BITS]
+                together = shared[0] if shared else activations[: self.multiplier.shared_bits]
                 return [(self.multiplier.encode(m, platform, activations, together), 0)]
             case _:
                 return [(getattr(self.multiplier, self.step)(m, platform, *operands), 0)]

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Member, Out
 
-from golden.format import ACTIVATION_BITS
 from hdl.multiplier.mac import Mac
 from hdl.multiplier.mac_part import TO_ROW, MacPart, Route
 
@@ -28,7 +27,7 @@ class ActivationLane(MacPart):
 
     @classmethod
     def members(cls, mac: Mac) -> dict[str, Member]:
-        shared_bits = ACTIVATION_BITS if mac.multiplier.slices_per_group > 1 else 0
+        shared_bits = mac.multiplier.shared_bits if mac.multiplier.slices_per_group > 1 else 0
         return {
             "data_in": In(mac.multiplier.activations.width + shared_bits),
             "data_out": Out(mac.multiplier.activation_code_bits),

@@ -21,18 +21,22 @@ class LeadingOneDetector(Component):
     window_bits : int
         Width of the window.
     placements : sequence of int
-        Shifts the window may stand at, ascending, the last one reaching bit 7
+        Shifts the window may stand at, ascending, the last one reaching the highest bit
         (``SparqFormat.placements`` or ``.wide_placements``).
+    value_bits : int
+        Bits of an activation, or of its magnitude.
 
     Members
     -------
-    value : In(8), placement : Out(len(placements))
+    value : In(value_bits), placement : Out(len(placements))
     """
 
-    def __init__(self, window_bits: int, placements: Sequence[int]):
+    def __init__(
+        self, window_bits: int, placements: Sequence[int], value_bits: int = ACTIVATION_BITS
+    ):
         self.window_bits = window_bits
         self.placements = tuple(placements)
-        super().__init__({"value": In(ACTIVATION_BITS), "placement": Out(len(self.placements))})
+        super().__init__({"value": In(value_bits), "placement": Out(len(self.placements))})
 
     @property
     def module_name(self) -> str:

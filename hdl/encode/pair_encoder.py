@@ -1,4 +1,4 @@
-"""Two unsigned bytes in, one encoded pair out."""
+"""Two activations in, one encoded pair out."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -9,10 +9,15 @@ from amaranth.hdl import Cat, Const, Module, Mux, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from golden.format import ACTIVATION_BITS, ControlState, SparqFormat
+from golden.format import ControlState, SparqFormat
 from hdl.elements import Elements, structure
 from hdl.encode.pair_layout import pair_layout
-from hdl.encode.window import window_of_alone, windows_of_pair
+from hdl.encode.window import (
+    halves_of_window,
+    magnitudes_of,
+    window_of_alone,
+    windows_of_pair,
+)
 from hdl.placement import Component
 
 
@@ -21,6 +26,8 @@ class PairEncoder(Component):
 
     Combinational; equals ``golden.pack_pairs(golden.encode_pairs(x, fmt), fmt)``. With shared
     windows both activations stand at the lowest placement that fits all activations of the group.
+    In a signed format an activation is its magnitude and, above it, its sign, which is 0 for a 0:
+    as :class:`SignMagnitude` gives them.
 
     Parameters
     ----------
@@ -28,12 +35,13 @@ class PairEncoder(Component):
 
     Members
     -------
-    activations : In(16)
-        Two unsigned activations, that of the lower step of the reduction low.
+    activations : In(2 * fmt.activation_bits)
+        Two activations, unsigned or with a sign above each, that of the lower step of the
+        reduction low.
     pair : Out(fmt.pair_bits)
-        The encoded pair: lane 0, lane 1, and the code of their ShiftCtrl and MuxCtrl.
-    shared : In(8)
-        The OR of the activations of all pairs of the group; with vSPARQ, pairs with a zero count as
+        The encoded pair: lane 0, lane 1, the code of their ShiftCtrl and MuxCtrl, signs if any.
+    shared : In(fmt.magnitude_bits)
+        The OR of the magnitudes of all pairs of the group; with vSPARQ, pairs with a zero count as
         zero. Only where a group has more than one pair.
 
     Attributes
@@ -47,19 +55,19 @@ class PairEncoder(Component):
     def __init__(self, fmt: SparqFormat):
         self.fmt = fmt
         self.elements = {
-            "activations": Elements(ACTIVATION_BITS).repeated("step", 2),
+            "activations": Elements(fmt.activation_bits).repeated("step", 2),
             "pair": structure(*fmt.pair_layout),
         }
-        members = {"activations": In(2 * ACTIVATION_BITS), "pair": Out(fmt.pair_bits)}
+        members = {"activations": In(2 * fmt.activation_bits), "pair": Out(fmt.pair_bits)}
         if fmt.group > 2:
-            self.elements["shared"] = Elements(ACTIVATION_BITS)
-            members["shared"] = In(ACTIVATION_BITS)
+            self.elements["shared"] = Elements(fmt.magnitude_bits)
+            members["shared"] = In(fmt.magnitude_bits)
         super().__init__(members)
 
     @staticmethod
     def shares(fmt: SparqFormat, activations: Value) -> Value:
-        """What a pair of ``activations`` (16 bits) contributes to ``shared``."""
-        first, second = activations[:ACTIVATION_BITS], activations[ACTIVATION_BITS:]
+        """What a pair of ``activations`` contributes to ``shared``."""
+        first, second = magnitudes_of(fmt, activations)
         counts = first.any() & second.any() if fmt.vsparq else 1
         return Mux(counts, first | second, 0)
 
@@ -72,10 +80,11 @@ class PairEncoder(Component):
         windows, placements = ([part[index] for part in own] for index in range(2))
         high, low = (Const(1, 1), placements[0]) if fmt.group > 1 else placements
         control = self._code(high, low, fmt.own_states)
+        signs = self.activations.word_select(0, fmt.activation_bits)[-1:], self.activations[-1:]
 
         if fmt.vsparq:
             zero_detector, window, placement = window_of_alone(m, platform, fmt, self.activations)
-            halves = window[fmt.window_bits :], window[: fmt.window_bits]
+            halves = halves_of_window(fmt, window, placement)
             windows = [
                 Mux(zero_detector.alone, half, own)
                 for half, own in zip(halves, windows, strict=True)
@@ -84,10 +93,16 @@ class PairEncoder(Component):
             control = Mux(
                 zero_detector.alone, self._code(placement, owner, fmt.wide_states), control
             )
+            signs = tuple(sign | (zero_detector.alone & (signs[0] | signs[1])) for sign in signs)
 
         m.d.comb += [pair.x0.eq(windows[0]), pair.x1.eq(windows[1])]
         if fmt.control_bits:
             m.d.comb += pair.control.eq(control)
+        if fmt.signed:
+            m.d.comb += [
+                pair[f"sign{lane}"].eq(sign & window.any())
+                for lane, (sign, window) in enumerate(zip(signs, windows, strict=True))
+            ]
         return m
 
     def _code(self, row: Value, column: Value, states: Sequence[Sequence[ControlState]]) -> Value:

@@ -26,7 +26,7 @@ class StoredPairDecoder(Component):
     stored : In(fmt.stored_pair_bits)
         The pair as memories and streams have it; 0 is a pair of zeros.
     pair : Out(fmt.pair_bits)
-        The encoded pair: lane 0, lane 1, and the code of their ShiftCtrl and MuxCtrl.
+        The encoded pair: lane 0, lane 1, the code of their ShiftCtrl and MuxCtrl, signs if any.
 
     Attributes
     ----------
@@ -49,7 +49,9 @@ class StoredPairDecoder(Component):
         fmt = self.fmt
         if fmt.stored_words:
             table = {stored: packed for packed, stored in fmt.stored_words.items()}
-            m.d.comb += self.pair.eq(Cat(translated(self.stored, table, fmt.pair_bits)))
+            bits = fmt.unsigned_stored_bits
+            pair = translated(self.stored[:bits], table, fmt.unsigned_pair_bits)
+            m.d.comb += self.pair.eq(Cat(*pair, self.stored[bits:]))
         else:
             m.d.comb += self.pair.eq(self.stored ^ fmt.stored_inversion)
         return m

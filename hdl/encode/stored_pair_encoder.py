@@ -25,7 +25,7 @@ class StoredPairEncoder(Component):
     Members
     -------
     pair : In(fmt.pair_bits)
-        The encoded pair: lane 0, lane 1, and the code of their ShiftCtrl and MuxCtrl.
+        The encoded pair: lane 0, lane 1, the code of their ShiftCtrl and MuxCtrl, signs if any.
     stored : Out(fmt.stored_pair_bits)
         The pair as memories and streams have it; 0 is a pair of zeros.
 
@@ -49,8 +49,9 @@ class StoredPairEncoder(Component):
         m = Module()
         fmt = self.fmt
         if fmt.stored_words:
-            stored = Cat(translated(self.pair, fmt.stored_words, fmt.stored_pair_bits))
-            m.d.comb += self.stored.eq(stored)
+            below, signs = self.pair[: fmt.unsigned_pair_bits], self.pair[fmt.unsigned_pair_bits :]
+            stored = translated(below, fmt.stored_words, fmt.unsigned_stored_bits)
+            m.d.comb += self.stored.eq(Cat(*stored, signs))
         else:
             m.d.comb += self.stored.eq(self.pair ^ fmt.stored_inversion)
         return m

@@ -8,7 +8,7 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from golden.format import ACTIVATION_BITS, ACTIVATION_MAX
+from golden.format import ACTIVATION_BITS
 from hdl.placement import Component
 
 
@@ -26,22 +26,30 @@ class WindowShifter(Component):
         Shifts the window may stand at, ascending.
     rounding : bool
         Round (True) or trim (False).
+    value_bits : int
+        Bits of an activation, or of its magnitude.
 
     Members
     -------
-    value : In(8)
+    value : In(value_bits)
     placement : In(len(placements))
         One-hot, as :class:`LeadingOneDetector` gives it for ``value``.
     window : Out(window_bits)
     """
 
-    def __init__(self, window_bits: int, placements: Sequence[int], rounding: bool):
+    def __init__(
+        self,
+        window_bits: int,
+        placements: Sequence[int],
+        rounding: bool,
+        value_bits: int = ACTIVATION_BITS,
+    ):
         self.window_bits = window_bits
         self.placements = tuple(placements)
         self.rounding = rounding
         super().__init__(
             {
-                "value": In(ACTIVATION_BITS),
+                "value": In(value_bits),
                 "placement": In(len(self.placements)),
                 "window": Out(window_bits),
             }
@@ -79,5 +87,5 @@ class WindowShifter(Component):
         if shift == 0:
             return self.value[:0].any()
         half, rest, odd = self.value[shift - 1], self.value[: shift - 1].any(), self.value[shift]
-        limit = min((1 << self.window_bits) - 1, ACTIVATION_MAX >> shift)
+        limit = min((1 << self.window_bits) - 1, (1 << len(self.value)) - 1 >> shift)
         return half & (rest | odd) & (window != limit)

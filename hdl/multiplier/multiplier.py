@@ -47,6 +47,8 @@ class Multiplier(Identified, ABC):
         Width of what :meth:`row_bias` and :meth:`column_bias` give.
     slices_per_group : int
         Slices whose activations share a window, and are encoded together.
+    shared_bits : int
+        Width of what :meth:`shares` gives.
     stored_format : SparqFormat or None
         The format of stored pairs that :meth:`load` takes, if it takes any.
     style : Style
@@ -62,6 +64,7 @@ class Multiplier(Identified, ABC):
     row_bias_width: int = 0
     column_bias_width: int = 0
     slices_per_group: int = 1
+    shared_bits: int = ACTIVATION_BITS
     stored_format: SparqFormat | None = None
     style: Style = Style.STRUCTURAL
 
@@ -106,15 +109,15 @@ class Multiplier(Identified, ABC):
         """The addends of two codes, ``registered`` as many times: 0, 1 or, of operators, 2."""
 
     def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
-        """The activation code of ``k_per_cycle`` bytes, the lower k low.
+        """The activation code of ``k_per_cycle`` :attr:`activations`, the lower k low.
 
-        ``shared`` (8 bits) is the OR of :meth:`shares` over the slices of the group.
+        ``shared`` is the OR of :meth:`shares` over the slices of the group.
         """
         return activations
 
     def shares(self, activations: Value) -> Value:
-        """What ``k_per_cycle`` bytes contribute to the OR of their group, 8 bits."""
-        return Const(0, ACTIVATION_BITS)
+        """What ``k_per_cycle`` activations contribute to the OR of their group."""
+        return Const(0, self.shared_bits)
 
     def load(self, m: Module, platform: Any, stored: Value) -> Value:
         """The activation code of stored pairs, the lower k low: as :meth:`encode` makes it."""
@@ -187,11 +190,14 @@ def signed_words(weights: Value, weight_bits: int) -> list[Value]:
 
 
 def product(m: Module, name: str, x: Value, weight: Value, registered: int) -> Value:
-    """``x * weight``, of an unsigned and a signed number.
+    """``x * weight``, of an unsigned number, or a sign and a magnitude, and a signed number.
 
-    The first register follows the multiplication, the second precedes it: where multipliers of
-    FPGAs have theirs.
+    ``x`` may be signed if it is never the least number of its bits: the product then has one bit
+    less than both have. The first register follows the multiplication, the second precedes it:
+    where multipliers of FPGAs have theirs.
     """
+    is_signed = x.shape().signed
     x = stage(m, f"{name}_x", x, registered > 1)
     weight = stage(m, f"{name}_weight", weight, registered > 1).as_signed()
-    return stage(m, name, x * weight, registered > 0).as_signed()
+    result: Value = (x.as_signed() * weight)[:-1] if is_signed else x * weight
+    return stage(m, name, result, registered > 0).as_signed()

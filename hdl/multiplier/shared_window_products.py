@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Value, signed
+from amaranth.hdl import Const, Module, Mux, Value, signed
 
 from golden.format import SparqFormat
 from hdl.arithmetic.signed_accumulator import balanced_sum
@@ -48,14 +48,19 @@ class SharedWindowProducts(SharedWindow):
         self, m: Module, platform: Any, activation: Value, weight: Value, registered: int
     ) -> list[Addend]:
         window_bits = self.fmt.window_bits
-        lanes = [activation.word_select(k, window_bits) for k in range(self.k_per_cycle)]
+        lanes: list[Value] = [
+            activation.word_select(k, window_bits) for k in range(self.k_per_cycle)
+        ]
+        signs = self._signs(activation)
+        if signs:
+            lanes = [Mux(sign, -lane, lane) for sign, lane in zip(signs, lanes, strict=True)]
         words = signed_words(weight, self.weight_bits)
         products = [
             product(m, f"product{k}", x, word, registered)
             for k, (x, word) in enumerate(zip(lanes, words, strict=True))
         ]
         total = balanced_sum(products)
-        shift = delayed(m, "shift", activation[self.k_per_cycle * window_bits :], registered)
+        shift = delayed(m, "shift", self._control(activation), registered)
         return [(window_shift(m, "placed", total, shift, self.fmt.lane_shifts), 0)]
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:

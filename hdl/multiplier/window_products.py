@@ -34,8 +34,11 @@ class WindowProducts(WindowLanes):
         self, m: Module, platform: Any, activation: Value, weight: Value, registered: int
     ) -> list[Addend]:
         first, second = signed_words(weight, self.weight_bits)
+        signs = self._signs(activation)
         addends: list[Addend] = []
         for lane, (x, shift, mux) in enumerate(self._controlled(m, platform, activation)):
+            if signs:
+                x = Mux(signs[lane], -x, x)
             own = product(m, f"product{lane}", x, Mux(mux, second, first), registered)
             shift = delayed(m, f"shift{lane}", shift, registered)
             placed = window_shift(m, f"placed{lane}", own, shift, self.fmt.lane_shifts)

@@ -7,7 +7,6 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.format import ACTIVATION_BITS
 from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.row_bias import RowBias
 from hdl.edge.stored_activation_lane import StoredActivationLane
@@ -172,7 +171,7 @@ class TileMachine(Component):
             return activations, named(m, "weights", Mux(control.taken, weights_in, 0))
         slice_in = Cat(self.in_a, weights_in)
         buffer = GroupBuffer(
-            multiplier.slices_per_group, len(slice_in), self.rows * ACTIVATION_BITS
+            multiplier.slices_per_group, len(slice_in), self.rows * multiplier.shared_bits
         )
         place(m, platform, "group_buffer", buffer)
         m.d.comb += [
@@ -183,7 +182,8 @@ class TileMachine(Component):
             buffer.largest_in.eq(Cat(map(multiplier.shares, self._rows_of(self.in_a)))),
         ]
         rows = self._rows_of(buffer.data_out)
-        shared = [buffer.largest_out.word_select(row, ACTIVATION_BITS) for row in range(self.rows)]
+        bits = multiplier.shared_bits
+        shared = [buffer.largest_out.word_select(row, bits) for row in range(self.rows)]
         lanes = [Cat(*lane) for lane in zip(rows, shared, strict=True)]
         return Cat(lanes), buffer.data_out[len(self.in_a) :]
 

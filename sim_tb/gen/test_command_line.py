@@ -42,7 +42,12 @@ REFUSED = [
     (
         ["--format", "9opt"],
         "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, or window bits and shifts such as "
-        "4:0,1,4, not '9opt'",
+        "4:0,1,4; of signed activations s4opt, s5opt, or such as s4:0,1,3, not '9opt'",
+    ),
+    (
+        ["--format", "s5opt"],
+        "format must be one of unsigned activations, not s5opt: signed ones are in the NumPy model "
+        "alone",
     ),
     (["--format", "4:1,4"], "format 4:1,4: shifts must contain 0, not (1, 4)"),
     (["--pe", "8x8", "--format", "3opt"], "format has no effect where pe is 8x8: leave it out"),

@@ -23,7 +23,12 @@ from hdl import PROCESSING_ELEMENTS
 
 MACHINES = "array, tensor_core, sparse_tensor_core"
 TOPS = f"{MACHINES}, engine, pe, encoder"
-FORMATS = "5opt, 3opt, 2opt, 6opt, 7opt, or window bits and shifts such as 4:0,1,4"
+FORMATS = (
+    "5opt, 3opt, 2opt, 6opt, 7opt, or window bits and shifts such as 4:0,1,4; "
+    "of signed activations s4opt, s5opt, or such as s4:0,1,3"
+)
+UNSIGNED = "format must be one of unsigned activations, not"
+SIGNED_REASON = "signed ones are in the NumPy model alone"
 GROUP = "group must be one of 1, 2, 4, 8, 16, not"
 SIDE = "must be an integer from 1 to 256, not"
 FLAG = "must be true or false, not"
@@ -41,6 +46,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"pe": []}, "pe must be one of sparq, 8x8, 2x8x8, 2x4x8, not []"),
     ({"format": "9opt"}, f"format must be one of {FORMATS}, not '9opt'"),
     ({"format": 5}, f"format must be one of {FORMATS}, not 5"),
+    *(
+        ({"format": "s4opt", "top": top}, f"{UNSIGNED} s4opt: {SIGNED_REASON}")
+        for top in ("array", "tensor_core", "engine", "pe", "encoder")
+    ),
+    ({"format": "s4:4,0"}, f"{UNSIGNED} s4:0,4: {SIGNED_REASON}"),
     ({"rounding": 1}, f"rounding {FLAG} 1"),
     ({"rounding": "yes"}, f"rounding {FLAG} 'yes'"),
     ({"vsparq": 0}, f"vsparq {FLAG} 0"),

@@ -61,6 +61,8 @@ from hdl.encode.control_decoder import ControlDecoder
 from hdl.encode.leading_one_detector import LeadingOneDetector
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.pair_zero_detector import PairZeroDetector
+from hdl.encode.sign_magnitude import SignMagnitude
+from hdl.encode.signed_pair_encoder import SignedPairEncoder
 from hdl.encode.stored_pair_decoder import StoredPairDecoder
 from hdl.encode.stored_pair_encoder import StoredPairEncoder
 from hdl.encode.window_shifter import WindowShifter
@@ -100,7 +102,8 @@ from sim_tb.gen.test_verilog import lint_with_slang, lint_with_verilator
 
 ROUNDED, TRIMMED = (named_format("2opt", rounding=rounding) for rounding in (True, False))
 FORMATS = (ROUNDED, TRIMMED, named_format("7opt"), named_format("2opt", group=4))
-STORED_FORMATS = [named_format(name) for name in ("7opt", "3opt", "2opt")]
+SIGNED_FORMATS = (named_format("s4:0,3"), named_format("s4:0,4", group=2))
+STORED_FORMATS = [named_format(name) for name in ("7opt", "3opt", "2opt", "s4opt")]
 SHORT: dict[str, Any] = {"weight_bits": 2, "acc_bits": 11}
 
 
@@ -134,7 +137,9 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     LeadingOneDetector: lambda: [LeadingOneDetector(4, (0, 4)), LeadingOneDetector(5, (0, 3))],
     WindowShifter: lambda: [WindowShifter(4, (0, 4), rounding) for rounding in (True, False)],
     PairZeroDetector: lambda: [PairZeroDetector(), PairZeroDetector()],
-    PairEncoder: lambda: [PairEncoder(fmt) for fmt in FORMATS],
+    SignMagnitude: lambda: [SignMagnitude(fmt) for fmt in SIGNED_FORMATS],
+    PairEncoder: lambda: [PairEncoder(fmt) for fmt in (*FORMATS, *SIGNED_FORMATS)],
+    SignedPairEncoder: lambda: [SignedPairEncoder(fmt) for fmt in SIGNED_FORMATS],
     StoredPairDecoder: lambda: [StoredPairDecoder(fmt) for fmt in STORED_FORMATS],
     StoredPairEncoder: lambda: [StoredPairEncoder(fmt) for fmt in STORED_FORMATS],
     LaneEncoder: lambda: [LaneEncoder(fmt) for fmt in FORMATS],

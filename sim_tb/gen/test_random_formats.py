@@ -24,7 +24,10 @@ def name(fmt: NamedFormat) -> str:
     return f"{fmt.slug}-SEED={SEED}"
 
 
-@pytest.mark.parametrize("fmt", random_formats(4, (1, 2, 4)), ids=name)
+ENCODERS = (*random_formats(4, (1, 2, 4)), *random_formats(3, (1, 2), signed=True))
+
+
+@pytest.mark.parametrize("fmt", ENCODERS, ids=name)
 def test_its_encoder_is_proved(fmt: NamedFormat, tmp_path: Path) -> None:
     job = EncoderJob(fmt)
     verdict = job.prove(job.rtl(), TIMEOUT, tmp_path / "trace.vcd")

@@ -94,7 +94,7 @@ def test_format_flags(flag: str, value: Any) -> None:
 def test_named_format(name: Any) -> None:
     message = (
         "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, or window bits and shifts such as "
-        f"4:0,1,4, not {name!r}"
+        f"4:0,1,4; of signed activations s4opt, s5opt, or such as s4:0,1,3, not {name!r}"
     )
     expect(lambda: golden.named_format(name), ValueError, message)
 

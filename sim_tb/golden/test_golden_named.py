@@ -18,7 +18,8 @@ from sim_tb.oracle.reference import assert_same
 
 ALLOWED = (
     "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, "
-    "or window bits and shifts such as 4:0,1,4, not"
+    "or window bits and shifts such as 4:0,1,4; "
+    "of signed activations s4opt, s5opt, or such as s4:0,1,3, not"
 )
 
 

@@ -102,7 +102,7 @@ def test_shifts_are_sorted_plain_integers(shifts: Any) -> None:
     fmt = SparqFormat(np.int64(4), shifts)  # type: ignore[arg-type]
     assert fmt == SparqFormat(4, (0, 2, 4))
     assert hash(fmt) == hash(SparqFormat(4, (0, 2, 4)))
-    fields = "window_bits=4, shifts=(0, 2, 4), rounding=True, vsparq=True, group=1"
+    fields = "window_bits=4, shifts=(0, 2, 4), rounding=True, vsparq=True, group=1, signed=False"
     assert repr(fmt) == f"SparqFormat({fields})"
 
 

@@ -5,6 +5,13 @@ from typing import Any
 from golden import SparqFormat, encode_pairs, pack_pairs, sparq
 
 
+def activation_range(fmt: SparqFormat | None) -> tuple[int, int]:
+    """The least and the largest activation."""
+    if fmt is None:
+        return 0, 255
+    return -fmt.magnitude_max if fmt.signed else 0, fmt.magnitude_max
+
+
 def effective(pe: str, fmt: SparqFormat | None, x: Any) -> Any:
     """The activations that an element multiplies by; ``x`` has K activations, in one group."""
     if fmt is not None and pe == "sparq":
@@ -26,7 +33,8 @@ def activation_codes(pe: str, fmt: SparqFormat | None, x: Any) -> list[int]:
 def weight_code(multiplier: str, w: Any, weight_bits: int) -> int:
     """The weight code of one slice: weights as they are, or in offset form; and their sum.
 
-    ``multiplier`` is of structural style, or "product", of behavioral style.
+    ``multiplier`` is of structural style, "signed" of signed formats, or "product", of behavioral
+    style.
     """
     half = 1 << (weight_bits - 1)
     if multiplier in ("booth", "product"):
@@ -44,6 +52,9 @@ def bias(multiplier: str, values: Any, w: Any, weight_bits: int) -> int:
     half = 1 << (weight_bits - 1)
     if multiplier == "product":
         return 0
+    if multiplier == "signed":
+        # A negative activation meets what an inverted weight is, half a range minus one off.
+        return sum(abs(value) * (half - (value < 0)) for value in map(int, values))
     if multiplier == "booth":
         return sum(511 << place for word in w for place in _negative(int(word), weight_bits))
     if multiplier != "radix4":

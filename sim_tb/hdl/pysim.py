@@ -23,7 +23,8 @@ def describe(fmt: SparqFormat) -> str:
     shifts = "_".join(map(str, fmt.shifts))
     mode = ("round" if fmt.rounding else "trim") + ("" if fmt.vsparq else "-novsparq")
     shared = "" if fmt.group == 1 else f"-group{fmt.group}"
-    return f"{fmt.window_bits}b-s{shifts}-{mode}{shared}"
+    sign = "signed-" if fmt.signed else ""
+    return f"{fmt.window_bits}b-s{shifts}-{sign}{mode}{shared}"
 
 
 def grouped(fmt: SparqFormat, group: int, vsparq: bool = True) -> SparqFormat:

@@ -22,6 +22,12 @@ FORMATS: list[SparqFormat] = [
     named_format("5opt", group=4),
     *CUSTOM,
 ]
+SIGNED = [
+    named_format(name, vsparq=vsparq, group=group)
+    for name in ("s4opt", "s5opt", "s3:0,4")
+    for vsparq in (True, False)
+    for group in (1, 2, 8)
+]
 STEPS = ("addends", "registered_addends", "encode", "row_bias", "column_bias")
 
 
@@ -29,7 +35,7 @@ def multipliers(weight_bits: int) -> list[Multiplier]:
     """All that an element or a dot-product unit can have."""
     found = [
         element_multiplier("sparq", fmt, weight_bits, style=style)
-        for fmt in FORMATS
+        for fmt in (*FORMATS, *SIGNED)
         for style in Style
     ]
     found += [

@@ -15,7 +15,13 @@ from hdl.arithmetic.bit_heap import BitHeap
 from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import element_multiplier
 from hdl.multiplier.style import Style
-from sim_tb.hdl.operands import activation_codes, bias, effective, weight_code
+from sim_tb.hdl.operands import (
+    activation_codes,
+    activation_range,
+    bias,
+    effective,
+    weight_code,
+)
 from sim_tb.hdl.pysim import CUSTOM, SEED, Word, clock, describe, grouped, respond
 from sim_tb.oracle.random_formats import random_formats
 from sim_tb.oracle.reference import assert_same
@@ -91,6 +97,15 @@ FORMATS = [
     named_format("7opt", False, False, 4),
     *(named.sparq_format for named in random_formats(4, (1, 2))),
 ]
+SIGNED = [
+    *(
+        named_format(name, True, vsparq, group)
+        for name in ("s5opt", "s4opt", "s4:0,3", "s3:0,4", "s8:0")
+        for vsparq in (True, False)
+        for group in (1, 2, 4)
+    ),
+    *(named.sparq_format for named in random_formats(4, (1, 2), signed=True)),
+]
 PE_CASES: list[tuple[str, str, SparqFormat | None, int, int]] = [
     *((pe, kind, None, 8, 32) for pe, kind in EXACT),
     *((pe, kind, None, bits, 18) for pe, kind in EXACT for bits in (2, 5, 8)),
@@ -109,8 +124,12 @@ PE_CASES: list[tuple[str, str, SparqFormat | None, int, int]] = [
         ("sparq", "and" if fmt.vsparq or fmt.group == 1 else "distributed", fmt, 6, 19)
         for fmt in (named.sparq_format for named in random_formats(4, (1, 2)))
     ),
+    *(("sparq", "signed", fmt, *WIDTHS[index % 3]) for index, fmt in enumerate(SIGNED)),
     *((pe, "product", None, *widths) for pe in ("8x8", "2x8x8", "2x4x8") for widths in WIDTHS),
-    *(("sparq", "product", fmt, *WIDTHS[index % 3]) for index, fmt in enumerate(FORMATS)),
+    *(
+        ("sparq", "product", fmt, *WIDTHS[index % 3])
+        for index, fmt in enumerate((*FORMATS, *SIGNED))
+    ),
 ]
 
 
@@ -135,11 +154,13 @@ def test_processing_element(
     )
     element = ProcessingElement(multiplier, acc_bits, pipeline)
     half = 1 << (weight_bits - 1)
+    least, most = activation_range(fmt)
     inputs: list[Word] = []
     sums: list[int] = []
     cycles = 200
     for cycle in range(cycles):
-        x = np.array([rng.choice((0, 255, rng.randrange(256))) for _ in range(element.k_per_cycle)])
+        choices = [(0, least, most, rng.randint(least, most)) for _ in range(element.k_per_cycle)]
+        x = np.array([rng.choice(own) for own in choices])
         w = [rng.choice((-half, rng.randrange(-half, half))) for _ in range(element.k_per_cycle)]
         inputs.append(
             {
@@ -150,7 +171,7 @@ def test_processing_element(
                 "result_in": rng.getrandbits(acc_bits),
             }
         )
-        values = effective(pe, fmt, x)
+        values = np.asarray(effective(pe, fmt, x), np.int64)
         sums.append(int(values @ np.array(w)) + bias(kind, values, w, weight_bits))
 
     # last and drain act one cycle later, on what was added up to then.

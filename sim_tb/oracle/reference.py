@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from gen.proof.rule import (
     PAPER,
+    SIGNED_NAMES,
     Rule,
     divide_half_even,
     effective,
@@ -24,11 +25,14 @@ from gen.proof.rule import (
 __all__ = [
     "CUSTOM",
     "NAMED",
+    "SIGNED",
+    "SIGNED_CUSTOM",
     "Rule",
     "assert_same",
     "divide_half_even",
     "dot",
     "dot_2_4",
+    "double_window",
     "effective",
     "effective_pair",
     "effective_row",
@@ -45,6 +49,9 @@ Matrix = Sequence[Vector]
 
 NAMED = PAPER
 """The formats of the paper: name -> (window bits, shifts)."""
+
+SIGNED = SIGNED_NAMES
+"""The named formats of signed activations: magnitudes of 7 and of 8 bits."""
 
 CUSTOM = [
     (1, (0, 7)),
@@ -64,11 +71,33 @@ CUSTOM = [
 ]
 """Formats of every window width, among them sparse, unsorted and unreachable shifts."""
 
+SIGNED_CUSTOM = [
+    (1, (0, 6)),
+    (1, (0, 1, 2, 3, 4, 5, 6, 7)),
+    (2, (0, 5)),
+    (2, (0, 1, 2, 3, 4, 5)),
+    (3, (0, 4)),
+    (3, (0, 1, 2, 3, 4)),
+    (3, (5, 0, 2)),
+    (4, (0, 3)),
+    (4, (3, 0, 1)),
+    (4, (0, 4)),
+    (5, (0, 2)),
+    (5, (0, 1, 2, 7)),
+    (6, (0, 1)),
+    (7, (0,)),
+    (7, (0, 1)),
+    (8, (0,)),
+]
+"""Others, with magnitudes of 7 and of 8 bits."""
 
-def every_mode(formats: Iterable[tuple[int, tuple[int, ...]]], group: int = 1) -> list[Rule]:
+
+def every_mode(
+    formats: Iterable[tuple[int, tuple[int, ...]]], group: int = 1, signed: bool = False
+) -> list[Rule]:
     """Each of the formats with rounding on and off, with vSPARQ on and off."""
     return [
-        Rule(window_bits, shifts, rounding, vsparq, group)
+        Rule(window_bits, shifts, rounding, vsparq, group, signed)
         for window_bits, shifts in formats
         for rounding in (True, False)
         for vsparq in (True, False)
@@ -95,23 +124,39 @@ def encode_pair(
 ) -> tuple[int, int, int, int, int, int]:
     """The two lanes of a pair: ``(x0, x1, shift0, shift1, mux0, mux1)``.
 
-    Contents, left-shift and the index of the weight that the lane meets. ``shared`` is the shift of
-    a group of more than this pair.
+    Contents, with the sign of the activation, left-shift and the index of the weight that the lane
+    meets. ``shared`` is the shift of a group of more than this pair.
     """
-    n = rule.window_bits
-    if rule.vsparq and 0 in (a, b):
-        contents, shift = window(max(a, b), 2 * n, rule.shifts, rule.rounding)
-        high, low = divmod(contents, 2**n)
-        high_shift = shift + n if shift + n < 8 else 0
+    n, sizes = rule.window_bits, (abs(a), abs(b))
+    signs = [-1 if value < 0 else 1 for value in (a, b)]
+    if rule.vsparq and 0 in sizes:
+        bits = 2 * n, rule.shifts, rule.rounding, rule.largest
+        contents, shift = window(max(sizes), *bits)
+        high_shift, low_bits = double_window(shift, rule)
+        high, low = divmod(contents, 2**low_bits)
         owner = 1 if a == 0 and b != 0 else 0
-        return high, low, high_shift, shift, owner, owner
+        return signs[owner] * high, signs[owner] * low, high_shift, shift, owner, owner
     if rule.group > 1:
         shift = shared_shift([a, b], rule) if shared is None else shared
-        x0, x1 = (window(value, n, (shift,), rule.rounding)[0] for value in (a, b))
-        return x0, x1, shift, shift, 0, 1
-    x0, shift0 = window(a, n, rule.shifts, rule.rounding)
-    x1, shift1 = window(b, n, rule.shifts, rule.rounding)
-    return x0, x1, shift0, shift1, 0, 1
+        x0, x1 = (window(size, n, (shift,), rule.rounding, rule.largest)[0] for size in sizes)
+        return signs[0] * x0, signs[1] * x1, shift, shift, 0, 1
+    x0, shift0 = window(sizes[0], n, rule.shifts, rule.rounding, rule.largest)
+    x1, shift1 = window(sizes[1], n, rule.shifts, rule.rounding, rule.largest)
+    return signs[0] * x0, signs[1] * x1, shift0, shift1, 0, 1
+
+
+def double_window(shift: int, rule: Rule) -> tuple[int, int]:
+    """Of a double window at ``shift``: the shift of its high bits, and how many are the low ones.
+
+    As many low bits as a lane has; where both lanes have more than the magnitude, a signed format
+    has the high lane at the top of the magnitude.
+    """
+    n, bits = rule.window_bits, rule.magnitude_bits
+    if shift + n >= bits:
+        return 0, n
+    if rule.signed and shift + 2 * n > bits:
+        return bits - n, bits - n - shift
+    return shift + n, n
 
 
 def matmul(x: Matrix, w: Matrix) -> list[list[int]]:

@@ -1,0 +1,71 @@
+"""Two signed or affine bytes in, one encoded pair out."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module
+from amaranth.lib.wiring import In, Out
+
+from golden.format import ACTIVATION_BITS, SparqFormat
+from hdl.elements import Elements, structure
+from hdl.encode.pair_encoder import PairEncoder
+from hdl.encode.sign_magnitude import SignMagnitude
+from hdl.placement import Component, place
+
+
+class SignedPairEncoder(Component):
+    """Encodes a pair of bytes of a signed format.
+
+    Combinational; equals ``golden.pack_pairs(golden.encode_pairs(x, fmt, zero_point), fmt)``.
+
+    Parameters
+    ----------
+    fmt : SparqFormat
+        A signed one, whose groups are no larger than a pair.
+
+    Members
+    -------
+    bytes : In(16)
+        Two activations, as :class:`SignMagnitude` takes them, that of the lower step of the
+        reduction low.
+    zero_point : In(8)
+        The byte that stands for 0, unsigned. Only where magnitudes have 8 bits.
+    pair : Out(fmt.pair_bits)
+        The encoded pair: lane 0, lane 1, the code of their ShiftCtrl and MuxCtrl, and their signs.
+
+    Attributes
+    ----------
+    elements : dict
+        Of each port, in the order of the signature, the :class:`Elements` of its word.
+    """
+
+    module_name = "signed_pair_encoder"
+
+    def __init__(self, fmt: SparqFormat):
+        if fmt.group > 2:
+            raise ValueError(f"fmt must have groups of 1 or 2, not {fmt.group}")
+        self.fmt = fmt
+        byte = Elements(ACTIVATION_BITS, signed=not fmt.takes_zero_point)
+        self.elements = {"bytes": byte.repeated("step", 2)}
+        members = {"bytes": In(2 * ACTIVATION_BITS)}
+        if fmt.takes_zero_point:
+            self.elements["zero_point"] = Elements(ACTIVATION_BITS)
+            members["zero_point"] = In(ACTIVATION_BITS)
+        self.elements["pair"] = structure(*fmt.pair_layout)
+        super().__init__(members | {"pair": Out(fmt.pair_bits)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+
+        activations = []
+        for index in range(2):
+            split = SignMagnitude(self.fmt)
+            place(m, platform, f"sign_magnitude{index}", split)
+            m.d.comb += split.byte.eq(self.bytes.word_select(index, ACTIVATION_BITS))
+            if self.fmt.takes_zero_point:
+                m.d.comb += split.zero_point.eq(self.zero_point)
+            activations.append(split.activation)
+
+        encoder = PairEncoder(self.fmt)
+        place(m, platform, "pair_encoder", encoder)
+        m.d.comb += [encoder.activations.eq(Cat(activations)), self.pair.eq(encoder.pair)]
+        return m
