@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
 from networks.graph.elementwise import (
     Affine,
     Function,
@@ -19,7 +20,13 @@ from networks.graph.expression import Expression, X, apply, limited
 from networks.graph.graph import Node
 from networks.graph.lowering import Flat, Shape
 from networks.graph.movement import Rearrange
-from networks.graph.operations import JOINING, SCALED_ALIKE, BatchNormalization, MatrixLayer
+from networks.graph.operations import (
+    JOINING,
+    SCALED_ALIKE,
+    BatchNormalization,
+    MatrixLayer,
+    Operation,
+)
 
 
 def live_nodes(nodes: Sequence[Node], output: str) -> list[Node]:
@@ -88,6 +95,10 @@ def _merge(before: Node, node: Node, batch_norm: BatchNormalization | None) -> N
         if limits is not None and node.clip is not None:
             return None
         return replace(before, operation=scaled, output=node.output, clip=limits or node.clip)
+    if isinstance(operation, Affine) and before.clip is None:
+        scaled_node = _scaled_attention(layer, operation)
+        if scaled_node is not None:
+            return replace(before, operation=scaled_node, output=node.output, clip=node.clip)
     # What moves or joins values has no arithmetic to put the limits into.
     if (
         isinstance(operation, Sum)
@@ -99,9 +110,22 @@ def _merge(before: Node, node: Node, batch_norm: BatchNormalization | None) -> N
     return None
 
 
+def _scaled_attention(
+    operation: Operation, affine: Affine
+) -> LayerNormalization | MatrixProduct | None:
+    """``affine`` of a normalization or of a product of values, as one of those."""
+    if isinstance(operation, LayerNormalization):
+        if affine.scale.shape == affine.offset.shape == operation.scale.shape:
+            scale, offset = operation.scale * affine.scale, operation.offset * affine.scale
+            return replace(operation, scale=scale, offset=offset + affine.offset)
+    elif isinstance(operation, MatrixProduct) and _scaled_limits((0, 0), affine) is not None:
+        return replace(operation, scale=operation.scale * float(affine.scale.flat[0]))
+    return None
+
+
 def _scaled_limits(clip: tuple[float, float], affine: Affine) -> tuple[float, float] | None:
     """The limits after ``affine``, if that is a positive factor of all channels and no more."""
-    factor = float(affine.scale[0])
+    factor = float(affine.scale.flat[0])
     if factor <= 0 or (affine.scale != factor).any() or affine.offset.any():
         return None
     return clip[0] * factor, clip[1] * factor
@@ -192,10 +216,33 @@ def _function(node: Node, root: str, expression: Expression, shape: Shape) -> No
     return replace(node, operation=operation, inputs=(root,), clip=None)
 
 
-def is_sigmoid(node: Node) -> bool:
-    """Whether ``node`` is a sigmoid of one value and no more."""
+def as_ranking(nodes: Sequence[Node], output: str) -> tuple[tuple[Node, ...], str]:
+    """``nodes`` and ``output`` without a softmax or a sigmoid at the end, which may be moved.
+
+    Values are in the same order without it.
+    """
+    producers = {node.output: node for node in nodes}
+    uses = Counter(name for node in nodes for name in node.inputs)
+    moved: list[Node] = []
+    name = output
+    while (last := producers.get(name)) is not None and uses[name] == (1 if moved else 0):
+        if last.clip is None and (isinstance(last.operation, Softmax) or _is_sigmoid(last)):
+            left = last.inputs[0]
+            if not moved:
+                return tuple(live_nodes(nodes, left)), left
+            after = replace(moved[-1], inputs=(left,))
+            kept = [after if node is moved[-1] else node for node in nodes]
+            return tuple(live_nodes(kept, output)), output
+        if not isinstance(last.operation, Rearrange):
+            break
+        moved.append(last)
+        name = last.inputs[0]
+    return tuple(nodes), output
+
+
+def _is_sigmoid(node: Node) -> bool:
     operation = node.operation
-    if not isinstance(operation, Function) or node.clip is not None:
+    if not isinstance(operation, Function):
         return False
     expression = operation.expression
     return expression.function == "sigmoid" and all(

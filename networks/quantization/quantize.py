@@ -8,6 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from golden import FixedPointScale, byte_table
+from golden.attention import (
+    EXPONENTIAL_MAX,
+    MAX_EPSILON,
+    MAX_NORMALIZED,
+    NORMALIZED_BITS,
+    SIGNED_ZERO_POINT,
+)
+from networks import elementary
+from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
 from networks.graph.elementwise import (
     Affine,
     Function,
@@ -37,8 +46,11 @@ from networks.quantization.operations import (
     IntegerAveragePool,
     IntegerInterpolate,
     IntegerMatrixLayer,
+    IntegerNormalization,
+    IntegerSoftmax,
     LookUp,
     Multiply,
+    MultiplyMatrices,
     Quantization,
     Requantization,
 )
@@ -111,6 +123,12 @@ def quantize(
             integer = _quotient(inputs, output)
         elif isinstance(operation, Function):
             integer = _table(operation, inputs[0], output)
+        elif isinstance(operation, MatrixProduct):
+            integer = _matrix_product(operation, inputs, output)
+        elif isinstance(operation, Softmax):
+            integer = _softmax(inputs[0], output)
+        elif isinstance(operation, LayerNormalization):
+            integer = _normalization(operation, inputs[0], output)
         elif isinstance(operation, Interpolate):
             integer = IntegerInterpolate(operation)
         elif isinstance(operation, AveragePool):
@@ -140,12 +158,22 @@ def quantize(
 
 
 def require_quantizable(graph: Graph) -> None:
-    """Raise ``ValueError``, naming the layer, for one whose sums could leave int32."""
-    for node in graph.matrix_nodes:
-        layer: Any = node.operation
-        if layer.depth > MAX_DEPTH:
+    """Raise ``ValueError``, naming the node, for one that is too large for its integers."""
+    for node in graph.nodes:
+        operation = node.operation
+        if isinstance(operation, LayerNormalization) and len(operation.scale) > MAX_NORMALIZED:
             raise ValueError(
-                f"K must be at most {MAX_DEPTH} for int32 sums, not {layer.depth} in {node.name}"
+                f"at most {MAX_NORMALIZED} features can be normalized, not "
+                f"{len(operation.scale)} in {node.name}"
+            )
+        depth = 0
+        if isinstance(operation, MatrixLayer):
+            depth = operation.depth
+        elif isinstance(operation, MatrixProduct):
+            depth = graph.shapes[node.inputs[0]][-1]
+        if depth > MAX_DEPTH:
+            raise ValueError(
+                f"K must be at most {MAX_DEPTH} for int32 sums, not {depth} in {node.name}"
             )
 
 
@@ -162,6 +190,7 @@ def unsigned_values(graph: Graph, ranges: Mapping[str, Range]) -> set[str]:
             found.add(node.output)
     group = _scale_groups(graph)
     signed = {group[name] for name in graph.shapes if name not in found}
+    signed |= {group[name] for name in _weights_of_products(graph)}
     return {name for name in found if group[name] not in signed}
 
 
@@ -170,6 +199,8 @@ def _never_negative(node: Node, inputs: Sequence[bool]) -> bool:
     operation = node.operation
     if isinstance(operation, Function):
         return operation.expression.never_negative(inputs[0])
+    if isinstance(operation, Softmax):
+        return not operation.logarithm
     if isinstance(operation, Largest):
         return any(inputs)
     if isinstance(operation, Pad) and operation.value < 0:
@@ -184,16 +215,26 @@ def value_quantizations(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, 
     """Scale and zero point of each value."""
     unsigned = unsigned_values(graph, ranges)
     group = _scale_groups(graph)
+    weights = {group[name] for name in _weights_of_products(graph)}
     result = {}
     for name in graph.shapes:
         members = [other for other in graph.shapes if group[other] == group[name]]
         high = max(0.0, *(ranges[member][1] for member in members))
         low = min(0.0, *(ranges[member][0] for member in members))
+        if group[name] in weights:
+            step = max(high, -low) / (SIGNED_ZERO_POINT - 1) or 1.0
+            result[name] = Quantization(step, SIGNED_ZERO_POINT)
+            continue
         if name in unsigned:
             low = 0.0
         step = (high - low) / ACTIVATION_MAX or 1 / ACTIVATION_MAX
         result[name] = Quantization(step, min(round(-low / step), ACTIVATION_MAX))
     return result
+
+
+def _weights_of_products(graph: Graph) -> set[str]:
+    """The values that other values are multiplied with as with weights."""
+    return {node.inputs[1] for node in graph.nodes if isinstance(node.operation, MatrixProduct)}
 
 
 def windowing_exceptions(
@@ -416,6 +457,32 @@ def _quotient(inputs: Sequence[Quantization], output: Quantization) -> Divide:
     scale = FixedPointScale.nearest(factor)
     zero_points = x.zero_point, y.zero_point
     return Divide(zero_points, scale.multiplier, scale.shift, output.zero_point)
+
+
+def _matrix_product(
+    operation: MatrixProduct, inputs: Sequence[Quantization], output: Quantization
+) -> MultiplyMatrices:
+    x, y = inputs
+    factor = np.array(operation.scale * x.step * y.step / output.step)
+    requantization = Requantization(*_fixed_point(factor), output.zero_point)
+    return MultiplyMatrices(x.zero_point, requantization)
+
+
+def _softmax(source: Quantization, output: Quantization) -> IntegerSoftmax:
+    powers = elementary.exp(np.arange(ACTIVATION_MAX + 1.0) * -source.step)
+    exponentials = np.rint(EXPONENTIAL_MAX * powers).astype(np.uint16)
+    scale = FixedPointScale.nearest(min(1 / output.step, LARGEST_FACTOR))
+    return IntegerSoftmax(exponentials, scale.multiplier, scale.shift)
+
+
+def _normalization(
+    operation: LayerNormalization, source: Quantization, output: Quantization
+) -> IntegerNormalization:
+    epsilon = operation.epsilon * (len(operation.scale) / source.step) ** 2
+    scaled = _affine(
+        Affine(operation.scale, operation.offset), Quantization(2.0**-NORMALIZED_BITS, 0), output
+    )
+    return IntegerNormalization(round(min(epsilon, MAX_EPSILON)), scaled)
 
 
 def _table(operation: Function, source: Quantization, output: Quantization) -> LookUp:

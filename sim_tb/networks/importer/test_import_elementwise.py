@@ -17,8 +17,7 @@ from networks.graph.elementwise import (
     Sum,
 )
 from networks.graph.graph import Graph
-from networks.graph.movement import Rearrange
-from networks.graph.operations import AveragePool, MatrixLayer
+from networks.graph.operations import AveragePool, MatrixLayer, MaxPool
 from sim_tb.networks.onnx_models import NEWEST_OPSET, Builder, compare
 
 IMAGE = (4, 5, 3)
@@ -72,8 +71,8 @@ FUNCTIONS: list[tuple[str, dict[str, Any]]] = [
 def test_functions(operator: str, attributes: dict[str, Any], check: Any) -> None:
     """One function each, of the image and behind a layer."""
     b = Builder(*IMAGE, opset=22)
-    graph = check(b, b.op("Flatten", b.op(operator, "x", **attributes)))
-    assert kinds(graph) == [Function, Rearrange]
+    graph = check(b, b.pool("MaxPool", b.op(operator, "x", **attributes), 2, 1))
+    assert kinds(graph) == [Function, MaxPool]
     b = Builder(*IMAGE, opset=22)
     x = b.op(operator, b.conv("x", 4, 6, 3), **attributes)
     graph = check(b, b.gemm(b.flatten(x), 18, 5))

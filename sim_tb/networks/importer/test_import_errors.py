@@ -140,6 +140,21 @@ def test_values_made_twice(tmp_path: Path) -> None:
     assert error(b.model("x"), tmp_path) == "node '/Relu_1' (Relu): the value 'x' is made twice"
 
 
+def test_a_logarithm_of_a_softmax_in_between(tmp_path: Path) -> None:
+    b = Builder(*IMAGE)
+    model = b.model(b.relu(b.op("LogSoftmax", "x", axis=-1)))
+    assert error(model, tmp_path) == (
+        "node '/LogSoftmax_0' (LogSoftmax): a LogSoftmax is supported at the end of the model only"
+    )
+
+
+def test_a_batch_that_is_not_first(tmp_path: Path) -> None:
+    b = Builder(*IMAGE)
+    assert error(b.model(b.op("Transpose", "x", perm=[1, 0, 2, 3])), tmp_path) == (
+        "the batch must be the first axis of the output"
+    )
+
+
 def test_names(tmp_path: Path) -> None:
     b = Builder(*IMAGE)
     x = b.op("ReduceMean", b.relu("x"), axes=[2, 3], keepdims=0)
@@ -242,7 +257,7 @@ def operator_errors() -> dict[str, tuple[Callable[[Builder], str], str]]:
             "must keep the batch axis",
         ),
         "batch in a transpose": (
-            lambda b: b.op("Transpose", "x", perm=[1, 0, 2, 3]),
+            lambda b: b.relu(b.op("Transpose", "x", perm=[1, 0, 2, 3])),
             "must keep the batch axis",
         ),
         "batch in a slice": (
@@ -353,16 +368,20 @@ def operator_errors() -> dict[str, tuple[Callable[[Builder], str], str]]:
             "weights of the shape (5, 2, 3, 3), groups 1, do not fit 4 channels",
         ),
         "product of two values": (
-            lambda b: b.op("MatMul", "x", b.op("Transpose", "x", perm=[0, 1, 3, 2])),
-            "a product of two values that depend on the image is not supported",
+            lambda b: b.op("MatMul", "x", "x"),
+            "matrices of the shapes (4, 9, 7) and (4, 9, 7) do not fit each other",
         ),
         "concatenation": (
             lambda b: b.op("Concat", "x", b.op("GlobalAveragePool", "x"), axis=1),
             "values to join must agree but for one axis, not have shapes (9, 7, 4), (1, 1, 4)",
         ),
-        "softmax in between": (
-            lambda b: b.relu(b.op("Softmax", "x", axis=1)),
-            "a Softmax is supported at the end of the model only",
+        "normalization of images": (
+            lambda b: b.op("LayerNormalization", "x", b.random(9, 7), axis=2),
+            "the axis must be the last one, not 2",
+        ),
+        "negative epsilon": (
+            lambda b: b.op("LayerNormalization", "x", b.random(7), epsilon=-1.0),
+            "epsilon must be at least 0, not -1.0",
         ),
         "cast": (
             lambda b: b.op("Cast", "x", to=TensorProto.INT64),
