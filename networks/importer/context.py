@@ -92,9 +92,10 @@ class Context:
             raise ValueError(f"input {index} must have rank {rank}, not {value.rank}")
         return value
 
-    def values(self) -> list[Value]:
-        """All inputs, which depend on the image, stored alike."""
-        values = [self.value(index) for index in range(len(self.inputs))]
+    def values(self, places: Sequence[int] | None = None) -> list[Value]:
+        """All inputs, or those at ``places``, which depend on the image, stored alike."""
+        chosen = range(len(self.inputs)) if places is None else places
+        values = [self.value(index) for index in chosen]
         ranks = {value.rank for value in values}
         if len(ranks) != 1:
             shown = ", ".join(str(value.shape) for value in values)
@@ -168,7 +169,7 @@ class Context:
         A scalar, one per channel (C,) if it only differs along the last axis, or else of as many
         axes as ``x``.
         """
-        constant = self.weights(index)
+        constant = self.of_all_images(index, x)
         if constant.size == 1:
             return constant.reshape(())
         shape = (1,) * (x.rank - constant.ndim) + constant.shape
@@ -179,10 +180,20 @@ class Context:
             raise ValueError(
                 f"a constant of the shape {constant.shape} does not fit images of {x.shape}"
             )
-        extra = len(x.stored) - len(x.order)
-        by_axis = constant.reshape(*(1,) * extra, *shape[1:])
-        stored = by_axis.transpose(np.argsort(x.before))
+        stored = self.stored(constant.reshape(shape), x)
         return stored.reshape(-1) if math.prod(stored.shape[:-1]) == 1 else stored
+
+    def of_all_images(self, index: int, x: Value) -> Float64Array:
+        """The weights ``index``; if they are repeated for each image of a fixed batch, once."""
+        constant = self.weights(index)
+        repeated = constant.ndim == x.rank and constant.shape[0] == self.batch
+        return constant[:1] if repeated and (constant == constant[:1]).all() else constant
+
+    def stored(self, constant: Float64Array, x: Value) -> Float64Array:
+        """A ``constant`` of the axes of ``x`` in ONNX, that of the batch of size 1, as stored."""
+        extra = len(x.stored) - len(x.order)
+        by_axis = constant.reshape(*(1,) * extra, *constant.shape[1:])
+        return by_axis.transpose(np.argsort(x.before))
 
     def constant(self, index: int) -> Array:
         """Input ``index``, which does not depend on the image."""

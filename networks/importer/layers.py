@@ -226,6 +226,24 @@ def normalized(
     return node.emit(LayerNormalization(scale, offset, epsilon), x)
 
 
+def instance_normalization(node: Context) -> Value:
+    """InstanceNormalization: of the pixels of each channel."""
+    x = node.value()
+    if x.rank < 3:
+        raise ValueError(f"input 0 must have rank 3 or more, not {x.rank}")
+    channels, pixels = x.shape[0], math.prod(x.shape[1:])
+    scale, offset = (node.per_channel(index, channels) for index in (1, 2))
+    flat = node.reshaped(x, (1, channels, pixels), 1, part="/pixels")
+    lines = node.arranged(flat, (0, 1), part="/lines")
+    epsilon = node.attribute("epsilon", 1e-5)
+    if epsilon < 0:
+        raise ValueError(f"epsilon must be at least 0, not {epsilon}")
+    norm = LayerNormalization(np.ones(pixels), np.zeros(pixels), epsilon)
+    back = node.reshaped(node.emit(norm, lines, part="/norm"), (1, *x.shape), 1, part="/images")
+    back = node.arranged(back, channels_last(len(back.order)), part="/channels")
+    return node.emit(Affine(scale, offset), back)
+
+
 def softmax(node: Context) -> Value:
     """Softmax along one axis; of old, over all axes from one on."""
     return _softmax(node, False)

@@ -1,10 +1,13 @@
 """ONNX's operators that move values."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from networks.graph.elementwise import Affine
+from networks.graph.lowering import Array
 from networks.graph.movement import Concat, Expand, Pad, Slice, Take
 from networks.importer.context import Context, Value, channels_last
 
@@ -13,12 +16,45 @@ _BEYOND_ANY_AXIS = 2**31 - 1
 
 
 def concat(node: Context) -> Value:
-    """Concat along any axis of an image."""
-    values = node.values()
+    """Concat along any axis of an image, of values and, before or after all of them, constants."""
     if "axis" not in node.attributes:
         raise ValueError("attribute axis is missing")
+    places = [i for i, given in enumerate(node.inputs) if isinstance(given, Value)]
+    if not places or places != list(range(places[0], places[-1] + 1)):
+        raise ValueError("constants must come before or after all values")
+    values = node.values(places)
     axis = node.axis(node.attribute("axis", 1), values[0])
-    return values[0] if len(values) == 1 else node.emit(Concat(axis + 1), *values)
+    if len(places) == len(node.inputs):
+        return values[0] if len(values) == 1 else node.emit(Concat(axis + 1), *values)
+    joined = values[0]
+    if len(values) > 1:
+        joined = node.emit(Concat(axis + 1), *values, part="/values")
+    return _with_constants(node, joined, axis, places)
+
+
+def _with_constants(node: Context, x: Value, axis: int, places: Sequence[int]) -> Value:
+    """``x`` between constants: padded along the stored ``axis``, and the constants added."""
+    position = x.order.index(axis)
+    parts: list[list[Array]] = [[], []]
+    for index, given in enumerate(node.inputs):
+        if isinstance(given, np.ndarray):
+            constant = node.of_all_images(index, x)
+            size = constant.shape[position + 1] if constant.ndim == x.rank else 0
+            shape = (*x.shape[:position], size, *x.shape[position + 1 :])
+            if constant.ndim != x.rank or constant.shape[1:] != shape or constant.shape[0] != 1:
+                raise ValueError(
+                    f"a constant of the shape {constant.shape} cannot be joined to images of "
+                    f"{x.shape}"
+                )
+            parts[index > places[0]].append(constant)
+    before, after = (sum(part.shape[position + 1] for part in side) for side in parts)
+    amounts = [(0, 0)] * len(x.stored)
+    amounts[axis] = before, after
+    padded = node.emit(Pad(tuple(amounts)), x, part="/padded")
+    zeros = np.zeros((1, *x.shape))
+    offset = np.concatenate([*parts[0], zeros, *parts[1]], axis=position + 1)
+    stored = node.stored(offset, padded)
+    return node.emit(Affine(np.ones_like(stored), stored), padded)
 
 
 def flatten(node: Context) -> Value:

@@ -80,6 +80,22 @@ def test_what_is_no_normalization(check: Any) -> None:
     assert LayerNormalization not in kinds(graph)
 
 
+@pytest.mark.parametrize("shape", [(3, 4, 5), (3, 7), (3, 2, 2, 4)], ids=str)
+def test_instance_normalization(shape: Any, check: Any) -> None:
+    b = Builder(*shape)
+    x = b.op("InstanceNormalization", "x", b.random(3), b.random(3))
+    assert LayerNormalization in kinds(check(b, x))
+
+
+def test_group_normalization(check: Any) -> None:
+    """As PyTorch writes it, by way of the pixels of each group."""
+    b = Builder(6, 4, 3, opset=13)
+    x = b.op("Reshape", "x", b.constant([0, 2, -1]))
+    x = b.op("InstanceNormalization", x, np.ones(2, np.float32), np.zeros(2, np.float32))
+    x = b.op("Reshape", x, b.constant([0, 6, 4, 3]))
+    check(b, b.op("Add", b.op("Mul", x, b.random(6, 1, 1)), b.random(6, 1, 1)))
+
+
 @pytest.mark.parametrize("shape", [(TOKENS, WIDTH), (WIDTH,), (3, TOKENS, WIDTH)], ids=str)
 def test_layer_normalization(shape: Any, check: Any) -> None:
     for axis, offset in ((-1, True), (len(shape), False)):

@@ -379,6 +379,18 @@ def operator_errors() -> dict[str, tuple[Callable[[Builder], str], str]]:
             lambda b: b.op("LayerNormalization", "x", b.random(9, 7), axis=2),
             "the axis must be the last one, not 2",
         ),
+        "constant between values": (
+            lambda b: b.op("Concat", "x", b.random(1, 4, 9, 7), "x", axis=1),
+            "constants must come before or after all values",
+        ),
+        "constant of another shape": (
+            lambda b: b.op("Concat", "x", b.random(1, 4, 9, 6), axis=1),
+            "a constant of the shape (1, 4, 9, 6) cannot be joined to images of (4, 9, 7)",
+        ),
+        "neighbours of too many channels": (
+            lambda b: b.op("LRN", "x", size=5),
+            "the size must be from 1 to 4, not 5",
+        ),
         "negative epsilon": (
             lambda b: b.op("LayerNormalization", "x", b.random(7), epsilon=-1.0),
             "epsilon must be at least 0, not -1.0",
