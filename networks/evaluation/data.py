@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from networks.evaluation.errors import DataError
+from networks.evaluation.layout import in_usual_layout
 from networks.evaluation.preprocessing import MODES, Preprocessing
 
 __all__ = ["DataError", "Images", "load_data", "split"]
@@ -145,7 +146,8 @@ def load_data(
     """The labelled images in ``path``, for a model that takes (N, *input_shape).
 
     - An ``.npz`` holds ``images``, uint8 (N, H, W, C) or (N, H, W), or float32 (N,
-      *input_shape) that need no preprocessing, and ``labels``, integers (N,).
+      *input_shape) that need no preprocessing, and ``labels``, integers (N,). Channels may come
+      first or last where only one of them fits.
     - A folder or ``.zip`` holds image files, taken in the order of their names; they are decoded
       when a batch is asked for. The subfolders they lie in, sorted, are the classes 0, 1, ...;
       or else ``class_map`` is a text file with a line ``name,label`` or ``name label`` for each
@@ -195,6 +197,7 @@ def _load_arrays(
     if outside.size:
         raise DataError(f"{path}: labels must be from 0 to {MAX_LABEL}, not {outside[0]}")
 
+    images = in_usual_layout(images, input_shape)
     if images.dtype == np.float32:
         if images.shape[1:] != input_shape:
             raise _misfit(path, images.shape[1:], input_shape)
