@@ -216,10 +216,10 @@ def _function(node: Node, root: str, expression: Expression, shape: Shape) -> No
     return replace(node, operation=operation, inputs=(root,), clip=None)
 
 
-def as_ranking(nodes: Sequence[Node], output: str) -> tuple[tuple[Node, ...], str]:
+def as_ranking(nodes: Sequence[Node], output: str) -> tuple[tuple[Node, ...], str, bool]:
     """``nodes`` and ``output`` without a softmax or a sigmoid at the end, which may be moved.
 
-    Values are in the same order without it.
+    Values are in the same order without it. Also returns whether there was one.
     """
     producers = {node.output: node for node in nodes}
     uses = Counter(name for node in nodes for name in node.inputs)
@@ -229,15 +229,15 @@ def as_ranking(nodes: Sequence[Node], output: str) -> tuple[tuple[Node, ...], st
         if last.clip is None and (isinstance(last.operation, Softmax) or _is_sigmoid(last)):
             left = last.inputs[0]
             if not moved:
-                return tuple(live_nodes(nodes, left)), left
+                return tuple(live_nodes(nodes, left)), left, True
             after = replace(moved[-1], inputs=(left,))
             kept = [after if node is moved[-1] else node for node in nodes]
-            return tuple(live_nodes(kept, output)), output
+            return tuple(live_nodes(kept, output)), output, True
         if not isinstance(last.operation, Rearrange):
             break
         moved.append(last)
         name = last.inputs[0]
-    return tuple(nodes), output
+    return tuple(nodes), output, False
 
 
 def _is_sigmoid(node: Node) -> bool:

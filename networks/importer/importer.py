@@ -43,8 +43,8 @@ def import_onnx(
     in the operator sets from 7 on. Batch normalizations, constants and limits are part of the layer
     before them where they can be; what works element by element on one value is one function. The
     output is the first of floats, or the one called ``output_name``; a softmax or a sigmoid that
-    makes it is left out, since it does not change the ranking. ``input_shape``, with the batch, is
-    that of the input where the model leaves sizes open.
+    makes it is left out, since it does not change the ranking (``Graph.ranking``).
+    ``input_shape``, with the batch, is that of the input where the model leaves sizes open.
     """
     importer = _Importer(path)
     with _one_line(path, importer), np.errstate(all="ignore"):
@@ -162,7 +162,8 @@ class _Importer:
             raise ValueError("nodes, or values, have the same name")
         shapes = Graph(source, image, tuple(nodes), result.name).shapes
         fused = fuse(nodes, shapes, self.batch_norms, result.name)
-        graph = Graph(source, image, *as_ranking(fused, result.name))
+        kept, output, ranking = as_ranking(fused, result.name)
+        graph = Graph(source, image, kept, output, ranking)
         for node in graph.nodes:
             if isinstance(node.operation, Softmax) and node.operation.logarithm:
                 self.place = f"node {node.name!r} (LogSoftmax): "

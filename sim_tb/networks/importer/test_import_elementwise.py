@@ -89,10 +89,13 @@ def test_functions_of_positive_numbers(operator: str, shape: Any, check: Any) ->
 
 def test_a_sigmoid_at_the_end_is_left_out(check: Any) -> None:
     b = Builder(5)
-    assert kinds(check(b, b.op("Sigmoid", b.gemm("x", 5, 3)))) == [MatrixLayer]
+    graph = check(b, b.op("Sigmoid", b.gemm("x", 5, 3)))
+    assert kinds(graph) == [MatrixLayer]
+    assert graph.ranking
     b = Builder(5)
     graph = check(b, b.op("Mul", b.op("Sigmoid", b.gemm("x", 5, 3)), number(2)))
     assert kinds(graph) == [MatrixLayer, Function]
+    assert not graph.ranking
 
 
 @pytest.mark.parametrize("slope", [(4, 1, 1), (1,), (1, 4, 1, 1)], ids=str)

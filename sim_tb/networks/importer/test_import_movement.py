@@ -304,4 +304,6 @@ def compare_ranking(b: Builder, output: str, folder: Path) -> Graph:
     plain = compare(b.model(output), folder)
     x = np.random.default_rng(1).normal(size=(2, *graph.input_shape))
     np.testing.assert_array_equal(graph.forward(x), plain.forward(x))
+    assert graph.ranking
+    assert not plain.ranking
     return graph
