@@ -1,5 +1,6 @@
 """Models that cannot be imported, and the one line that says why."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,12 @@ def test_unsupported_operator(tmp_path: Path) -> None:
     assert error(b.model("/Gru_0_output_0"), tmp_path) == (
         f"node '/Gru_0_output_0' (ai.onnx.ml.Gru): {supported}"
     )
+
+
+def test_every_operator_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs/evaluation.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", text))
+    assert not set(OPERATORS) - words
 
 
 def test_subgraphs(tmp_path: Path) -> None:
