@@ -165,7 +165,7 @@ def _functions(nodes: Sequence[Node], shapes: Mapping[str, Shape], output: str) 
             continue
         root, expression = functions.get(node.output, ("", X))
         alone = len(node.inputs) == 1 and node.inputs[0] == root
-        if root and not alone:
+        if root and (not alone or isinstance(node.operation, Function)):
             node = _function(node, root, expression, shapes[root])
         needed.update(node.inputs)
         kept.append(node)
@@ -207,13 +207,30 @@ def _expression(node: Node, inputs: Sequence[Expression]) -> Expression | None:
 
 
 def _function(node: Node, root: str, expression: Expression, shape: Shape) -> Node:
-    """``node`` as a function of the value ``root``; a scale and an offset if it is no more."""
-    linear = expression.linear()
-    operation: Affine | Function = Function(expression)
-    if linear is not None:
-        scale, offset = (np.broadcast_to(part, shape[-1:]) for part in linear)
-        operation = Affine(scale, offset)
-    return replace(node, operation=operation, inputs=(root,), clip=None)
+    """``node`` as a function of the value ``root``.
+
+    A scale, an offset and limits if it is no more.
+    """
+    inner, clip = _limits(expression)
+    linear = inner.linear()
+    if linear is None:
+        return replace(node, operation=Function(expression), inputs=(root,), clip=None)
+    scale, offset = (np.broadcast_to(part, shape[-1:]) for part in linear)
+    return replace(node, operation=Affine(scale, offset), inputs=(root,), clip=clip)
+
+
+def _limits(expression: Expression) -> tuple[Expression, tuple[float, float] | None]:
+    """What ``expression`` limits, and the limits, as :func:`limited` puts them."""
+    inner, found = expression, {"minimum": np.inf, "maximum": -np.inf}
+    for name in found:
+        operands = inner.operands if inner.function == name else ()
+        match operands:
+            case (Expression() as unlimited, np.ndarray(ndim=0) as limit):
+                inner, found[name] = unlimited, float(limit)
+    low, high = found["maximum"], found["minimum"]
+    if inner is expression or low > high:
+        return expression, None
+    return inner, (low, high)
 
 
 def as_ranking(nodes: Sequence[Node], output: str) -> tuple[tuple[Node, ...], str, bool]:
