@@ -25,7 +25,6 @@ from networks.graph.operations import (
     SCALED_ALIKE,
     BatchNormalization,
     MatrixLayer,
-    Operation,
 )
 
 
@@ -81,46 +80,42 @@ def _merged(
 
 def _merge(before: Node, node: Node, batch_norm: BatchNormalization | None) -> Node | None:
     """One node for ``before`` and ``node``; None if there is none."""
-    layer, operation = before.operation, node.operation
-    if (
-        isinstance(layer, MatrixLayer)
-        and isinstance(operation, Affine)
-        and operation.scale.shape == operation.offset.shape == (layer.width,)
-    ):
-        limits = None if before.clip is None else _scaled_limits(before.clip, operation)
-        if before.clip is not None and limits is None:
-            return None
-        scaled = _scaled(layer, operation, batch_norm if limits is None else None)
-        # The limits of one of them: those of both may not be those of a clip.
-        if limits is not None and node.clip is not None:
-            return None
-        return replace(before, operation=scaled, output=node.output, clip=limits or node.clip)
-    if isinstance(operation, Affine) and before.clip is None:
-        scaled_node = _scaled_attention(layer, operation)
-        if scaled_node is not None:
-            return replace(before, operation=scaled_node, output=node.output, clip=node.clip)
+    operation = node.operation
+    if isinstance(operation, Affine):
+        return _merge_affine(before, node, operation, batch_norm)
     # What moves or joins values has no arithmetic to put the limits into.
     if (
         isinstance(operation, Sum)
         and not operation.factors
         and before.clip is None
-        and not isinstance(layer, (*SCALED_ALIKE, *JOINING))
+        and not isinstance(before.operation, (*SCALED_ALIKE, *JOINING))
     ):
         return replace(before, clip=node.clip, output=node.output)
     return None
 
 
-def _scaled_attention(
-    operation: Operation, affine: Affine
-) -> LayerNormalization | MatrixProduct | None:
-    """``affine`` of a normalization or of a product of values, as one of those."""
-    if isinstance(operation, LayerNormalization):
-        if affine.scale.shape == affine.offset.shape == operation.scale.shape:
-            scale, offset = operation.scale * affine.scale, operation.offset * affine.scale
-            return replace(operation, scale=scale, offset=offset + affine.offset)
-    elif isinstance(operation, MatrixProduct) and _scaled_limits((0, 0), affine) is not None:
-        return replace(operation, scale=operation.scale * float(affine.scale.flat[0]))
-    return None
+def _merge_affine(
+    before: Node, node: Node, affine: Affine, batch_norm: BatchNormalization | None
+) -> Node | None:
+    """``affine``, that of ``node``, as a part of ``before``."""
+    layer, clip = before.operation, node.clip
+    if before.clip is not None:
+        limits = _scaled_limits(before.clip, affine)
+        if limits is None or clip is not None:
+            return None
+        clip, batch_norm = limits, None
+    same = affine.scale.shape == affine.offset.shape
+    merged: MatrixLayer | LayerNormalization | MatrixProduct
+    if isinstance(layer, MatrixLayer) and same and affine.scale.shape == (layer.width,):
+        merged = _scaled(layer, affine, batch_norm)
+    elif isinstance(layer, LayerNormalization) and same and affine.scale.ndim == 1:
+        offset = layer.offset * affine.scale + affine.offset
+        merged = replace(layer, scale=layer.scale * affine.scale, offset=offset)
+    elif isinstance(layer, MatrixProduct) and _scaled_limits((0, 0), affine) is not None:
+        merged = replace(layer, scale=layer.scale * float(affine.scale.flat[0]))
+    else:
+        return None
+    return replace(before, operation=merged, output=node.output, clip=clip)
 
 
 def _scaled_limits(clip: tuple[float, float], affine: Affine) -> tuple[float, float] | None:
