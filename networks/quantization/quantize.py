@@ -5,17 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from golden import FixedPointScale, byte_table
-from golden.attention import (
-    EXPONENTIAL_MAX,
-    MAX_EPSILON,
-    MAX_NORMALIZED,
-    NORMALIZED_BITS,
-    SIGNED_ZERO_POINT,
-)
-from networks import elementary
+from golden.attention import MAX_NORMALIZED, SIGNED_ZERO_POINT
+from golden.format import ACTIVATION_MAX
 from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
 from networks.graph.elementwise import (
     Affine,
@@ -27,44 +19,30 @@ from networks.graph.elementwise import (
     Sum,
 )
 from networks.graph.graph import Graph, Node
-from networks.graph.movement import Concat, Interpolate, Pad, Rearrange, Spread
-from networks.graph.operations import (
-    JOINING,
-    SCALED_ALIKE,
-    AveragePool,
-    MatrixLayer,
-)
+from networks.graph.movement import Concat, Pad, Rearrange
+from networks.graph.operations import JOINING, SCALED_ALIKE, AveragePool, MatrixLayer
 from networks.quantization.calibration import Range
+from networks.quantization.integers import (
+    MAX_BIAS,
+    fixed_point,
+    integer_operation,
+    weighted_sum,
+)
 from networks.quantization.network import IntegerNode, QuantizedNetwork
 from networks.quantization.operations import (
     LEVELS_4_BIT,
     Alignment,
     Bytes,
-    Combine,
-    Divide,
     Int64Array,
     IntegerAveragePool,
-    IntegerInterpolate,
     IntegerMatrixLayer,
-    IntegerNormalization,
-    IntegerSoftmax,
-    LookUp,
-    Multiply,
-    MultiplyMatrices,
     Quantization,
     Requantization,
 )
 
-ACTIVATION_MAX = 255
-MAX_BIAS = 1 << 30
-"""Half of an int32; the other half is left to the products."""
 MAX_DEPTH = ((1 << 31) - 1 - MAX_BIAS) // (ACTIVATION_MAX * 128)
 SMALLEST_STEP = 1e-30
 """Stands for the scale of a channel that is all zeros; it requantizes by a multiplier of 0."""
-LARGEST_FACTOR = float((1 << 15) - 1)
-"""A sum of 1 that is multiplied by more has left the range of bytes already."""
-
-Float64Array = npt.NDArray[np.float64]
 
 
 def quantize(
@@ -113,38 +91,15 @@ def quantize(
                 activation_step=(activation_steps or {}).get(node.name),
                 channel_order=(channel_orders or {}).get(node.name),
             )
-        elif isinstance(operation, Affine):
-            integer = _affine(operation, inputs[0], output)
-        elif isinstance(operation, Sum):
-            integer = _sum(inputs, output, operation.factors)
-        elif isinstance(operation, Product):
-            integer = _product(inputs, output)
-        elif isinstance(operation, Quotient):
-            integer = _quotient(inputs, output)
-        elif isinstance(operation, Function):
-            integer = _table(operation, inputs[0], output)
-        elif isinstance(operation, MatrixProduct):
-            integer = _matrix_product(operation, inputs, output)
-        elif isinstance(operation, Softmax):
-            integer = _softmax(inputs[0], output)
-        elif isinstance(operation, LayerNormalization):
-            integer = _normalization(operation, inputs[0], output)
-        elif isinstance(operation, Interpolate):
-            integer = IntegerInterpolate(operation)
-        elif isinstance(operation, AveragePool):
-            target = None if node.output in raw else output
-            integer = _average_pool(operation, inputs[0], target)
-        elif isinstance(operation, Pad | Spread):
-            value = round(operation.value / output.step) + output.zero_point
-            integer = replace(operation, value=min(max(value, 0), ACTIVATION_MAX))
         else:
-            integer = operation
+            are_sums = node.output in raw and isinstance(operation, AveragePool)
+            integer = integer_operation(operation, inputs, None if are_sums else output)
         names = list(node.inputs)
         for index, source in enumerate(inputs):
             if isinstance(operation, JOINING) and source != output:
                 # Joined values must have one scale; this one comes in another.
                 rescaled = f"{node.name}: {names[index]}"
-                combine = _sum([source], output)
+                combine = weighted_sum([source], output)
                 nodes.append(IntegerNode(rescaled, combine, (names[index],), rescaled))
                 names[index] = rescaled
         limits = None if node.clip is None else _byte_limits(node.clip, output)
@@ -370,9 +325,9 @@ def with_scales(layer: IntegerMatrixLayer, output: Quantization | None) -> Integ
     bias -= layer.fill * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
     finish: Requantization | Alignment
     if output is None:
-        finish = Alignment(*_fixed_point(layer.steps / layer.steps.max()))
+        finish = Alignment(*fixed_point(layer.steps / layer.steps.max()))
     else:
-        finish = Requantization(*_fixed_point(layer.steps / output.step), output.zero_point)
+        finish = Requantization(*fixed_point(layer.steps / output.step), output.zero_point)
     return replace(layer, bias=bias.astype(np.int32), finish=finish)
 
 
@@ -380,14 +335,6 @@ def four_bit_codes(step: float) -> Bytes:
     """The nearest of 0 to 15 for each byte, of which each code stands for ``step``."""
     codes: Bytes = np.clip(np.rint(np.arange(256) / step), 0, LEVELS_4_BIT).astype(np.uint8)
     return codes
-
-
-def _fixed_point(factors: Float64Array) -> tuple[Int64Array, Int64Array]:
-    """Multiplier and shift for each of the ``factors``, in their shape."""
-    scales = [FixedPointScale.nearest(min(float(f), LARGEST_FACTOR)) for f in factors.flat]
-    multiplier = np.array([scale.multiplier for scale in scales], np.int64)
-    shift = np.array([scale.shift for scale in scales], np.int64)
-    return multiplier.reshape(factors.shape), shift.reshape(factors.shape)
 
 
 def _byte_limits(clip: tuple[float, float], output: Quantization) -> tuple[int, int] | None:
@@ -400,111 +347,3 @@ def _byte_limits(clip: tuple[float, float], output: Quantization) -> tuple[int, 
         for limit in clip
     )
     return None if (low, high) == (0, ACTIVATION_MAX) else (low, high)
-
-
-def _sum(
-    inputs: Sequence[Quantization], output: Quantization, weights: Sequence[float] = ()
-) -> Combine:
-    factors = [
-        min(max(weight * source.step / output.step, -LARGEST_FACTOR), LARGEST_FACTOR)
-        for source, weight in zip(inputs, weights or [1.0] * len(inputs), strict=True)
-    ]
-    total = sum(map(abs, factors))
-    shift = FixedPointScale.nearest(max(map(abs, factors))).shift
-    if total * 2.0**shift * ACTIVATION_MAX > MAX_BIAS:  # of very many values
-        shift = max(int(np.log2(MAX_BIAS / ACTIVATION_MAX / total)), 0)
-    multipliers = tuple(np.int32(round(factor * 2**shift)) for factor in factors)
-    bias = -sum(
-        int(multiplier) * source.zero_point
-        for multiplier, source in zip(multipliers, inputs, strict=True)
-    )
-    return Combine(
-        tuple(np.asarray(multiplier) for multiplier in multipliers),
-        np.asarray(bias, np.int32),
-        _shift_only(np.asarray(shift, np.int64), output.zero_point),
-    )
-
-
-def _affine(operation: Affine, source: Quantization, output: Quantization) -> Combine:
-    scales, offsets = np.broadcast_arrays(operation.scale, operation.offset)
-    factors = scales * source.step / output.step
-    factors = np.clip(factors, -LARGEST_FACTOR, LARGEST_FACTOR)
-    offsets = offsets / output.step
-    _, shifts = _fixed_point(np.abs(factors))
-    # The bias has to fit half of an int32, so its channel may get a coarser multiplier.
-    room = np.floor(np.log2(MAX_BIAS / np.maximum(np.abs(offsets), 1)))
-    shifts = np.clip(np.minimum(shifts, room), 0, None).astype(np.int64)
-    scale = np.ldexp(1.0, shifts.astype(np.int32))
-    multiplier = np.rint(factors * scale)
-    bias = np.clip(np.rint(offsets * scale), -MAX_BIAS, MAX_BIAS) - multiplier * source.zero_point
-    return Combine(
-        (multiplier.astype(np.int32),),
-        bias.astype(np.int32),
-        _shift_only(shifts, output.zero_point),
-    )
-
-
-def _product(inputs: Sequence[Quantization], output: Quantization) -> Multiply:
-    x, y = inputs
-    factor = np.array(x.step * y.step / output.step)
-    requantization = Requantization(*_fixed_point(factor), output.zero_point)
-    return Multiply((x.zero_point, y.zero_point), requantization)
-
-
-def _quotient(inputs: Sequence[Quantization], output: Quantization) -> Divide:
-    x, y = inputs
-    factor = min(x.step / y.step / output.step, LARGEST_FACTOR)
-    scale = FixedPointScale.nearest(factor)
-    zero_points = x.zero_point, y.zero_point
-    return Divide(zero_points, scale.multiplier, scale.shift, output.zero_point)
-
-
-def _matrix_product(
-    operation: MatrixProduct, inputs: Sequence[Quantization], output: Quantization
-) -> MultiplyMatrices:
-    x, y = inputs
-    factor = np.array(operation.scale * x.step * y.step / output.step)
-    requantization = Requantization(*_fixed_point(factor), output.zero_point)
-    return MultiplyMatrices(x.zero_point, requantization)
-
-
-def _softmax(source: Quantization, output: Quantization) -> IntegerSoftmax:
-    powers = elementary.exp(np.arange(ACTIVATION_MAX + 1.0) * -source.step)
-    exponentials = np.rint(EXPONENTIAL_MAX * powers).astype(np.uint16)
-    scale = FixedPointScale.nearest(min(1 / output.step, LARGEST_FACTOR))
-    return IntegerSoftmax(exponentials, scale.multiplier, scale.shift)
-
-
-def _normalization(
-    operation: LayerNormalization, source: Quantization, output: Quantization
-) -> IntegerNormalization:
-    epsilon = operation.epsilon * (len(operation.scale) / source.step) ** 2
-    scaled = _affine(
-        Affine(operation.scale, operation.offset), Quantization(2.0**-NORMALIZED_BITS, 0), output
-    )
-    return IntegerNormalization(round(min(epsilon, MAX_EPSILON)), scaled)
-
-
-def _table(operation: Function, source: Quantization, output: Quantization) -> LookUp:
-    channels = operation.expression.channels
-
-    def values(x: Float64Array) -> Float64Array:
-        if channels is None:
-            return operation(x)
-        return operation(np.repeat(x[:, np.newaxis], channels, axis=1)).T
-
-    return LookUp(byte_table(values, source, output))
-
-
-def _shift_only(shift: Int64Array, zero_point: int) -> Requantization:
-    return Requantization(np.ones_like(shift), shift, zero_point)
-
-
-def _average_pool(
-    pool: AveragePool, source: Quantization, output: Quantization | None
-) -> IntegerAveragePool:
-    requantization = None
-    if output is not None:
-        factors = source.step / output.step / pool.divisors
-        requantization = Requantization(*_fixed_point(factors), output.zero_point)
-    return IntegerAveragePool(pool, source.zero_point, requantization)
