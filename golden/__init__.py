@@ -4,6 +4,7 @@ Everything that the hardware computes is stated here once, as exact integer arit
 is checked against it and never the other way round.
 """
 
+from golden.attention import normalize, softmax, value_matmul
 from golden.byte_table import byte_table, look_up
 from golden.elementwise import divide, multiply
 from golden.format import ControlState, SparqFormat
@@ -34,15 +35,18 @@ __all__ = [
     "low_bits",
     "multiply",
     "named_format",
+    "normalize",
     "pack_2_4",
     "pack_pairs",
     "requantize",
     "rescale",
     "select_2_4",
+    "softmax",
     "sparq",
     "sparq_matmul",
     "sparq_matmul_2_4",
     "store_pairs",
     "trim",
     "unpack_pairs",
+    "value_matmul",
 ]

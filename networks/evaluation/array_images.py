@@ -11,6 +11,7 @@ from PIL import Image
 
 from networks.evaluation.errors import DataError
 from networks.evaluation.images import UNKNOWN, Images, Indices
+from networks.evaluation.layout import in_usual_layout
 from networks.evaluation.labels import array_labels
 from networks.evaluation.preprocessing import Preprocessing
 from networks.evaluation.source import Source
@@ -67,6 +68,7 @@ def load_arrays(
         )
     if not images.size:
         raise DataError(f"{path}: no images found")
+    images = in_usual_layout(images, input_shape)
     if images.dtype == np.float32:
         if preprocessing.given:
             raise DataError(

@@ -24,7 +24,7 @@ def load_data(
 
     - An ``.npz`` holds ``images``, uint8 (N, H, W, C) or (N, H, W), or float32 (N,
       *input_shape) that must need no preprocessing, and ``labels``, as :func:`array_labels` takes
-      them.
+      them. Channels may come first or last where only one of them fits.
     - A folder or ``.zip`` holds image files, taken in the order of their names; they are decoded
       when a batch is asked for, of several pictures in one file the first. The subfolders they lie
       in, sorted, are the classes 0, 1, ...; or else ``class_map`` is a file of a

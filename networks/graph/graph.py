@@ -65,13 +65,16 @@ class Graph:
     """Nodes in the order of computation, one source of images and one output.
 
     Images are float64, channels-last: ``input_shape`` is (rows, columns, channels) of one image, or
-    any other shape as it is. Raises ``ValueError``, naming the node, if shapes do not fit.
+    any other shape as it is. ``ranking`` says that only the order of the output's values is that of
+    the model that this was imported from: a softmax or a sigmoid was left out. Raises
+    ``ValueError``, naming the node, if shapes do not fit.
     """
 
     source: str
     input_shape: Shape
     nodes: tuple[Node, ...]
     output: str
+    ranking: bool = False
     shapes: dict[str, Shape] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:

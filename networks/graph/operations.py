@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from networks.fixed_point import Float64Array, to_fixed_point
+from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
 from networks.graph.elementwise import (
     Affine,
     Function,
@@ -155,6 +156,9 @@ Operation = (
     | Expand
     | Spread
     | Interpolate
+    | MatrixProduct
+    | Softmax
+    | LayerNormalization
 )
 STRUCTURAL = (MaxPool, Rearrange, Slice, Pad, Take, Expand, Spread)
 """Operations whose outputs are values of their one input (or a pad), in any arithmetic."""

@@ -31,15 +31,15 @@ def usual(rank: int) -> tuple[int, ...]:
 class Value:
     """A value of the graph: its name, and how one image's is stored.
 
-    ``stored`` is its shape as stored, and ``order`` the stored axis of each of ONNX's axes, so that
-    a transposition costs nothing. Stored axes that are none of ONNX's have the size 1.
+    ``stored`` is its shape as stored, and ``order`` the stored axis of each of ONNX's axes but for
+    that of the batch, which is ``batch``: so a transposition costs nothing. Stored axes that are
+    none of ONNX's have the size 1.
     """
 
     name: str
     stored: Shape
     order: tuple[int, ...]
-    ranking: bool = False
-    """Whether a softmax was left out before it, so that only its order is that of the model's."""
+    batch: int = 0
 
     @property
     def shape(self) -> Shape:
@@ -78,23 +78,24 @@ class Context:
         """Whether the optional input ``index`` is given."""
         return index < len(self.inputs) and self.inputs[index] is not None
 
-    def value(self, index: int = 0, rank: int | None = None, ranking: bool = False) -> Value:
+    def value(self, index: int = 0, rank: int | None = None, moved: bool = False) -> Value:
         """Input ``index``, which depends on the image; ``rank`` counts the batch.
 
-        ``ranking`` says that a softmax may have been left out before it.
+        ``moved`` says that the axis of the batch need not be the first.
         """
         value = self.inputs[index] if index < len(self.inputs) else None
         if not isinstance(value, Value):
             raise ValueError(f"input {index} must depend on the image")
-        if value.ranking and not ranking:
-            raise ValueError("a Softmax is supported at the end of the model only")
+        if value.batch and not moved:
+            raise ValueError("must keep the batch axis")
         if rank is not None and value.rank != rank:
             raise ValueError(f"input {index} must have rank {rank}, not {value.rank}")
         return value
 
-    def values(self) -> list[Value]:
-        """All inputs, which depend on the image, stored alike."""
-        values = [self.value(index) for index in range(len(self.inputs))]
+    def values(self, places: Sequence[int] | None = None) -> list[Value]:
+        """All inputs, or those at ``places``, which depend on the image, stored alike."""
+        chosen = range(len(self.inputs)) if places is None else places
+        values = [self.value(index) for index in chosen]
         ranks = {value.rank for value in values}
         if len(ranks) != 1:
             shown = ", ".join(str(value.shape) for value in values)
@@ -150,8 +151,7 @@ class Context:
             before = tuple(range(len(x.stored)))
         if before == after == tuple(range(len(shape))) and shape == x.stored:
             return replace(x, order=order)
-        result = self.emit(Rearrange(before, shape, after), x, part=part, order=order)
-        return replace(result, ranking=x.ranking)
+        return self.emit(Rearrange(before, shape, after), x, part=part, order=order)
 
     def reshaped(self, x: Value, new: Shape, batch: int, part: str = "") -> Value:
         """``x`` in the shape ``new``, in ONNX's order and with the batch, stored as usual."""
@@ -169,7 +169,7 @@ class Context:
         A scalar, one per channel (C,) if it only differs along the last axis, or else of as many
         axes as ``x``.
         """
-        constant = self.weights(index)
+        constant = self.of_all_images(index, x)
         if constant.size == 1:
             return constant.reshape(())
         shape = (1,) * (x.rank - constant.ndim) + constant.shape
@@ -180,10 +180,20 @@ class Context:
             raise ValueError(
                 f"a constant of the shape {constant.shape} does not fit images of {x.shape}"
             )
-        extra = len(x.stored) - len(x.order)
-        by_axis = constant.reshape(*(1,) * extra, *shape[1:])
-        stored = by_axis.transpose(np.argsort(x.before))
+        stored = self.stored(constant.reshape(shape), x)
         return stored.reshape(-1) if math.prod(stored.shape[:-1]) == 1 else stored
+
+    def of_all_images(self, index: int, x: Value) -> Float64Array:
+        """The weights ``index``; if they are repeated for each image of a fixed batch, once."""
+        constant = self.weights(index)
+        repeated = constant.ndim == x.rank and constant.shape[0] == self.batch
+        return constant[:1] if repeated and (constant == constant[:1]).all() else constant
+
+    def stored(self, constant: Float64Array, x: Value) -> Float64Array:
+        """A ``constant`` of the axes of ``x`` in ONNX, that of the batch of size 1, as stored."""
+        extra = len(x.stored) - len(x.order)
+        by_axis = constant.reshape(*(1,) * extra, *constant.shape[1:])
+        return by_axis.transpose(np.argsort(x.before))
 
     def constant(self, index: int) -> Array:
         """Input ``index``, which does not depend on the image."""
@@ -257,9 +267,16 @@ class Context:
         """The stored axis of an image for ONNX's ``axis`` of ``x``."""
         if not -x.rank <= axis < x.rank:
             raise ValueError(f"there is no axis {axis} in a value of rank {x.rank}")
-        if axis % x.rank == 0:
+        position = axis % x.rank
+        if position == x.batch:
             raise ValueError("must keep the batch axis")
-        return x.order[axis % x.rank - 1]
+        return x.order[position - (position > x.batch)]
+
+    def without(self, x: Value, axes: set[int]) -> Value:
+        """``x`` without the stored ``axes``, of size 1, among ONNX's: nothing moves."""
+        order = tuple(axis for axis in x.order if axis not in axes)
+        before = [axis for axis in x.order[: x.batch] if axis not in axes]
+        return replace(x, order=order, batch=len(before))
 
     def emit(
         self,
@@ -283,4 +300,6 @@ class Context:
         suffix = f"/{result}" if result and not part else part
         output = self.outputs[result] + part
         self.nodes.append(Node(self.name + suffix, operation, names, output, **clip))
-        return Value(output, shape, inputs[0].order if order is None else order)
+        if order is not None:
+            return Value(output, shape, order)
+        return Value(output, shape, inputs[0].order, inputs[0].batch)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
 from networks.graph.elementwise import (
     Affine,
     Function,
@@ -19,7 +20,12 @@ from networks.graph.expression import Expression, X, apply, limited
 from networks.graph.graph import Node
 from networks.graph.lowering import Flat, Shape
 from networks.graph.movement import Rearrange
-from networks.graph.operations import JOINING, SCALED_ALIKE, BatchNormalization, MatrixLayer
+from networks.graph.operations import (
+    JOINING,
+    SCALED_ALIKE,
+    BatchNormalization,
+    MatrixLayer,
+)
 
 
 def live_nodes(nodes: Sequence[Node], output: str) -> list[Node]:
@@ -74,34 +80,47 @@ def _merged(
 
 def _merge(before: Node, node: Node, batch_norm: BatchNormalization | None) -> Node | None:
     """One node for ``before`` and ``node``; None if there is none."""
-    layer, operation = before.operation, node.operation
-    if (
-        isinstance(layer, MatrixLayer)
-        and isinstance(operation, Affine)
-        and operation.scale.shape == operation.offset.shape == (layer.width,)
-    ):
-        limits = None if before.clip is None else _scaled_limits(before.clip, operation)
-        if before.clip is not None and limits is None:
-            return None
-        scaled = _scaled(layer, operation, batch_norm if limits is None else None)
-        # The limits of one of them: those of both may not be those of a clip.
-        if limits is not None and node.clip is not None:
-            return None
-        return replace(before, operation=scaled, output=node.output, clip=limits or node.clip)
+    operation = node.operation
+    if isinstance(operation, Affine):
+        return _merge_affine(before, node, operation, batch_norm)
     # What moves or joins values has no arithmetic to put the limits into.
     if (
         isinstance(operation, Sum)
         and not operation.factors
         and before.clip is None
-        and not isinstance(layer, (*SCALED_ALIKE, *JOINING))
+        and not isinstance(before.operation, (*SCALED_ALIKE, *JOINING))
     ):
         return replace(before, clip=node.clip, output=node.output)
     return None
 
 
+def _merge_affine(
+    before: Node, node: Node, affine: Affine, batch_norm: BatchNormalization | None
+) -> Node | None:
+    """``affine``, that of ``node``, as a part of ``before``."""
+    layer, clip = before.operation, node.clip
+    if before.clip is not None:
+        limits = _scaled_limits(before.clip, affine)
+        if limits is None or clip is not None:
+            return None
+        clip, batch_norm = limits, None
+    same = affine.scale.shape == affine.offset.shape
+    merged: MatrixLayer | LayerNormalization | MatrixProduct
+    if isinstance(layer, MatrixLayer) and same and affine.scale.shape == (layer.width,):
+        merged = _scaled(layer, affine, batch_norm)
+    elif isinstance(layer, LayerNormalization) and same and affine.scale.ndim == 1:
+        offset = layer.offset * affine.scale + affine.offset
+        merged = replace(layer, scale=layer.scale * affine.scale, offset=offset)
+    elif isinstance(layer, MatrixProduct) and _scaled_limits((0, 0), affine) is not None:
+        merged = replace(layer, scale=layer.scale * float(affine.scale.flat[0]))
+    else:
+        return None
+    return replace(before, operation=merged, output=node.output, clip=clip)
+
+
 def _scaled_limits(clip: tuple[float, float], affine: Affine) -> tuple[float, float] | None:
     """The limits after ``affine``, if that is a positive factor of all channels and no more."""
-    factor = float(affine.scale[0])
+    factor = float(affine.scale.flat[0])
     if factor <= 0 or (affine.scale != factor).any() or affine.offset.any():
         return None
     return clip[0] * factor, clip[1] * factor
@@ -141,7 +160,7 @@ def _functions(nodes: Sequence[Node], shapes: Mapping[str, Shape], output: str) 
             continue
         root, expression = functions.get(node.output, ("", X))
         alone = len(node.inputs) == 1 and node.inputs[0] == root
-        if root and not alone:
+        if root and (not alone or isinstance(node.operation, Function)):
             node = _function(node, root, expression, shapes[root])
         needed.update(node.inputs)
         kept.append(node)
@@ -183,19 +202,59 @@ def _expression(node: Node, inputs: Sequence[Expression]) -> Expression | None:
 
 
 def _function(node: Node, root: str, expression: Expression, shape: Shape) -> Node:
-    """``node`` as a function of the value ``root``; a scale and an offset if it is no more."""
-    linear = expression.linear()
-    operation: Affine | Function = Function(expression)
-    if linear is not None:
-        scale, offset = (np.broadcast_to(part, shape[-1:]) for part in linear)
-        operation = Affine(scale, offset)
-    return replace(node, operation=operation, inputs=(root,), clip=None)
+    """``node`` as a function of the value ``root``.
+
+    A scale, an offset and limits if it is no more.
+    """
+    inner, clip = _limits(expression)
+    linear = inner.linear()
+    if linear is None:
+        return replace(node, operation=Function(expression), inputs=(root,), clip=None)
+    scale, offset = (np.broadcast_to(part, shape[-1:]) for part in linear)
+    return replace(node, operation=Affine(scale, offset), inputs=(root,), clip=clip)
 
 
-def is_sigmoid(node: Node) -> bool:
-    """Whether ``node`` is a sigmoid of one value and no more."""
+def _limits(expression: Expression) -> tuple[Expression, tuple[float, float] | None]:
+    """What ``expression`` limits, and the limits, as :func:`limited` puts them."""
+    inner, found = expression, {"minimum": np.inf, "maximum": -np.inf}
+    for name in found:
+        operands = inner.operands if inner.function == name else ()
+        match operands:
+            case (Expression() as unlimited, np.ndarray(ndim=0) as limit):
+                inner, found[name] = unlimited, float(limit)
+    low, high = found["maximum"], found["minimum"]
+    if inner is expression or low > high:
+        return expression, None
+    return inner, (low, high)
+
+
+def as_ranking(nodes: Sequence[Node], output: str) -> tuple[tuple[Node, ...], str, bool]:
+    """``nodes`` and ``output`` without a softmax or a sigmoid at the end, which may be moved.
+
+    Values are in the same order without it. Also returns whether there was one.
+    """
+    producers = {node.output: node for node in nodes}
+    uses = Counter(name for node in nodes for name in node.inputs)
+    moved: list[Node] = []
+    name = output
+    while (last := producers.get(name)) is not None and uses[name] == (1 if moved else 0):
+        if last.clip is None and (isinstance(last.operation, Softmax) or _is_sigmoid(last)):
+            left = last.inputs[0]
+            if not moved:
+                return tuple(live_nodes(nodes, left)), left, True
+            after = replace(moved[-1], inputs=(left,))
+            kept = [after if node is moved[-1] else node for node in nodes]
+            return tuple(live_nodes(kept, output)), output, True
+        if not isinstance(last.operation, Rearrange):
+            break
+        moved.append(last)
+        name = last.inputs[0]
+    return tuple(nodes), output, False
+
+
+def _is_sigmoid(node: Node) -> bool:
     operation = node.operation
-    if not isinstance(operation, Function) or node.clip is not None:
+    if not isinstance(operation, Function):
         return False
     expression = operation.expression
     return expression.function == "sigmoid" and all(

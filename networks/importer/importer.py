@@ -10,13 +10,15 @@ import onnx
 from onnx import helper
 from onnx.external_data_helper import load_external_data_for_model
 
+from networks.graph.attention import Softmax
 from networks.graph.graph import Graph, Node
 from networks.graph.lowering import Array, Shape
 from networks.graph.operations import BatchNormalization
 from networks.importer.constants import constant, fold, foldable
 from networks.importer.context import Context, Value, usual
 from networks.importer.errors import ModelError
-from networks.importer.fusion import fuse, is_sigmoid, live_nodes
+from networks.importer.fusion import as_ranking, fuse, live_nodes
+from networks.importer.layers import normalized
 from networks.importer.model_file import (
     model_input,
     model_output,
@@ -28,6 +30,7 @@ from networks.importer.model_file import (
     tensor_array,
     with_known_operators,
 )
+from networks.importer.normalization import spelled_out
 from networks.importer.operators import OPERATORS, QUANTIZED, quantized
 
 
@@ -40,8 +43,8 @@ def import_onnx(
     in the operator sets from 7 on. Batch normalizations, constants and limits are part of the layer
     before them where they can be; what works element by element on one value is one function. The
     output is the first of floats, or the one called ``output_name``; a softmax or a sigmoid that
-    makes it is left out, since it does not change the ranking. ``input_shape``, with the batch, is
-    that of the input where the model leaves sizes open.
+    makes it is left out, since it does not change the ranking (``Graph.ranking``).
+    ``input_shape``, with the batch, is that of the input where the model leaves sizes open.
     """
     importer = _Importer(path)
     with _one_line(path, importer), np.errstate(all="ignore"):
@@ -117,6 +120,7 @@ class _Importer:
         self.batch_norms: dict[str, BatchNormalization] = {}
         self.values: dict[str, Value | Array | onnx.TensorProto] = {}
         self.names: set[str] = set()
+        self.producers: dict[str, onnx.NodeProto] = {}
 
     def run(self, output_name: str | None, input_shape: Sequence[int] | None) -> Graph:
         model = read_model(self.path)
@@ -136,6 +140,7 @@ class _Importer:
         for node in nodes:
             self.place = f"node {_name(node)!r} ({_operator(node)}): "
             self.convert(node)
+            self.producers.update(dict.fromkeys(node.output, node))
         self.place = ""
         result = self.values.get(output)
         if not isinstance(result, Value):
@@ -145,6 +150,8 @@ class _Importer:
     def as_usual(self, result: Value) -> Value:
         """The output ``result``, stored as a graph gives it."""
         name = f"{result.name}/output"
+        if result.batch:
+            raise ValueError("the batch must be the first axis of the output")
         context = Context(name, [name], self.opset, self.batch, {}, [], self.nodes, {})
         return context.arranged(result, usual(len(result.order)), part="")
 
@@ -155,10 +162,13 @@ class _Importer:
             raise ValueError("nodes, or values, have the same name")
         shapes = Graph(source, image, tuple(nodes), result.name).shapes
         fused = fuse(nodes, shapes, self.batch_norms, result.name)
-        output = result.name
-        if fused and fused[-1].output == output and is_sigmoid(fused[-1]):
-            output = fused[-1].inputs[0]
-        return Graph(source, image, tuple(live_nodes(fused, output)), output)
+        kept, output, ranking = as_ranking(fused, result.name)
+        graph = Graph(source, image, kept, output, ranking)
+        for node in graph.nodes:
+            if isinstance(node.operation, Softmax) and node.operation.logarithm:
+                self.place = f"node {node.name!r} (LogSoftmax): "
+                raise ValueError("a LogSoftmax is supported at the end of the model only")
+        return graph
 
     def convert(self, node: onnx.NodeProto) -> None:
         """Add what ``node`` makes to the values, and to the nodes where it needs some."""
@@ -184,7 +194,7 @@ class _Importer:
             return [constant(attributes, self.path.parent)]
         if name == "Shape" and isinstance(inputs[0], Value):
             # Of the values that depend on the image, the shapes do not.
-            shape = np.array((self.batch or 1, *inputs[0].shape), np.int64)
+            shape = np.array(self.shape_of(inputs[0]), np.int64)
             return [shape[attributes.get("start", 0) : attributes.get("end", len(shape))]]
         constants = [array for array in inputs if not isinstance(array, Value)]
         if foldable(node) and len(constants) == len(inputs):
@@ -194,6 +204,9 @@ class _Importer:
             raise ValueError(
                 f"this operator is not supported; supported are {', '.join(sorted(OPERATORS))}"
             )
+        spelled = None
+        if name == "Div":
+            spelled = spelled_out(node, self.producers, self.constant)
         context = Context(
             self.unique(_name(node)),
             node.output,
@@ -204,8 +217,22 @@ class _Importer:
             self.nodes,
             self.batch_norms,
         )
+        if spelled is not None:
+            x = self.look_up(spelled.value)
+            if isinstance(x, Value) and x.batch == 0:
+                axis = context.axis(spelled.axis, x)
+                return [normalized(context, x, axis, spelled.epsilon)]
         results = operator(context)
         return [results] if isinstance(results, Value) else results
+
+    def constant(self, name: str) -> Array | None:
+        """The constant called ``name``, if it is one."""
+        value = self.look_up(name) if name in self.values else None
+        return None if isinstance(value, Value) else value
+
+    def shape_of(self, x: Value) -> tuple[int, ...]:
+        """The shape of ``x`` in ONNX, with the batch."""
+        return (*x.shape[: x.batch], self.batch or 1, *x.shape[x.batch :])
 
     def look_up(self, name: str) -> Value | Array:
         """The value or the constant called ``name``."""

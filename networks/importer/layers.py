@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from networks.fixed_point import Float64Array
+from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
 from networks.graph.elementwise import Affine
 from networks.graph.lowering import Flat, Pair, Patch
 from networks.graph.movement import Slice, Spread
@@ -136,7 +137,7 @@ def gemm(node: Context) -> Value:
 
 
 def matrix_product(node: Context) -> Value:
-    """MatMul with a constant: a fully connected layer without a bias."""
+    """MatMul of two values, or with a constant: a fully connected layer without a bias."""
     if isinstance(node.inputs[0], np.ndarray):
         x, weights = node.value(1), _matrix(node, 0).T
         if x.rank < 3:
@@ -144,7 +145,15 @@ def matrix_product(node: Context) -> Value:
         turned = _fully_connected(node, _turned(x), weights, np.zeros(weights.shape[1]))
         return _turned(turned)
     if not isinstance(node.inputs[1], np.ndarray):
-        raise ValueError("a product of two values that depend on the image is not supported")
+        factors = [node.value(index) for index in (0, 1)]
+        if factors[0].rank != factors[1].rank or factors[0].rank < 3:
+            shown = ", ".join(str(value.shape) for value in factors)
+            raise ValueError(f"matrices of the shapes {shown} do not fit each other")
+        first, second = (
+            node.arranged(value, tuple(range(len(value.order))), part=f"/input{index}")
+            for index, value in enumerate(factors)
+        )
+        return node.emit(MatrixProduct(), first, second)
     x, weights = node.value(), _matrix(node, 1)
     return _fully_connected(node, x, weights, np.zeros(weights.shape[1]))
 
@@ -185,3 +194,86 @@ def batch_normalization(node: Context) -> Value:
     result = node.emit(Affine(factor, offset - mean * factor), x)
     node.batch_norms[result.name] = BatchNormalization(scale, offset, epsilon, deviation)
     return result
+
+
+def layer_normalization(node: Context) -> Value:
+    """LayerNormalization along the last axis."""
+    x, given = node.value(), node.attribute("axis", -1)
+    axis = node.axis(given, x)
+    if given % x.rank != x.rank - 1:
+        raise ValueError(f"the axis must be the last one, not {given}")
+    scale, offset = (
+        node.per_channel(index, x.stored[axis]) if node.has(index) else None for index in (1, 2)
+    )
+    return normalized(node, x, axis, node.attribute("epsilon", 1e-5), scale, offset)
+
+
+def normalized(
+    node: Context,
+    x: Value,
+    axis: int,
+    epsilon: float,
+    scale: Float64Array | None = None,
+    offset: Float64Array | None = None,
+) -> Value:
+    """``x`` normalized along the stored ``axis``."""
+    if not 0 <= epsilon < math.inf:
+        raise ValueError(f"epsilon must be at least 0, not {epsilon}")
+    x = _with_last(node, x, axis)
+    features = x.stored[-1]
+    scale = np.ones(features) if scale is None else scale
+    offset = np.zeros(features) if offset is None else offset
+    return node.emit(LayerNormalization(scale, offset, epsilon), x)
+
+
+def instance_normalization(node: Context) -> Value:
+    """InstanceNormalization: of the pixels of each channel."""
+    x = node.value()
+    if x.rank < 3:
+        raise ValueError(f"input 0 must have rank 3 or more, not {x.rank}")
+    channels, pixels = x.shape[0], math.prod(x.shape[1:])
+    scale, offset = (node.per_channel(index, channels) for index in (1, 2))
+    flat = node.reshaped(x, (1, channels, pixels), 1, part="/pixels")
+    lines = node.arranged(flat, (0, 1), part="/lines")
+    epsilon = node.attribute("epsilon", 1e-5)
+    if epsilon < 0:
+        raise ValueError(f"epsilon must be at least 0, not {epsilon}")
+    norm = LayerNormalization(np.ones(pixels), np.zeros(pixels), epsilon)
+    back = node.reshaped(node.emit(norm, lines, part="/norm"), (1, *x.shape), 1, part="/images")
+    back = node.arranged(back, channels_last(len(back.order)), part="/channels")
+    return node.emit(Affine(scale, offset), back)
+
+
+def softmax(node: Context) -> Value:
+    """Softmax along one axis; of old, over all axes from one on."""
+    return _softmax(node, False)
+
+
+def log_softmax(node: Context) -> Value:
+    """LogSoftmax, likewise."""
+    return _softmax(node, True)
+
+
+def _softmax(node: Context, logarithm: bool) -> Value:
+    x = node.value()
+    given = node.attribute("axis", 1 if node.opset < 13 else -1)
+    axis = node.axis(given, x)
+    if node.opset < 13 and math.prod(x.shape[given % x.rank :]) > 1:
+        if given % x.rank != 1:
+            raise ValueError(f"before operator set 13 the axis must be the last one, not {given}")
+        flat = node.reshaped(x, (1, math.prod(x.shape)), 1, part="/flat")
+        result = node.emit(Softmax(logarithm), flat, part="/softmax")
+        return node.reshaped(result, (1, *x.shape), 1)
+    return node.emit(Softmax(logarithm), _with_last(node, x, axis))
+
+
+def _with_last(node: Context, x: Value, axis: int) -> Value:
+    """``x`` with its stored ``axis`` as the last one."""
+    if axis == len(x.stored) - 1:
+        return x
+    position = x.order.index(axis)
+    last = len(x.order) - 1
+    order = tuple(
+        last if place == position else place - (place > position) for place in range(len(x.order))
+    )
+    return node.arranged(x, order)

@@ -128,9 +128,11 @@ def model_input(
         for dim in tensor.shape.dim
     )
     if shape is not None:
-        if len(shape) != len(sizes) or any(
-            given < 1 or size not in (0, given) for given, size in zip(shape, sizes, strict=False)
-        ):
+        fits = len(shape) == len(sizes) and all(
+            given >= 1 and (given == size or size < 1)
+            for given, size in zip(shape, sizes, strict=True)
+        )
+        if not fits:
             raise ValueError(f"the shape {tuple(shape)} does not fit input {name!r}, of ({shown})")
         # The batch stays open.
         sizes[1:] = shape[1:]

@@ -1,10 +1,13 @@
 """ONNX's operators that move values."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from networks.graph.elementwise import Affine
+from networks.graph.lowering import Array
 from networks.graph.movement import Concat, Expand, Pad, Slice, Take
 from networks.importer.context import Context, Value, channels_last
 
@@ -13,17 +16,50 @@ _BEYOND_ANY_AXIS = 2**31 - 1
 
 
 def concat(node: Context) -> Value:
-    """Concat along any axis of an image."""
-    values = node.values()
+    """Concat along any axis of an image, of values and, before or after all of them, constants."""
     if "axis" not in node.attributes:
         raise ValueError("attribute axis is missing")
+    places = [i for i, given in enumerate(node.inputs) if isinstance(given, Value)]
+    if not places or places != list(range(places[0], places[-1] + 1)):
+        raise ValueError("constants must come before or after all values")
+    values = node.values(places)
     axis = node.axis(node.attribute("axis", 1), values[0])
-    return values[0] if len(values) == 1 else node.emit(Concat(axis + 1), *values)
+    if len(places) == len(node.inputs):
+        return values[0] if len(values) == 1 else node.emit(Concat(axis + 1), *values)
+    joined = values[0]
+    if len(values) > 1:
+        joined = node.emit(Concat(axis + 1), *values, part="/values")
+    return _with_constants(node, joined, axis, places)
+
+
+def _with_constants(node: Context, x: Value, axis: int, places: Sequence[int]) -> Value:
+    """``x`` between constants: padded along the stored ``axis``, and the constants added."""
+    position = x.order.index(axis)
+    parts: list[list[Array]] = [[], []]
+    for index, given in enumerate(node.inputs):
+        if isinstance(given, np.ndarray):
+            constant = node.of_all_images(index, x)
+            size = constant.shape[position + 1] if constant.ndim == x.rank else 0
+            shape = (*x.shape[:position], size, *x.shape[position + 1 :])
+            if constant.ndim != x.rank or constant.shape[1:] != shape or constant.shape[0] != 1:
+                raise ValueError(
+                    f"a constant of the shape {constant.shape} cannot be joined to images of "
+                    f"{x.shape}"
+                )
+            parts[index > places[0]].append(constant)
+    before, after = (sum(part.shape[position + 1] for part in side) for side in parts)
+    amounts = [(0, 0)] * len(x.stored)
+    amounts[axis] = before, after
+    padded = node.emit(Pad(tuple(amounts)), x, part="/padded")
+    zeros = np.zeros((1, *x.shape))
+    offset = np.concatenate([*parts[0], zeros, *parts[1]], axis=position + 1)
+    stored = node.stored(offset, padded)
+    return node.emit(Affine(np.ones_like(stored), stored), padded)
 
 
 def flatten(node: Context) -> Value:
     """Flatten to one axis beside the batch."""
-    x = node.value(ranking=True)
+    x = node.value()
     if node.attribute("axis", 1) not in (1, 1 - x.rank):
         raise ValueError("must keep the batch axis")
     return node.reshaped(x, (1, math.prod(x.stored)), 1)
@@ -31,7 +67,7 @@ def flatten(node: Context) -> Value:
 
 def reshape(node: Context) -> Value:
     """Reshape, 0 and -1 in the new shape included."""
-    x, batch = node.value(ranking=True), node.batch or 1
+    x, batch = node.value(), node.batch or 1
     old, new = (batch, *x.shape), node.integers(1, "shape") or []
     if not node.attribute("allowzero", 0):
         new = [old[axis] if size == 0 else size for axis, size in enumerate(new)]
@@ -47,21 +83,23 @@ def reshape(node: Context) -> Value:
 
 def squeeze(node: Context) -> Value:
     """Squeeze of some axes, or of all of size 1."""
-    x, batch = node.value(ranking=True), node.batch or 1
-    old = (batch, *x.shape)
+    x, batch = node.value(moved=True), node.batch or 1
+    old = (*x.shape[: x.batch], batch, *x.shape[x.batch :])
     axes = node.integers(1, "axes")
     if axes is None:
         axes = [axis for axis, size in enumerate(old) if size == 1]
     dropped = {node.axis(axis, x) for axis in axes}
     if any(x.stored[axis] != 1 for axis in dropped):
         raise ValueError(f"the axes {axes} of the shape {old} are not all of size 1")
+    if x.batch:
+        return node.without(x, dropped)
     kept = [x.stored[axis] for axis in x.order if axis not in dropped]
     return node.reshaped(x, (batch, *kept), batch)
 
 
 def unsqueeze(node: Context) -> Value:
     """Unsqueeze: new axes of size 1."""
-    x, axes = node.value(ranking=True), node.integers(1, "axes") or []
+    x, axes = node.value(), node.integers(1, "axes") or []
     rank = x.rank + len(axes)
     if any(not -rank <= axis < rank for axis in axes):
         raise ValueError(f"there is no axis for each of {axes} in a value of rank {rank}")
@@ -75,18 +113,17 @@ def unsqueeze(node: Context) -> Value:
 
 def transpose(node: Context) -> Value:
     """Transpose of an image's axes: they are called by other numbers, and stay where they are."""
-    x = node.value(ranking=True)
+    x = node.value(moved=True)
     order = node.integers(len(node.inputs), "perm") or list(range(x.rank))[::-1]
     if sorted(order) != list(range(x.rank)):
         raise ValueError(f"perm must order {x.rank} axes, not be {order}")
-    if order[0] != 0:
-        raise ValueError("must keep the batch axis")
-    return replace(x, order=tuple(x.order[axis - 1] for axis in order[1:]))
+    kept = tuple(node.axis(axis, x) for axis in order if axis != x.batch)
+    return replace(x, order=kept, batch=order.index(x.batch))
 
 
 def slice_(node: Context) -> Value:
     """Slice along axes of an image, with any steps."""
-    x = node.value()
+    x = node.value(moved=True)
     starts, ends = node.integers(1, "starts"), node.integers(2, "ends")
     if starts is None or ends is None:
         raise ValueError("starts and ends are missing")
@@ -95,7 +132,7 @@ def slice_(node: Context) -> Value:
     steps = node.integers(4, "steps") or [1] * len(starts)
     slices = [slice(None)] * len(x.stored)
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        if axis in (0, -x.rank) and _all_images(node, slice(start, end, step)):
+        if axis in (x.batch, x.batch - x.rank) and _all_images(node, slice(start, end, step)):
             continue
         stored = node.axis(axis, x)
         first, stop, step = slice(start, end, step).indices(x.stored[stored])
@@ -113,7 +150,7 @@ def _all_images(node: Context, part: slice) -> bool:
 
 def split(node: Context) -> list[Value]:
     """Split into parts of given sizes, or of equal ones, the last being smaller if need be."""
-    x, count = node.value(), len(node.outputs)
+    x, count = node.value(moved=True), len(node.outputs)
     axis = node.axis(node.attribute("axis", 0), x)
     size = x.stored[axis]
     sizes = node.integers(1, "split")
@@ -134,7 +171,7 @@ def split(node: Context) -> list[Value]:
 
 def gather(node: Context) -> Value:
     """Gather of constant indices along one axis of an image."""
-    x, indices = node.value(), node.constant(1)
+    x, indices = node.value(moved=True), node.constant(1)
     if indices.dtype.kind not in "iu":
         raise ValueError(f"input 1 must be of integers, not {indices.dtype}")
     given = node.attribute("axis", 0)
@@ -146,6 +183,10 @@ def gather(node: Context) -> Value:
     taken = Take(axis + 1, flat)
     if indices.ndim == 1:
         return node.emit(taken, x)
+    if x.batch:
+        if indices.ndim:
+            raise ValueError("must keep the batch axis")
+        return node.without(node.emit(taken, x), {axis})
     first = given % x.rank - 1
     shape = (1, *x.shape[:first], *indices.shape, *x.shape[first + 1 :])
     return node.reshaped(node.emit(taken, x, part="/taken"), shape, 1)

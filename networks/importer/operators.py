@@ -1,7 +1,6 @@
 """A converter for each ONNX operator, from a node in ONNX's terms to nodes of the graph."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import onnx
 
@@ -9,13 +8,6 @@ from networks.importer import elementwise, layers, movement, pools
 from networks.importer.context import Context, Value
 from networks.importer.model_file import FLOATS
 from networks.importer.resize import resize
-
-
-def softmax(node: Context) -> Value:
-    """Softmax or its logarithm at the end of a model: the ranking is the same without it."""
-    x = node.value()
-    node.axis(node.attribute("axis", 1 if node.opset < 13 else -1), x)
-    return replace(x, ranking=True)
 
 
 def dropout(node: Context) -> Value:
@@ -34,8 +26,8 @@ def cast(node: Context) -> Value:
 
 
 def identity(node: Context) -> Value:
-    """The input as it is; it may follow a softmax."""
-    return node.value(ranking=True)
+    """The input as it is."""
+    return node.value(moved=True)
 
 
 def quantized(node: Context) -> Value:
@@ -72,9 +64,12 @@ OPERATORS: dict[str, Callable[[Context], Value | list[Value]]] = {
     "HardSigmoid": elementwise.hard_sigmoid,
     "HardSwish": elementwise.hard_swish,
     "Identity": identity,
+    "InstanceNormalization": layers.instance_normalization,
+    "LRN": pools.local_response_normalization,
+    "LayerNormalization": layers.layer_normalization,
     "LeakyRelu": elementwise.leaky_relu,
     "Log": elementwise.function("log"),
-    "LogSoftmax": softmax,
+    "LogSoftmax": layers.log_softmax,
     "MatMul": layers.matrix_product,
     "Max": elementwise.largest,
     "MaxPool": pools.max_pool,
@@ -87,9 +82,11 @@ OPERATORS: dict[str, Callable[[Context], Value | list[Value]]] = {
     "Pad": movement.pad,
     "Pow": elementwise.power,
     "Reciprocal": elementwise.reciprocal,
+    "ReduceL2": pools.reduce_norm,
     "ReduceMax": pools.reduce_max,
     "ReduceMean": pools.reduce_mean,
     "ReduceSum": pools.reduce_sum,
+    "ReduceSumSquare": pools.reduce_sum_of_squares,
     "Relu": elementwise.relu,
     "Reshape": movement.reshape,
     "Resize": resize,
@@ -98,7 +95,7 @@ OPERATORS: dict[str, Callable[[Context], Value | list[Value]]] = {
     "Sigmoid": elementwise.function("sigmoid"),
     "Sign": elementwise.function("sign"),
     "Slice": movement.slice_,
-    "Softmax": softmax,
+    "Softmax": layers.softmax,
     "Softplus": elementwise.function("softplus"),
     "Softsign": elementwise.softsign,
     "SpaceToDepth": movement.space_to_depth,

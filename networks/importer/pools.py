@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from networks.graph.elementwise import Function, Product
+from networks.graph.expression import X, apply
 from networks.graph.lowering import Patch
 from networks.graph.operations import AveragePool, MaxPool
 from networks.importer.context import Context, Value
@@ -62,6 +65,37 @@ def reduce_sum(node: Context) -> Value:
 def reduce_max(node: Context) -> Value:
     """ReduceMax, likewise."""
     return _reduce(node, _maximum)
+
+
+def reduce_sum_of_squares(node: Context) -> Value:
+    """ReduceSumSquare, likewise."""
+    squares = node.emit(Function(apply("power", X, 2.0)), node.value(), part="/squares")
+    return _reduce(replace(node, inputs=[squares, *node.inputs[1:]]), _sum)
+
+
+def reduce_norm(node: Context) -> Value:
+    """ReduceL2: the root of the sum of squares."""
+    outputs = [f"{node.outputs[0]}/sum"]
+    total = reduce_sum_of_squares(replace(node, name=f"{node.name}/sum", outputs=outputs))
+    return node.emit(Function(apply("sqrt", X)), total)
+
+
+def local_response_normalization(node: Context) -> Value:
+    """LRN: over a power of the mean of squares of neighbouring channels, padded with zeros."""
+    x, size = node.image(), node.attribute("size", 0)
+    rows, columns, channels = x.stored
+    if not 1 <= size <= channels:
+        raise ValueError(f"the size must be from 1 to {channels}, not {size}")
+    alpha, beta = node.attribute("alpha", 1e-4), node.attribute("beta", 0.75)
+    squares = node.emit(Function(apply("power", X, 2.0)), x, part="/squares")
+    axes, pixels = tuple(range(3)), (rows * columns, channels, 1)
+    lines = node.rearrange(squares, axes, pixels, axes, axes, "/lines")
+    patch = Patch((1, size), padding=(0, (size - 1) // 2, 0, size // 2))
+    mean = node.emit(AveragePool(patch, np.full((1, 1, 1), float(size))), lines, part="/mean")
+    back = node.rearrange(mean, axes, x.stored, axes, x.order, "/images")
+    inside = apply("add", apply("multiply", X, alpha), node.attribute("bias", 1.0))
+    factor = node.emit(Function(apply("power", inside, -beta)), back, part="/factor")
+    return node.emit(Product(), x, factor)
 
 
 def _reduce(node: Context, pool: Pool) -> Value:

@@ -149,7 +149,7 @@ class Combine:
     bias: Int32Array
     requantization: Requantization
 
-    def __call__(self, *values: Bytes) -> Bytes:
+    def __call__(self, *values: npt.NDArray[np.uint8 | np.int32]) -> Bytes:
         result = np.empty(np.broadcast_shapes(*(value.shape for value in values)), np.uint8)
         # Few images at a time, whose sums stay in the cache.
         count = max(1, CACHED_ELEMENTS // max(1, result[:1].size))
@@ -210,6 +210,43 @@ class Divide:
         return golden.divide(x, y, *self.zero_points, self.multiplier, self.shift, self.zero_point)
 
 
+@dataclass(frozen=True)
+class MultiplyMatrices:
+    """Products of two matrices of bytes, to bytes: ``golden.value_matmul``, requantized.
+
+    The zero point of the second one is ``golden.attention.SIGNED_ZERO_POINT``.
+    """
+
+    zero_point: int
+    requantization: Requantization
+
+    def __call__(self, x: Bytes, y: Bytes) -> Bytes:
+        return self.requantization(golden.value_matmul(x, y, self.zero_point))
+
+
+@dataclass(frozen=True)
+class IntegerSoftmax:
+    """``golden.softmax`` with these arguments."""
+
+    exponentials: npt.NDArray[np.uint16]
+    multiplier: int
+    shift: int
+
+    def __call__(self, x: Bytes) -> Bytes:
+        return golden.softmax(x, self.exponentials, self.multiplier, self.shift)
+
+
+@dataclass(frozen=True)
+class IntegerNormalization:
+    """``golden.normalize``, then a multiplication and an addition per feature, to bytes."""
+
+    epsilon: int
+    scale: Combine
+
+    def __call__(self, x: Bytes) -> Bytes:
+        return self.scale(golden.normalize(x, self.epsilon))
+
+
 INTERPOLATION_BITS = 7
 """Of the weights of one axis."""
 
@@ -238,6 +275,9 @@ IntegerOperation = (
     | Multiply
     | Divide
     | IntegerInterpolate
+    | MultiplyMatrices
+    | IntegerSoftmax
+    | IntegerNormalization
     | Largest
     | Smallest
     | Concat

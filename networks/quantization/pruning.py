@@ -22,7 +22,7 @@ def prune_2_4(graph: Graph, layers: Collection[str]) -> Graph:
         else node
         for node in graph.nodes
     )
-    return Graph(graph.source, graph.input_shape, nodes, graph.output)
+    return replace(graph, nodes=nodes)
 
 
 def _pruned(weights: Float64Array) -> Float64Array:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from golden import FixedPointScale, byte_table
+from golden.attention import MAX_NORMALIZED, SIGNED_ZERO_POINT
+from golden.format import ACTIVATION_MAX
+from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
 from networks.graph.elementwise import (
     Affine,
     Function,
@@ -18,41 +19,30 @@ from networks.graph.elementwise import (
     Sum,
 )
 from networks.graph.graph import Graph, Node
-from networks.graph.movement import Concat, Interpolate, Pad, Rearrange, Spread
-from networks.graph.operations import (
-    JOINING,
-    SCALED_ALIKE,
-    AveragePool,
-    MatrixLayer,
-)
+from networks.graph.movement import Concat, Pad, Rearrange
+from networks.graph.operations import JOINING, SCALED_ALIKE, AveragePool, MatrixLayer
 from networks.quantization.calibration import Range
+from networks.quantization.integers import (
+    MAX_BIAS,
+    fixed_point,
+    integer_operation,
+    weighted_sum,
+)
 from networks.quantization.network import IntegerNode, QuantizedNetwork
 from networks.quantization.operations import (
     LEVELS_4_BIT,
     Alignment,
     Bytes,
-    Combine,
-    Divide,
     Int64Array,
     IntegerAveragePool,
-    IntegerInterpolate,
     IntegerMatrixLayer,
-    LookUp,
-    Multiply,
     Quantization,
     Requantization,
 )
 
-ACTIVATION_MAX = 255
-MAX_BIAS = 1 << 30
-"""Half of an int32; the other half is left to the products."""
 MAX_DEPTH = ((1 << 31) - 1 - MAX_BIAS) // (ACTIVATION_MAX * 128)
 SMALLEST_STEP = 1e-30
 """Stands for the scale of a channel that is all zeros; it requantizes by a multiplier of 0."""
-LARGEST_FACTOR = float((1 << 15) - 1)
-"""A sum of 1 that is multiplied by more has left the range of bytes already."""
-
-Float64Array = npt.NDArray[np.float64]
 
 
 def quantize(
@@ -101,32 +91,15 @@ def quantize(
                 activation_step=(activation_steps or {}).get(node.name),
                 channel_order=(channel_orders or {}).get(node.name),
             )
-        elif isinstance(operation, Affine):
-            integer = _affine(operation, inputs[0], output)
-        elif isinstance(operation, Sum):
-            integer = _sum(inputs, output, operation.factors)
-        elif isinstance(operation, Product):
-            integer = _product(inputs, output)
-        elif isinstance(operation, Quotient):
-            integer = _quotient(inputs, output)
-        elif isinstance(operation, Function):
-            integer = _table(operation, inputs[0], output)
-        elif isinstance(operation, Interpolate):
-            integer = IntegerInterpolate(operation)
-        elif isinstance(operation, AveragePool):
-            target = None if node.output in raw else output
-            integer = _average_pool(operation, inputs[0], target)
-        elif isinstance(operation, Pad | Spread):
-            value = round(operation.value / output.step) + output.zero_point
-            integer = replace(operation, value=min(max(value, 0), ACTIVATION_MAX))
         else:
-            integer = operation
+            are_sums = node.output in raw and isinstance(operation, AveragePool)
+            integer = integer_operation(operation, inputs, None if are_sums else output)
         names = list(node.inputs)
         for index, source in enumerate(inputs):
             if isinstance(operation, JOINING) and source != output:
                 # Joined values must have one scale; this one comes in another.
                 rescaled = f"{node.name}: {names[index]}"
-                combine = _sum([source], output)
+                combine = weighted_sum([source], output)
                 nodes.append(IntegerNode(rescaled, combine, (names[index],), rescaled))
                 names[index] = rescaled
         limits = None if node.clip is None else _byte_limits(node.clip, output)
@@ -140,12 +113,22 @@ def quantize(
 
 
 def require_quantizable(graph: Graph) -> None:
-    """Raise ``ValueError``, naming the layer, for one whose sums could leave int32."""
-    for node in graph.matrix_nodes:
-        layer: Any = node.operation
-        if layer.depth > MAX_DEPTH:
+    """Raise ``ValueError``, naming the node, for one that is too large for its integers."""
+    for node in graph.nodes:
+        operation = node.operation
+        if isinstance(operation, LayerNormalization) and len(operation.scale) > MAX_NORMALIZED:
             raise ValueError(
-                f"K must be at most {MAX_DEPTH} for int32 sums, not {layer.depth} in {node.name}"
+                f"at most {MAX_NORMALIZED} features can be normalized, not "
+                f"{len(operation.scale)} in {node.name}"
+            )
+        depth = 0
+        if isinstance(operation, MatrixLayer):
+            depth = operation.depth
+        elif isinstance(operation, MatrixProduct):
+            depth = graph.shapes[node.inputs[0]][-1]
+        if depth > MAX_DEPTH:
+            raise ValueError(
+                f"K must be at most {MAX_DEPTH} for int32 sums, not {depth} in {node.name}"
             )
 
 
@@ -162,6 +145,7 @@ def unsigned_values(graph: Graph, ranges: Mapping[str, Range]) -> set[str]:
             found.add(node.output)
     group = _scale_groups(graph)
     signed = {group[name] for name in graph.shapes if name not in found}
+    signed |= {group[name] for name in _weights_of_products(graph)}
     return {name for name in found if group[name] not in signed}
 
 
@@ -170,6 +154,8 @@ def _never_negative(node: Node, inputs: Sequence[bool]) -> bool:
     operation = node.operation
     if isinstance(operation, Function):
         return operation.expression.never_negative(inputs[0])
+    if isinstance(operation, Softmax):
+        return not operation.logarithm
     if isinstance(operation, Largest):
         return any(inputs)
     if isinstance(operation, Pad) and operation.value < 0:
@@ -184,16 +170,26 @@ def value_quantizations(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, 
     """Scale and zero point of each value."""
     unsigned = unsigned_values(graph, ranges)
     group = _scale_groups(graph)
+    weights = {group[name] for name in _weights_of_products(graph)}
     result = {}
     for name in graph.shapes:
         members = [other for other in graph.shapes if group[other] == group[name]]
         high = max(0.0, *(ranges[member][1] for member in members))
         low = min(0.0, *(ranges[member][0] for member in members))
+        if group[name] in weights:
+            step = max(high, -low) / (SIGNED_ZERO_POINT - 1) or 1.0
+            result[name] = Quantization(step, SIGNED_ZERO_POINT)
+            continue
         if name in unsigned:
             low = 0.0
         step = (high - low) / ACTIVATION_MAX or 1 / ACTIVATION_MAX
         result[name] = Quantization(step, min(round(-low / step), ACTIVATION_MAX))
     return result
+
+
+def _weights_of_products(graph: Graph) -> set[str]:
+    """The values that other values are multiplied with as with weights."""
+    return {node.inputs[1] for node in graph.nodes if isinstance(node.operation, MatrixProduct)}
 
 
 def windowing_exceptions(
@@ -329,9 +325,9 @@ def with_scales(layer: IntegerMatrixLayer, output: Quantization | None) -> Integ
     bias -= layer.fill * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
     finish: Requantization | Alignment
     if output is None:
-        finish = Alignment(*_fixed_point(layer.steps / layer.steps.max()))
+        finish = Alignment(*fixed_point(layer.steps / layer.steps.max()))
     else:
-        finish = Requantization(*_fixed_point(layer.steps / output.step), output.zero_point)
+        finish = Requantization(*fixed_point(layer.steps / output.step), output.zero_point)
     return replace(layer, bias=bias.astype(np.int32), finish=finish)
 
 
@@ -339,14 +335,6 @@ def four_bit_codes(step: float) -> Bytes:
     """The nearest of 0 to 15 for each byte, of which each code stands for ``step``."""
     codes: Bytes = np.clip(np.rint(np.arange(256) / step), 0, LEVELS_4_BIT).astype(np.uint8)
     return codes
-
-
-def _fixed_point(factors: Float64Array) -> tuple[Int64Array, Int64Array]:
-    """Multiplier and shift for each of the ``factors``, in their shape."""
-    scales = [FixedPointScale.nearest(min(float(f), LARGEST_FACTOR)) for f in factors.flat]
-    multiplier = np.array([scale.multiplier for scale in scales], np.int64)
-    shift = np.array([scale.shift for scale in scales], np.int64)
-    return multiplier.reshape(factors.shape), shift.reshape(factors.shape)
 
 
 def _byte_limits(clip: tuple[float, float], output: Quantization) -> tuple[int, int] | None:
@@ -359,85 +347,3 @@ def _byte_limits(clip: tuple[float, float], output: Quantization) -> tuple[int, 
         for limit in clip
     )
     return None if (low, high) == (0, ACTIVATION_MAX) else (low, high)
-
-
-def _sum(
-    inputs: Sequence[Quantization], output: Quantization, weights: Sequence[float] = ()
-) -> Combine:
-    factors = [
-        min(max(weight * source.step / output.step, -LARGEST_FACTOR), LARGEST_FACTOR)
-        for source, weight in zip(inputs, weights or [1.0] * len(inputs), strict=True)
-    ]
-    total = sum(map(abs, factors))
-    shift = FixedPointScale.nearest(max(map(abs, factors))).shift
-    if total * 2.0**shift * ACTIVATION_MAX > MAX_BIAS:  # of very many values
-        shift = max(int(np.log2(MAX_BIAS / ACTIVATION_MAX / total)), 0)
-    multipliers = tuple(np.int32(round(factor * 2**shift)) for factor in factors)
-    bias = -sum(
-        int(multiplier) * source.zero_point
-        for multiplier, source in zip(multipliers, inputs, strict=True)
-    )
-    return Combine(
-        tuple(np.asarray(multiplier) for multiplier in multipliers),
-        np.asarray(bias, np.int32),
-        _shift_only(np.asarray(shift, np.int64), output.zero_point),
-    )
-
-
-def _affine(operation: Affine, source: Quantization, output: Quantization) -> Combine:
-    scales, offsets = np.broadcast_arrays(operation.scale, operation.offset)
-    factors = scales * source.step / output.step
-    factors = np.clip(factors, -LARGEST_FACTOR, LARGEST_FACTOR)
-    offsets = offsets / output.step
-    _, shifts = _fixed_point(np.abs(factors))
-    # The bias has to fit half of an int32, so its channel may get a coarser multiplier.
-    room = np.floor(np.log2(MAX_BIAS / np.maximum(np.abs(offsets), 1)))
-    shifts = np.clip(np.minimum(shifts, room), 0, None).astype(np.int64)
-    scale = np.ldexp(1.0, shifts.astype(np.int32))
-    multiplier = np.rint(factors * scale)
-    bias = np.clip(np.rint(offsets * scale), -MAX_BIAS, MAX_BIAS) - multiplier * source.zero_point
-    return Combine(
-        (multiplier.astype(np.int32),),
-        bias.astype(np.int32),
-        _shift_only(shifts, output.zero_point),
-    )
-
-
-def _product(inputs: Sequence[Quantization], output: Quantization) -> Multiply:
-    x, y = inputs
-    factor = np.array(x.step * y.step / output.step)
-    requantization = Requantization(*_fixed_point(factor), output.zero_point)
-    return Multiply((x.zero_point, y.zero_point), requantization)
-
-
-def _quotient(inputs: Sequence[Quantization], output: Quantization) -> Divide:
-    x, y = inputs
-    factor = min(x.step / y.step / output.step, LARGEST_FACTOR)
-    scale = FixedPointScale.nearest(factor)
-    zero_points = x.zero_point, y.zero_point
-    return Divide(zero_points, scale.multiplier, scale.shift, output.zero_point)
-
-
-def _table(operation: Function, source: Quantization, output: Quantization) -> LookUp:
-    channels = operation.expression.channels
-
-    def values(x: Float64Array) -> Float64Array:
-        if channels is None:
-            return operation(x)
-        return operation(np.repeat(x[:, np.newaxis], channels, axis=1)).T
-
-    return LookUp(byte_table(values, source, output))
-
-
-def _shift_only(shift: Int64Array, zero_point: int) -> Requantization:
-    return Requantization(np.ones_like(shift), shift, zero_point)
-
-
-def _average_pool(
-    pool: AveragePool, source: Quantization, output: Quantization | None
-) -> IntegerAveragePool:
-    requantization = None
-    if output is not None:
-        factors = source.step / output.step / pool.divisors
-        requantization = Requantization(*_fixed_point(factors), output.zero_point)
-    return IntegerAveragePool(pool, source.zero_point, requantization)

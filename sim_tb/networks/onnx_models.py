@@ -263,6 +263,83 @@ def mlp(seed: int = 0) -> onnx.ModelProto:
     return model
 
 
+def mobilenet_v3(seed: int = 0) -> onnx.ModelProto:
+    """Hard swish spelled out, and gates of channels."""
+    b = Builder(3, 24, 24, opset=12, seed=seed)
+
+    def number(value: float) -> Array:
+        return np.array(value, np.float32)
+
+    def swish(x: str) -> str:
+        gate = b.op("Clip", b.op("Add", x, number(3)), number(0), number(6))
+        return b.op("Div", b.op("Mul", x, gate), number(6))
+
+    def bottleneck(x: str, channels: int, width: int, stride: int) -> str:
+        wide = 2 * channels
+        y = swish(b.norm(b.conv(x, channels, wide, 1, bias=False), wide))
+        y = swish(b.norm(b.conv(y, wide, wide, 3, stride, 1, groups=wide, bias=False), wide))
+        gate = b.relu(b.conv(b.op("GlobalAveragePool", y), wide, 4, 1))
+        y = b.op("Mul", y, b.op("HardSigmoid", b.conv(gate, 4, wide, 1), alpha=1 / 6, beta=0.5))
+        y = b.norm(b.conv(y, wide, width, 1, bias=False), width)
+        return b.op("Add", x, y) if (channels, stride) == (width, 1) else y
+
+    x = swish(b.norm(b.conv("x", 3, 8, 3, 2, 1, bias=False), 8))
+    x = bottleneck(bottleneck(x, 8, 8, 1), 8, 12, 2)
+    x = b.op("GlobalAveragePool", swish(b.norm(b.conv(x, 12, 24, 1, bias=False), 24)))
+    return b.model(b.gemm(b.flatten(x), 24, 10))
+
+
+def keras(seed: int = 0) -> onnx.ModelProto:
+    """As tf2onnx writes it: images channels-last, transposed around each layer."""
+    b = Builder(16, 16, 3, opset=13, seed=seed)
+
+    def layer(x: str, channels: int, width: int, stride: int) -> str:
+        y = b.op("Transpose", x, perm=[0, 3, 1, 2])
+        weights = b.random(width, channels, 3, 3, gain=1.4)
+        y = b.op("Conv", y, weights, auto_pad="SAME_UPPER", strides=[stride] * 2)
+        y = b.op("Transpose", y, perm=[0, 2, 3, 1])
+        return b.op("Add", y, b.random(width, gain=0.2))
+
+    x = b.op("Sub", b.op("Div", "x", np.array(0.5, np.float32)), b.random(3))
+    x = b.op("LeakyRelu", layer(x, 3, 8, 2), alpha=0.2)
+    y = b.relu(layer(x, 8, 8, 1))
+    x = b.op("Concat", x, b.op("Elu", layer(y, 8, 8, 1)), axis=3)
+    x = b.op("ReduceMean", x, axes=[1, 2], keepdims=0)
+    x = b.op("Add", b.op("MatMul", x, b.random(10, 16, gain=1.4).T.copy()), b.random(10))
+    return b.model(b.op("Softmax", x, axis=-1))
+
+
+def transformer(seed: int = 0) -> onnx.ModelProto:
+    """One block of a vision transformer on patches of an image."""
+    b = Builder(3, 16, 16, opset=20, seed=seed)
+    width, heads, tokens = 16, 2, 16
+    each = width // heads
+
+    def linear(x: str, features: int, outputs: int) -> str:
+        product = b.op("MatMul", x, b.random(outputs, features).T.copy())
+        return b.op("Add", product, b.random(outputs, gain=0.2))
+
+    def normalized(x: str) -> str:
+        scale = b.rng.uniform(0.5, 1.5, width).astype(np.float32)
+        return b.op("LayerNormalization", x, scale, b.random(width, gain=0.3))
+
+    x = b.op("Reshape", b.conv("x", 3, width, 4, 4), b.constant([0, width, tokens]))
+    x = b.op("Add", b.op("Transpose", x, perm=[0, 2, 1]), b.random(1, tokens, width))
+    y = linear(normalized(x), width, 3 * width)
+    y = b.op("Reshape", y, b.constant([0, tokens, 3, heads, each]))
+    y = b.op("Transpose", y, perm=[2, 0, 3, 1, 4])
+    query, key, value = (b.op("Gather", y, b.constant(i), axis=0) for i in range(3))
+    scores = b.op("MatMul", query, b.op("Transpose", key, perm=[0, 1, 3, 2]))
+    weights = b.op("Softmax", b.op("Mul", scores, np.array(each**-0.5, np.float32)), axis=-1)
+    y = b.op("Transpose", b.op("MatMul", weights, value), perm=[0, 2, 1, 3])
+    y = b.op("Reshape", y, b.constant([0, tokens, width]))
+    x = b.op("Add", x, linear(y, width, width))
+    y = b.op("Gelu", linear(normalized(x), width, 2 * width))
+    x = normalized(b.op("Add", x, linear(y, 2 * width, width)))
+    x = b.op("ReduceMean", x, b.constant([1]), keepdims=0)
+    return b.model(b.gemm(x, width, 10))
+
+
 FAMILIES: dict[str, Callable[[], onnx.ModelProto]] = {
     "lenet": lenet,
     "vgg": vgg,
@@ -272,6 +349,9 @@ FAMILIES: dict[str, Callable[[], onnx.ModelProto]] = {
     "squeezenet": squeezenet,
     "mobilenet": mobilenet,
     "mlp": mlp,
+    "mobilenet_v3": mobilenet_v3,
+    "keras": keras,
+    "transformer": transformer,
 }
 
 TOLERANCE = 2e-4

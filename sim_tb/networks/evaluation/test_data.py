@@ -133,10 +133,10 @@ REFUSED_NPZ: list[tuple[Any, Any, Preprocessing, str]] = [
         "do not fit the model's input (3, 4, 4)",
     ),
     (
-        np.zeros((2, 4, 4, 3), np.float32),
+        np.zeros((2, 4, 5, 3), np.float32),
         (0, 1),
         PLAIN,
-        "images of shape (N, 4, 4, 3) do not fit the model's input (3, 4, 4)",
+        "images of shape (N, 4, 5, 3) do not fit the model's input (3, 4, 4)",
     ),
     (
         np.full((2, *COLOUR), np.inf, np.float32),

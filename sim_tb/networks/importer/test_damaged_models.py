@@ -16,7 +16,9 @@ from sim_tb.networks.onnx_models import FAMILIES
 
 
 @pytest.mark.every(1)
-@pytest.mark.parametrize("name", ["resnet", "densenet", "mobilenet", "mlp"])
+@pytest.mark.parametrize(
+    "name", ["resnet", "densenet", "mobilenet", "mlp", "mobilenet_v3", "keras", "transformer"]
+)
 def test_damaged_models(name: str, tmp_path: Path) -> None:
     """300 variants of each: one line, or a result; never another exception."""
     content = FAMILIES[name]().SerializeToString()

@@ -1,5 +1,6 @@
 """Models that cannot be imported, and the one line that says why."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,12 @@ def test_unsupported_operator(tmp_path: Path) -> None:
     assert error(b.model("/Gru_0_output_0"), tmp_path) == (
         f"node '/Gru_0_output_0' (ai.onnx.ml.Gru): {supported}"
     )
+
+
+def test_every_operator_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs/evaluation.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"\w+", text))
+    assert not set(OPERATORS) - words
 
 
 def test_subgraphs(tmp_path: Path) -> None:
@@ -138,6 +145,21 @@ def test_values_made_twice(tmp_path: Path) -> None:
     b.relu(b.relu("x"))
     b.nodes[1].output[0] = "x"
     assert error(b.model("x"), tmp_path) == "node '/Relu_1' (Relu): the value 'x' is made twice"
+
+
+def test_a_logarithm_of_a_softmax_in_between(tmp_path: Path) -> None:
+    b = Builder(*IMAGE)
+    model = b.model(b.relu(b.op("LogSoftmax", "x", axis=-1)))
+    assert error(model, tmp_path) == (
+        "node '/LogSoftmax_0' (LogSoftmax): a LogSoftmax is supported at the end of the model only"
+    )
+
+
+def test_a_batch_that_is_not_first(tmp_path: Path) -> None:
+    b = Builder(*IMAGE)
+    assert error(b.model(b.op("Transpose", "x", perm=[1, 0, 2, 3])), tmp_path) == (
+        "the batch must be the first axis of the output"
+    )
 
 
 def test_names(tmp_path: Path) -> None:
@@ -245,7 +267,7 @@ def operator_errors() -> dict[str, tuple[Callable[[Builder], str], str]]:
             "must keep the batch axis",
         ),
         "batch in a transpose": (
-            lambda b: b.op("Transpose", "x", perm=[1, 0, 2, 3]),
+            lambda b: b.relu(b.op("Transpose", "x", perm=[1, 0, 2, 3])),
             "must keep the batch axis",
         ),
         "batch in a slice": (
@@ -356,16 +378,32 @@ def operator_errors() -> dict[str, tuple[Callable[[Builder], str], str]]:
             "weights of the shape (5, 2, 3, 3), groups 1, do not fit 4 channels",
         ),
         "product of two values": (
-            lambda b: b.op("MatMul", "x", b.op("Transpose", "x", perm=[0, 1, 3, 2])),
-            "a product of two values that depend on the image is not supported",
+            lambda b: b.op("MatMul", "x", "x"),
+            "matrices of the shapes (4, 9, 7) and (4, 9, 7) do not fit each other",
         ),
         "concatenation": (
             lambda b: b.op("Concat", "x", b.op("GlobalAveragePool", "x"), axis=1),
             "values to join must agree but for one axis, not have shapes (9, 7, 4), (1, 1, 4)",
         ),
-        "softmax in between": (
-            lambda b: b.relu(b.op("Softmax", "x", axis=1)),
-            "a Softmax is supported at the end of the model only",
+        "normalization of images": (
+            lambda b: b.op("LayerNormalization", "x", b.random(9, 7), axis=2),
+            "the axis must be the last one, not 2",
+        ),
+        "constant between values": (
+            lambda b: b.op("Concat", "x", b.random(1, 4, 9, 7), "x", axis=1),
+            "constants must come before or after all values",
+        ),
+        "constant of another shape": (
+            lambda b: b.op("Concat", "x", b.random(1, 4, 9, 6), axis=1),
+            "a constant of the shape (1, 4, 9, 6) cannot be joined to images of (4, 9, 7)",
+        ),
+        "neighbours of too many channels": (
+            lambda b: b.op("LRN", "x", size=5),
+            "the size must be from 1 to 4, not 5",
+        ),
+        "negative epsilon": (
+            lambda b: b.op("LayerNormalization", "x", b.random(7), epsilon=-1.0),
+            "epsilon must be at least 0, not -1.0",
         ),
         "cast": (
             lambda b: b.op("Cast", "x", to=TensorProto.INT64),

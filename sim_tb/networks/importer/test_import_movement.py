@@ -59,6 +59,41 @@ def test_gather(shape: Any, axis: int, indices: Any, check: Any) -> None:
     assert kinds(graph)[0] == Take
 
 
+@pytest.mark.parametrize(
+    ("image", "axis", "sizes"),
+    [((5, 6), 1, (1, None)), ((5, 6), 2, (None, 2)), (IMAGE, 1, (2, None, None, 1)),
+     (IMAGE, -1, (3, 1, None))],
+    ids=str,
+)  # fmt: skip
+def test_concat_with_constants(image: Any, axis: int, sizes: Any, check: Any) -> None:
+    """As a class token before those of an image."""
+    b = Builder(*image, batch=1)
+    inputs: list[Any] = []
+    for size in sizes:
+        shape = [1, *image]
+        shape[axis] = size or 1
+        constant = b.rng.normal(size=shape).astype(np.float32)
+        inputs.append(b.relu("x") if size is None else constant)
+    check(b, b.op("Concat", *inputs, axis=axis))
+
+
+@pytest.mark.parametrize("batch", ["N", 3])
+def test_a_class_token(batch: Any, check: Any) -> None:
+    b = Builder(5, 6, opset=13, batch=batch)
+    images = b.op("Slice", b.op("Shape", "x"), b.constant([0]), b.constant([1]))
+    shape = b.op("Concat", images, b.constant([-1, -1]), axis=0)
+    ones = b.op("Mul", b.op("ConstantOfShape", b.constant([3])), number(1))
+    minus = b.op("Equal", b.op("Cast", shape, to=1), b.op("Sub", ones, number(1)))
+    shape = b.op("Where", minus, b.constant([1, 1, 1]), shape)
+    token = b.op("Expand", b.weight(b.random(1, 1, 6)), shape)
+    x = b.op("Concat", token, "x", axis=1)
+    check(b, b.op("Gather", b.op("Tanh", x), b.constant(0), axis=1))
+
+
+def number(value: float) -> Any:
+    return np.array(value, np.float32)
+
+
 def test_expand(check: Any) -> None:
     for target in ([1, 4, 6, 5], [4, 6, 1], [1, 1, 1, 1]):
         b = Builder(4, 1, 1)
@@ -154,7 +189,10 @@ def test_transposed_convolution(attributes: dict[str, Any], kernel: Any, check: 
 # --- reductions
 
 
-@pytest.mark.parametrize("operator", ["ReduceMean", "ReduceSum", "ReduceMax"])
+REDUCTIONS = ["ReduceMean", "ReduceSum", "ReduceMax", "ReduceL2", "ReduceSumSquare"]
+
+
+@pytest.mark.parametrize("operator", REDUCTIONS)
 @pytest.mark.parametrize("keep", [0, 1])
 def test_reductions(operator: str, keep: int, check: Any) -> None:
     for opset, (shape, axes) in product(
@@ -177,6 +215,13 @@ def test_reductions(operator: str, keep: int, check: Any) -> None:
             check(b, b.op(operator, "x", axes=axes, keepdims=keep))
         else:
             check(b, b.op(operator, "x", b.constant(axes), keepdims=keep))
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_local_response_normalization(size: int, check: Any) -> None:
+    b = Builder(7, 4, 3)
+    attributes: dict[str, Any] = {"size": size, "alpha": 0.5, "beta": 0.75, "bias": 2.0}
+    check(b, b.op("LRN", "x", **attributes))
 
 
 def test_global_max_pool(check: Any) -> None:
@@ -259,4 +304,6 @@ def compare_ranking(b: Builder, output: str, folder: Path) -> Graph:
     plain = compare(b.model(output), folder)
     x = np.random.default_rng(1).normal(size=(2, *graph.input_shape))
     np.testing.assert_array_equal(graph.forward(x), plain.forward(x))
+    assert graph.ranking
+    assert not plain.ranking
     return graph

@@ -15,6 +15,7 @@ import golden
 from gen.design.configuration import Configuration
 from gen.simulation import compiled_array
 from gen.simulation.demo import LayerRun, through_array
+from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
 from networks.graph.elementwise import (
     Affine,
     Function,
@@ -63,8 +64,11 @@ from networks.quantization.operations import (
     IntegerAveragePool,
     IntegerInterpolate,
     IntegerMatrixLayer,
+    IntegerNormalization,
+    IntegerSoftmax,
     LookUp,
     Multiply,
+    MultiplyMatrices,
     Requantization,
 )
 from networks.quantization.pruning import prune_2_4
@@ -134,6 +138,26 @@ def every_operation(rng: np.random.Generator) -> Graph:
         (Concat(1), ("features", "moved"), "all"),
         (matrix_layer(rng, Flat(), 55, 6), ("all",), "hidden", RELU),
         (matrix_layer(rng, Flat(), 6, 3), ("hidden",), "logits"),
+    )
+
+
+def attention_operations(rng: np.random.Generator) -> Graph:
+    """A head of attention between normalizations."""
+    return graph_of(
+        (5, 6),
+        (LayerNormalization(rng.normal(size=6), rng.normal(size=6), 1e-3), ("x",), "norm"),
+        (matrix_layer(rng, Flat(), 6, 4), ("norm",), "query"),
+        (matrix_layer(rng, Flat(), 6, 4), ("norm",), "key"),
+        (matrix_layer(rng, Flat(), 6, 4), ("norm",), "value", RELU),
+        (Rearrange((1, 0), (4, 5), (0, 1)), ("key",), "turned"),
+        (MatrixProduct(0.5), ("query", "turned"), "scores"),
+        (Softmax(), ("scores",), "weights"),
+        (MatrixProduct(), ("weights", "value"), "mixed"),
+        (matrix_layer(rng, Flat(), 4, 6), ("mixed",), "projected"),
+        (Sum(), ("projected", "x"), "sum"),
+        (LayerNormalization(np.ones(6), np.zeros(6), 0.0), ("sum",), "last norm"),
+        (Softmax(), ("last norm",), "sharp"),
+        (matrix_layer(rng, Flat(), 6, 3), ("sharp",), "logits"),
     )
 
 
@@ -241,7 +265,7 @@ def sums_of(layer: IntegerMatrixLayer, x: Array, dot: Dot) -> Array:
     groups, _, width = layer.weights.shape
     columns = [layer.weights[group, :, i].tolist() for group, i in np.ndindex(groups, width)]
     if isinstance(layer.lowering, Flat):
-        rows = [[x.tolist()]]
+        rows = [[row.tolist()] for row in x.reshape(-1, x.shape[-1])]
     else:
         fill = layer.input_zero_point if layer.codes is None else int(layer.codes[0])
         each = x.shape[-1] // groups
@@ -273,7 +297,9 @@ def integer_value(node: IntegerNode, values: Sequence[Array], dot: Dot) -> Array
         if isinstance(operation.lowering, Patch):
             lines = places(operation.lowering, x.shape)
             sums = sums.reshape(len(lines), len(lines[0]), -1)
-        return finished(operation.finish, sums if sums.ndim > 2 else sums[0])
+        else:
+            sums = sums.reshape(*x.shape[:-1], -1)
+        return finished(operation.finish, sums)
     if isinstance(operation, Combine):
         shape = np.broadcast_shapes(*(value.shape for value in values))
         total = operation.bias.astype(object) + np.zeros(shape, int)
@@ -284,6 +310,17 @@ def integer_value(node: IntegerNode, values: Sequence[Array], dot: Dot) -> Array
         return table_of(operation.table, x)
     if isinstance(operation, Multiply | Divide):
         return of_two(operation, *values)
+    if isinstance(operation, MultiplyMatrices):
+        lines, columns = values[0].tolist(), (values[1].T - 128).tolist()
+        zero = operation.zero_point
+        products = [[dot([v - zero for v in row], column) for column in columns] for row in lines]
+        return finished(operation.requantization, np.array(products, object))
+    if isinstance(operation, IntegerSoftmax):
+        return np.array([softmax_of(operation, row) for row in x.tolist()], object)
+    if isinstance(operation, IntegerNormalization):
+        normalized = [normalized_row(row, operation.epsilon) for row in x.tolist()]
+        scale = IntegerNode("", operation.scale, (), "")
+        return integer_value(scale, [np.array(normalized, object)], dot)
     if isinstance(operation, IntegerInterpolate):
         return interpolated(operation.interpolate, x)
     if isinstance(operation, IntegerAveragePool | MaxPool):
@@ -304,6 +341,19 @@ def integer_value(node: IntegerNode, values: Sequence[Array], dot: Dot) -> Array
     # What only moves values is as in the float network.
     moved: Array = operation(*(value[np.newaxis] for value in values))[0]
     return moved
+
+
+def softmax_of(operation: IntegerSoftmax, row: Sequence[int]) -> list[int]:
+    entries = [int(operation.exponentials[max(row) - value]) for value in row]
+    divisor = sum(entries) << operation.shift
+    return [min(round(Fraction(entry * operation.multiplier, divisor)), 255) for entry in entries]
+
+
+def normalized_row(row: Sequence[int], epsilon: int) -> list[int]:
+    count, total = len(row), sum(row)
+    variance = count * sum(value * value for value in row) - total**2 + epsilon
+    root = math.isqrt(variance << 12)
+    return [round(Fraction((count * v - total) << 14, root)) if root else 0 for v in row]
 
 
 def table_of(table: Array, x: Array) -> Array:
@@ -401,8 +451,11 @@ def test_integers_against_loops(
     assert logits.dtype == np.int32
 
 
-def test_elementwise_integers_against_loops(rng: np.random.Generator) -> None:
-    graph = elementwise_operations(rng)
+@pytest.mark.parametrize("make", [elementwise_operations, attention_operations])
+def test_other_integers_against_loops(
+    make: Callable[[np.random.Generator], Graph], rng: np.random.Generator
+) -> None:
+    graph = make(rng)
     images = signed_images(graph, rng)
     network = quantized(graph, images)
     found: dict[str, Array] = {}
@@ -433,6 +486,32 @@ def test_tables_of_functions(rng: np.random.Generator) -> None:
         assert many.tolist() == nearest.tolist()
 
 
+def test_second_operands_are_signed(rng: np.random.Generator) -> None:
+    """Those of products of values, and what they are moved from; a softmax is not."""
+    graph = attention_operations(rng)
+    network = quantized(graph, signed_images(graph, rng))
+    for name in ("key", "turned", "value"):
+        assert network.quantizations[name].zero_point == 128
+    assert network.quantizations["weights"].zero_point == 0
+    reasons = windowing_exceptions(graph, {"x": (-1.0, 1.0)}, first=False, last=False)
+    assert reasons["projected"] == "signed input"
+    assert reasons["logits"] == ""
+
+
+def test_too_many_features() -> None:
+    norm = LayerNormalization(np.ones(4097), np.zeros(4097), 0.0)
+    expect(
+        lambda: require_quantizable(graph_of((4097,), (norm, ("x",), "norm"))),
+        "at most 4096 features can be normalized, not 4097 in norm",
+    )
+    turned = Rearrange((1, 0), (32897, 1), (0, 1))
+    graph = graph_of((1, 32897), (turned, ("x",), "y"), (MatrixProduct(), ("x", "y"), "product"))
+    expect(
+        lambda: require_quantizable(graph),
+        "K must be at most 32896 for int32 sums, not 32897 in product",
+    )
+
+
 def test_what_functions_make_negative(rng: np.random.Generator) -> None:
     graph = elementwise_operations(rng)
     unsigned = unsigned_values(graph, {"x": (-1.0, 1.0)})
@@ -460,7 +539,7 @@ def dequantized(network: QuantizedNetwork, name: str, value: Array) -> Array:
     return real
 
 
-@pytest.mark.parametrize("make", [every_operation, elementwise_operations])
+@pytest.mark.parametrize("make", [every_operation, elementwise_operations, attention_operations])
 def test_every_node_is_within_half_a_step(
     make: Callable[[np.random.Generator], Graph], rng: np.random.Generator
 ) -> None:
@@ -484,6 +563,8 @@ def test_every_node_is_within_half_a_step(
         bound: Any = 0.6 * quantization.step
         if isinstance(node.operation, Interpolate):  # of weights within a 256th, twice
             bound = bound + 2 / 256 * 255 * quantization.step
+        if isinstance(node.operation, LayerNormalization):  # of 8 bits behind the point
+            bound = bound + np.abs(node.operation.scale) / 256
         if isinstance(node.operation, JOINING):  # from other scales
             bound = bound + 0.5 * quantization.step
         if isinstance(node.operation, MatrixLayer):

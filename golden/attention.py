@@ -1,0 +1,103 @@
+"""What attention needs beside products with weights: products of values, softmax, normalization."""
+
+import numpy as np
+import numpy.typing as npt
+
+from golden import checks
+from golden.format import ACTIVATION_MAX
+from golden.requantize import MAX_SHIFT, MULTIPLIER_BITS
+
+Int32Array = npt.NDArray[np.int32]
+
+SIGNED_ZERO_POINT = 128
+"""The byte that stands for 0 in the second operand of a product of values: less it, it is int8."""
+MAX_DEPTH = ((1 << 31) - 1) // (ACTIVATION_MAX * SIGNED_ZERO_POINT)
+EXPONENTIAL_MAX = 65535
+"""The largest entry of a table of exponentials, that of 0."""
+NORMALIZED_BITS = 8
+"""Fractional bits of normalized values."""
+ROOT_BITS = 6
+"""Fractional bits of a standard deviation, times the length of what it is of."""
+MAX_NORMALIZED = 4096
+"""Elements that are normalized together, at most."""
+MAX_EPSILON = 1 << 38
+
+
+def value_matmul(x: npt.ArrayLike, y: npt.ArrayLike, x_zero_point: int = 0) -> Int32Array:
+    """The products (..., M, N) of bytes x (..., M, K) and y (..., K, N), of equal leading axes.
+
+    ``y`` less ``SIGNED_ZERO_POINT`` are the weights, int8, of a product as :func:`exact_matmul`
+    makes it; from it, ``x_zero_point`` times the sum of each column of weights is taken away. K is
+    at most 65,793, so that sums fit an int32.
+    """
+    first, second = checks.activations(x), checks.activations(y, "y")
+    zero = int(checks.integers("x_zero_point", x_zero_point, 0, ACTIVATION_MAX))
+    if (
+        first.ndim < 2
+        or first.shape[:-2] != second.shape[:-2]
+        or first.shape[-1:] != (second.shape[-2:-1])
+    ):
+        raise ValueError(
+            f"x (..., M, K) and y (..., K, N) must agree, not {first.shape} and {second.shape}"
+        )
+    depth = first.shape[-1]
+    if depth > MAX_DEPTH:
+        raise ValueError(f"K must be at most {MAX_DEPTH} for int32 sums, not {depth}")
+    # Of integers below 2**53 the sums are exact, in whatever order.
+    centred = first.astype(np.float64) - zero
+    weights = second.astype(np.float64) - SIGNED_ZERO_POINT
+    result: Int32Array = (centred @ weights).astype(np.int32)
+    return result
+
+
+def softmax(
+    x: npt.ArrayLike, exponentials: npt.ArrayLike, multiplier: int, shift: int
+) -> npt.NDArray[np.uint8]:
+    """The softmax along the last axis of bytes ``x`` (..., K), as bytes that stand for 0 from 0.
+
+    ``exponentials``, uint16 (256,), holds that of minus each difference from the largest element,
+    in hardware a memory. With the entries e of a row and their sum S, elements are
+    ``min(round_half_to_even(e * multiplier / (S * 2**shift)), 255)``, the quotient exact before it
+    is rounded; ``multiplier`` has 15 bits, ``shift`` is from 0 to 46. S is an integer of 32 bits:
+    K is at most 65,536.
+    """
+    values = checks.activations(x)
+    table = checks.integers("exponentials", exponentials, 0, EXPONENTIAL_MAX)
+    factor = int(checks.integers("multiplier", multiplier, 0, (1 << MULTIPLIER_BITS) - 1))
+    places = int(checks.integers("shift", shift, 0, MAX_SHIFT))
+    if table.shape != (ACTIVATION_MAX + 1,) or table[0] == 0:
+        raise ValueError("exponentials must have the shape (256,), the first not 0")
+    if values.ndim < 1 or not 1 <= values.shape[-1] <= EXPONENTIAL_MAX + 1:
+        raise ValueError(f"x must have the shape (..., K), K from 1 to 65536, not {values.shape}")
+    entries = table[values.max(axis=-1, keepdims=True) - values].astype(np.float64)
+    sums = entries.sum(axis=-1, keepdims=True)
+    # Of 31 bits by 32: far enough from a tie for the division's own rounding.
+    quotient = np.rint(np.ldexp(entries * factor / sums, -places))
+    result: npt.NDArray[np.uint8] = np.minimum(quotient, ACTIVATION_MAX).astype(np.uint8)
+    return result
+
+
+def normalize(x: npt.ArrayLike, epsilon: int) -> Int32Array:
+    """Bytes ``x`` (..., C) less their mean along the last axis, over their standard deviation.
+
+    In integers: with the sum S of the elements and Q of their squares, ``T`` is the largest integer
+    of at most ``sqrt((C * Q - S**2 + epsilon) * 2**12)``, and elements are
+    ``round_half_to_even((C * x - S) * 2**14 / T)``, 0 where T is: numbers of 8 fractional bits, of
+    16 bits at most. A zero point of ``x`` does not matter; ``epsilon`` (0 to 2**38) is in units of
+    the square of a step over C. C is at most 4096.
+    """
+    values = checks.activations(x).astype(np.int64)
+    extra = int(checks.integers("epsilon", epsilon, 0, MAX_EPSILON))
+    count = values.shape[-1] if values.ndim else 0
+    if not 1 <= count <= MAX_NORMALIZED:
+        raise ValueError(
+            f"x must have the shape (..., C), C from 1 to {MAX_NORMALIZED}, not {values.shape}"
+        )
+    sums = values.sum(axis=-1, keepdims=True)
+    squares = (values * values).sum(axis=-1, keepdims=True)
+    under = (count * squares - sums * sums + extra) << (2 * ROOT_BITS)
+    root = np.sqrt(under.astype(np.float64)).astype(np.int64)
+    root -= root * root > under
+    scaled = ((count * values - sums) << (ROOT_BITS + NORMALIZED_BITS)).astype(np.float64)
+    result: Int32Array = np.rint(scaled / np.maximum(root, 1)).astype(np.int32)
+    return np.where(root == 0, np.int32(0), result)

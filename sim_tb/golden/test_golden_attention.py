@@ -1,0 +1,115 @@
+"""Products of values, softmax and normalization against Python's own integers."""
+
+import math
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+import golden
+
+SEED = 17
+
+
+@pytest.mark.parametrize("zero", [0, 100, 255])
+def test_products_of_values(zero: int) -> None:
+    rng = np.random.default_rng(SEED)
+    x, y = (
+        rng.integers(0, 256, (2, 3, 4, 7), np.uint8),
+        rng.integers(0, 256, (2, 3, 7, 5), np.uint8),
+    )
+    found = golden.value_matmul(x, y, zero)
+    assert found.dtype == np.int32
+    for i, h, m, n in np.ndindex(2, 3, 4, 5):
+        terms = zip(x[i, h, m].tolist(), y[i, h, :, n].tolist(), strict=True)
+        assert found[i, h, m, n] == sum((a - zero) * (b - 128) for a, b in terms)
+    weights = (y[0, 0].astype(int) - 128).astype(np.int8)
+    exact = golden.exact_matmul(x[0, 0], weights) - zero * weights.sum(axis=0, dtype=np.int64)
+    np.testing.assert_array_equal(found[0, 0], exact)
+
+
+@pytest.mark.parametrize("length", [1, 2, 13])
+def test_softmax(length: int) -> None:
+    rng = np.random.default_rng(SEED)
+    for step in (0.01, 0.08, 1.0):
+        table = np.rint(65535 * np.exp(-step * np.arange(256))).astype(np.uint16)
+        multiplier, shift = int(rng.integers(1 << 14, 1 << 15)), int(rng.integers(5, 9))
+        x = rng.integers(0, 256, (20, length), np.uint8)
+        found = golden.softmax(x, table, multiplier, shift)
+        for row, made in zip(x.tolist(), found.tolist(), strict=True):
+            entries = [int(table[max(row) - value]) for value in row]
+            parts = [Fraction(e * multiplier, sum(entries) << shift) for e in entries]
+            assert made == [min(round(part), 255) for part in parts]
+        real = np.exp(step * x.astype(float))
+        real *= multiplier / 2**shift / real.sum(axis=1, keepdims=True)
+        assert (np.abs(found - np.minimum(real, 255)) < 0.6).all()
+
+
+@pytest.mark.parametrize("epsilon", [0, 1, 12345, 1 << 38])
+def test_normalization(epsilon: int) -> None:
+    rng = np.random.default_rng(SEED)
+    rows = [
+        *rng.integers(0, 256, (10, 9), np.uint8),
+        np.full(9, 77, np.uint8),
+        np.array([0] * 8 + [255], np.uint8),
+        np.array([100] * 8 + [101], np.uint8),
+    ]
+    found = golden.normalize(np.array(rows), epsilon)
+    assert found.dtype == np.int32
+    for row, made in zip(rows, found.tolist(), strict=True):
+        values = row.tolist()
+        total = sum(values)
+        variance = 9 * sum(value**2 for value in values) - total**2 + epsilon
+        root = math.isqrt(variance << 12)
+        parts = [Fraction((9 * v - total) << 14, root) if root else 0 for v in values]
+        assert made == [round(part) for part in parts]
+
+
+def test_the_longest_normalization() -> None:
+    """Of one that differs from all others: a number of 16 bits, at the limit of its root."""
+    x = np.zeros((1, 4096), np.uint8)
+    x[0, 7] = 255
+    found = golden.normalize(x, 0)
+    assert found[0, 7] == 16382
+    assert found.min() == -4
+    alternating = np.tile(np.array([0, 255], np.uint8), 2048)
+    assert set(golden.normalize(alternating, 0).tolist()) == {-256, 256}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: golden.value_matmul(np.zeros((2, 3), np.uint8), np.zeros((2, 3), np.uint8)),
+            "x (..., M, K) and y (..., K, N) must agree, not (2, 3) and (2, 3)",
+        ),
+        (
+            lambda: golden.value_matmul(
+                np.zeros((1, 65794), np.uint8), np.zeros((65794, 1), np.uint8)
+            ),
+            "K must be at most 65793 for int32 sums, not 65794",
+        ),
+        (
+            lambda: golden.softmax([1, 2], np.zeros(256, np.uint16), 1, 0),
+            "exponentials must have the shape (256,), the first not 0",
+        ),
+        (
+            lambda: golden.softmax(np.zeros((3, 0), np.uint8), np.ones(256, np.uint16), 1, 0),
+            "x must have the shape (..., K), K from 1 to 65536, not (3, 0)",
+        ),
+        (
+            lambda: golden.normalize(np.zeros((1, 4097), np.uint8), 0),
+            "x must have the shape (..., C), C from 1 to 4096, not (1, 4097)",
+        ),
+        (
+            lambda: golden.normalize([1, 2], -1),
+            "epsilon must be integers from 0 to 274877906944, not -1 (at index [])",
+        ),
+    ],
+)
+def test_errors(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        call()
