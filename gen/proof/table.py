@@ -95,8 +95,8 @@ def all_jobs() -> list[Job]:
         ),
         (
             TopJob(element, 2, 3)
-            for element in (*elements(), *behavioral_elements())
-            if element.format is None or element.format.name == "5opt"
+            for element in (*elements(), *behavioral_elements(), *signed_elements())
+            if element.format is None or element.format.name in ("5opt", *SIGNED_FORMATS)
         ),
         _arrays(),
         (SequencerJob(rows, delay) for rows in (1, 2, 3, 4, 5, 8) for delay in (0, 1, 2)),
