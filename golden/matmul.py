@@ -49,7 +49,7 @@ def exact_matmul(x: npt.ArrayLike, w: npt.ArrayLike, weight_bits: int = 8) -> In
     Shapes, dtypes and errors as in :func:`sparq_matmul`.
     """
     activations, weights = checks.matmul_operands(x, w, weight_bits)
-    return _blocked(activations, weights, _copy)
+    return _blocked(activations, weights, _copy, signed=False)
 
 
 def sparq_matmul(
@@ -87,6 +87,10 @@ def sparq_matmul(
     """
     checks.sparq_format(fmt)
     activations, weights = checks.matmul_operands(x, w, weight_bits, fmt, zero_point)
+    given = np.asarray(x)
+    if fmt.signed and fmt.group <= 2 and given.dtype.itemsize == 1:
+        table = _float_pair_table(fmt, given.dtype.kind == "i", int(zero_point))
+        return _looked_up_matmul(given.view(np.uint8), weights, table, int(zero_point), True)
     return _effective_matmul(activations, weights, fmt)
 
 
@@ -95,14 +99,24 @@ def _effective_matmul(
 ) -> Int32Array:
     """As :func:`sparq_matmul`, of operands that are checked."""
     if fmt.signed or fmt.group > 2:
-        return _blocked(effective_rows(activations, fmt), weights, _copy)
-    table = _float_pair_table(fmt)
+        return _blocked(effective_rows(activations, fmt), weights, _copy, fmt.signed)
+    return _looked_up_matmul(activations, weights, _float_pair_table(fmt), 0, False)
+
+
+def _looked_up_matmul(
+    x: npt.NDArray[np.uint8],
+    weights: npt.NDArray[np.int8],
+    table: npt.NDArray[np.complex64],
+    zero: int,
+    signed: bool,
+) -> Int32Array:
+    """The product of what a :func:`_float_pair_table` makes of the bytes ``x``."""
 
     def effective(x: Array, out: FloatArray) -> None:
-        words = as_pairs(x).view(np.uint16)[..., 0]
+        words = as_pairs(x, zero).view(np.uint16)[..., 0]
         np.take(table, words, out=out.view(np.complex64), mode="clip")
 
-    return _blocked(activations, weights, effective)
+    return _blocked(x, weights, effective, signed)
 
 
 def sparq_matmul_2_4(
@@ -158,7 +172,8 @@ def sparq_matmul_2_4(
     long_x, long_w = np.concatenate(expanded_x, axis=1), np.concatenate(expanded_w, axis=0)
     if long_w.shape[0] == 0:
         return np.zeros((*activations.shape[:-1], columns), np.int32)
-    return _blocked(long_x, long_w, _copy, depth).reshape(*activations.shape[:-1], columns)
+    sums = _blocked(long_x, long_w, _copy, fmt.signed, depth)
+    return sums.reshape(*activations.shape[:-1], columns)
 
 
 def _selected_matmul(
@@ -177,9 +192,10 @@ def _blocked(
     x: Array,
     w: npt.NDArray[np.int8],
     effective: Callable[[Array, FloatArray], None],
+    signed: bool,
     reported_depth: int | None = None,
 ) -> Int32Array:
-    """The exact product of effective activations, unsigned or signed, and ``w``.
+    """The exact product of effective activations, unsigned or ``signed``, and ``w``.
 
     ``effective`` writes the effective activations of some rows into its second argument, whose rows
     are of even length. ``reported_depth`` is the caller's K, where it is not that of
@@ -190,8 +206,8 @@ def _blocked(
     fits_int32 = depth * ACTIVATION_MAX * OFFSET <= INT32.max
     total = np.empty((len(rows), columns), np.int32 if fits_int32 else np.int64)
     # Signed activations are centred as they are.
-    centred = depth > PLAIN_BLOCK and x.dtype.kind == "u"
-    block_depth = PLAIN_BLOCK if x.dtype.kind == "i" else BLOCK
+    centred = depth > PLAIN_BLOCK and not signed
+    block_depth = PLAIN_BLOCK if signed else BLOCK
     for start in range(0, depth, block_depth):
         width = min(block_depth, depth - start)
         weights = _scratch("weights", (width, columns))
@@ -249,6 +265,18 @@ def _copy(x: Array, out: FloatArray) -> None:
 
 
 @lru_cache(maxsize=32)
-def _float_pair_table(fmt: SparqFormat) -> npt.NDArray[np.complex64]:
-    """Both effective values of each pair, as the two halves of one 64-bit entry."""
-    return pair_table(fmt).astype(np.float32).view(np.complex64)[:, 0]
+def _float_pair_table(
+    fmt: SparqFormat, signed_bytes: bool = False, zero_point: int = 0
+) -> npt.NDArray[np.complex64]:
+    """Both effective values of each pair of bytes, as the two halves of one 64-bit entry.
+
+    Of a signed format the bytes are signed, or less their zero point; those that are no activations
+    may have any value.
+    """
+    if not fmt.signed:
+        return pair_table(fmt).astype(np.float32).view(np.complex64)[:, 0]
+    every_byte = np.arange(1 << 8, dtype=np.uint8)
+    values = every_byte.view(np.int8 if signed_bytes else np.uint8).astype(np.int16) - zero_point
+    pairs = values[np.arange(1 << 16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)]
+    pairs = pairs.clip(-fmt.magnitude_max, fmt.magnitude_max)
+    return effective_rows(pairs, fmt).astype(np.float32).view(np.complex64)[:, 0]

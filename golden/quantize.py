@@ -147,10 +147,13 @@ def with_signs(magnitudes: npt.NDArray[np.uint8], activations: Array) -> Array:
     return np.where(activations < 0, -values, values)
 
 
-def as_pairs(x: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """``x`` (..., K) as contiguous pairs (..., ceil(K/2), 2); an odd tail is paired with zero."""
+def as_pairs(x: Array, filler: int = 0) -> Array:
+    """``x`` (..., K) as contiguous pairs (..., ceil(K/2), 2).
+
+    An odd tail is paired with ``filler``: 0, or the byte that stands for 0.
+    """
     if x.shape[-1] % 2:
-        x = np.concatenate([x, np.zeros_like(x[..., :1])], axis=-1)
+        x = np.concatenate([x, np.full_like(x[..., :1], filler)], axis=-1)
     return np.ascontiguousarray(x).reshape(*x.shape[:-1], x.shape[-1] // 2, 2)
 
 

@@ -14,6 +14,6 @@ def generated_format(
     if fmt.sparq_format.signed:
         raise ValueError(
             f"format must be one of unsigned activations, not {fmt.name}: "
-            "signed ones are in the NumPy model alone"
+            "no command takes signed ones"
         )
     return fmt

@@ -14,7 +14,7 @@ from gen.proof.rule import Rule, effective_pair
 from gen.proof.verdict import ProofError, Verdict
 from gen.proof.waveform import write_waveform
 from gen.verilog.emission import Emission
-from golden import NAMED_FORMATS
+from golden import NAMED_FORMATS, SIGNED_FORMATS
 from golden.format import SparqFormat
 from hdl import PROCESSING_ELEMENTS, MacUnit, sparq_mac
 from hdl.edge.activation_lane import ActivationLane
@@ -61,16 +61,18 @@ def coefficients(element: MacUnit, code: int) -> tuple[int, int]:
     """What a code of activations multiplies each weight by.
 
     For an encoded pair, the sum over its lanes of ``x << shift`` where the lane meets that weight,
-    as ``SparqFormat`` defines the codes.
+    negative where its sign is 1, as ``SparqFormat`` defines the codes.
     """
     fmt = _format_of(element)
     n = fmt.window_bits
-    lanes = code & (1 << n) - 1, code >> n & (1 << n) - 1
+    signs, unsigned = divmod(code, 1 << fmt.unsigned_pair_bits)
+    lanes = unsigned & (1 << n) - 1, unsigned >> n & (1 << n) - 1
     states = {number: state for state, number in fmt.control_codes.items()}
-    state = states[code >> 2 * n]
+    state = states[unsigned >> 2 * n]
     factors = [0, 0]
-    for x, shift, mux in zip(lanes, state[:2], state[2:], strict=True):
-        factors[mux] += x << fmt.lane_shifts[shift]
+    for lane, (x, shift, mux) in enumerate(zip(lanes, state[:2], state[2:], strict=True)):
+        sign = -1 if signs >> lane & 1 else 1
+        factors[mux] += sign * (x << fmt.lane_shifts[shift])
     return factors[0], factors[1]
 
 
@@ -79,7 +81,8 @@ def valid_codes(element: MacUnit) -> Iterable[int]:
     fmt = _format_of(element)
     lanes = 2 * fmt.window_bits
     return (
-        control << lanes | x
+        signs << fmt.unsigned_pair_bits | control << lanes | x
+        for signs in range(1 << fmt.sign_bits)
         for control in sorted(fmt.control_codes.values())
         for x in range(1 << lanes)
     )
@@ -95,6 +98,24 @@ def values(element: MacUnit, a: int, b: int) -> tuple[int, int]:
     if element.format is None:
         return a % 2**element.activation_bits, b % 2**element.activation_bits
     return effective_pair(a, b, Rule.of(element.format))
+
+
+def activations_of(element: MacUnit, pair: int) -> tuple[int, int] | None:
+    """The activations of a pair at the edge: bytes, or of a signed format signs and magnitudes.
+
+    None where a 0 has a sign, as no activation does.
+    """
+    fmt = element.sparq_format
+    if fmt is None or not fmt.signed:
+        return pair & 255, pair >> 8
+    signs, sizes = zip(
+        *(divmod(own, 1 << fmt.magnitude_bits) for own in divmod(pair, 1 << fmt.activation_bits)),
+        strict=True,
+    )
+    if any(sign and not size for sign, size in zip(signs, sizes, strict=True)):
+        return None
+    second, first = (-size if sign else size for sign, size in zip(signs, sizes, strict=True))
+    return first, second
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,8 +260,9 @@ class ProductJob(StepJob):
 
     def __init__(self, element: MacUnit):
         super().__init__(element)
-        k = element.k_per_cycle
-        self.depth = f"all 2^{k * (8 + element.weight_bits)} inputs"
+        k, fmt = element.k_per_cycle, element.sparq_format
+        activation_bits = 8 if fmt is None else fmt.activation_bits
+        self.depth = f"all 2^{k * (activation_bits + element.weight_bits)} inputs"
 
     def entries(self, rtl: Rtl, timeout: float) -> dict[int, tuple[int, int]]:
         """The code of every pair of bytes, and what the paper's rule makes of the pair."""
@@ -255,7 +277,10 @@ class ProductJob(StepJob):
         codes = lane_values([known[net] for net in outputs], lanes)
         entries: dict[int, tuple[int, int]] = {}
         for pair, code in enumerate(codes):
-            factors = values(self.element, pair & 255, pair >> 8)
+            activations = activations_of(self.element, pair)
+            if activations is None:
+                continue
+            factors = values(self.element, *activations)
             if entries.setdefault(code, factors) != factors:
                 raise ProofError(f"code {code:#x} of pair {pair:#x} is also that of another value")
         return entries
@@ -265,6 +290,16 @@ def behavioral_elements(names: Sequence[str] = tuple(NAMED_FORMATS)) -> Iterator
     """The same in behavioral style, where exact ones have no multiplier to choose."""
     behavioral: dict[str, Any] = {"multiplier": None, "style": Style.BEHAVIORAL}
     yield from dict.fromkeys(replace(element, **behavioral) for element in elements(names))
+
+
+def signed_elements(pipelines: Iterable[int] = (0,)) -> Iterator[MacUnit]:
+    """Those of signed formats, in both styles: each lane its own window, and shared windows."""
+    for pipeline in pipelines:
+        for style in Style:
+            for name in SIGNED_FORMATS:
+                for vsparq, group in ((True, 1), (False, 1), (False, 2)):
+                    options: dict[str, Any] = {"pipeline": pipeline, "style": style}
+                    yield sparq_mac(name, vsparq=vsparq, group=group, **options)
 
 
 def elements(names: Sequence[str] = tuple(NAMED_FORMATS)) -> Iterator[MacUnit]:

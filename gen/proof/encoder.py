@@ -53,7 +53,7 @@ class EncodedGroup(Component):
     def _sign_magnitude(self, m: Module, platform: Any, name: str, byte: Value) -> Value:
         split = SignMagnitude(self.fmt)
         place(m, platform, name, split)
-        m.d.comb += split.byte.eq(byte)
+        m.d.comb += split.value.eq(byte)
         if self.fmt.takes_zero_point:
             m.d.comb += split.zero_point.eq(self.zero_point)
         return split.activation

@@ -8,7 +8,13 @@ from typing import Any
 from gen.proof.accumulation import AccumulationJob
 from gen.proof.array import ArrayJob
 from gen.proof.bounds import OverflowJob
-from gen.proof.element import LanesJob, ProductJob, behavioral_elements, elements
+from gen.proof.element import (
+    LanesJob,
+    ProductJob,
+    behavioral_elements,
+    elements,
+    signed_elements,
+)
 from gen.proof.element_ports import ContractJob, CorrectionJob
 from gen.proof.encoder import EncoderJob
 from gen.proof.engine_control import BanksJob, WalkJob
@@ -24,6 +30,7 @@ from gen.proof.top import TopJob
 from gen.proof.wiring import EdgesJob, GridJob
 from golden import NAMED_FORMATS, SIGNED_FORMATS, NamedFormat
 from hdl import MacUnit, sparq_mac
+from hdl.element.processing_element import MAX_PIPELINE
 from hdl.multiplier.style import Style
 
 SPARQ = sparq_mac("5opt")
@@ -50,17 +57,33 @@ def all_jobs() -> list[Job]:
         _stored((*NAMED_FORMATS, *SIGNED_FORMATS)),
         _of_elements(
             LanesJob,
-            (element for element in (*elements(), *behavioral_elements()) if element.format),
+            (
+                element
+                for element in (*elements(), *behavioral_elements(), *signed_elements())
+                if element.format
+            ),
         ),
         _of_elements(
             ProductJob,
-            [*elements(), *_trimming(), *_narrow(), *_behavioral(without_registers=True)],
+            [
+                *(*elements(), *_trimming(), *_narrow()),
+                *(*_behavioral(without_registers=True), *signed_elements()),
+            ],
         ),
         _of_elements(
             AccumulationJob,
-            [*elements(), *_narrow(), *_accumulators(), *_behavioral()],
+            [
+                *(*elements(), *_narrow(), *_accumulators(), *_behavioral()),
+                *signed_elements(range(MAX_PIPELINE + 1)),
+            ],
         ),
-        _of_elements(ContractJob, [*elements(), *_accumulators(), *_behavioral()]),
+        _of_elements(
+            ContractJob,
+            [
+                *(*elements(), *_accumulators(), *_behavioral()),
+                *signed_elements(range(MAX_PIPELINE + 1)),
+            ],
+        ),
         _of_elements(CorrectionJob, [*_with_corrections(), *_accumulators()]),
         _of_elements(OverflowJob, _value_sets()),
         (GridJob(element, *size) for element in (SPARQ, BASELINE) for size in SIZES),
@@ -72,8 +95,8 @@ def all_jobs() -> list[Job]:
         ),
         (
             TopJob(element, 2, 3)
-            for element in (*elements(), *behavioral_elements())
-            if element.format is None or element.format.name == "5opt"
+            for element in (*elements(), *behavioral_elements(), *signed_elements())
+            if element.format is None or element.format.name in ("5opt", *SIGNED_FORMATS)
         ),
         _arrays(),
         (SequencerJob(rows, delay) for rows in (1, 2, 3, 4, 5, 8) for delay in (0, 1, 2)),

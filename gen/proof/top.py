@@ -26,14 +26,19 @@ class TopJob(SizedJob):
         """Wires ``PART__PORT`` show the ports of the parts."""
         rows = self.rows
         a_bits, w_bits, out_bits = array_bits(self.element, rows, self.cols).values()
+        fmt = self.element.mac.multiplier.signed_format
+        zero = fmt is not None and fmt.takes_zero_point
         lines = [
             f"module claim(input clk, input rst, input in_valid, input in_last, "
+            f"{'input [7:0] zero_point, ' if zero else ''}"
             f"input [{a_bits - 1}:0] in_a, input [{w_bits - 1}:0] in_w);",
             f"  wire in_ready, out_valid, out_last; wire [{out_bits - 1}:0] out_acc;",
             "  array dut(.clk(clk), .rst(rst), .in_valid(in_valid), .in_last(in_last),",
-            "    .in_ready(in_ready), .in_a(in_a), .in_w(in_w), .out_valid(out_valid),",
+            f"    {'.zero_point(zero_point), ' if zero else ''}"
+            ".in_ready(in_ready), .in_a(in_a), .in_w(in_w), .out_valid(out_valid),",
             "    .out_last(out_last), .out_acc(out_acc));",
         ]
+        lines += self._signs_and_magnitudes()
         for name, width in self._shown().items():
             lines.append(f"  (* keep *) wire [{width - 1}:0] {name};")
         if self.element.mac.multiplier.row_scale:
@@ -50,6 +55,7 @@ class TopJob(SizedJob):
         mac = self.element.mac
         multiplier, rows, cols = mac.multiplier, self.rows, self.cols
         ports = array_bits(self.element, rows, cols)
+        a_bits = rows * multiplier.activations.width
         widths = {
             "sequencer__in_valid": 1,
             "sequencer__in_last": 1,
@@ -58,9 +64,9 @@ class TopJob(SizedJob):
             "sequencer__hold": 1,
             "sequencer__last": rows + 1,
             "sequencer__drain": rows,
-            "activation_skew__data_in": ports["in_a"],
-            "activation_skew__data_out": ports["in_a"],
-            "activation_edge__data_in": ports["in_a"],
+            "activation_skew__data_in": a_bits,
+            "activation_skew__data_out": a_bits,
+            "activation_edge__data_in": a_bits,
             "activation_edge__data_out": rows * multiplier.activation_code_bits,
             "weight_skew__data_in": ports["in_w"],
             "weight_skew__data_out": ports["in_w"],
@@ -92,6 +98,33 @@ class TopJob(SizedJob):
             widths |= {"last_chain__data_out": cols, "corrections__last": cols}
         return widths
 
+    def _signs_and_magnitudes(self) -> list[str]:
+        """Wires of those that enter, index by index; none in an unsigned format."""
+        multiplier = self.element.mac.multiplier
+        fmt = multiplier.signed_format
+        if fmt is None:
+            return []
+        lines = []
+        for index in range(self.rows * multiplier.k_per_cycle):
+            byte, zero = f"in_a[{8 * index} +: 8]", "8'd0"
+            negative = f"in_a[{8 * index + 7}]"
+            if fmt.takes_zero_point:
+                zero, negative = "zero_point", f"{byte} < zero_point"
+            lines += [
+                f"  wire negative{index} = {negative};",
+                f"  wire [{fmt.magnitude_bits - 1}:0] size{index} = "
+                f"negative{index} ? {zero} - {byte} : {byte} - {zero};",
+            ]
+        return lines
+
+    def _entering(self) -> str:
+        """What enters of a slice: its bytes, or their signs and magnitudes."""
+        multiplier = self.element.mac.multiplier
+        if multiplier.signed_format is None:
+            return "in_a"
+        indices = reversed(range(self.rows * multiplier.k_per_cycle))
+        return f"{{{', '.join(f'negative{index}, size{index}' for index in indices)}}}"
+
     def _equations(self, rows: int) -> list[tuple[str, str]]:
         multiplier = self.element.mac.multiplier
         last = f"sequencer__last[{rows - 1}:0]"
@@ -100,7 +133,7 @@ class TopJob(SizedJob):
             ("sequencer__in_last", "in_last"),
             ("in_ready", "sequencer__in_ready"),
             ("sequencer__hold", "1'b0"),
-            ("activation_skew__data_in", "(sequencer__taken ? in_a : 0)"),
+            ("activation_skew__data_in", f"(sequencer__taken ? {self._entering()} : 0)"),
             ("activation_edge__data_in", "activation_skew__data_out"),
             ("weight_skew__data_in", "(sequencer__taken ? in_w : 0)"),
             ("weight_edge__data_in", "weight_skew__data_out"),

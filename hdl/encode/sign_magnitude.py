@@ -22,7 +22,7 @@ class SignMagnitude(Component):
 
     Members
     -------
-    byte : In(8)
+    value : In(8)
         An activation: from -127 to 127 in two's complement, or from 0 to 255.
     zero_point : In(8)
         The byte that stands for 0, unsigned. Only where magnitudes have 8 bits.
@@ -36,17 +36,17 @@ class SignMagnitude(Component):
         if not fmt.signed:
             raise ValueError(f"fmt must be signed, not {fmt}")
         self.fmt = fmt
-        members = {"byte": In(ACTIVATION_BITS), "activation": Out(fmt.activation_bits)}
+        members = {"value": In(ACTIVATION_BITS), "activation": Out(fmt.activation_bits)}
         if fmt.takes_zero_point:
             members["zero_point"] = In(ACTIVATION_BITS)
         super().__init__(members)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        value: Value = self.byte.as_signed()
+        value: Value = self.value.as_signed()
         if self.fmt.takes_zero_point:
             difference = Signal(signed(ACTIVATION_BITS + 1))
-            m.d.comb += difference.eq(self.byte - self.zero_point)
+            m.d.comb += difference.eq(self.value - self.zero_point)
             value = difference
         negative, bits = value[-1], self.fmt.magnitude_bits
         magnitude = (value[:bits] ^ negative.replicate(bits)) + negative

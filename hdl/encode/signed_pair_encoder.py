@@ -60,7 +60,7 @@ class SignedPairEncoder(Component):
         for index in range(2):
             split = SignMagnitude(self.fmt)
             place(m, platform, f"sign_magnitude{index}", split)
-            m.d.comb += split.byte.eq(self.bytes.word_select(index, ACTIVATION_BITS))
+            m.d.comb += split.value.eq(self.bytes.word_select(index, ACTIVATION_BITS))
             if self.fmt.takes_zero_point:
                 m.d.comb += split.zero_point.eq(self.zero_point)
             activations.append(split.activation)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from golden.format import SparqFormat
@@ -50,7 +50,12 @@ class StoredPairDecoder(Component):
         if fmt.stored_words:
             table = {stored: packed for packed, stored in fmt.stored_words.items()}
             bits = fmt.unsigned_stored_bits
-            pair = translated(self.stored[:bits], table, fmt.unsigned_pair_bits)
+            pair: list[Value] = list(translated(self.stored[:bits], table, fmt.unsigned_pair_bits))
+            if fmt.signed:
+                # A bit may be a product of another one's sum: within a port that looks like a loop.
+                wires = [Signal(name=f"pair_{index}") for index in range(len(pair))]
+                m.d.comb += [wire.eq(bit) for wire, bit in zip(wires, pair, strict=True)]
+                pair = list(wires)
             m.d.comb += self.pair.eq(Cat(*pair, self.stored[bits:]))
         else:
             m.d.comb += self.pair.eq(self.stored ^ fmt.stored_inversion)

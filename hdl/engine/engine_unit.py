@@ -98,6 +98,9 @@ class EngineUnit:
             raise ValueError(
                 f"lanes must be a divisor of the {self.cols} columns, not {self.lanes}"
             )
+        fmt = self.unit.format
+        if fmt is not None and fmt.sparq_format.signed:
+            raise ValueError(f"an engine needs a format of unsigned activations, not {fmt.name}")
         if self.encoded_output:
             self._check_encoding()
 

@@ -51,6 +51,8 @@ class Multiplier(Identified, ABC):
         Width of what :meth:`shares` gives.
     stored_format : SparqFormat or None
         The format of stored pairs that :meth:`load` takes, if it takes any.
+    signed_format : SparqFormat or None
+        The format of the signs and magnitudes that :meth:`encode` takes, if it takes no bytes.
     style : Style
     """
 
@@ -66,6 +68,7 @@ class Multiplier(Identified, ABC):
     slices_per_group: int = 1
     shared_bits: int = ACTIVATION_BITS
     stored_format: SparqFormat | None = None
+    signed_format: SparqFormat | None = None
     style: Style = Style.STRUCTURAL
 
     @property

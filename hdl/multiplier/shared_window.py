@@ -46,6 +46,7 @@ class SharedWindow(Multiplier):
         if fmt.group % (2 * pairs):
             raise ValueError(f"pairs must divide a group of {fmt.group // 2}, not {pairs}")
         self.fmt = self.stored_format = fmt
+        self.signed_format = fmt if fmt.signed else None
         self.shared_bits = fmt.magnitude_bits
         self.weight_bits = weight_bits
         self.pairs = pairs

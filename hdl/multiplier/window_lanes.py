@@ -28,6 +28,7 @@ class WindowLanes(Multiplier):
 
     def __init__(self, fmt: SparqFormat, weight_bits: int):
         self.fmt = self.stored_format = fmt
+        self.signed_format = fmt if fmt.signed else None
         self.shared_bits = fmt.magnitude_bits
         self.weight_bits = weight_bits
         self.activation_code_bits = fmt.pair_bits

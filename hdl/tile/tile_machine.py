@@ -7,10 +7,12 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.format import ACTIVATION_BITS
 from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.row_bias import RowBias
 from hdl.edge.stored_activation_lane import StoredActivationLane
 from hdl.elements import Elements
+from hdl.encode.sign_magnitude import SignMagnitude
 from hdl.grid.grid import make_grid
 from hdl.multiplier.mac import Mac
 from hdl.multiplier.multiplier import named
@@ -68,7 +70,9 @@ class TileMachine(Component):
         Of each port, in the order of the signature, the :class:`Elements` of its word.
     meanings : dict
         What ports carry that are not as described above: with :class:`StoredActivations`, the row
-        of ``in_a`` has stored pairs, which are decoded, and no slice waits for its group.
+        of ``in_a`` has stored pairs, which are decoded, and no slice waits for its group. In a
+        signed format ``in_a`` has the bytes that a :class:`SignMagnitude` takes, and ``zero_point``
+        follows it where there is one.
     """
 
     def __init__(
@@ -86,7 +90,8 @@ class TileMachine(Component):
         self.mac = mac
         bit = Elements(1)
         inputs = {
-            "in_a": mac.multiplier.activations.repeated("row", rows),
+            "in_a": self._activations.repeated("row", rows),
+            **self._zero_point,
             **{name: column.repeated("column", cols) for name, column in column_inputs.items()},
         }
         sums = Elements(mac.acc_bits, signed=True).repeated("column", cols)
@@ -104,6 +109,14 @@ class TileMachine(Component):
             self.port_meanings["in_a"] = (
                 "Stored pairs of activations, row 0 low; within a row the lower steps of the "
                 "reduction low."
+            )
+        elif fmt := mac.multiplier.signed_format:
+            kind = "Affine" if fmt.takes_zero_point else "Signed"
+            self.port_meanings["in_a"] = (
+                f"{kind} activations, row 0 low; within a row the lower step of the reduction low."
+            )
+            self.port_meanings["zero_point"] = (
+                "The unsigned byte that stands for 0 in in_a, with each slice that is taken."
             )
         super().__init__(
             {
@@ -142,6 +155,21 @@ class TileMachine(Component):
         return isinstance(self.mac.multiplier, StoredActivations)
 
     @property
+    def _activations(self) -> Elements:
+        """What a row of ``in_a`` has."""
+        multiplier = self.mac.multiplier
+        if multiplier.signed_format is None:
+            return multiplier.activations
+        is_signed = not multiplier.signed_format.takes_zero_point
+        return Elements(ACTIVATION_BITS, is_signed).repeated("step", multiplier.k_per_cycle)
+
+    @property
+    def _zero_point(self) -> dict[str, Elements]:
+        """The port of that name, where bytes are affine."""
+        fmt = self.mac.multiplier.signed_format
+        return {"zero_point": Elements(ACTIVATION_BITS)} if fmt and fmt.takes_zero_point else {}
+
+    @property
     def _activation_lane(self) -> type[ActivationLane]:
         """What the left edge has for each row."""
         return StoredActivationLane if self._takes_stored_pairs else ActivationLane
@@ -157,6 +185,22 @@ class TileMachine(Component):
         bits = self.mac.multiplier.activations.width
         return [activations.word_select(row, bits) for row in range(self.rows)]
 
+    def _entering(self, m: Module, platform: Any) -> Value:
+        """The activations of a slice as multipliers take them: signed ones taken apart."""
+        fmt = self.mac.multiplier.signed_format
+        if fmt is None:
+            return self.in_a
+        count = self.rows * self.k_per_cycle
+        entering = Signal(count * fmt.activation_bits)
+        for index in range(count):
+            split = SignMagnitude(fmt)
+            place(m, platform, f"sign_magnitude{index}", split)
+            m.d.comb += split.value.eq(self.in_a.word_select(index, ACTIVATION_BITS))
+            if fmt.takes_zero_point:
+                m.d.comb += split.zero_point.eq(self.zero_point)
+            m.d.comb += entering.word_select(index, fmt.activation_bits).eq(split.activation)
+        return entering
+
     def _slices(
         self, m: Module, platform: Any, control: wiring.Component, weights_in: Value
     ) -> tuple[Value, Value]:
@@ -166,10 +210,11 @@ class TileMachine(Component):
         ``control`` has the members of a handshake of tiles.
         """
         multiplier = self.mac.multiplier
+        entering = self._entering(m, platform)
         if multiplier.slices_per_group == 1:
-            activations = named(m, "activations", Mux(control.taken, self.in_a, 0))
+            activations = named(m, "activations", Mux(control.taken, entering, 0))
             return activations, named(m, "weights", Mux(control.taken, weights_in, 0))
-        slice_in = Cat(self.in_a, weights_in)
+        slice_in = Cat(entering, weights_in)
         buffer = GroupBuffer(
             multiplier.slices_per_group, len(slice_in), self.rows * multiplier.shared_bits
         )
@@ -179,13 +224,13 @@ class TileMachine(Component):
             buffer.last.eq(self.in_last),
             control.hold.eq(buffer.filling),
             buffer.data_in.eq(slice_in),
-            buffer.largest_in.eq(Cat(map(multiplier.shares, self._rows_of(self.in_a)))),
+            buffer.largest_in.eq(Cat(map(multiplier.shares, self._rows_of(entering)))),
         ]
         rows = self._rows_of(buffer.data_out)
         bits = multiplier.shared_bits
         shared = [buffer.largest_out.word_select(row, bits) for row in range(self.rows)]
         lanes = [Cat(*lane) for lane in zip(rows, shared, strict=True)]
-        return Cat(lanes), buffer.data_out[len(self.in_a) :]
+        return Cat(lanes), buffer.data_out[len(entering) :]
 
     def _row_bias(
         self,

@@ -338,7 +338,10 @@ def test_flat_and_by_parts(tmp_path: Path) -> None:
             "Invalid value for '--unit': 'alu' is not one of 'pe', 'dot_product', ",
         ),
         (["--design", "4x4"], "Invalid value for '--design': '4x4' is not one of "),
-        (["--format", "s4opt"], "format must be one of unsigned activations, not s4opt: signed"),
+        (
+            ["--format", "s4opt"],
+            "format must be one of unsigned activations, not s4opt: no command",
+        ),
         (
             ["--format", "9opt"],
             "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, or win",

@@ -46,8 +46,7 @@ REFUSED = [
     ),
     (
         ["--format", "s5opt"],
-        "format must be one of unsigned activations, not s5opt: signed ones are in the NumPy model "
-        "alone",
+        "format must be one of unsigned activations, not s5opt: no command takes signed ones",
     ),
     (["--format", "4:1,4"], "format 4:1,4: shifts must contain 0, not (1, 4)"),
     (["--pe", "8x8", "--format", "3opt"], "format has no effect where pe is 8x8: leave it out"),

@@ -28,7 +28,7 @@ FORMATS = (
     "of signed activations s4opt, s5opt, or such as s4:0,1,3"
 )
 UNSIGNED = "format must be one of unsigned activations, not"
-SIGNED_REASON = "signed ones are in the NumPy model alone"
+SIGNED_REASON = "no command takes signed ones"
 GROUP = "group must be one of 1, 2, 4, 8, 16, not"
 SIDE = "must be an integer from 1 to 256, not"
 FLAG = "must be true or false, not"

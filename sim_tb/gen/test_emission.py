@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import PropertyMock, patch
@@ -81,6 +82,7 @@ from hdl.engine.weight_buffer import WeightBuffer
 from hdl.grid.grid import Grid
 from hdl.multiplier.exact import DistributedArithmetic, Radix4
 from hdl.multiplier.mac import Mac
+from hdl.multiplier.shared_window import SharedWindow
 from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier
 from hdl.multiplier.stored_activations import StoredActivations
 from hdl.multiplier.window_lanes import WindowLanes
@@ -111,6 +113,10 @@ MAC = Mac(Radix4(2, 1), 11)
 LATE = Mac(Radix4(2, 1), 11, pipeline=1)
 PAIR = Mac(DistributedArithmetic(2), 11)
 SPARQ = [Mac(WindowLanes(fmt, 2), 11) for fmt in FORMATS[:3]]
+SIGNED = [
+    Mac(WindowLanes(SIGNED_FORMATS[0], 2), 11),
+    Mac(SharedWindow(replace(SIGNED_FORMATS[1], vsparq=False), 2), 11),
+]
 STORED = [Mac(StoredActivations(own.multiplier), 11) for own in SPARQ]
 SPARSE = [Mac(dot_product("sparq", 2, fmt, 2, sparse=True), 14) for fmt in FORMATS[:2]]
 
@@ -163,13 +169,15 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     Pe8x8: lambda: [Pe8x8(**SHORT, multiplier=kind) for kind in ("radix4", "booth", "and")],
     Pe2x8x8: lambda: [Pe2x8x8(**SHORT), Pe2x8x8(**SHORT, multiplier="and")],
     Pe2x4x8: lambda: [Pe2x4x8(**SHORT), Pe2x4x8(**SHORT, pipeline=2)],
-    SparqPe: lambda: [SparqPe(fmt, **SHORT) for fmt in (ROUNDED, named_format("7opt"))],
+    SparqPe: lambda: [
+        SparqPe(fmt, **SHORT) for fmt in (ROUNDED, named_format("7opt"), *SIGNED_FORMATS)
+    ],
     DotProductUnit: lambda: [
         DotProductUnit(own.multiplier, own.acc_bits, own.pipeline) for own in (MAC, LATE, PAIR)
     ],
     ColumnCorrection: lambda: [ColumnCorrection(own) for own in (MAC, PAIR)],
-    RowBias: lambda: [RowBias(own) for own in (MAC, LATE)],
-    ActivationLane: lambda: [ActivationLane(own) for own in SPARQ],
+    RowBias: lambda: [RowBias(own) for own in (MAC, LATE, *SIGNED)],
+    ActivationLane: lambda: [ActivationLane(own) for own in (*SPARQ, *SIGNED)],
     StoredActivationLane: lambda: [StoredActivationLane(own) for own in STORED],
     WeightLane: lambda: [WeightLane(own) for own in (MAC, PAIR)],
     Chain: lambda: [Chain(3, 2), Chain(2, 2), Chain(3, 1)],
@@ -197,7 +205,9 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     Downsizer: lambda: [Downsizer(3, 2), Downsizer(3, 3), Downsizer(2, 3)],
     Gearbox: lambda: [Gearbox(2, 3), Gearbox(2, 4), Gearbox(3, 4)],
     RequantizerLane: lambda: [RequantizerLane(), RequantizerLane()],
-    SystolicArray: lambda: [SystolicArray(1, 2, own) for own in (*SPARQ[:2], MAC, STORED[2])],
+    SystolicArray: lambda: [
+        SystolicArray(1, 2, own) for own in (*SPARQ[:2], MAC, STORED[2], *SIGNED)
+    ],
     TensorCore: lambda: [TensorCore(1, 2, own) for own in (*SPARQ[:2], MAC, STORED[2])],
     WeightBuffer: lambda: [WeightBuffer(3, 2), WeightBuffer(2, 2), WeightBuffer(2, 1)],
     ParameterBuffer: lambda: [ParameterBuffer(2, 1), ParameterBuffer(2, 2), ParameterBuffer(1, 1)],

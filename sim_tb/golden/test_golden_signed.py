@@ -449,6 +449,27 @@ def test_dtypes_and_leading_axes(dtype: str) -> None:
     assert got.reshape(6, 2).tolist() == expected
 
 
+@pytest.mark.parametrize("k", [1, 2, 513, 515, 1029])
+@pytest.mark.parametrize("group", [1, 2, 4])
+def test_bytes_are_what_wider_integers_are(k: int, group: int) -> None:
+    """Signed bytes, and affine ones with a zero point; in any layout, with any tail."""
+    rng = np.random.default_rng([SEED, k, group])
+    w = rng.integers(-128, 128, (k, 3)).astype(np.int8)
+    for name, zero, low, high, dtype in (
+        ("s4opt", 0, -127, 128, "i1"),
+        ("s5opt", 0, -128, 128, "i1"),
+        ("s4opt", 128, 1, 256, "u1"),
+        ("s5opt", 200, 0, 256, "u1"),
+    ):
+        for rounding, vsparq in ((True, True), (False, False)):
+            fmt = named_format(name, rounding, vsparq, group)
+            x = rng.integers(low, high, (k, 5)).T
+            x[rng.random(x.shape) < 0.3] = zero
+            got = golden.sparq_matmul(x.astype(dtype), w, fmt, zero_point=zero)
+            expected = golden.sparq(x - zero, fmt).astype(np.int64) @ w
+            assert np.array_equal(got, expected), f"{name}, {dtype}, seed {SEED}"
+
+
 @pytest.mark.parametrize("k", [513, 514, 515, 1024, 1029, 4097])
 @pytest.mark.parametrize("weight", [-128, 127])
 @pytest.mark.parametrize("value", [-255, 255])

@@ -104,7 +104,7 @@ def test_window_of_every_magnitude(name: str, double: bool, checks: Any) -> None
 def test_sign_and_magnitude_of_every_signed_byte(checks: Any) -> None:
     fmt = named_format("s4opt")
     values = range(-127, 128)
-    got = respond(SignMagnitude(fmt), [{"byte": value} for value in values])
+    got = respond(SignMagnitude(fmt), [{"value": value} for value in values])
     expected = [code(fmt, value) for value in values]
     assert_same("s4opt", values, expected, [word["activation"] for word in got])
     checks(len(values))
@@ -120,7 +120,7 @@ def test_sign_and_magnitude_of_every_signed_byte(checks: Any) -> None:
 def test_sign_and_magnitude_of_every_affine_byte(zero_points: Any, checks: Any) -> None:
     fmt = named_format("s5opt")
     pairs = [(byte, zero) for zero in zero_points for byte in range(256)]
-    inputs = [{"byte": byte, "zero_point": zero} for byte, zero in pairs]
+    inputs = [{"value": byte, "zero_point": zero} for byte, zero in pairs]
     got = respond(SignMagnitude(fmt), inputs)
     expected = [code(fmt, byte - zero) for byte, zero in pairs]
     assert_same("s5opt", pairs, expected, [word["activation"] for word in got])
