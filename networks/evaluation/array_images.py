@@ -11,8 +11,8 @@ from PIL import Image
 
 from networks.evaluation.errors import DataError
 from networks.evaluation.images import UNKNOWN, Images, Indices
-from networks.evaluation.layout import in_usual_layout
 from networks.evaluation.labels import array_labels
+from networks.evaluation.layout import in_usual_layout
 from networks.evaluation.preprocessing import Preprocessing
 from networks.evaluation.source import Source
 
