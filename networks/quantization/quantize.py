@@ -39,6 +39,7 @@ from networks.quantization.operations import (
     Quantization,
     Requantization,
 )
+from networks.quantization.saturation import without_saturation
 
 MAX_DEPTH = ((1 << 31) - 1 - MAX_BIAS) // (ACTIVATION_MAX * 128)
 SMALLEST_STEP = 1e-30
@@ -59,7 +60,8 @@ def quantize(
     Activations are bytes with one scale per tensor, from its range in ``ranges``; a tensor that can
     be negative has a zero point. Weights are symmetric signed integers of ``weight_bits`` (2 to 8)
     bits, one scale per output channel. Values that are only moved, compared or joined share their
-    scale. The result is the same on every machine.
+    scale. Values that functions alone take are limited to what makes a difference to these. The
+    result is the same on every machine.
 
     A layer is windowed if its input cannot be negative; layers that take the network's input, and
     the last one, only if asked for.
@@ -73,6 +75,7 @@ def quantize(
     if not isinstance(weight_bits, int) or not 2 <= weight_bits <= 8:
         raise ValueError(f"weight_bits must be an integer from 2 to 8, not {weight_bits!r}")
     require_quantizable(graph)
+    ranges = without_saturation(graph, ranges)
     quantizations = value_quantizations(graph, ranges)
     reasons = windowing_exceptions(
         graph, ranges, first=not first_layer_windowed, last=not last_layer_windowed
