@@ -1,1 +1,1 @@
-"""From two unsigned bytes to one encoded pair: the trim-and-round unit of the paper."""
+"""From two activations to one encoded pair: the trim-and-round unit of the paper."""

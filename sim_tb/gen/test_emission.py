@@ -104,7 +104,7 @@ from sim_tb.gen.test_verilog import lint_with_slang, lint_with_verilator
 
 ROUNDED, TRIMMED = (named_format("2opt", rounding=rounding) for rounding in (True, False))
 FORMATS = (ROUNDED, TRIMMED, named_format("7opt"), named_format("2opt", group=4))
-SIGNED_FORMATS = (named_format("s4:0,3"), named_format("s4:0,4", group=2))
+SIGNED_FORMATS = (named_format("s3:0,4"), named_format("s3:0,5", group=2))
 STORED_FORMATS = [named_format(name) for name in ("7opt", "3opt", "2opt", "s4opt")]
 SHORT: dict[str, Any] = {"weight_bits": 2, "acc_bits": 11}
 
