@@ -40,7 +40,8 @@ class MiniFloat:
             return codes / one
         bias = (1 << self.exponent_bits - 1) - 1
         exponents, mantissas = np.maximum(codes // one, 1), codes % one + one * (codes >= one)
-        return np.ldexp(mantissas / one, exponents - bias)
+        values: Float64Array = np.ldexp(mantissas / one, exponents - bias)
+        return values
 
     def nearest(self, magnitudes: Float64Array) -> npt.NDArray[np.int64]:
         """The codes of what is nearest to ``magnitudes``, half to even; the largest beyond it."""

@@ -1,6 +1,7 @@
 """Block formats against a statement in fractions, one element at a time."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_elements(name: str) -> None:
     assert fmt.block == block
     assert [Fraction(value) for value in fmt.element.values.tolist()] == numbers(element)
     allowed = numbers(element)
-    halves = [(a + b) / 2 for a, b in zip(allowed, allowed[1:], strict=False)]
+    halves = [(a + b) / 2 for a, b in pairwise(allowed)]
     beside = Fraction(1, 2**20)
     tried = [*allowed, *halves, *(h + beside for h in halves), *(h - beside for h in halves)]
     tried += [allowed[-1] * 3 / 2, allowed[-1] + beside]
@@ -105,8 +106,14 @@ def test_elements_are_those_that_the_specification_lists() -> None:
 
 @pytest.mark.parametrize(
     ("name", "bits"),
-    [("mxfp4", 4.25), ("mxfp6_e2m3", 6.25), ("mxfp6_e3m2", 6.25), ("mxint8", 8.25)]
-    + [("nvfp4", 4.5), ("int4_16", 4.5)],
+    [
+        ("mxfp4", 4.25),
+        ("mxfp6_e2m3", 6.25),
+        ("mxfp6_e3m2", 6.25),
+        ("mxint8", 8.25),
+        ("nvfp4", 4.5),
+        ("int4_16", 4.5),
+    ],
 )
 def test_bits(name: str, bits: float) -> None:
     assert BLOCK_FORMATS[name].bits_per_element == bits
@@ -150,7 +157,7 @@ def test_properties(fmt: BlockFormat) -> None:
 
 
 def test_refused() -> None:
-    with pytest.raises(ValueError, match="^x must be finite numbers$"):
+    with pytest.raises(ValueError, match=r"^x must be finite numbers$"):
         block_values([1.0, np.nan], BLOCK_FORMATS["mxfp4"])
 
 
