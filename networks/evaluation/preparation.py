@@ -10,7 +10,7 @@ from golden import BlockFormat
 from networks.evaluation.formats import MixedFormat
 from networks.evaluation.images import Images
 from networks.evaluation.model import Model, batches_of, channels_last
-from networks.evaluation.settings import SAME, UNIFORM_4_BIT, Setting
+from networks.evaluation.settings import SAME, SPARSE_2_4, UNIFORM_4_BIT, Setting
 from networks.fixed_point import Float64Array
 from networks.graph.graph import Graph
 from networks.graph.lowering import Array
@@ -169,7 +169,7 @@ def run_of(
         more["kept"] = {layer.name: DEPTHWISE for layer in base.network.layers if _depthwise(layer)}
     reference = _quantize(base.graph, base.ranges, options, **more) if more else base.network
     if isinstance(setting.activations, MixedFormat) and setting.activations.automatic:
-        found = product_sqnr(reference, setting.arithmetic, base.images[:AUTO_IMAGES])
+        found = product_sqnr(reference, setting.arithmetic(), base.images[:AUTO_IMAGES])
         more["kept"] = {
             name: f"windows leave {decibels:.1f} dB"
             for name, decibels in found.items()
@@ -186,7 +186,9 @@ def run_of(
             if layer.windowed
         }
         network = _quantize(base.graph, base.ranges, options, activation_steps=steps)
-    if setting.windows and options.channel_order == CALIBRATED:
+    dense = setting.sparsity != SPARSE_2_4
+    # An order of 2:4 weights would have to keep their blocks.
+    if setting.windows and dense and options.channel_order == CALIBRATED:
         orders = _channel_orders(network, base.images[:ORDER_IMAGES], setting.windows)
         network = _quantize(base.graph, base.ranges, options, channel_orders=orders, **more)
     real: dict[str, Float64Array] = {}
@@ -200,7 +202,10 @@ def run_of(
             real = _block_weights(base.graph, network, names, setting.weights)
         else:
             network = window_weights(network, names, setting.weights.sparq_format)
-    arithmetic = setting.arithmetic_with(real)
+    steps = {
+        node.name: network.quantizations[node.inputs[0]].step for node in base.graph.matrix_nodes
+    }
+    arithmetic = setting.arithmetic(steps, real)
     if options.correct_bias:
         exact_layers = {layer.name: layer for layer in reference.layers}
         images = base.images[:ORDER_IMAGES]
@@ -236,7 +241,7 @@ def _channel_orders(
 
     def arithmetic(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
         if layer.windowed:
-            fmt = windows.format_of(layer.fill)
+            fmt = windows.format_of(layer)
             values = saturated(layer.operand(x), fmt, layer.fill)
             magnitudes = np.abs(values.astype(np.int16) - np.int16(layer.fill)).astype(np.uint8)
             order = calibrated_order(layer, magnitudes, fmt)

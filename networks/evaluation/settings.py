@@ -102,29 +102,29 @@ class Setting:
             "clipping": self.clipping,
         }
 
-    def arithmetic_with(self, weights: Mapping[str, Float64Array]) -> Arithmetic:
+    def arithmetic(
+        self,
+        steps: Mapping[str, float] | None = None,
+        weights: Mapping[str, Float64Array] | None = None,
+    ) -> Arithmetic:
         """The arithmetic of its products (of an integer network).
 
-        ``weights``, by layer, are those that are no integers.
+        By layer, ``steps`` are those of the input, which block formats ask for, and ``weights``
+        those that are no integers.
         """
         windows = self.windows
         if windows and self.sparsity == SPARSE_2_4:
             return windowed_2_4(windows.fmt, windows.signed)
         coding: Coding
         if isinstance(self.activations, BlockFormat):
-            coding = Blocks(self.activations)
+            coding = Blocks(self.activations, steps or {})
         elif windows:
             coding = windows
         elif weights:
             coding = Whole()
         else:
             return exact
-        return CodedProducts(coding, weights)
-
-    @property
-    def arithmetic(self) -> Arithmetic:
-        """The same with integer weights."""
-        return self.arithmetic_with({})
+        return CodedProducts(coding, weights or {})
 
     @property
     def _name(self) -> str:

@@ -64,18 +64,18 @@ def matrices(layer: IntegerMatrixLayer, x: Bytes) -> list[tuple[Bytes, Weights]]
 
 
 class Coding(Protocol):
-    """What becomes of the activations that meet along K."""
+    """What becomes of the activations of a layer that meet along K."""
 
-    def span(self, zero_point: int) -> int:
+    def span(self, layer: IntegerMatrixLayer) -> int:
         """How many neighbours along K are coded together."""
 
-    def __call__(self, x: Bytes, zero_point: int) -> Array:
-        """What is multiplied for the bytes ``x`` (..., K), ``zero_point`` of which stands for 0.
+    def __call__(self, x: Bytes, layer: IntegerMatrixLayer) -> Array:
+        """What is multiplied for the bytes ``x`` (..., K), ``layer.fill`` of which stands for 0.
 
         Integers of magnitudes up to 255; or float64, in units of :meth:`unit`.
         """
 
-    def unit(self, zero_point: int) -> float:
+    def unit(self, layer: IntegerMatrixLayer) -> float:
         """What a 1 of the coded activations stands for, in steps of the bytes."""
 
 
@@ -86,26 +86,45 @@ class Windows:
     fmt: golden.SparqFormat
     signed: golden.SparqFormat | None = None
 
-    def format_of(self, zero_point: int) -> golden.SparqFormat:
-        """The format for activations with this zero point."""
-        if not zero_point:
+    def format_of(self, layer: IntegerMatrixLayer) -> golden.SparqFormat:
+        """The format for the activations of ``layer``."""
+        if not layer.fill:
             return self.fmt
         if self.signed is None:
-            raise ValueError(f"a layer in {self.fmt} must have a zero point of 0, not {zero_point}")
+            raise ValueError(f"{layer.name}: a zero point of {layer.fill} needs a signed format")
         return self.signed
 
-    def span(self, zero_point: int) -> int:
+    def span(self, layer: IntegerMatrixLayer) -> int:
         """A group, or a pair."""
-        return max(2, self.format_of(zero_point).group)
+        return max(2, self.format_of(layer).group)
 
-    def __call__(self, x: Bytes, zero_point: int) -> Array:
+    def __call__(self, x: Bytes, layer: IntegerMatrixLayer) -> Array:
         """``golden.sparq`` along the last axis."""
-        fmt = self.format_of(zero_point)
-        return golden.sparq(saturated(x, fmt, zero_point), fmt, zero_point=zero_point)
+        fmt = self.format_of(layer)
+        return golden.sparq(saturated(x, fmt, layer.fill), fmt, zero_point=layer.fill)
 
-    def unit(self, zero_point: int) -> float:
+    def unit(self, layer: IntegerMatrixLayer) -> float:
         """1: windows are integers."""
-        del zero_point
+        del layer
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Activations as they are, less the zero point."""
+
+    def span(self, layer: IntegerMatrixLayer) -> int:
+        """1: each on its own."""
+        del layer
+        return 1
+
+    def __call__(self, x: Bytes, layer: IntegerMatrixLayer) -> Array:
+        """The differences, int16."""
+        return x.astype(np.int16) - np.int16(layer.fill)
+
+    def unit(self, layer: IntegerMatrixLayer) -> float:
+        """1: they are integers."""
+        del layer
         return 1.0
 
 
@@ -113,25 +132,6 @@ def saturated(x: Bytes, fmt: golden.SparqFormat, zero_point: int) -> Bytes:
     """``x`` with magnitudes beyond ``zero_point`` that are at most the largest of ``fmt``."""
     low, high = max(0, zero_point - fmt.magnitude_max), min(255, zero_point + fmt.magnitude_max)
     return x if (low, high) == (0, 255) else np.clip(x, np.uint8(low), np.uint8(high))
-
-
-@dataclass(frozen=True)
-class Whole:
-    """Activations as they are, less the zero point."""
-
-    def span(self, zero_point: int) -> int:
-        """1: each on its own."""
-        del zero_point
-        return 1
-
-    def __call__(self, x: Bytes, zero_point: int) -> Array:
-        """The differences, int16."""
-        return x.astype(np.int16) - np.int16(zero_point)
-
-    def unit(self, zero_point: int) -> float:
-        """1: they are integers."""
-        del zero_point
-        return 1.0
 
 
 @dataclass(frozen=True)
@@ -160,14 +160,14 @@ class CodedProducts:
         def products(lowered: Array, weights: Array) -> Int32Array:
             if lowered.dtype.kind in "iu" and own is None:
                 return _exact_products(lowered, weights)
-            return _real_products(lowered, weights, coding.unit(zero))
+            return _real_products(lowered, weights, coding.unit(layer))
 
-        if operand.shape[-1] // layer.groups % coding.span(zero) == 0:
+        if operand.shape[-1] // layer.groups % coding.span(layer) == 0:
             # Neighbours are channels of one pixel: each is coded once, not once for each patch.
-            sums = _by_rows(layer, coding(operand, zero), products, 0, weights)
+            sums = _by_rows(layer, coding(operand, layer), products, 0, weights)
         else:
             sums = _by_rows(
-                layer, operand, lambda x, w: products(coding(x, zero), w), zero, weights
+                layer, operand, lambda x, w: products(coding(x, layer), w), zero, weights
             )
         return _with_zero_point(layer, sums)
 
@@ -176,7 +176,7 @@ def _windowed_2_4(windows: Windows, layer: IntegerMatrixLayer, x: Bytes) -> Int3
     if not layer.windowed:
         return exact(layer, x)
     zero = layer.fill
-    fmt = windows.format_of(zero)
+    fmt = windows.format_of(layer)
 
     def matmul(x: Bytes, w: Weights) -> Int32Array:
         return golden.sparq_matmul_2_4(saturated(x, fmt, zero), w, fmt, zero_point=zero)

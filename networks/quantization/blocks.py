@@ -1,5 +1,6 @@
 """Activations and weights in block formats."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,32 +20,36 @@ products with bytes, or with what blocks make of these, are exact in float64."""
 
 @dataclass(frozen=True)
 class Blocks:
-    """A :class:`Coding` of activations: bytes less their zero point, in blocks along K.
+    """A :class:`Coding` of activations: what bytes stand for, in blocks along K.
 
-    That is ``golden.block_values`` of these integers. The scale of a tensor, where the format has
-    one, is that of the largest difference from the zero point that a byte can have.
+    That is ``golden.block_values`` of the bytes less their zero point, times the step of the input,
+    which ``steps`` has by layer. The scale of a tensor, where the format has one, is that of the
+    largest value that a byte can stand for.
     """
 
     fmt: BlockFormat
+    steps: Mapping[str, float]
 
-    def span(self, zero_point: int) -> int:
+    def span(self, layer: IntegerMatrixLayer) -> int:
         """A block."""
-        del zero_point
+        del layer
         return self.fmt.block
 
-    def __call__(self, x: Bytes, zero_point: int) -> Array:
+    def __call__(self, x: Bytes, layer: IntegerMatrixLayer) -> Array:
         """The values of elements times scales, float64."""
-        values = x.astype(np.int16) - np.int16(zero_point)
+        values = x.astype(np.int16) - np.int16(layer.fill)
         magnitudes = np.abs(values)
         largest = np.repeat(block_largest(magnitudes, self.fmt.block), self.fmt.block, axis=-1)
         index = largest[..., : x.shape[-1]].astype(np.uint16) << 8 | magnitudes.astype(np.uint16)
-        coded = np.take(_table(self.fmt, self.unit(zero_point)), index)
+        coded = np.take(_table(self.fmt, self.unit(layer)), index)
         result: Array = np.where(values < 0, -coded, coded)
         return result
 
-    def unit(self, zero_point: int) -> float:
-        """That of the format."""
-        return self.fmt.unit(float(max(zero_point, VALUES - 1 - zero_point)))
+    def unit(self, layer: IntegerMatrixLayer) -> float:
+        """That of the format; or the step's part that is no power of two."""
+        if self.fmt.scale is None:
+            return 1 / float(np.frexp(self.steps[layer.name])[0])
+        return self.fmt.unit(float(max(layer.fill, VALUES - 1 - layer.fill)))
 
 
 @lru_cache(maxsize=64)
@@ -61,12 +66,14 @@ def block_weights(
 ) -> Float64Array:
     """``weights``, those that ``layer`` was made of, in blocks along K, in steps of its own.
 
-    Each output channel is scaled as the integer ones are, which the requantization takes back; then
-    ``golden.block_values``, on a grid of ``2**-WEIGHT_BITS``. ``input_step`` is what a unit of the
-    layer's input stands for.
+    That is ``golden.block_values``, on a grid of ``2**-WEIGHT_BITS`` steps. ``input_step`` is what
+    a unit of the layer's input stands for.
     """
     steps = (layer.steps / input_step).reshape(len(weights), 1, -1)
-    values = block_values(_ordered(layer, weights) / steps, fmt, axis=1, tensor_largest=127.0)
+    values = block_values(
+        _ordered(layer, weights), fmt, axis=1, tensor_largest=float(np.abs(weights).max())
+    )
+    values /= steps
     grid = float(1 << WEIGHT_BITS)
     result: Float64Array = np.rint(values * grid) / grid
     return result
