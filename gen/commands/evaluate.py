@@ -246,7 +246,7 @@ def _accuracy_table(result: dict[str, Any]) -> Table:
         f"{result['model']}: {result['images']} images, "
         f"calibrated on {result['calibration_images']}",
         *("format", "weights", "bits/activation", "top-1 %", "±", "top-5 %"),
-        *("- 8-bit", "± paired", ""),
+        *("- 8-bit", "± paired", "", "SQNR"),
     )
     for row in result["rows"]:
         difference = row["difference"]
@@ -260,6 +260,7 @@ def _accuracy_table(result: dict[str, Any]) -> Table:
             "" if difference is None else f"{difference:+.2f}",
             _percent(row["difference_error"]),
             "≈" if row["within_error"] else "",
+            _percent(row["output_sqnr_db"], 1),
         )
     return rows
 

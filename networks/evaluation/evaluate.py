@@ -71,7 +71,7 @@ def evaluate_model(
                 runs[setting] = run_of(bases[setting.base], setting, options)
         ranks = all_ranks(model, images, settings, runs, scheduler, progress)
         noises = all_noises(model.graph, calibration, runs, scheduler, progress)
-    rows = accuracy_rows(settings, ranks, model.classes)
+    rows = accuracy_rows(settings, ranks, model.classes, noises)
     for row in rows:
         if row["format"] == FP32:
             doubt(doubts_of_accuracy(row["top1"] / 100, len(images), model.classes))

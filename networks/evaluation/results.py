@@ -12,7 +12,7 @@ from golden.format import ACTIVATION_BITS
 from networks.evaluation.formats import MixedFormat
 from networks.evaluation.preparation import Quantized
 from networks.evaluation.settings import EXACT_8_BIT, FP32, UNIFORM_4_BIT, Setting
-from networks.evaluation.tasks import Noises
+from networks.evaluation.tasks import OUTPUT, Noises
 from networks.quantization.arithmetic import Arithmetic
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import Int64Array
@@ -22,9 +22,15 @@ TOP5_CLASSES = 10
 
 
 def accuracy_rows(
-    settings: Sequence[Setting], ranks: Mapping[Setting, Int64Array], classes: int
+    settings: Sequence[Setting],
+    ranks: Mapping[Setting, Int64Array],
+    classes: int,
+    noises: Noises,
 ) -> list[dict[str, Any]]:
-    """One row per setting: accuracies, and the paired difference from the exact 8-bit one."""
+    """One row per setting: accuracies, and the paired difference from the exact 8-bit one.
+
+    And the signal to noise of the network's output, where it is not FP32.
+    """
     reference = next((s for s in settings if s.activations == EXACT_8_BIT), None)
     rows = []
     for setting in settings:
@@ -35,6 +41,7 @@ def accuracy_rows(
             "top1": 100 * float(correct.mean()),
             "top5": None,
             "standard_error": _standard_error(correct),
+            "output_sqnr_db": _decibels(*noises.get((setting, OUTPUT), (0.0, 0.0))),
             "bits_per_activation": _stored_bits(setting),
             "difference": None,
             "difference_error": None,

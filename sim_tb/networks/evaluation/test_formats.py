@@ -138,6 +138,9 @@ def test_rows_and_layers(options: Any, tmp_path: Path) -> None:
     noise = {label: result["layers"][3]["sqnr_db"][label] for label in ["a8w8", *FORMATS]}
     assert noise["a8w8"] > noise["5opt"] > noise["s5opt"] > noise["mxfp4"]
     assert noise["mxint8"] > noise["5opt+s4opt"] > noise["mxfp4"]
+    assert rows["fp32"]["output_sqnr_db"] is None
+    for label, decibels in result["layers"][-1]["sqnr_db"].items():
+        assert rows[label]["output_sqnr_db"] == decibels
 
 
 def test_auto_keeps_what_windows_spoil(tmp_path: Path) -> None:
