@@ -5,6 +5,7 @@ is checked against it and never the other way round.
 """
 
 from golden.attention import normalize, softmax, value_matmul
+from golden.block_format import BLOCK_FORMATS, BlockFormat, block_values
 from golden.byte_table import byte_table, look_up
 from golden.elementwise import divide, multiply
 from golden.format import ControlState, SparqFormat
@@ -17,13 +18,16 @@ from golden.stored import encoded_bits, load_pairs, store_pairs
 from golden.structured import pack_2_4, select_2_4
 
 __all__ = [
+    "BLOCK_FORMATS",
     "NAMED_FORMATS",
     "SIGNED_FORMATS",
+    "BlockFormat",
     "ControlState",
     "EncodedPairs",
     "FixedPointScale",
     "NamedFormat",
     "SparqFormat",
+    "block_values",
     "byte_table",
     "decode_pairs",
     "divide",

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from golden import checks
 from golden.checks import Array
-from golden.format import ACTIVATION_MAX, SparqFormat
+from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, SparqFormat
 from golden.quantize import as_pairs, effective_rows, magnitudes_of, pair_table, with_signs
 from golden.structured import blocks_of_four, select
 
@@ -37,19 +37,28 @@ _CACHED_ELEMENTS = 1 << 16
 _SHORT_ROW = 256
 """Rows below this make inner loops that are too short, where one row is added to many."""
 
+_ANY_SIGNED = SparqFormat(ACTIVATION_BITS, (0,), signed=True)
+"""Of whose activations none is changed."""
+
 _workspace = threading.local()
 
 Int32Array = npt.NDArray[np.int32]
 FloatArray = npt.NDArray[np.float32]
 
 
-def exact_matmul(x: npt.ArrayLike, w: npt.ArrayLike, weight_bits: int = 8) -> Int32Array:
+def exact_matmul(
+    x: npt.ArrayLike, w: npt.ArrayLike, weight_bits: int = 8, signed: bool = False
+) -> Int32Array:
     """``x @ w`` in exact integers: what an 8-bit array computes.
 
-    Shapes, dtypes and errors as in :func:`sparq_matmul`.
+    Shapes, dtypes and errors as in :func:`sparq_matmul`; ``signed`` ones of ``x`` are integers from
+    -255 to 255.
     """
-    activations, weights = checks.matmul_operands(x, w, weight_bits)
-    return _blocked(activations, weights, _copy, signed=False)
+    if signed:
+        activations, weights = checks.matmul_operands(x, w, weight_bits, _ANY_SIGNED)
+    else:
+        activations, weights = checks.matmul_operands(x, w, weight_bits)
+    return _blocked(activations, weights, _copy, signed)
 
 
 def sparq_matmul(

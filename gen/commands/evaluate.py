@@ -9,25 +9,35 @@ from rich.table import Table
 
 from gen.commands.data_options import data_options, load_given, warn
 from gen.commands.options import (
+    Formats,
     Listed,
-    formats_option,
     json_option,
     keep_option,
     keep_result,
     write_json,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
+from golden import NAMED_FORMATS, BlockFormat
 from golden.format import GROUPS
 from networks.evaluation.description import decisions
 from networks.evaluation.evaluate import evaluate_model
+from networks.evaluation.formats import (
+    ACTIVATION_HELP,
+    EIGHT_BITS,
+    WEIGHT_HELP,
+    canonical_name,
+    weights_name,
+    weights_of,
+)
 from networks.evaluation.inputs import choose_images
-from networks.evaluation.preparation import CHANNEL_ORDERS, Options
+from networks.evaluation.preparation import AUTO_SQNR, CHANNEL_ORDERS, Options
 from networks.evaluation.report import report_files
-from networks.evaluation.settings import SPARSITIES, settings_of
+from networks.evaluation.settings import SPARSE_2_4, SPARSITIES, settings_of
 from networks.quantization.calibration import METHODS, PERCENTILE
 from support.files import make_folder, write_if_changed
 
 SHOWN_NOISES = 8
+SHOWN_DECISIONS = 3
 LAYER_CHOICES = ("8bit", "windowed")
 
 EPILOG = """
@@ -57,7 +67,14 @@ SqueezeNet on ImageNet:
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")
 @data_options
 @click.option("--images", type=int, metavar="N", help="Evaluate so many, chosen by the seed.")
-@formats_option
+@click.option(
+    "--formats",
+    type=Formats(canonical_name),
+    default=",".join(NAMED_FORMATS),
+    show_default=True,
+    metavar="NAME,...",
+    help=f"Formats of activations: {ACTIVATION_HELP}.",
+)
 @click.option("--rounding/--no-rounding", default=True, help="Round or trim. [default: round]")
 @click.option("--vsparq/--no-vsparq", default=True, help="Pair zeros. [default: on]")
 @click.option(
@@ -71,6 +88,21 @@ SqueezeNet on ImageNet:
 )
 @click.option("--all-variants", is_flag=True, help="With and without rounding, and vSPARQ.")
 @click.option("--weight-bits", type=click.IntRange(4, 8), default=8, show_default=True, metavar="N")
+@click.option(
+    "--weight-formats",
+    type=Formats(weights_name),
+    default=EIGHT_BITS,
+    show_default=True,
+    metavar="NAME,...",
+    help=f"Rows with weights that are: {WEIGHT_HELP}.",
+)
+@click.option(
+    "--weight-group",
+    type=click.Choice([str(group) for group in GROUPS]),
+    default="1",
+    show_default=True,
+    help="Weights along K that share a shift, of window formats.",
+)
 @click.option(
     "--sparsity",
     type=Listed.of(*SPARSITIES),
@@ -103,6 +135,17 @@ SqueezeNet on ImageNet:
 @click.option(
     "--equalize", is_flag=True, help="Equalize ranges of channels, across layers, before."
 )
+@click.option(
+    "--correct-bias", is_flag=True, help="Take the mean error of a layer's products off its biases."
+)
+@click.option(
+    "--auto-sqnr",
+    type=float,
+    default=AUTO_SQNR,
+    show_default=True,
+    metavar="DB",
+    help="The format auto keeps layers at 8 bits whose windows leave less signal to noise.",
+)
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
 @click.option(
     "--output",
@@ -123,6 +166,8 @@ def evaluate(
     groups: Sequence[str],
     all_variants: bool,
     weight_bits: int,
+    weight_formats: Sequence[str],
+    weight_group: str,
     sparsity: Sequence[str],
     calibration_method: str,
     percentile: float,
@@ -131,6 +176,8 @@ def evaluate(
     recalibrate_batch_norm: bool,
     channel_order: str,
     equalize: bool,
+    correct_bias: bool,
+    auto_sqnr: float,
     scheduler: str | None,
     output: Path,
     json_file: Path | None,
@@ -140,6 +187,9 @@ def evaluate(
     """Measure a trained network's accuracy in the integer arithmetic of the hardware."""
     if not 50 < percentile <= 100:
         raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
+    weights = [weights_of(name, int(weight_group)) for name in weight_formats]
+    if SPARSE_2_4 in sparsity and any(isinstance(weight, BlockFormat) for weight in weights):
+        raise click.UsageError("weights in block formats must be dense, not 2:4")
     choices = (True, False)
     settings = settings_of(
         formats,
@@ -148,6 +198,7 @@ def evaluate(
         [int(group) for group in groups],
         weight_bits,
         sparsity,
+        weights,
     )
     loaded = load_given(model, **inputs)
     chosen = loaded.images
@@ -168,6 +219,8 @@ def evaluate(
             recalibrate_batch_norm,
             channel_order,
             equalize,
+            correct_bias,
+            auto_sqnr,
         ),
         progress_bar(),
         scheduler,
@@ -193,7 +246,7 @@ def _accuracy_table(result: dict[str, Any]) -> Table:
         f"{result['model']}: {result['images']} images, "
         f"calibrated on {result['calibration_images']}",
         *("format", "weights", "bits/activation", "top-1 %", "±", "top-5 %"),
-        *("- 8-bit", "± paired", ""),
+        *("- 8-bit", "± paired", "", "SQNR"),
     )
     for row in result["rows"]:
         difference = row["difference"]
@@ -207,6 +260,7 @@ def _accuracy_table(result: dict[str, Any]) -> Table:
             "" if difference is None else f"{difference:+.2f}",
             _percent(row["difference_error"]),
             "≈" if row["within_error"] else "",
+            _percent(row["output_sqnr_db"], 1),
         )
     return rows
 
@@ -214,9 +268,10 @@ def _accuracy_table(result: dict[str, Any]) -> Table:
 def _layer_table(result: dict[str, Any]) -> Table:
     # As many as a terminal shows; the JSON file has all.
     shown = list(result["layers"][0]["sqnr_db"])[:SHOWN_NOISES] if result["layers"] else []
+    decided = _decisions(result)
     rows = table(
         "Layers (SQNR: signal to quantization noise of the output, dB)",
-        *("layer", "M x K x N", "products", "zeros %", "zero pairs %"),
+        *("layer", "M x K x N", "products", *decided, "zeros %", "zero pairs %"),
         *shown,
     )
     for layer in result["layers"]:
@@ -225,11 +280,27 @@ def _layer_table(result: dict[str, Any]) -> Table:
             layer["name"],
             f"{layer['m']} x {layer['k']} x {layer['n'] // layer['groups']}{groups}",
             "windowed" if layer["windowed"] else f"8 bits: {layer['reason']}",
+            *(layer["formats"][label] for label in decided),
             _percent(layer["zeros"], 1),
             _percent(layer["zero_pairs"], 1),
             *(_percent(layer["sqnr_db"][label], 1) for label in shown),
         )
     return rows
+
+
+def _decisions(result: dict[str, Any]) -> list[str]:
+    """Rows whose layers run in other formats than those of the column of products say."""
+    layers = result["layers"]
+    found: dict[tuple[str, ...], str] = {}
+    for label in layers[0]["formats"] if layers else ():
+        texts = tuple(layer["formats"][label] for layer in layers)
+        named = any(
+            text.startswith("8 bits") == layer["windowed"]
+            for text, layer in zip(texts, layers, strict=True)
+        )
+        if named or len({text for text in texts if not text.startswith("8 bits")}) > 1:
+            found.setdefault(texts, label)
+    return list(found.values())[:SHOWN_DECISIONS]
 
 
 def _summary(result: dict[str, Any]) -> str:

@@ -114,16 +114,27 @@ class Format(click.ParamType[str]):
 
 
 class Formats(click.ParamType[tuple[str, ...]]):
-    """Names of window formats, separated by commas; those of its shifts belong to a window."""
+    """Names of formats, separated by commas; those of its shifts belong to a window.
+
+    ``one_name`` gives the one name of a format and raises ``ValueError`` for what is none.
+    """
 
     name = "formats"
+
+    def __init__(self, one_name: Callable[[str], str] | None = None):
+        self._one_name = one_name
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
         """Each name once."""
         if isinstance(value, tuple):
             return value
-        names = [Format().convert(name, param, ctx) for name in split_formats(value)]
-        return tuple(dict.fromkeys(names))
+        names = split_formats(value)
+        if self._one_name is None:
+            return tuple(dict.fromkeys(Format().convert(name, param, ctx) for name in names))
+        try:
+            return tuple(dict.fromkeys(map(self._one_name, names)))
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
 
 
 formats_option = click.option(

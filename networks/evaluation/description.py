@@ -45,6 +45,7 @@ def decisions(result: dict[str, Any]) -> list[str]:
         f"last layer {'windowed' if options['last_layer_windowed'] else '8 bits'}",
         f"channel order {options['channel_order']}",
         *(["equalized channels"] if options["equalize"] else []),
+        *(["corrected biases"] if options["correct_bias"] else []),
         *(["recalibrated batch normalization"] if options["recalibrate_batch_norm"] else []),
     ]
     lines = [

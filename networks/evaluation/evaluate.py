@@ -10,7 +10,7 @@ from networks.evaluation.data import DataError, Images
 from networks.evaluation.description import describe
 from networks.evaluation.doubts import doubts_of_accuracy, doubts_of_inputs
 from networks.evaluation.model import Model
-from networks.evaluation.preparation import Options, calibrated, equalized, network_of
+from networks.evaluation.preparation import Options, calibrated, equalized, run_of
 from networks.evaluation.results import accuracy_rows, layer_rows, totals
 from networks.evaluation.settings import FP32, SPARSE_2_4, Setting
 from networks.evaluation.tasks import all_noises, all_ranks
@@ -59,25 +59,23 @@ def evaluate_model(
             model = equalized(model, calibration)
             progress.update(task, total=1, completed=1)
         bases = {}
-        for sparsity in dict.fromkeys(setting.sparsity for setting in settings):
-            if sparsity is not None:
-                task = progress.add_task(f"calibrating ({sparsity})", total=len(calibration))
-                bases[sparsity] = calibrated(
-                    *(model, calibration, options, sparsity == SPARSE_2_4),
-                    partial(progress.advance, task),
-                )
+        for sparsity, signed in dict.fromkeys(s.base for s in settings if s.sparsity is not None):
+            task = progress.add_task(f"calibrating ({sparsity})", total=len(calibration))
+            bases[sparsity, signed] = calibrated(
+                *(model, calibration, options, sparsity == SPARSE_2_4),
+                *(partial(progress.advance, task), signed),
+            )
         runs = {}
         for setting in progress.track(settings, description="quantizing"):
             if setting.sparsity is not None:
-                base = bases[setting.sparsity]
-                runs[setting] = (network_of(base, setting, options), setting.arithmetic)
+                runs[setting] = run_of(bases[setting.base], setting, options)
         ranks = all_ranks(model, images, settings, runs, scheduler, progress)
         noises = all_noises(model.graph, calibration, runs, scheduler, progress)
-    rows = accuracy_rows(settings, ranks, model.classes)
+    rows = accuracy_rows(settings, ranks, model.classes, noises)
     for row in rows:
         if row["format"] == FP32:
             doubt(doubts_of_accuracy(row["top1"] / 100, len(images), model.classes))
-    layers = layer_rows(next(iter(bases.values())), settings, noises)
+    layers = layer_rows(next(iter(bases.values())), settings, noises, runs)
     return {
         "model": model.name,
         "images": len(images),

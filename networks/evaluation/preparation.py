@@ -1,19 +1,25 @@
 """From a trained network and calibration images to the integer network of each setting."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from golden import BlockFormat
+from networks.evaluation.formats import MixedFormat
 from networks.evaluation.images import Images
 from networks.evaluation.model import Model, batches_of, channels_last
-from networks.evaluation.settings import SAME, UNIFORM_4_BIT, Setting
+from networks.evaluation.settings import SAME, SPARSE_2_4, UNIFORM_4_BIT, Setting
+from networks.fixed_point import Float64Array
 from networks.graph.graph import Graph
 from networks.graph.lowering import Array
+from networks.graph.operations import MatrixLayer
 from networks.importer import ModelError
-from networks.quantization.arithmetic import exact
+from networks.quantization.arithmetic import Arithmetic, Windows, exact, saturated
 from networks.quantization.batch_norm import recalibrate
+from networks.quantization.bias_correction import correct_biases
+from networks.quantization.blocks import block_weights
 from networks.quantization.calibration import PERCENTILE, Range, calibrate
 from networks.quantization.channel_order import calibrated_order
 from networks.quantization.equalization import equalize
@@ -31,23 +37,31 @@ from networks.quantization.quantize import (
     require_quantizable,
     windowing_exceptions,
 )
-from networks.quantization.statistics import PairStatistics, pair_statistics
+from networks.quantization.statistics import PairStatistics, pair_statistics, product_sqnr
+from networks.quantization.weight_windows import window_weights
 
 CALIBRATION_ELEMENTS = 1 << 20
 """Input elements of the images that are calibrated with in one go."""
 ORDER_IMAGES = 64
-"""Images that a channel order is chosen on."""
+"""Images that a channel order is chosen on, and biases are corrected on."""
+AUTO_IMAGES = 16
+"""Images that ``auto`` decides on."""
+AUTO_SQNR = 20.0
 
 NATURAL = "natural"
 CALIBRATED = "calibrated"
 CHANNEL_ORDERS = (NATURAL, CALIBRATED)
+DEPTHWISE = "depthwise"
 
 
 @dataclass(frozen=True)
 class Options:
     """How a network is quantized; :func:`networks.quantization.quantize.quantize` explains.
 
-    With ``equalize`` that is preceded by :func:`networks.quantization.equalization.equalize`.
+    With ``equalize`` that is preceded by :func:`networks.quantization.equalization.equalize`, with
+    ``correct_bias`` followed by :func:`networks.quantization.bias_correction.correct_biases`. The
+    format ``auto`` leaves layers at 8 bits whose products windows would leave less than
+    ``auto_sqnr`` (signal to noise, dB).
     """
 
     weight_bits: int = 8
@@ -58,6 +72,8 @@ class Options:
     recalibrate_batch_norm: bool = False
     channel_order: str = NATURAL
     equalize: bool = False
+    correct_bias: bool = False
+    auto_sqnr: float = AUTO_SQNR
 
 
 @dataclass(frozen=True)
@@ -94,11 +110,13 @@ def calibrated(
     options: Options,
     sparse: bool,
     advance: Callable[[int], None],
+    signed: bool = False,
 ) -> Quantized:
     """``model``, pruned to 2:4 if it shall be ``sparse``, calibrated on the images ``calibration``.
 
-    ``advance`` is called with a number of images whenever they are done. Raises ``ModelError`` for
-    a model that cannot be quantized.
+    Pruned are the layers that are windowed, ``signed`` ones or not. ``advance`` is called with a
+    number of images whenever they are done. Raises ``ModelError`` for a model that cannot be
+    quantized.
     """
     parts = batches_of(calibration, CALIBRATION_ELEMENTS)
     batches = [channels_last(part.batch()) for part in parts]
@@ -107,7 +125,7 @@ def calibrated(
         # Of the ranges, only the source's sign matters to what is windowed.
         source = {graph.source: (min(float(batch.min()) for batch in batches), 0.0)}
         first, last = not options.first_layer_windowed, not options.last_layer_windowed
-        reasons = windowing_exceptions(graph, source, first, last)
+        reasons = windowing_exceptions(graph, source, first, last, signed)
         graph = prune_2_4(graph, {name for name, reason in reasons.items() if not reason})
 
     def advancing() -> Iterator[Array]:
@@ -142,36 +160,94 @@ def _quantize(
     )
 
 
-def network_of(base: Quantized, setting: Setting, options: Options) -> QuantizedNetwork:
-    """The integer network that ``setting`` is evaluated on."""
-    network = base.network
-    windowed = [layer.name for layer in network.layers if layer.windowed]
+def run_of(
+    base: Quantized, setting: Setting, options: Options
+) -> tuple[QuantizedNetwork, Arithmetic]:
+    """The integer network that ``setting`` is evaluated on, and the arithmetic of its products."""
+    more: dict[str, Any] = {"signed": setting.signed} if setting.signed else {}
+    if isinstance(setting.activations, BlockFormat):
+        more["kept"] = {layer.name: DEPTHWISE for layer in base.network.layers if _depthwise(layer)}
+    reference = _quantize(base.graph, base.ranges, options, **more) if more else base.network
+    if isinstance(setting.activations, MixedFormat) and setting.activations.automatic:
+        found = product_sqnr(reference, setting.arithmetic(), base.images[:AUTO_IMAGES])
+        more["kept"] = {
+            name: f"windows leave {decibels:.1f} dB"
+            for name, decibels in found.items()
+            if decibels < options.auto_sqnr
+        }
+        reference = _quantize(base.graph, base.ranges, options, **more)
+    network = reference
     if setting.activations == UNIFORM_4_BIT:
         steps = {
-            name: 255 / LEVELS_4_BIT
+            layer.name: 255 / LEVELS_4_BIT
             if setting.clipping == SAME
-            else PairStatistics(base.pairs[name]).best_4_bit_step()
-            for name in windowed
+            else PairStatistics(base.pairs[layer.name]).best_4_bit_step()
+            for layer in network.layers
+            if layer.windowed
         }
         network = _quantize(base.graph, base.ranges, options, activation_steps=steps)
-    if setting.sparq_format and options.channel_order == CALIBRATED:
-        orders = _channel_orders(base, setting)
-        network = _quantize(base.graph, base.ranges, options, channel_orders=orders)
+    dense = setting.sparsity != SPARSE_2_4
+    # An order of 2:4 weights would have to keep their blocks.
+    if setting.windows and dense and options.channel_order == CALIBRATED:
+        orders = _channel_orders(network, base.images[:ORDER_IMAGES], setting.windows)
+        network = _quantize(base.graph, base.ranges, options, channel_orders=orders, **more)
+    real: dict[str, Float64Array] = {}
+    if setting.weights is not None:
+        kept = windowing_exceptions(
+            *(base.graph, base.ranges),
+            *(not options.first_layer_windowed, not options.last_layer_windowed, True),
+        )
+        names = [name for name, reason in kept.items() if not reason]
+        if isinstance(setting.weights, BlockFormat):
+            real = _block_weights(base.graph, network, names, setting.weights)
+        else:
+            network = window_weights(network, names, setting.weights.sparq_format)
+    steps = {
+        node.name: network.quantizations[node.inputs[0]].step for node in base.graph.matrix_nodes
+    }
+    arithmetic = setting.arithmetic(steps, real)
+    if options.correct_bias:
+        exact_layers = {layer.name: layer for layer in reference.layers}
+        images = base.images[:ORDER_IMAGES]
+        network = correct_biases(network, arithmetic, images, exact_layers)
     if options.recalibrate_batch_norm:
-        network = recalibrate(network, base.graph, setting.arithmetic, base.images)
-    return network
+        network = recalibrate(network, base.graph, arithmetic, base.images)
+    return network, arithmetic
 
 
-def _channel_orders(base: Quantized, setting: Setting) -> dict[str, Int64Array]:
+def _depthwise(layer: IntegerMatrixLayer) -> bool:
+    """Whether each output channel takes one input channel, of several."""
+    return layer.groups > 1 and layer.lowering.depth(layer.groups) == layer.depth
+
+
+def _block_weights(
+    graph: Graph, network: QuantizedNetwork, names: Collection[str], fmt: BlockFormat
+) -> dict[str, Float64Array]:
+    """The weights of the layers ``names`` in blocks, but of depthwise ones."""
+    layers = {layer.name: layer for layer in network.layers}
+    made = {}
+    for node in graph.matrix_nodes:
+        layer, operation = layers[node.name], node.operation
+        if node.name in names and not _depthwise(layer) and isinstance(operation, MatrixLayer):
+            step = network.quantizations[node.inputs[0]].step * layer.code_step
+            made[node.name] = block_weights(layer, operation.weights, step, fmt)
+    return made
+
+
+def _channel_orders(
+    network: QuantizedNetwork, images: Bytes, windows: Windows
+) -> dict[str, Int64Array]:
     orders: dict[str, Int64Array] = {}
-    fmt = setting.sparq_format
-    assert fmt is not None
 
     def arithmetic(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
-        order = calibrated_order(layer, x, fmt) if layer.windowed else None
-        if order is not None:
-            orders[layer.name] = order
+        if layer.windowed:
+            fmt = windows.format_of(layer)
+            values = saturated(layer.operand(x), fmt, layer.fill)
+            magnitudes = np.abs(values.astype(np.int16) - np.int16(layer.fill)).astype(np.uint8)
+            order = calibrated_order(layer, magnitudes, fmt)
+            if order is not None:
+                orders[layer.name] = order
         return exact(layer, x)
 
-    base.network.forward(base.images[:ORDER_IMAGES], arithmetic)
+    network.forward(images, arithmetic)
     return orders

@@ -7,9 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from golden import BlockFormat
+from golden.format import ACTIVATION_BITS
+from networks.evaluation.formats import MixedFormat
 from networks.evaluation.preparation import Quantized
 from networks.evaluation.settings import EXACT_8_BIT, FP32, UNIFORM_4_BIT, Setting
-from networks.evaluation.tasks import Noises
+from networks.evaluation.tasks import OUTPUT, Noises
+from networks.quantization.arithmetic import Arithmetic
+from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import Int64Array
 from networks.quantization.statistics import PairStatistics
 
@@ -17,9 +22,15 @@ TOP5_CLASSES = 10
 
 
 def accuracy_rows(
-    settings: Sequence[Setting], ranks: Mapping[Setting, Int64Array], classes: int
+    settings: Sequence[Setting],
+    ranks: Mapping[Setting, Int64Array],
+    classes: int,
+    noises: Noises,
 ) -> list[dict[str, Any]]:
-    """One row per setting: accuracies, and the paired difference from the exact 8-bit one."""
+    """One row per setting: accuracies, and the paired difference from the exact 8-bit one.
+
+    And the signal to noise of the network's output, where it is not FP32.
+    """
     reference = next((s for s in settings if s.activations == EXACT_8_BIT), None)
     rows = []
     for setting in settings:
@@ -30,6 +41,7 @@ def accuracy_rows(
             "top1": 100 * float(correct.mean()),
             "top5": None,
             "standard_error": _standard_error(correct),
+            "output_sqnr_db": _decibels(*noises.get((setting, OUTPUT), (0.0, 0.0))),
             "bits_per_activation": _stored_bits(setting),
             "difference": None,
             "difference_error": None,
@@ -54,20 +66,31 @@ def _standard_error(values: npt.NDArray[np.float64]) -> float:
 
 
 def _stored_bits(setting: Setting) -> float:
-    if setting.sparq_format is not None:
-        return setting.sparq_format.bits_per_activation
+    if isinstance(setting.activations, BlockFormat):
+        return setting.activations.bits_per_element
+    if setting.windows is not None:
+        formats = (setting.windows.fmt, setting.windows.signed)
+        return max(fmt.bits_per_activation for fmt in formats if fmt)
     return {FP32: 32.0, UNIFORM_4_BIT: 4.0}.get(str(setting.activations), 8.0)
 
 
 def layer_rows(
-    base: Quantized, settings: Sequence[Setting], noises: Noises
+    base: Quantized,
+    settings: Sequence[Setting],
+    noises: Noises,
+    runs: Mapping[Setting, tuple[QuantizedNetwork, Arithmetic]],
 ) -> list[dict[str, Any]]:
     """One row per layer with weights: its shape, its activations, its noise in each setting."""
     shapes = base.graph.shapes
     layers = []
+    formats = {
+        s.label: s.sparq_format
+        for s in settings
+        if s.sparq_format and s.sparq_format.magnitude_bits == ACTIVATION_BITS
+    }
+    decisions = {s: decisions_of(s, runs[s][0]) for s in settings if s in runs}
     for node, layer in zip(base.graph.matrix_nodes, base.network.layers, strict=True):
         statistics = PairStatistics(base.pairs[layer.name]) if layer.fill == 0 else None
-        formats = {s.label: s.sparq_format for s in settings if s.sparq_format}
         sqnr = {
             setting.label: _decibels(*noises[setting, layer.name])
             for setting in settings
@@ -82,6 +105,7 @@ def layer_rows(
                 "groups": layer.groups,
                 "windowed": layer.windowed,
                 "reason": layer.reason,
+                "formats": {s.label: made[layer.name] for s, made in decisions.items() if made},
                 "zeros": statistics and 100 * statistics.zeros,
                 "zero_pairs": statistics and 100 * statistics.zero_pairs,
                 "placements": {
@@ -95,6 +119,20 @@ def layer_rows(
             }
         )
     return layers
+
+
+def decisions_of(setting: Setting, network: QuantizedNetwork) -> dict[str, str]:
+    """By layer, the format of its products, or ``8 bits:`` and why; empty where there is none."""
+    if isinstance(setting.activations, str):
+        return {}
+    made = {}
+    for layer in network.layers:
+        name = setting.activations.name
+        if isinstance(setting.activations, MixedFormat):
+            mixed = setting.activations
+            name = (mixed.signed if layer.fill else mixed.unsigned).name
+        made[layer.name] = name if layer.windowed else f"8 bits: {layer.reason}"
+    return made
 
 
 def totals(base: Quantized, layers: list[dict[str, Any]]) -> dict[str, Any]:

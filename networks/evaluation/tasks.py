@@ -96,7 +96,8 @@ class Runs:
 
 
 Noises = Mapping[tuple[Setting, str], tuple[float, float]]
-"""Energies of a layer's output and of its noise."""
+"""Energies of a layer's output and of its noise; of the network's output under ``OUTPUT``."""
+OUTPUT = ""
 
 
 def _noises(graph: Graph, runs: Runs, images: Images) -> Noises:
@@ -104,7 +105,7 @@ def _noises(graph: Graph, runs: Runs, images: Images) -> Noises:
     reference = {}
 
     def keep(name: str, value: Any) -> None:
-        if name in outputs:
+        if name in outputs or name == graph.output:
             reference[name] = value
 
     batch = channels_last(images.batch())
@@ -118,10 +119,13 @@ def _noises(graph: Graph, runs: Runs, images: Images) -> Noises:
             setting: Setting = setting,
             network: QuantizedNetwork = network,
         ) -> None:
-            if node.output in outputs:
+            if node.output in reference:
                 quantization = network.quantizations[node.output]
                 energies = noise(reference[node.output], value, quantization)
-                found[setting, outputs[node.output]] = energies
+                if node.output in outputs:
+                    found[setting, outputs[node.output]] = energies
+                if node.output == network.output:
+                    found[setting, OUTPUT] = energies
 
         network.forward(network.quantize_images(batch), arithmetic, compare)
     return found
@@ -134,7 +138,7 @@ def all_noises(
     scheduler: str | None,
     progress: Progress,
 ) -> Noises:
-    """The noise of each layer, by setting and layer, over some of the images ``calibration``."""
+    """The noise of each layer and of the network, over some of the images ``calibration``."""
     images = calibration.select(np.arange(min(NOISE_IMAGES, len(calibration))))
     sent = Runs(runs)
     tasks = [(graph, sent, batch) for batch in batches_of(images, NOISE_ELEMENTS)]

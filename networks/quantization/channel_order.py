@@ -1,12 +1,11 @@
 """Which channels are neighbours: an order of the input channels of a layer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 import golden
-from golden.format import ACTIVATION_MAX
 from networks.quantization.operations import Bytes, Int64Array, IntegerMatrixLayer
 
 MAX_CHANNELS = 4096
@@ -20,6 +19,8 @@ def calibrated_order(
     layer: IntegerMatrixLayer, x: Bytes, fmt: golden.SparqFormat
 ) -> Int64Array | None:
     """The channel order of ``layer`` with small squared error of its products on the input ``x``.
+
+    ``x`` are bytes, or magnitudes of signed activations.
 
     With vSPARQ an activation whose partner is zero keeps both lanes, and activations that share a
     window lose what the largest of them costs the others. So channels are paired, pairs joined and
@@ -63,16 +64,14 @@ class Units:
     @classmethod
     def channels(cls, rows: Bytes, gains: FloatArray, fmt: golden.SparqFormat) -> "Units":
         """The channels of pixels ``rows`` (pixels, C), each error weighted by its gain (C,)."""
-        value = np.arange(ACTIVATION_MAX + 1)
+        value = np.arange(fmt.magnitude_max + 1)
         limits = [1 << (fmt.window_bits + shift) for shift in fmt.placements[:-1]]
         kinds = 1 + np.searchsorted(limits, value, side="right")
         if fmt.vsparq:
             kinds[0] = 0
         # A partner of each kind shows what becomes of every value beside it.
-        partners = [0, *(limit - 1 for limit in limits), ACTIVATION_MAX]
-        pair = golden.SparqFormat(
-            fmt.window_bits, fmt.shifts, fmt.rounding, fmt.vsparq, min(fmt.group, 2)
-        )
+        partners = [0, *(limit - 1 for limit in limits), fmt.magnitude_max]
+        pair = replace(fmt, group=min(fmt.group, 2))
         losses = []
         for partner in partners:
             pairs = np.stack([value, np.full_like(value, partner)], axis=1)

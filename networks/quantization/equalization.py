@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from networks.fixed_point import Float64Array
+from networks.graph.elementwise import Function
+from networks.graph.expression import X, apply
 from networks.graph.graph import Graph, Node
 from networks.graph.operations import MatrixLayer
 
@@ -19,9 +21,10 @@ PASSES = 2
 def equalize(graph: Graph, batches: Sequence[npt.NDArray[np.floating[Any]]]) -> Graph:
     """``graph`` with channels of more equal ranges on ``batches`` (N, ...), the same function.
 
-    Each channel x of a layer's output becomes x / t, and the weights that take it W t, where layers
-    alone take it, and limits are none or a ReLU's. Where all of these are depthwise, whose weights
-    have a scale per channel, t is the channel's largest magnitude; otherwise t is the square root
+    Each channel x of what a layer or a function of one value makes becomes x / t, and the weights
+    that take it W t, where layers or functions alone take it, and limits are none or a ReLU's.
+    Where all of these are depthwise, whose weights have a scale per channel, or functions, which
+    become one of each channel, t is the channel's largest magnitude; otherwise t is the square root
     of its ratio to the largest weight that takes it, as a part of the largest of the output
     channel. Powers of two near that are taken, by which nothing is rounded.
     """
@@ -37,8 +40,10 @@ def _largest(
     consumers = graph.consumers
     found = {
         node.output: np.zeros(graph.shapes[node.output][-1])
-        for node in graph.matrix_nodes
-        if node.output != graph.output and _is_free(node, consumers[node.output])
+        for node in graph.nodes
+        if isinstance(node.operation, MatrixLayer | Function)
+        and node.output != graph.output
+        and _is_free(node, consumers[node.output])
     }
 
     def observe(name: str, value: Float64Array) -> None:
@@ -54,8 +59,10 @@ def _largest(
 def _is_free(node: Node, consumers: list[Node]) -> bool:
     """Whether factors can pass through the limits of ``node`` into all that take its output."""
     limits = node.clip or ()
-    return all(limit == 0 or isinf(limit) for limit in limits) and all(
-        isinstance(consumer.operation, MatrixLayer) for consumer in consumers
+    return (
+        all(limit == 0 or isinf(limit) for limit in limits)
+        and bool(consumers)
+        and all(isinstance(consumer.operation, MatrixLayer | Function) for consumer in consumers)
     )
 
 
@@ -75,6 +82,13 @@ def _equalized(graph: Graph, largest: dict[str, Float64Array]) -> Graph:
                 )
             if node.output in factors:
                 layer = _divided(layer, factors[node.output])
+        elif isinstance(layer, Function):
+            expression = layer.expression
+            if node.inputs[0] in factors:
+                expression = expression.of(apply("multiply", X, factors[node.inputs[0]]))
+            if node.output in factors:
+                expression = apply("divide", expression, factors[node.output])
+            layer = Function(expression)
         nodes.append(replace(node, operation=layer))
     return Graph(graph.source, graph.input_shape, tuple(nodes), graph.output)
 
@@ -83,7 +97,9 @@ def _factors(largest: Float64Array, consumers: list[Any]) -> Float64Array:
     """What each channel is divided by."""
     channels = len(largest)
     weights = [
-        _largest_parts(layer, channels) for layer in consumers if len(layer.weights) < channels
+        _largest_parts(layer, channels)
+        for layer in consumers
+        if isinstance(layer, MatrixLayer) and len(layer.weights) < channels
     ]
     taking = np.max(weights, axis=0) if weights else np.ones(channels)
     used = (largest > 0) & (taking > 0)

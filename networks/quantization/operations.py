@@ -86,6 +86,7 @@ class IntegerMatrixLayer:
     channel_order : int64 (C,) or None: the input's channels are taken in this order
     steps : float64 (N,), what a unit of each sum stands for
     offset : float64 (N,), what is added to the products
+    code_step : what a unit of ``codes`` stands for, in steps of the bytes
     """
 
     name: str
@@ -100,6 +101,7 @@ class IntegerMatrixLayer:
     channel_order: Int64Array | None
     steps: npt.NDArray[np.float64]
     offset: npt.NDArray[np.float64]
+    code_step: float = 1.0
 
     @property
     def groups(self) -> int:

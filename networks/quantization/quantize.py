@@ -1,6 +1,6 @@
 """Post-training quantization of a graph (paper, section 5)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +42,13 @@ from networks.quantization.operations import (
 from networks.quantization.saturation import without_saturation
 
 MAX_DEPTH = ((1 << 31) - 1 - MAX_BIAS) // (ACTIVATION_MAX * 128)
+AFFINE = "affine"
+SYMMETRIC = "symmetric"
+SIGNED_BYTES = "signed bytes"
+SIGNED = (AFFINE, SYMMETRIC, SIGNED_BYTES)
+"""How layers whose input can be negative are windowed."""
+LARGEST_SYMMETRIC = SIGNED_ZERO_POINT - 1
+"""Of the magnitudes of signed bytes."""
 SMALLEST_STEP = 1e-30
 """Stands for the scale of a channel that is all zeros; it requantizes by a multiplier of 0."""
 
@@ -54,6 +61,8 @@ def quantize(
     last_layer_windowed: bool = False,
     activation_steps: Mapping[str, float] | None = None,
     channel_orders: Mapping[str, Int64Array] | None = None,
+    signed: str | None = None,
+    kept: Mapping[str, str] | None = None,
 ) -> QuantizedNetwork:
     """``graph`` in integers.
 
@@ -70,16 +79,31 @@ def quantize(
     value of one being so many steps of the byte it is made from. ``channel_orders``, by layer: the
     order in which the channels of its input are paired.
 
+    With ``signed`` layers whose input can be negative are windowed too. ``affine``: of their bytes
+    less the zero point; ``symmetric``: their inputs have the zero point 128, and 127 steps on
+    either side of it; ``signed bytes``: so too, and the inputs of windowed layers that cannot be
+    negative are recoded to as many steps (0 to 127). ``kept``, by layer: why it is not windowed,
+    whatever its input.
+
     Raises ``ValueError`` as :func:`require_quantizable`.
     """
     if not isinstance(weight_bits, int) or not 2 <= weight_bits <= 8:
         raise ValueError(f"weight_bits must be an integer from 2 to 8, not {weight_bits!r}")
     require_quantizable(graph)
+    if signed is not None and signed not in SIGNED:
+        raise ValueError(f"signed must be None or one of {', '.join(SIGNED)}, not {signed!r}")
     ranges = without_saturation(graph, ranges)
-    quantizations = value_quantizations(graph, ranges)
     reasons = windowing_exceptions(
-        graph, ranges, first=not first_layer_windowed, last=not last_layer_windowed
+        *(graph, ranges, not first_layer_windowed, not last_layer_windowed),
+        signed=signed is not None,
     )
+    reasons |= {name: reason for name, reason in (kept or {}).items() if not reasons[name]}
+    symmetric = {
+        node.inputs[0]
+        for node in graph.matrix_nodes
+        if signed in (SYMMETRIC, SIGNED_BYTES) and not reasons[node.name]
+    }
+    quantizations = value_quantizations(graph, ranges, symmetric)
     raw = _values_of_logits(graph)
     nodes: list[IntegerNode] = []
     for node in graph.nodes:
@@ -87,11 +111,14 @@ def quantize(
         output = quantizations[node.output]
         operation: Any = node.operation
         if isinstance(operation, MatrixLayer):
+            codes = _codes(
+                (activation_steps or {}).get(node.name), inputs[0], signed == SIGNED_BYTES
+            )
             integer: Any = _matrix_layer(
                 *(node.name, operation, weight_bits, inputs[0]),
                 output=None if node.output in raw else output,
                 reason=reasons[node.name],
-                activation_step=(activation_steps or {}).get(node.name),
+                activation_codes=None if reasons[node.name] else codes,
                 channel_order=(channel_orders or {}).get(node.name),
             )
         else:
@@ -169,18 +196,26 @@ def _never_negative(node: Node, inputs: Sequence[bool]) -> bool:
     return isinstance(operation, keeping) and all(inputs)
 
 
-def value_quantizations(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Quantization]:
-    """Scale and zero point of each value."""
+def value_quantizations(
+    graph: Graph, ranges: Mapping[str, Range], symmetric: Collection[str] = ()
+) -> dict[str, Quantization]:
+    """Scale and zero point of each value.
+
+    Those of ``symmetric`` that can be negative, and what values are multiplied with as with
+    weights, have the zero point 128 and 127 steps on either side; so has what shares their scale.
+    """
     unsigned = unsigned_values(graph, ranges)
     group = _scale_groups(graph)
     weights = {group[name] for name in _weights_of_products(graph)}
+    symmetric_groups = {group[name] for name in symmetric}
     result = {}
     for name in graph.shapes:
         members = [other for other in graph.shapes if group[other] == group[name]]
         high = max(0.0, *(ranges[member][1] for member in members))
         low = min(0.0, *(ranges[member][0] for member in members))
-        if group[name] in weights:
-            step = max(high, -low) / (SIGNED_ZERO_POINT - 1) or 1.0
+        signed = group[name] in symmetric_groups and name not in unsigned
+        if signed or group[name] in weights:
+            step = max(high, -low) / LARGEST_SYMMETRIC or 1 / LARGEST_SYMMETRIC
             result[name] = Quantization(step, SIGNED_ZERO_POINT)
             continue
         if name in unsigned:
@@ -196,9 +231,12 @@ def _weights_of_products(graph: Graph) -> set[str]:
 
 
 def windowing_exceptions(
-    graph: Graph, ranges: Mapping[str, Range], first: bool, last: bool
+    graph: Graph, ranges: Mapping[str, Range], first: bool, last: bool, signed: bool = False
 ) -> dict[str, str]:
-    """Why each layer's products stay at 8 bits; empty for those that need not."""
+    """Why each layer's products stay at 8 bits; empty for those that need not.
+
+    The ``first`` one, the ``last`` one, and, unless windows are ``signed``, of signed inputs.
+    """
     unsigned = unsigned_values(graph, ranges)
     # The image itself, moved or normalized.
     image = {graph.source}
@@ -214,7 +252,7 @@ def windowing_exceptions(
             reasons[node.name] = "first layer"
         elif last and node is graph.matrix_nodes[-1]:
             reasons[node.name] = "last layer"
-        elif node.inputs[0] not in unsigned:
+        elif not signed and node.inputs[0] not in unsigned:
             reasons[node.name] = "signed input"
         else:
             reasons[node.name] = ""
@@ -283,13 +321,12 @@ def _matrix_layer(
     source: Quantization,
     output: Quantization | None,
     reason: str,
-    activation_step: float | None,
+    activation_codes: tuple[Bytes, float] | None,
     channel_order: Int64Array | None,
 ) -> IntegerMatrixLayer:
     windowed = not reason
-    codes, input_step = None, source.step
-    if windowed and activation_step is not None:
-        codes, input_step = four_bit_codes(activation_step), source.step * activation_step
+    codes, code_step = activation_codes or (None, 1.0)
+    input_step = source.step * code_step
     weight_max = (1 << (weight_bits - 1)) - 1
     largest = np.abs(layer.weights).max(axis=1).reshape(-1)
     weight_steps = np.maximum(largest / weight_max, np.abs(layer.bias) / input_step / MAX_BIAS)
@@ -313,6 +350,7 @@ def _matrix_layer(
             channel_order=channel_order,
             steps=weight_steps * input_step,
             offset=layer.bias,
+            code_step=code_step,
         ),
         output,
     )
@@ -334,9 +372,20 @@ def with_scales(layer: IntegerMatrixLayer, output: Quantization | None) -> Integ
     return replace(layer, bias=bias.astype(np.int32), finish=finish)
 
 
-def four_bit_codes(step: float) -> Bytes:
-    """The nearest of 0 to 15 for each byte, of which each code stands for ``step``."""
-    codes: Bytes = np.clip(np.rint(np.arange(256) / step), 0, LEVELS_4_BIT).astype(np.uint8)
+def _codes(
+    four_bit_step: float | None, source: Quantization, signed_bytes: bool
+) -> tuple[Bytes, float] | None:
+    """What a layer's multipliers take for each byte, and its step in bytes; None for the bytes."""
+    if four_bit_step is not None:
+        return uniform_codes(four_bit_step, LEVELS_4_BIT), four_bit_step
+    if signed_bytes and not source.zero_point:
+        return uniform_codes(2.0, LARGEST_SYMMETRIC), 2.0
+    return None
+
+
+def uniform_codes(step: float, largest: int) -> Bytes:
+    """The nearest of 0 to ``largest`` for each byte, of which each code stands for ``step``."""
+    codes: Bytes = np.clip(np.rint(np.arange(256) / step), 0, largest).astype(np.uint8)
     return codes
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf, log10
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 import golden
 from networks.graph.lowering import Array
-from networks.quantization.arithmetic import exact
+from networks.quantization.arithmetic import Arithmetic, exact
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import (
     LEVELS_4_BIT,
@@ -102,6 +103,30 @@ def pair_statistics(network: QuantizedNetwork, images: Bytes) -> Mapping[str, In
 
     network.forward(images, arithmetic)
     return counts
+
+
+def product_sqnr(
+    network: QuantizedNetwork, arithmetic: Arithmetic, images: Bytes
+) -> dict[str, float]:
+    """Signal to noise of the products of each windowed layer in ``arithmetic``, in dB.
+
+    The inputs of the layers are those that exact products before them make of ``images``; noise is
+    the difference from exact ones. Infinite without noise.
+    """
+    found = {}
+
+    def compare(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
+        products = exact(layer, x)
+        if layer.windowed:
+            zero = layer.fill * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
+            signal = float((((products - zero) * layer.steps) ** 2).sum())
+            difference = arithmetic(layer, x).astype(np.int64) - products
+            error = float(((difference * layer.steps) ** 2).sum())
+            found[layer.name] = 10 * log10(signal / error) if signal and error else inf
+        return products
+
+    network.forward(images, compare)
+    return found
 
 
 def noise(

@@ -351,6 +351,15 @@ REFUSED = [
         "labels must be below the model's 10 classes, not 10; they start at 1, and must at 0",
     ),
     ([*ARGUMENTS, "--formats", "5opt,9opt"], "format must be one of 5opt, 3opt, 2opt"),
+    (
+        [*ARGUMENTS, "--formats", "5opt+3opt"],
+        "format must be of unsigned and of signed activations",
+    ),
+    ([*ARGUMENTS, "--weight-formats", "5opt"], "weight-formats must be some of 8bit, s4opt, s5opt"),
+    (
+        [*ARGUMENTS, "--weight-formats", "mxfp4", "--sparsity", "2:4"],
+        "weights in block formats must be dense, not 2:4",
+    ),
     ([*ARGUMENTS, "--images", "0"], "images must be an integer from 1 to 900, not 0"),
     ([*ARGUMENTS, "--images", "901"], "images must be an integer from 1 to 900, not 901"),
     (

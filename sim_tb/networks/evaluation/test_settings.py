@@ -134,6 +134,6 @@ def test_networks_are_evaluated_in_any_format(fmt: NamedFormat, tmp_path: Path) 
     rule = reference.Rule(
         fmt.sparq_format.window_bits, fmt.sparq_format.shifts, fmt.rounding, fmt.vsparq, fmt.group
     )
-    got = Setting(fmt, 8, "dense").arithmetic(layer, x)
+    got = Setting(fmt, 8, "dense").arithmetic()(layer, x)
     effective = [reference.effective_row(row, rule) for row in x.tolist()]
     assert got.tolist() == exact(layer, np.array(effective, np.uint8)).tolist()

@@ -1,0 +1,63 @@
+"""Biases that take off the mean error of a layer's products."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from networks.fixed_point import Float64Array
+from networks.graph.graph import propagate
+from networks.graph.lowering import Array
+from networks.quantization.arithmetic import Arithmetic, exact
+from networks.quantization.network import IntegerNode, QuantizedNetwork
+from networks.quantization.operations import (
+    Bytes,
+    Int32Array,
+    IntegerMatrixLayer,
+    Requantization,
+)
+from networks.quantization.quantize import with_scales
+
+
+def correct_biases(
+    network: QuantizedNetwork,
+    arithmetic: Arithmetic,
+    images: Bytes,
+    exact_layers: Mapping[str, IntegerMatrixLayer],
+) -> QuantizedNetwork:
+    """``network`` whose layers have, on the mean of ``images``, the sums of 8 bits.
+
+    For each output channel the mean of what its sums in ``arithmetic`` differ by from those of
+    ``exact_layers``, by name, in exact integers, both of the same input, is taken off the bias;
+    layer by layer, so that each sees what the corrected ones before it make. ``images`` are from
+    ``network.quantize_images``. Layers without such an error stay as they are.
+    """
+    nodes: list[IntegerNode] = []
+
+    def apply(node: IntegerNode, *values: Array) -> Array:
+        operation: Any = node.operation
+        if not isinstance(operation, IntegerMatrixLayer):
+            nodes.append(node)
+            return node.clipped(operation(*values))
+        products = arithmetic(operation, *values)
+        reference = exact_layers[node.name]
+        error = _mean(operation, products) - _mean(reference, exact(reference, *values))
+        if error.any():
+            output = network.quantizations[node.output]
+            finished = output if isinstance(operation.finish, Requantization) else None
+            corrected = replace(operation, offset=operation.offset - error)
+            operation = with_scales(corrected, finished)
+        nodes.append(replace(node, operation=operation))
+        return node.clipped(operation.finish(operation.biased(products)))
+
+    propagate(network.nodes, network.source, images, network.output, apply)
+    return replace(network, nodes=tuple(nodes))
+
+
+def _mean(layer: IntegerMatrixLayer, products: Int32Array) -> Float64Array:
+    """What the ``products`` of each output channel stand for, on the mean."""
+    zero = layer.fill * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
+    total = products.reshape(-1, layer.width).sum(axis=0, dtype=np.int64)
+    mean: Float64Array = (total / (products.size // layer.width) - zero) * layer.steps
+    return mean
