@@ -144,7 +144,10 @@ def with_signs(magnitudes: npt.NDArray[np.uint8], activations: Array) -> Array:
     if activations.dtype.kind == "u":
         return magnitudes
     values = magnitudes.astype(np.int16)
-    return np.where(activations < 0, -values, values)
+    # All ones where negative: -x is the complement of x, plus 1. Faster than a choice of two.
+    negative = -np.asarray(activations < 0).astype(np.int16)
+    result: Array = np.asarray((values ^ negative) - negative)
+    return result
 
 
 def as_pairs(x: Array, filler: int = 0) -> Array:

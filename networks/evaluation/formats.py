@@ -114,6 +114,13 @@ def weights_name(name: str) -> str:
     return EIGHT_BITS if fmt is None else fmt.name
 
 
+def weights_label(weights: Weights) -> str:
+    """Such as ``s4opt group 4``: no weights lend lanes."""
+    if isinstance(weights, BlockFormat):
+        return weights.name
+    return NamedFormat(weights.name, group=weights.group).label
+
+
 def signed_layers(activations: Activations) -> str | None:
     """How layers are quantized whose input can be negative: ``signed`` of :func:`quantize`."""
     if isinstance(activations, BlockFormat):

@@ -13,6 +13,7 @@ from networks.evaluation.formats import (
     Weights,
     activations_of,
     signed_layers,
+    weights_label,
 )
 from networks.fixed_point import Float64Array
 from networks.quantization.arithmetic import (
@@ -97,7 +98,7 @@ class Setting:
         return {
             **own,
             "weight_bits": self.weight_bits,
-            "weight_format": self.weights and _label(self.weights),
+            "weight_format": self.weights and weights_label(self.weights),
             "sparsity": self.sparsity,
             "clipping": self.clipping,
         }
@@ -137,11 +138,11 @@ class Setting:
         """A short name for plots and progress."""
         own = self.activations if isinstance(self.activations, str) else _label(self.activations)
         sparse = SPARSE_2_4 if self.sparsity == SPARSE_2_4 else None
-        weights = f"weights {_label(self.weights)}" if self.weights else None
+        weights = f"weights {weights_label(self.weights)}" if self.weights else None
         return " ".join(part for part in (own, self.clipping, weights, sparse) if part)
 
 
-def _label(fmt: Activations | Weights) -> str:
+def _label(fmt: Activations) -> str:
     return fmt.name if isinstance(fmt, BlockFormat) else fmt.label
 
 

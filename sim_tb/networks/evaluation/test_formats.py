@@ -175,12 +175,12 @@ def test_rows_of_weights(tmp_path: Path) -> None:
     settings = settings_of(["5opt", "mxfp4"], [True], [True], [1], 8, ["dense"], weights)
     assert [setting.label for setting in settings[6:]] == [
         f"{own} weights {name}"
-        for name in ("s4opt no vSPARQ group 4", "mxfp6_e2m3")
+        for name in ("s4opt group 4", "mxfp6_e2m3")
         for own in ("a8w8", "a4w8 same", "a4w8 best", "5opt", "mxfp4")
     ]
     result = evaluate_model(model, images, calibration, settings, Options(), quiet())
     first, second = (layer["sqnr_db"] for layer in result["layers"][:2])
-    for name in ("s4opt no vSPARQ group 4", "mxfp6_e2m3"):
+    for name in ("s4opt group 4", "mxfp6_e2m3"):
         assert first[f"a8w8 weights {name}"] == first["a8w8"]
         assert second[f"a8w8 weights {name}"] < second["a8w8"] - 1
         assert second[f"5opt weights {name}"] < second["5opt"]
