@@ -83,7 +83,7 @@ REFUSED = [
     (["--pipeline", "deep"], "pipeline must be an integer from 0 to 2, not 'deep'"),
     (["--preset", "huge"], f"preset must be one of {', '.join(PRESETS)}, not 'huge'"),
     (["--config", "missing.toml"], "cannot read missing.toml: No such file or directory"),
-    (["--config", "key.toml"], "unknown key 'lines'; allowed are acc_bits, cols, format"),
+    (["--config", "key.toml"], "unknown key 'lines'; allowed are acc_bits, cols, command_depth"),
     (["--config", "type.toml"], f"rows {SIDE} 'many'"),
     (["--config", "text.toml"], "text.toml is not a TOML file: "),
     (["--output", "file/below"], "cannot write into file/below: "),
