@@ -1,6 +1,7 @@
 """Which cases a test run has, and what it says: its seed, and how many checks it made."""
 
 import os
+import signal
 from collections import Counter
 from typing import Any
 
@@ -28,6 +29,8 @@ def pytest_configure() -> None:
     simulator = os.environ.get("SIM", "verilator")
     if simulator not in SIMULATORS:
         raise pytest.UsageError(f"SIM must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
+    # Under nohup it would be ignored, in all programs that tests start, too.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_report_header() -> str:

@@ -215,7 +215,8 @@ def test_report_is_the_same_every_time(tmp_path: Path) -> None:
     }
     assert files == report_files(json.loads(json.dumps(result)), tmp_path / "out")
     heading, *lines = files[tmp_path / "out" / "lenet_accuracy.csv"].splitlines()
-    assert heading.startswith("label,format,rounding,vsparq,group,weight_bits,sparsity,clipping,")
+    columns = "label,format,rounding,vsparq,group,weight_bits,weight_format,sparsity,clipping,"
+    assert heading.startswith(columns)
     assert len(lines) == len(settings)
 
 
