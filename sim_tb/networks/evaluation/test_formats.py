@@ -182,7 +182,7 @@ def test_rows_of_weights(tmp_path: Path) -> None:
     first, second = (layer["sqnr_db"] for layer in result["layers"][:2])
     for name in ("s4opt group 4", "mxfp6_e2m3"):
         assert first[f"a8w8 weights {name}"] == first["a8w8"]
-        assert second[f"a8w8 weights {name}"] < second["a8w8"] - 1
+        assert second[f"a8w8 weights {name}"] < second["a8w8"]
         assert second[f"5opt weights {name}"] < second["5opt"]
         assert second[f"mxfp4 weights {name}"] < second["mxfp4"] + 0.5
     names = {row["label"]: row["weight_format"] for row in result["rows"]}
