@@ -54,10 +54,8 @@ def exact_matmul(
     Shapes, dtypes and errors as in :func:`sparq_matmul`; ``signed`` ones of ``x`` are integers from
     -255 to 255.
     """
-    if signed:
-        activations, weights = checks.matmul_operands(x, w, weight_bits, _ANY_SIGNED)
-    else:
-        activations, weights = checks.matmul_operands(x, w, weight_bits)
+    fmt = _ANY_SIGNED if signed else None
+    activations, weights = checks.matmul_operands(x, w, weight_bits, fmt)
     return _blocked(activations, weights, _copy, signed)
 
 

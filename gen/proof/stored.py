@@ -105,7 +105,7 @@ class ResultsJob(Job):
     def statement(self) -> str:
         """The property around them."""
         fmt, lanes = self.format, self.lanes
-        width, stored = fmt.pair_bits, fmt.stored_pair_bits
+        width, stored, per_group = fmt.pair_bits, fmt.stored_pair_bits, max(1, fmt.group // 2)
         idle = ".clk(1'b0), .rst(1'b0)"
         lines = [
             f"module claim(input [{8 * lanes - 1}:0] results);",
@@ -118,8 +118,8 @@ class ResultsJob(Job):
             counts = f"({low} != 0 && {high} != 0)" if fmt.vsparq else "1"
             lines.append(f"  wire [7:0] share_{index} = {counts} ? {low} | {high} : 0;")
         for index in range(lanes // 2):
-            first = index - index % max(1, fmt.group // 2)
-            own = (f"share_{i}" for i in range(first, first + max(1, fmt.group // 2)))
+            first = index - index % per_group
+            own = (f"share_{i}" for i in range(first, first + per_group))
             shared = f", .shared({' | '.join(own)})" if fmt.group > 2 else ""
             lines += [
                 f"  wire [{width - 1}:0] pair_{index}, loaded_{index};",

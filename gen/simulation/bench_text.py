@@ -5,6 +5,7 @@ from typing import Any
 from gen.verilog.template import declaration
 
 LITERAL_BITS = 512
+NOISE_BITS = 32
 SHOWN_ERRORS = 20
 """What more there is to say of later errors is not printed."""
 
@@ -41,6 +42,19 @@ def memory(name: str, width: int, depth: int) -> str:
     """The declaration of a memory of that many words."""
     vector = f"[{width - 1}:0] " if width > 1 else ""
     return f"  reg {vector}{name} [0:{depth - 1}];"
+
+
+def noise(widest: int) -> list[str]:
+    """The declarations of a random word, and of noise of at least ``widest`` bits made of it."""
+    words = -(-widest // NOISE_BITS)
+    return [
+        f"  reg [{NOISE_BITS - 1}:0] random;",
+        f"  wire [{words * NOISE_BITS - 1}:0] noise = {{{words}{{random}}}};",
+    ]
+
+
+NEXT_RANDOM = "    random <= {random[30:0], random[31] ^ random[21] ^ random[1] ^ random[0]};"
+"""What makes the next random word, of a shift register."""
 
 
 def verdict(checked: str, *values: str) -> list[str]:

@@ -8,10 +8,19 @@ import numpy as np
 from gen.design.configuration import Configuration
 from gen.design.expectation import random_matrices
 from gen.driver.product import Bytes, EngineProduct
-from gen.simulation.bench_text import SHOWN_ERRORS, literal, memory, signals, verdict
+from gen.simulation.bench_text import (
+    NEXT_RANDOM,
+    NOISE_BITS,
+    SHOWN_ERRORS,
+    literal,
+    memory,
+    noise,
+    signals,
+    verdict,
+)
 from gen.simulation.compiled_engine import engine_shape
 from gen.simulation.engine_expectation import expected_results
-from gen.simulation.simulate_engine import random_parameters
+from gen.simulation.simulate_engine import random_depth, random_parameters
 from golden.engine import Command, busy_cycles
 from hdl.engine.engine_registers import IDENTIFICATION
 
@@ -20,7 +29,6 @@ MAX_BYTES = 200_000
 MAX_SLICES = 20
 MAX_TILES = 2
 """Of a product, in each direction."""
-NOISE_BITS = 32
 OPERANDS = ("activations", "weights", "parameters")
 WRITE, READ, INTERRUPT = range(3)
 """Kinds of accesses; a read is repeated until it reads what it must. INTERRUPT waits for irq."""
@@ -51,7 +59,7 @@ def engine_bench(
     accesses = list(_accesses(configuration, sidecar, commands))
     counts = {name: len(words) for name, words in streams.items()}
     limit = 1000 + 16 * sum(counts.values()) + 20 * len(accesses)
-    noise_words = -(-max(widths[f"s_axis_{name}_tdata"] for name in OPERANDS) // NOISE_BITS)
+    widest = max(widths[f"s_axis_{name}_tdata"] for name in OPERANDS)
     address_bits = widths["s_axi_control_awaddr"]
     lines = [
         f"module {sidecar['top']}_tb;",
@@ -85,8 +93,7 @@ def engine_bench(
     lines += [
         "  end",
         "",
-        f"  reg [{NOISE_BITS - 1}:0] random;",
-        f"  wire [{noise_words * NOISE_BITS - 1}:0] noise = {{{noise_words}{{random}}}};",
+        *noise(widest),
         "  integer cycle;",
         "  initial begin",
         f"    random = {literal(int(generator.integers(1, 1 << NOISE_BITS)), NOISE_BITS)};",
@@ -95,7 +102,7 @@ def engine_bench(
         "  end",
         "  always @(posedge clk) begin",
         "    cycle <= cycle + 1;",
-        "    random <= {random[30:0], random[31] ^ random[21] ^ random[1] ^ random[0]};",
+        NEXT_RANDOM,
         "    rst <= cycle < 2;",
         "  end",
         "",
@@ -135,17 +142,14 @@ def _products(
 ) -> list[tuple[EngineProduct, Bytes]]:
     """Products in every mode, and the words in which their results must leave."""
     shape = engine_shape(sidecar)
-    longest = MAX_SLICES * shape.k_per_cycle
-    if shape.weight_depth:
-        longest = min(longest, shape.weight_depth * shape.k_per_cycle)
-    longest = min(longest, configuration.max_reduction)
+    most = MAX_SLICES * shape.k_per_cycle
     modes = [(False, False, False), (False, True, False)]  # exact, sums, encoded
     modes += [(True, False, False)] if shape.planes else []
     modes += [(False, False, True)] if shape.encoded_output else []
     found: list[tuple[EngineProduct, Bytes]] = []
     size = 0
     for mode in modes:
-        depth = int(generator.integers(1, longest + 1))
+        depth = random_depth(configuration, shape, most, generator)
         tiles = generator.integers(1, MAX_TILES + 1, 2).tolist() if size < MAX_BYTES else [1, 1]
         m, n = tiles[0] * shape.rows, tiles[1] * shape.cols
         x, w = random_matrices(configuration, m, depth, n, generator)

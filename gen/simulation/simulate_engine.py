@@ -12,7 +12,7 @@ from gen.driver.product import ColumnParameters
 from gen.simulation.building import build_machines
 from gen.simulation.compiled_engine import CompiledEngine, EngineError
 from gen.simulation.engine_expectation import expected_results
-from golden.engine import predicted_cycles
+from golden.engine import EngineShape, predicted_cycles
 
 MAX_DEPTH = 300
 MAX_TILES = 4
@@ -83,14 +83,21 @@ def random_parameters(columns: int, generator: np.random.Generator) -> ColumnPar
     )
 
 
+def random_depth(
+    configuration: Configuration, shape: EngineShape, most: int, generator: np.random.Generator
+) -> int:
+    """Steps of a reduction, up to ``most``, as many as the engine takes."""
+    longest = min(most, configuration.max_reduction)
+    if shape.weight_depth:
+        longest = min(longest, shape.weight_depth * shape.k_per_cycle)
+    return int(generator.integers(1, longest + 1))
+
+
 def _operands(
     configuration: Configuration, engine: CompiledEngine, generator: np.random.Generator
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]:
     """Matrices of 1 to 4 tiles in each direction, the last ones not full."""
     shape = engine.shape
-    longest = min(MAX_DEPTH, configuration.max_reduction)
-    if shape.weight_depth:
-        longest = min(longest, shape.weight_depth * shape.k_per_cycle)
-    depth = int(generator.integers(1, longest + 1))
+    depth = random_depth(configuration, shape, MAX_DEPTH, generator)
     m, n = (int(generator.integers(1, MAX_TILES * side + 1)) for side in (shape.rows, shape.cols))
     return random_matrices(configuration, m, depth, n, generator)

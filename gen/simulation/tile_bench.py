@@ -6,13 +6,21 @@ import numpy as np
 
 from gen.design.configuration import Configuration
 from gen.design.expectation import expected_product, random_operands
-from gen.simulation.bench_text import SHOWN_ERRORS, literal, memory, signals, verdict
+from gen.simulation.bench_text import (
+    NEXT_RANDOM,
+    NOISE_BITS,
+    SHOWN_ERRORS,
+    literal,
+    memory,
+    noise,
+    signals,
+    verdict,
+)
 from gen.simulation.tiling import ArrayShape
 
 MAX_BYTES = 200_000
 """Of vectors, as far as two tiles do not take more."""
 MAX_SLICES = 40
-NOISE_BITS = 32
 HANDSHAKE = ("clk", "rst", "in_valid", "in_last")
 
 
@@ -57,7 +65,7 @@ def tile_bench(
 
     stall = sidecar["max_stall_cycles"]
     limit = 100 + 8 * slices + tiles * (stall + 1) + sidecar["latency"] + shape.rows
-    noise_words = -(-max(widths[name] for name in operands) // NOISE_BITS)
+    widest = max(widths[name] for name in operands)
     lines = [
         f"module {sidecar['top']}_tb;",
         f"  localparam ROWS = {shape.rows}, COLS = {shape.cols}, ACC_BITS = {shape.acc_bits};",
@@ -78,8 +86,7 @@ def tile_bench(
         "  end",
         "",
         "  // Offer slices with random gaps, in which all is noise.",
-        f"  reg [{NOISE_BITS - 1}:0] random;",
-        f"  wire [{noise_words * NOISE_BITS - 1}:0] noise = {{{noise_words}{{random}}}};",
+        *noise(widest),
         "  integer cycle, next;",
         "  initial begin",
         f"    random = {literal(int(generator.integers(1, 1 << NOISE_BITS)), NOISE_BITS)};",
@@ -88,7 +95,7 @@ def tile_bench(
         "  end",
         "  always @(posedge clk) begin",
         "    cycle <= cycle + 1;",
-        "    random <= {random[30:0], random[31] ^ random[21] ^ random[1] ^ random[0]};",
+        NEXT_RANDOM,
         "    rst <= cycle < 2;",
         "    if (!rst && (!in_valid || in_ready === 1'b1)) begin",
         "      if (next < SLICES && random[1:0] != 2'd0) begin",

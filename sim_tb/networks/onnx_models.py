@@ -363,6 +363,14 @@ def channels_last(array: Array) -> Array:
     return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
 
 
+def kinds(graph: Graph) -> list[type]:
+    return [type(node.operation) for node in graph.nodes]
+
+
+def number(value: float) -> Any:
+    return np.array(value, np.float32)
+
+
 def compare(
     model: onnx.ModelProto,
     folder: Path,

@@ -1,7 +1,5 @@
 """Attention against onnxruntime: products of values, softmax, normalization, batches that move."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,28 +7,11 @@ import pytest
 
 from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
 from networks.graph.elementwise import Affine, Function, Sum
-from networks.graph.graph import Graph
 from networks.graph.movement import Rearrange
 from networks.graph.operations import MatrixLayer
-from sim_tb.networks.onnx_models import NEWEST_OPSET, Builder, compare
+from sim_tb.networks.onnx_models import NEWEST_OPSET, Builder, kinds, number
 
 TOKENS, WIDTH, HEADS = 6, 8, 2
-
-
-@pytest.fixture
-def check(tmp_path: Path) -> Callable[..., Graph]:
-    def run(b: Builder, output: str) -> Graph:
-        return compare(b.model(output), tmp_path)
-
-    return run
-
-
-def kinds(graph: Graph) -> list[type]:
-    return [type(node.operation) for node in graph.nodes]
-
-
-def number(value: float) -> Any:
-    return np.array(value, np.float32)
 
 
 def spelled_out(b: Builder, x: str, axis: int = -1, square: str = "Pow") -> str:

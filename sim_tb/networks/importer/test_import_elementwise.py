@@ -1,7 +1,6 @@
 """What works element by element, against onnxruntime: functions, constants, and two values."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,29 +15,12 @@ from networks.graph.elementwise import (
     Smallest,
     Sum,
 )
-from networks.graph.graph import Graph
 from networks.graph.movement import Concat
 from networks.graph.operations import AveragePool, MatrixLayer, MaxPool
-from sim_tb.networks.onnx_models import NEWEST_OPSET, Builder, compare
+from sim_tb.networks.onnx_models import NEWEST_OPSET, Builder, kinds, number
 
 IMAGE = (4, 5, 3)
 SHAPES = [IMAGE, (6,), (3, 5)]
-
-
-@pytest.fixture
-def check(tmp_path: Path) -> Callable[..., Graph]:
-    def run(b: Builder, output: str) -> Graph:
-        return compare(b.model(output), tmp_path)
-
-    return run
-
-
-def kinds(graph: Graph) -> list[type]:
-    return [type(node.operation) for node in graph.nodes]
-
-
-def number(value: float) -> Any:
-    return np.array(value, np.float32)
 
 
 FUNCTIONS: list[tuple[str, dict[str, Any]]] = [

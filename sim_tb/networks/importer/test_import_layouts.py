@@ -1,6 +1,5 @@
 """Models of channels-last images, as Keras and tf2onnx write them, against onnxruntime."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,25 +7,12 @@ import numpy as np
 import pytest
 
 from networks.graph.elementwise import Affine, Function, Product, Sum
-from networks.graph.graph import Graph
 from networks.graph.movement import Concat, Rearrange
 from networks.graph.operations import AveragePool, MatrixLayer
 from networks.importer import import_onnx, reference_model
-from sim_tb.networks.onnx_models import Builder, compare
+from sim_tb.networks.onnx_models import Builder, kinds
 
 IMAGE = (8, 6, 3)
-
-
-@pytest.fixture
-def check(tmp_path: Path) -> Callable[..., Graph]:
-    def run(b: Builder, output: str) -> Graph:
-        return compare(b.model(output), tmp_path)
-
-    return run
-
-
-def kinds(graph: Graph) -> list[type]:
-    return [type(node.operation) for node in graph.nodes]
 
 
 def first(b: Builder, x: str) -> str:

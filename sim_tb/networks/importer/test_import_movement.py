@@ -1,6 +1,5 @@
 """What moves, reduces and resizes values, in images and in lines, against onnxruntime."""
 
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,9 @@ from networks.graph.graph import Graph
 from networks.graph.movement import Concat, Expand, Interpolate, Rearrange, Slice, Spread, Take
 from networks.graph.operations import AveragePool, MatrixLayer, MaxPool
 from networks.importer import import_onnx
-from sim_tb.networks.onnx_models import NEWEST_OPSET, Builder, compare
+from sim_tb.networks.onnx_models import NEWEST_OPSET, Builder, compare, kinds, number
 
 IMAGE = (4, 6, 5)
-
-
-@pytest.fixture
-def check(tmp_path: Path) -> Callable[..., Graph]:
-    def run(b: Builder, output: str) -> Graph:
-        return compare(b.model(output), tmp_path)
-
-    return run
-
-
-def kinds(graph: Graph) -> list[type]:
-    return [type(node.operation) for node in graph.nodes]
 
 
 @pytest.mark.parametrize("opset", [11, 13, 18])
@@ -88,10 +75,6 @@ def test_a_class_token(batch: Any, check: Any) -> None:
     token = b.op("Expand", b.weight(b.random(1, 1, 6)), shape)
     x = b.op("Concat", token, "x", axis=1)
     check(b, b.op("Gather", b.op("Tanh", x), b.constant(0), axis=1))
-
-
-def number(value: float) -> Any:
-    return np.array(value, np.float32)
 
 
 def test_expand(check: Any) -> None:

@@ -1,6 +1,5 @@
 """Every imported operator, and every combination of its attributes, against onnxruntime."""
 
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,28 +10,15 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from networks.graph.elementwise import Affine, Function, Sum
-from networks.graph.graph import Graph
 from networks.graph.movement import Concat, Rearrange
 from networks.graph.operations import STRUCTURAL, MatrixLayer
 from networks.importer import import_onnx
-from sim_tb.networks.onnx_models import NEWEST_OPSET, Builder, compare
+from sim_tb.networks.onnx_models import NEWEST_OPSET, Builder, compare, kinds
 
 OPSETS = (11, 13, 18, NEWEST_OPSET)
 every_opset = pytest.mark.parametrize("opset", OPSETS)
 
 IMAGE = (4, 9, 7)
-
-
-@pytest.fixture
-def check(tmp_path: Path) -> Callable[..., Graph]:
-    def run(b: Builder, output: str) -> Graph:
-        return compare(b.model(output), tmp_path)
-
-    return run
-
-
-def kinds(graph: Graph) -> list[type]:
-    return [type(node.operation) for node in graph.nodes]
 
 
 CONVOLUTIONS: list[dict[str, Any]] = [
