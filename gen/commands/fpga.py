@@ -34,7 +34,8 @@ def fpga(names: tuple[str, ...], seeds: int, json_file: Path | None, keep: bool)
 
     Each design stands between registers, so that pins do not limit it; what these take does not
     count. NAME_luts has no multipliers of the FPGA, NAME_structural is made of single adders.
-    Engines are placed with the first seed alone. All of them takes an hour or more on two cores.
+    Engines are placed with the first seed alone. All of them take
+    hours on two cores; a run that is stopped goes on where it was.
 
     \b
     LUTs:      TRELLIS_COMB, those of carry chains included

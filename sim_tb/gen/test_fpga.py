@@ -1,6 +1,7 @@
 """Designs on an FPGA: the ring around them, the registers of multipliers, the whole flow."""
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,16 @@ def test_registers_that_a_multiplier_has_not(changes: dict[str, Any]) -> None:
     assert str(module["cells"]) == before
 
 
+def in_turn(
+    function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], on_done: Callable[[], None]
+) -> list[Any]:
+    """As ``run_tasks``, in this process."""
+    return [function(*task) for task in tasks]
+
+
 @pytest.mark.full
-def test_a_small_element_is_placed(tmp_path: Path) -> None:
-    """With a multiplier, whose registers are its own, and without."""
+def test_a_small_element_is_placed(tmp_path: Path, monkeypatch: Any) -> None:
+    """With a multiplier, whose registers are its own, and without; once of the same netlist."""
     designs = [Design("dsp", SMALL), Design("luts", SMALL, multipliers=False)]
     result = measure(designs, Progress(disable=True), (1,), tmp_path)
     with_multiplier, without = result["rows"]
@@ -116,6 +124,16 @@ def test_a_small_element_is_placed(tmp_path: Path) -> None:
         assert row["mhz_of_seeds"] == [row["mhz"]]
         assert row["mhz"] > 50
         assert row["block_rams"] == row["distributed_rams"] == 0
+
+    def refuse(*arguments: Any) -> None:
+        raise ToolError("run again")
+
+    for tool in ("run_yosys", "run_nextpnr"):
+        monkeypatch.setattr(f"gen.fpga.flow.{tool}", refuse)
+    monkeypatch.setattr("gen.fpga.measure.run_tasks", in_turn)
+    assert measure(designs, Progress(disable=True), (1,), tmp_path) == result
+    with pytest.raises(ToolError, match=r"^run again$"):
+        measure(designs, Progress(disable=True), (2,), tmp_path)
 
 
 def test_an_error_of_the_tools_is_one_line(tmp_path: Path) -> None:

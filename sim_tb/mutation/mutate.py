@@ -1,7 +1,7 @@
 """``make mutate``: what part of changed components the project's own benches notice."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -41,35 +41,39 @@ class Coverage:
         return self.killed / max(1, self.killed + len(self.survivors))
 
 
-def measure(names: Sequence[str], count: int, seed: int, progress: Progress) -> list[Coverage]:
-    """Mutate components on all cores. Raises :class:`CoverageError` if tests fail by themselves."""
+def measure(names: Sequence[str], count: int, seed: int, progress: Progress) -> Iterator[Coverage]:
+    """Mutate components on all cores, one after the other.
+
+    Raises :class:`CoverageError` if tests fail by themselves.
+    """
 
     def everywhere(what: str, function: Any, tasks: Sequence[tuple[Any, ...]]) -> list[Any]:
         task = progress.add_task(what, total=len(tasks))
-        return run_tasks(function, tasks, on_done=lambda: progress.advance(task))
+        done = run_tasks(function, tasks, on_done=lambda: progress.advance(task))
+        progress.remove_task(task)
+        return done
 
     with progress:
         prepared = everywhere("building", _prepare, [(name, count, seed) for name in names])
-        mutations = dict(zip(names, prepared, strict=True))
-        for name, fails in zip(
-            names, everywhere("without mutation", _is_noticed, [(n, 0) for n in names]), strict=True
-        ):
+        whole = everywhere("without mutation", _is_noticed, [(name, 0) for name in names])
+        for name, fails in zip(names, whole, strict=True):
             if fails:
                 raise CoverageError(f"the tests of {name} fail without a mutation")
-        tasks = [(name, mutation.number) for name in names for mutation in mutations[name]]
-        noticed = dict(zip(tasks, everywhere("mutants", _is_noticed, tasks), strict=True))
-        left = [task for task in tasks if not noticed[task]]
-        equal = dict(zip(left, everywhere("survivors", _is_equivalent, left), strict=True))
-    return [
-        Coverage(
-            name,
-            COMPONENTS[name].aim,
-            killed=sum(noticed[name, mutation.number] for mutation in mutations[name]),
-            equivalent=sum(equal.get((name, m.number), False) for m in mutations[name]),
-            survivors=[m for m in mutations[name] if equal.get((name, m.number)) is False],
-        )
-        for name in names
-    ]
+        components = progress.add_task("components", total=len(names))
+        for name, mutations in zip(names, prepared, strict=True):
+            noticed = everywhere(name, _is_noticed, [(name, m.number) for m in mutations])
+            left = [m for m, killed in zip(mutations, noticed, strict=True) if not killed]
+            equal = everywhere(
+                f"{name}: survivors", _is_equivalent, [(name, m.number) for m in left]
+            )
+            progress.advance(components)
+            yield Coverage(
+                name,
+                COMPONENTS[name].aim,
+                killed=sum(noticed),
+                equivalent=sum(equal),
+                survivors=[m for m, same in zip(left, equal, strict=True) if not same],
+            )
 
 
 def _prepare(name: str, count: int, seed: int) -> list[Mutation]:
@@ -103,8 +107,13 @@ def mutate(names: tuple[str, ...], mutants: int, seed: int, json_file: Path | No
 
     Mutants that are proved equivalent do not count. Fails if too many others survive.
     """
-    found = measure(names or list(COMPONENTS), mutants, seed, progress_bar())
-    write_if_changed(FOLDER / "report.md", _report(found, mutants, seed))
+    progress = progress_bar()
+    found = []
+    for coverage in measure(names or list(COMPONENTS), mutants, seed, progress):
+        found.append(coverage)
+        # A run takes long: what is found is there at once.
+        write_if_changed(FOLDER / "report.md", _report(found, mutants, seed))
+        progress.console.print(f"{coverage.component}: {100 * coverage.part:.1f} %")
     for coverage in found:
         for survivor in coverage.survivors:
             click.echo(f"{coverage.component}: survived: {survivor}")

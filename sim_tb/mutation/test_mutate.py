@@ -67,7 +67,7 @@ def test_tests_that_fail_by_themselves(tmp_path: Path, monkeypatch: Any) -> None
         lambda function, tasks, on_done: [function(*task) for task in tasks],
     )
     with pytest.raises(CoverageError, match=r"^the tests of broken fail without a mutation$"):
-        measure(["broken"], 1, 1, progress_bar())
+        list(measure(["broken"], 1, 1, progress_bar()))
 
 
 @pytest.mark.parametrize(
