@@ -12,7 +12,8 @@ from gen.library.library import Library
 from gen.synthesis.area_report import Row
 from gen.synthesis.energy import Energy, Operands, demo_operands, uniform_operands
 from gen.synthesis.engine import EnginePart, engine_parts, engine_rows
-from gen.synthesis.measure import Candidate, Checked, Workshop, choose
+from gen.synthesis.mapped import Candidate, choose
+from gen.synthesis.measure import Checked, Workshop
 from gen.synthesis.units import ENGINE, Unit
 from support.files import write_if_changed
 from support.tasks import run_tasks

@@ -5,7 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gen.synthesis.measure import REST_RECIPES, Size, Workshop
+from gen.synthesis.mapped import REST_RECIPES, Size
+from gen.synthesis.measure import Workshop
 from gen.synthesis.parts import placed
 from gen.synthesis.units import Unit
 

@@ -28,8 +28,9 @@ from gen.synthesis.area_report import SHOWN, area_grids
 from gen.synthesis.energy import LANES, Operands, work
 from gen.synthesis.engine import OPEN_MODULES, engine_parts, engine_rows
 from gen.synthesis.equivalence import require_equivalence
+from gen.synthesis.mapped import Candidate, choose
 from gen.synthesis.mapping import RECIPES, MappingError, Recipe, link, map_quickly, map_verilog
-from gen.synthesis.measure import Candidate, Workshop, choose
+from gen.synthesis.measure import Workshop
 from gen.synthesis.memories import without_memories
 from gen.synthesis.parts import below, boxed, count_parts, placed, ports, without_outputs
 from gen.synthesis.selection import select

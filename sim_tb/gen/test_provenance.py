@@ -11,11 +11,12 @@ import pytest
 from gen.library.errors import LibraryError
 from gen.proof import cache
 from gen.synthesis.energy import Operands
-from gen.synthesis.measure import MAPPED_BY, SIMULATED_BY, Candidate, Workshop
+from gen.synthesis.mapped import MAPPED_BY, Candidate
+from gen.synthesis.measure import SIMULATED_BY, Workshop
 from gen.synthesis.units import sparq_unit
 from gen.tools import provenance
 from gen.tools.provenance import ROOT, programs_digest
-from sim_tb.repository.sources import PACKAGES
+from sim_tb.repository.sources import PACKAGES, imports
 
 
 def edited(folder: Path, file: str, monkeypatch: Any) -> None:
@@ -31,10 +32,12 @@ def edited(folder: Path, file: str, monkeypatch: Any) -> None:
 @pytest.mark.parametrize(
     ("file", "changed"),
     [
-        ("golden/format.py", ["checked", "simulated", "proofs"]),
-        ("networks/quantization/arithmetic.py", ["checked", "simulated"]),
-        ("gen/library/cells.py", ["mapped", "size", "around", "checked", "simulated"]),
-        ("gen/netlist/timing.py", ["mapped", "size", "around", "checked", "simulated"]),
+        ("golden/format.py", ["checked", "proofs"]),
+        ("networks/quantization/arithmetic.py", ["checked"]),
+        ("gen/library/cells.py", ["mapped", "checked"]),
+        ("gen/netlist/timing.py", ["mapped", "checked"]),
+        ("gen/netlist/event_simulation.py", ["checked"]),
+        ("gen/synthesis/units.py", ["checked"]),
         ("gen/proof/enumeration.cpp", ["proofs"]),
         ("sim_tb/conftest.py", []),
     ],
@@ -45,8 +48,8 @@ def test_a_changed_source(
     workshop = Workshop("generic", tmp_path)
 
     def keys() -> dict[str, str]:
-        kinds = ("mapped", "size", "around", "checked", "simulated")
-        found = {kind: str(workshop._cache(kind, "module")) for kind in kinds}
+        by_kind = {"mapped": MAPPED_BY, "checked": SIMULATED_BY}
+        found = {kind: str(workshop.cache_path(by, "", "")) for kind, by in by_kind.items()}
         return found | {"proofs": cache.programs()}
 
     before = keys()
@@ -67,9 +70,30 @@ def test_a_changed_version(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_room_that_is_not_there() -> None:
     with pytest.raises(FileNotFoundError):
         programs_digest(("gen/nothing",), ())
-    for room in SIMULATED_BY:
+    for room in (*MAPPED_BY, *SIMULATED_BY):
         assert programs_digest((room,), ())
-    assert {*MAPPED_BY} < {*SIMULATED_BY}
+    assert all(room.startswith(tuple(SIMULATED_BY)) for room in MAPPED_BY)
+
+
+def test_all_that_maps_is_known() -> None:
+    """What is mapped is kept by the programs that it is made with: all that these import.
+
+    But for those that make the key, and the ground floor.
+    """
+    made_by, left = set(), ["gen/synthesis/mapped.py"]
+    used: dict[str, list[str]] = {}
+    for each in imports():
+        used.setdefault(each.file, []).append(f"{each.module.replace('.', '/')}.py")
+    while left:
+        file = left.pop()
+        if file not in made_by and (ROOT / file).is_file():
+            made_by.add(file)
+            left += used.get(file, ())
+    others = {file for file in made_by if not file.startswith(MAPPED_BY)}
+    assert others == {
+        *("gen/tools/provenance.py", "gen/tools/verilator.py"),
+        *("support/errors.py", "support/files.py"),
+    }
 
 
 @pytest.mark.slow
@@ -92,7 +116,9 @@ def test_changed_operands(tmp_path: Path) -> None:
     text = "module unit(a); input a; part p(.a(a)); endmodule\n"
     candidate = Candidate("plain", 1, 1, "", 1, 1, "", {"unit": text})
     kept = '{"verified_vectors": 7, "proved_equal": true, "energy_per_mac": {}}'
-    path = workshop._cache("checked", *candidate.netlists.values(), repr(unit), operands.digest)
+    path = workshop.cache_path(
+        SIMULATED_BY, "checked", *candidate.netlists.values(), repr(unit), operands.digest
+    )
     path.parent.mkdir(parents=True)
     path.write_text(kept)
     assert workshop.check(unit, candidate, [operands]).verified_vectors == 7
