@@ -38,11 +38,11 @@ from gen.proof.table import all_jobs
 from gen.proof.top import TopJob
 from gen.proof.verdict import ProofError
 from gen.proof.wiring import EdgesJob, GridJob
-from gen.tools.verilator import ToolError
 from golden import NAMED_FORMATS, NamedFormat
 from hdl import MacUnit, sparq_mac
 from hdl.multiplier.style import Style
 from sim_tb.oracle.random_formats import random_formats
+from support.errors import ToolError
 
 SPARQ = sparq_mac("5opt")
 BEHAVIORAL = sparq_mac("5opt", style=Style.BEHAVIORAL)
