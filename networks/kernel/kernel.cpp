@@ -99,14 +99,14 @@ inline void multiply(const std::int16_t* const* starts, std::int64_t offset,
 
 extern "C" {
 
-// What activations become: by byte, by pair of bytes, or in groups that share a window.
+// What activations become: bytes as they are, or windows by pair, or in groups that share one.
 struct Coding {
-  std::int32_t group;            // 1: by byte, 2: by pair, more: shared windows
-  std::int32_t length;           // neighbours that are coded together; divides a row's
+  std::int32_t group;            // 1: the bytes, 2: by pair, more: shared windows
+  std::int32_t length;           // of runs of neighbours, each coded on its own
   std::int32_t zero_point;       // of bytes
   std::int32_t magnitude_max;    // of shared windows
   std::int32_t lends;            // whether zeros lend their lanes there
-  const std::int16_t* values;    // (256), (65536, 2); or (9, 256), by shift, the last one wide
+  const std::int16_t* values;    // (65536, 2); or (9, 256), by shift, the last one wide
   const std::uint8_t* shifts;    // (256), of shared windows
 };
 
@@ -129,14 +129,14 @@ struct Layer {
 
 namespace {
 
-void encode_shared(const Coding& coding, const std::uint8_t* x, std::int64_t count,
-                   std::int16_t* out) {
+void encode_shared(const Coding& coding, std::int64_t length, const std::uint8_t* x,
+                   std::int64_t count, std::int16_t* out) {
   constexpr int VALUES = 256, WIDE_TABLE = 8;
   std::uint8_t magnitude[16];
   bool alone[16];
-  for (std::int64_t run = 0; run < count; run += coding.length) {
-    for (int first = 0; first < coding.length; first += coding.group) {
-      const int size = std::min(coding.group, coding.length - first);
+  for (std::int64_t run = 0; run < count; run += length) {
+    for (std::int64_t first = 0; first < length; first += coding.group) {
+      const int size = static_cast<int>(std::min<std::int64_t>(coding.group, length - first));
       const std::uint8_t* group = x + run + first;
       for (int i = 0; i < size; ++i)
         magnitude[i] = std::min(std::abs(group[i] - coding.zero_point), coding.magnitude_max);
@@ -156,20 +156,19 @@ void encode_shared(const Coding& coding, const std::uint8_t* x, std::int64_t cou
 }
 
 void encode(const Coding& coding, const std::uint8_t* x, std::int64_t count, std::int16_t* out) {
+  // Of runs that are full of groups, one is as good as many.
+  const std::int64_t length = coding.length % coding.group ? coding.length : count;
   if (coding.group > 2) {
-    encode_shared(coding, x, count, out);
+    encode_shared(coding, length, x, count, out);
   } else if (coding.group == 2) {
-    for (std::int64_t run = 0; run < count; run += coding.length) {
-      int i = 0;
-      for (; i + 1 < coding.length; i += 2) {
-        const int pair = x[run + i] | x[run + i + 1] << 8;
-        std::memcpy(out + run + i, coding.values + 2 * pair, 2 * sizeof *out);
+    for (std::int64_t run = 0; run < count; run += length) {
+      std::int64_t i = run;
+      for (; i + 1 < run + length; i += 2) {
+        const int pair = x[i] | x[i + 1] << 8;
+        std::memcpy(out + i, coding.values + 2 * pair, 2 * sizeof *out);
       }
-      if (i < coding.length)
-        out[run + i] = coding.values[2 * (x[run + i] | coding.zero_point << 8)];
+      if (i < run + length) out[i] = coding.values[2 * (x[i] | coding.zero_point << 8)];
     }
-  } else if (coding.values) {
-    for (std::int64_t i = 0; i < count; ++i) out[i] = coding.values[x[i]];
   } else {
     for (std::int64_t i = 0; i < count; ++i) out[i] = x[i];
   }
@@ -182,15 +181,20 @@ void encode_rows(const Layer& layer, const Coding& coding, const std::uint8_t* i
   const std::int64_t line = std::int64_t{padded} * layer.channels;
   const std::int64_t inner = std::int64_t{layer.width} * layer.channels;
   const std::int64_t left = std::int64_t{layer.padding[1]} * layer.channels;
-  for (int row = first; row < first + count; ++row, out += line) {
-    const int source = row - layer.padding[0];
-    if (source < 0 || source >= layer.height) {
-      std::fill(out, out + line, layer.fill);
-      continue;
-    }
-    std::fill(out, out + left, layer.fill);
-    encode(coding, image + source * inner, inner, out + left);
-    std::fill(out + left + inner, out + line, layer.fill);
+  const int begin = std::clamp(layer.padding[0] - first, 0, count);
+  const int end = std::clamp(layer.padding[0] + layer.height - first, begin, count);
+  const std::uint8_t* source = image + (first + begin - layer.padding[0]) * inner;
+  std::fill(out, out + begin * line, layer.fill);
+  std::fill(out + end * line, out + count * line, layer.fill);
+  if (inner == line) {
+    encode(coding, source, (end - begin) * inner, out + begin * line);
+    return;
+  }
+  for (int row = begin; row < end; ++row, source += inner) {
+    std::int16_t* const at = out + row * line;
+    std::fill(at, at + left, layer.fill);
+    encode(coding, source, inner, at + left);
+    std::fill(at + left + inner, at + line, layer.fill);
   }
 }
 
@@ -273,30 +277,68 @@ struct Panel {
   const std::int16_t* weights() const { return lines.data()->weights; }
 };
 
-// The products of all starts and one panel, whose first output is numbered `column` and stands at
-// `place` of the result.
+// Where the sums of some outputs of each pixel go: with their bias, as bytes or as they are.
+struct Sink {
+  const std::int32_t* bias;  // of the layer
+  const Finisher* finisher;  // null for sums
+  void* result;
+  std::int64_t width;  // outputs of a pixel
+
+  void put(const std::int32_t* sums, std::int64_t pixel, std::int64_t first, int count) const {
+    const std::int64_t place = pixel * width + first;
+    if (finisher) {
+      finisher->run(first, count, bias + first, sums, static_cast<std::uint8_t*>(result) + place);
+    } else {
+      std::int32_t* const out = static_cast<std::int32_t*>(result) + place;
+      for (int i = 0; i < count; ++i) out[i] = sums[i] + bias[first + i];
+    }
+  }
+};
+
+// The products of all starts, the first of which is that of the numbered pixel, and one panel.
 template <int tall, int wide>
-void multiply_block(const Layer& layer, const std::vector<const std::int16_t*>& starts,
-                    std::int64_t count, const Panel& panel, const std::vector<Run>& runs,
-                    const Finish* how, std::int64_t column, std::int64_t place, void* result) {
+void multiply_panel(const Layer& layer, const std::vector<const std::int16_t*>& starts,
+                    std::int64_t count, const std::vector<Run>& runs, const Panel& panel,
+                    const Sink& given, std::int64_t first_pixel) {
+  const Sink sink = given;
   const int outputs = std::min(panel.width, layer.outputs - panel.first);
-  const std::int64_t width = std::int64_t{layer.groups} * layer.outputs;
+  const std::int64_t column = std::int64_t{panel.group} * layer.outputs + panel.first;
   const std::int64_t offset = std::int64_t{panel.group} * (layer.channels / layer.groups);
-  const std::int32_t* const bias = layer.bias + column;
-  const Finisher finisher(how ? *how : Finish{});
   std::int32_t sums[tall * wide * LANES];
   for (std::int64_t pixel = 0; pixel < count; pixel += tall) {
     multiply<tall, wide>(starts.data() + pixel, offset, runs, panel.weights(), sums);
     const int real = static_cast<int>(std::min<std::int64_t>(tall, count - pixel));
-    for (int r = 0; r < real; ++r, place += width) {
-      const std::int32_t* const row = sums + r * wide * LANES;
-      if (how) {
-        finisher.run(column, outputs, bias, row, static_cast<std::uint8_t*>(result) + place);
-      } else {
-        std::int32_t* const out = static_cast<std::int32_t*>(result) + place;
-        for (int i = 0; i < outputs; ++i) out[i] = row[i] + bias[i];
+    for (int r = 0; r < real; ++r)
+      sink.put(sums + r * wide * LANES, first_pixel + pixel + r, column, outputs);
+  }
+}
+
+// One input channel for each output: all channels side by side.
+void multiply_depthwise(const Layer& layer, const std::vector<const std::int16_t*>& starts,
+                        std::int64_t count, const std::vector<Run>& runs, const Sink& sink,
+                        std::int64_t first_pixel) {
+  const int channels = layer.channels;
+  const std::int64_t taps = static_cast<std::int64_t>(runs.size());
+  std::vector<std::int16_t> weights(taps * channels);
+  for (int channel = 0; channel < channels; ++channel)
+    for (std::int64_t tap = 0; tap < taps; ++tap)
+      weights[tap * channels + channel] = layer.weights[channel * taps + tap];
+  std::vector<std::int32_t> sums(channels);
+  for (std::int64_t pixel = 0; pixel < count; ++pixel) {
+    for (int first = 0; first < channels; first += 2 * LANES) {
+      const int size = std::min(2 * LANES, channels - first);
+      std::int32_t part[2 * LANES] = {};
+      for (std::int64_t tap = 0; tap < taps; ++tap) {
+        const std::int16_t* const x = starts[pixel] + runs[tap].offset + first;
+        const std::int16_t* const w = weights.data() + tap * channels + first;
+        if (size == 2 * LANES)
+          for (int i = 0; i < 2 * LANES; ++i) part[i] += x[i] * w[i];
+        else
+          for (int i = 0; i < size; ++i) part[i] += x[i] * w[i];
       }
+      std::copy(part, part + size, sums.begin() + first);
     }
+    sink.put(sums.data(), first_pixel + pixel, 0, channels);
   }
 }
 
@@ -328,8 +370,9 @@ void run_layer(const Layer* given, const Coding* coding, const Finish* how, cons
   std::int64_t pairs = 0;
   for (const Run& run : runs) pairs += run.pairs;
 
+  const bool depthwise = own == 1 && layer.outputs == 1 && layer.groups > 1;
   std::vector<Panel> panels;
-  for (int group = 0; group < layer.groups; ++group) {
+  for (int group = 0; group < layer.groups && !depthwise; ++group) {
     for (int first = 0; first < layer.outputs;) {
       const int width = layer.outputs - first > LANES ? WIDE * LANES : LANES;
       panels.emplace_back(group, first, width, pairs);
@@ -351,7 +394,9 @@ void run_layer(const Layer* given, const Coding* coding, const Finish* how, cons
   const int strip_rows = (strip - 1) * layer.stride[0] + extent;
   std::vector<std::int16_t> encoded(std::min(whole, layer.images) * strip_rows * line + SLACK);
   std::vector<const std::int16_t*> starts;
-  const std::int64_t width = std::int64_t{layer.groups} * layer.outputs;
+  const Finisher finisher(how ? *how : Finish{});
+  const Sink sink{layer.bias, how ? &finisher : nullptr, result,
+                  std::int64_t{layer.groups} * layer.outputs};
 
   for (int image = 0; image < layer.images; image += whole) {
     const int images = std::min(whole, layer.images - image);
@@ -371,13 +416,13 @@ void run_layer(const Layer* given, const Coding* coding, const Finish* how, cons
       }
       const std::int64_t count = static_cast<std::int64_t>(starts.size());
       starts.resize(count + 2 * TALL, starts.back());
-      const std::int64_t done = (std::int64_t{image} * layer.rows + top) * layer.columns * width;
+      const std::int64_t done = (std::int64_t{image} * layer.rows + top) * layer.columns;
+      if (depthwise) multiply_depthwise(layer, starts, count, runs, sink, done);
       for (const Panel& panel : panels) {
-        const std::int64_t column = std::int64_t{panel.group} * layer.outputs + panel.first;
         if (panel.width > LANES)
-          multiply_block<TALL, WIDE>(layer, starts, count, panel, runs, how, column, done + column, result);
+          multiply_panel<TALL, WIDE>(layer, starts, count, runs, panel, sink, done);
         else
-          multiply_block<2 * TALL, 1>(layer, starts, count, panel, runs, how, column, done + column, result);
+          multiply_panel<2 * TALL, 1>(layer, starts, count, runs, panel, sink, done);
       }
     }
   }

@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from support.cpp import shared_library
@@ -14,7 +13,14 @@ from support.errors import ToolError
 
 SOURCE = Path(__file__).with_name("kernel.cpp")
 FOLDER = Path(__file__).resolve().parents[2] / "build" / "kernel"
-OPTIONS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=off", "-fno-trapping-math", "-fwrapv")
+OPTIONS = (
+    "-std=c++17",
+    "-O3",
+    "-march=native",
+    "-ffp-contract=off",
+    "-fno-trapping-math",
+    "-fwrapv",
+)
 
 
 class CodingStructure(ctypes.Structure):
@@ -49,20 +55,20 @@ class LayerStructure(ctypes.Structure):
     )
 
 
-@cache
 def kernel() -> ctypes.CDLL | None:
     """The kernel; None without a C++ compiler, or where nothing can be kept."""
-    return _kernel()[0]
+    return load()[0]
 
 
 def missing() -> str | None:
     """One line that says why there is no kernel, and what that means; None if there is one."""
-    reason = _kernel()[1]
+    reason = load()[1]
     return reason and f"integer networks run in NumPy alone, several times slower: {reason}"
 
 
 @cache
-def _kernel() -> tuple[ctypes.CDLL | None, str | None]:
+def load() -> tuple[ctypes.CDLL | None, str | None]:
+    """The kernel, or why there is none."""
     try:
         library = shared_library("the kernel of integer networks", SOURCE, FOLDER, OPTIONS)
     except ToolError as error:
@@ -83,8 +89,3 @@ def address(array: npt.NDArray[Any]) -> int:
 def addresses(arrays: Sequence[npt.NDArray[Any]]) -> Any:
     """A C array of as many addresses."""
     return (ctypes.c_void_p * len(arrays))(*map(address, arrays))
-
-
-def as_array(values: Any, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """``values`` as a contiguous array."""
-    return np.ascontiguousarray(values, dtype)

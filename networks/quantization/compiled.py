@@ -31,6 +31,7 @@ from networks.quantization.arithmetic import (
     LOWERED_BYTES,
     Arithmetic,
     CodedProducts,
+    SparseProducts,
     Windows,
     exact,
     saturated,
@@ -38,17 +39,16 @@ from networks.quantization.arithmetic import (
 from networks.quantization.operations import (
     Bytes,
     Combine,
-    Int32Array,
     IntegerMatrixLayer,
     Requantization,
 )
 
 Limits = tuple[int, int]
+BYTES = (0, ACTIVATION_MAX)
 PERIOD = 1 << 9
 """Elements that a row of channels is repeated to, in element-wise operations."""
 MAX_DEPTH = np.iinfo(np.int32).max // (ACTIVATION_MAX * 128)
 """Longest K whose sums fit int32."""
-MAX_TERMS = 8
 
 
 def run(
@@ -58,17 +58,16 @@ def run(
 
     None where the kernel does not have it, or there is none.
     """
-    if kernel() is None:
+    if kernel() is None or any(value.dtype != np.uint8 or not value.size for value in values):
         return None
-    low, high = limits or (0, ACTIVATION_MAX)
     match operation:
         case IntegerMatrixLayer():
             coding = _coding(operation, arithmetic)
-            return None if coding is None else _layer(operation, values[0], coding, low, high)
+            return None if coding is None else _layer(operation, values[0], coding, limits)
         case Combine():
-            return _combine(operation, values, low, high)
-        case MaxPool():
-            return _max_pool(operation, values[0], low, high)
+            return _combine(operation, values, limits or BYTES)
+        case MaxPool() if limits is None:
+            return _max_pool(operation, values[0])
     return None
 
 
@@ -99,14 +98,17 @@ class _Coding:
 
 def _coding(layer: IntegerMatrixLayer, arithmetic: Arithmetic) -> _Coding | None:
     """What becomes of the activations of ``layer``; None if the kernel has nothing like it."""
+    whole = _Coding(None)
     if layer.depth > MAX_DEPTH:
         return None
     if arithmetic is exact:
-        return _Coding(None)
+        return whole
+    if isinstance(arithmetic, SparseProducts) and not layer.windowed:
+        return whole
     if not isinstance(arithmetic, CodedProducts) or layer.name in arithmetic.weights:
         return None
     if not layer.windowed:
-        return _Coding(None)
+        return whole
     if not isinstance(arithmetic.coding, Windows):
         return None
     return _Coding(arithmetic.coding.format_of(layer))
@@ -124,7 +126,7 @@ def _pair_values(fmt: golden.SparqFormat, zero_point: int) -> npt.NDArray[np.int
 def _shared_tables(
     fmt: golden.SparqFormat,
 ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.uint8]]:
-    """The values of magnitudes by shift, int16 (9, 256), the last ones wide; shifts by magnitude."""
+    """The values of magnitudes, int16 (9, 256), by shift, the last wide; shifts by magnitude."""
     values = np.zeros((ACTIVATION_BITS + 1, VALUES), np.int16)
     for placement in fmt.placements:
         values[placement] = placed_table(fmt, placement).value
@@ -132,9 +134,7 @@ def _shared_tables(
     return values, np.ascontiguousarray(lane_table(fmt).shift)
 
 
-def _layer(
-    layer: IntegerMatrixLayer, x: Bytes, coding: _Coding, low: int, high: int
-) -> Bytes | Int32Array:
+def _layer(layer: IntegerMatrixLayer, x: Bytes, coding: _Coding, limits: Limits | None) -> Array:
     operand = np.ascontiguousarray(layer.operand(x))
     shape = (len(x), *layer.lowering.output_shape(x.shape[1:], layer.width))
     bias = layer.bias
@@ -147,7 +147,7 @@ def _layer(
     finish = None
     if isinstance(layer.finish, Requantization):
         factors = _per_output(factors_of(layer.finish.multiplier, layer.finish.shift), layer.width)
-        finish = FinishStructure(address(factors), layer.finish.zero_point, low, high)
+        finish = FinishStructure(address(factors), layer.finish.zero_point, *(limits or BYTES))
     weights = np.ascontiguousarray(layer.weights)
 
     def call(operand: Bytes, geometry: Sequence[Any], length: int, fill: int, out: Array) -> None:
@@ -168,8 +168,14 @@ def _layer(
             operand = np.ascontiguousarray(operand[:, :: patch.stride[0], :: patch.stride[1]])
             patch = Patch((1, 1), groups=patch.groups)
         fill = layer.fill if coding.fmt is None else 0
-        call(operand, _geometry(layer.groups, layer.width, patch, operand.shape), channels, fill, result)
-        return _finished(layer, result, low, high)
+        call(
+            operand,
+            _geometry(layer.groups, layer.width, patch, operand.shape),
+            channels,
+            fill,
+            result,
+        )
+        return _finished(layer, result, limits)
     # Neighbours along K are no channels of one pixel: as rows that are lowered before.
     row = prod(shape[1:-1]) * layer.groups * layer.depth
     count = max(1, LOWERED_BYTES // row)
@@ -179,15 +185,20 @@ def _layer(
         rows = prod(lowered.shape[:-2])
         call(
             lowered,
-            _geometry(layer.groups, layer.width, Patch((1, 1)), (1, rows, 1, layer.groups * layer.depth)),
+            _geometry(
+                layer.groups, layer.width, Patch((1, 1)), (1, rows, 1, layer.groups * layer.depth)
+            ),
             *(layer.depth, 0, result[top : top + count]),
         )
-    return _finished(layer, result, low, high)
+    return _finished(layer, result, limits)
 
 
-def _finished(layer: IntegerMatrixLayer, result: Array, low: int, high: int) -> Array:
-    """``result`` as it is if it is bytes; sums finished."""
-    return result if result.dtype == np.uint8 else np.asarray(layer.finish(result))
+def _finished(layer: IntegerMatrixLayer, result: Array, limits: Limits | None) -> Array:
+    """Sums as the layer's output; bytes as they are."""
+    if isinstance(layer.finish, Requantization):
+        return result
+    value = layer.finish(result)
+    return value if limits is None else np.clip(value, *limits)
 
 
 def _geometry(groups: int, width: int, patch: Patch, shape: Shape) -> list[Any]:
@@ -209,13 +220,13 @@ def _per_output(values: npt.ArrayLike, width: int) -> Array:
     return np.ascontiguousarray(np.broadcast_to(values, (width,)))
 
 
-def _combine(operation: Combine, values: Sequence[Array], low: int, high: int) -> Bytes | None:
+def _combine(operation: Combine, values: Sequence[Array], limits: Limits) -> Bytes | None:
     shape = values[0].shape
-    if any(value.shape != shape or value.dtype != np.uint8 for value in values):
+    if any(value.shape != shape for value in values):
         return None
     finish = operation.requantization
     factors = factors_of(finish.multiplier, finish.shift)
-    parts = [*operation.multipliers, operation.bias, factors]
+    parts: list[Array] = [*operation.multipliers, operation.bias, factors]
     channels = shape[-1:] if any(part.size > 1 for part in parts) else (1,)
     if any(np.broadcast_shapes(part.shape, channels) != channels for part in parts):
         return None
@@ -225,7 +236,7 @@ def _combine(operation: Combine, values: Sequence[Array], low: int, high: int) -
     )
     arrays = [np.ascontiguousarray(value) for value in values]
     result = np.empty(shape, np.uint8)
-    how = FinishStructure(address(factors), finish.zero_point, low, high)
+    how = FinishStructure(address(factors), finish.zero_point, *limits)
     kernel().run_combine(  # type: ignore[union-attr]
         ctypes.c_int32(len(arrays)),
         addresses(arrays),
@@ -239,9 +250,7 @@ def _combine(operation: Combine, values: Sequence[Array], low: int, high: int) -
     return result
 
 
-def _max_pool(operation: MaxPool, x: Array, low: int, high: int) -> Bytes | None:
-    if x.dtype != np.uint8 or (low, high) != (0, ACTIVATION_MAX):
-        return None
+def _max_pool(operation: MaxPool, x: Array) -> Bytes:
     patch = operation.patch
     images = np.ascontiguousarray(x)
     result = np.empty((len(x), *operation.output_shape(x.shape[1:])), np.uint8)
