@@ -243,39 +243,57 @@ class Finisher {
 #endif
 };
 
-// Weights of a group in panels: a pair of each run after the other, for some outputs.
-void pack(const Layer& layer, int group, const std::vector<int>& lengths, int first, int width,
-          std::int16_t* panel) {
-  int taken = std::min(width, layer.outputs - first);
-  int depth = 0;
-  for (int length : lengths) depth += length;
-  const std::int8_t* row = layer.weights + std::int64_t{group} * depth * layer.outputs + first;
-  for (int length : lengths) {
-    for (int k = 0; k < length; k += 2, panel += 2 * width) {
-      const bool both = k + 1 < length;
-      for (int column = 0; column < width; ++column) {
-        const bool there = column < taken;
-        panel[2 * column] = there ? row[column] : 0;
-        panel[2 * column + 1] = there && both ? row[layer.outputs + column] : 0;
-      }
-      row += (both ? 2 : 1) * std::int64_t{layer.outputs};
-    }
-  }
-}
-
 struct alignas(64) Line {
   std::int16_t weights[32];
 };
 
+// Weights of some outputs of a group: a pair of each run after the other.
 struct Panel {
   int group, first, width;  // outputs of the group, from the first on; width in lanes
-  std::vector<Line> lines;
-
-  Panel(int group, int first, int width, std::int64_t pairs)
-      : group(group), first(first), width(width), lines((pairs * width + 15) / 16) {}
-  std::int16_t* weights() { return lines.data()->weights; }
-  const std::int16_t* weights() const { return lines.data()->weights; }
+  std::int16_t* weights;
 };
+
+// Fill the panels: each row of weights is read once, from the first output to the last.
+void pack(const Layer& layer, const std::vector<int>& lengths, const std::vector<Panel>& panels) {
+  const std::int8_t* row = layer.weights;
+  std::int8_t pair[2][WIDE * LANES] = {};
+  std::size_t begin = 0;
+  for (int group = 0; group < layer.groups; ++group) {
+    std::size_t end = begin;
+    while (end < panels.size() && panels[end].group == group) ++end;
+    std::int64_t done = 0;
+    for (int length : lengths) {
+      for (int k = 0; k < length; k += 2, ++done) {
+        const int rows = std::min(2, length - k);
+        if (rows < 2) std::memset(pair[1], 0, sizeof pair[1]);
+        for (std::size_t number = begin; number < end; ++number) {
+          const Panel& panel = panels[number];
+          const int taken = std::min(panel.width, layer.outputs - panel.first);
+          for (int i = 0; i < rows; ++i)
+            std::memcpy(pair[i], row + i * layer.outputs + panel.first, taken);
+          std::int16_t* __restrict out = panel.weights + done * 2 * panel.width;
+          for (int start = 0; start < panel.width; start += LANES, out += 2 * LANES) {
+            for (int column = 0; column < LANES; ++column) {
+              out[2 * column] = pair[0][start + column];
+              out[2 * column + 1] = pair[1][start + column];
+            }
+          }
+        }
+        row += rows * layer.outputs;
+      }
+    }
+    begin = end;
+  }
+}
+
+// Kept between calls: fresh pages cost more than what is done with them.
+thread_local std::vector<Line> packed;
+thread_local std::vector<std::int16_t> encoded;
+
+template <typename Element>
+void grow(std::vector<Element>& buffer, std::int64_t size) {
+  if (static_cast<std::int64_t>(buffer.size()) < size) buffer.resize(size);
+}
 
 // Where the sums of some outputs of each pixel go: with their bias, as bytes or as they are.
 struct Sink {
@@ -306,7 +324,7 @@ void multiply_panel(const Layer& layer, const std::vector<const std::int16_t*>& 
   const std::int64_t offset = std::int64_t{panel.group} * (layer.channels / layer.groups);
   std::int32_t sums[tall * wide * LANES];
   for (std::int64_t pixel = 0; pixel < count; pixel += tall) {
-    multiply<tall, wide>(starts.data() + pixel, offset, runs, panel.weights(), sums);
+    multiply<tall, wide>(starts.data() + pixel, offset, runs, panel.weights, sums);
     const int real = static_cast<int>(std::min<std::int64_t>(tall, count - pixel));
     for (int r = 0; r < real; ++r)
       sink.put(sums + r * wide * LANES, first_pixel + pixel + r, column, outputs);
@@ -372,14 +390,21 @@ void run_layer(const Layer* given, const Coding* coding, const Finish* how, cons
 
   const bool depthwise = own == 1 && layer.outputs == 1 && layer.groups > 1;
   std::vector<Panel> panels;
+  std::int64_t lines = 0;
   for (int group = 0; group < layer.groups && !depthwise; ++group) {
-    for (int first = 0; first < layer.outputs;) {
+    for (int first = 0; first < layer.outputs; first += panels.back().width) {
       const int width = layer.outputs - first > LANES ? WIDE * LANES : LANES;
-      panels.emplace_back(group, first, width, pairs);
-      pack(layer, group, lengths, first, width, panels.back().weights());
-      first += width;
+      panels.push_back({group, first, width, nullptr});
+      lines += (pairs * width + 15) / 16;
     }
   }
+  grow(packed, lines);
+  Line* place = packed.data();
+  for (Panel& panel : panels) {
+    panel.weights = place->weights;
+    place += (pairs * panel.width + 15) / 16;
+  }
+  if (!depthwise) pack(layer, lengths, panels);
 
   // Blocks of whole images, or of rows of one.
   const int extent = (layer.kernel[0] - 1) * layer.dilation[0] + 1;
@@ -392,7 +417,7 @@ void run_layer(const Layer* given, const Coding* coding, const Finish* how, cons
     strip = std::min(strip, layer.rows);
   }
   const int strip_rows = (strip - 1) * layer.stride[0] + extent;
-  std::vector<std::int16_t> encoded(std::min(whole, layer.images) * strip_rows * line + SLACK);
+  grow(encoded, std::min(whole, layer.images) * strip_rows * line + SLACK);
   std::vector<const std::int16_t*> starts;
   const Finisher finisher(how ? *how : Finish{});
   const Sink sink{layer.bias, how ? &finisher : nullptr, result,

@@ -387,7 +387,7 @@ def test_a_missing_compiler_is_refused(
     found: str, named: str, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CXX", found)
-    monkeypatch.setattr("gen.tools.verilator.shutil.which", lambda name: None)
+    monkeypatch.setattr("support.cpp.shutil.which", lambda name: None)
     with pytest.raises(ToolError, match=rf"no C\+\+ compiler \({named}\): install one"):
         LanesJob(SPARQ).prove(LanesJob(SPARQ).rtl(), TIMEOUT, tmp_path / "trace.vcd")
     status, _, errors = run("--property", "lanes", "--configuration", "5opt")
