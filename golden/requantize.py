@@ -120,11 +120,16 @@ def _limits(low: npt.ArrayLike, high: npt.ArrayLike) -> list[npt.NDArray[Any]]:
 def _operands(
     accumulators: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLike
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
-    """The accumulators, and ``multiplier / 2**shift``, which a float64 holds exactly.
+    """The accumulators, and the factors.
 
-    So it does their product, of 47 bits: what follows rounds once, half to even.
+    A float64 holds their product too, of 47 bits: what follows rounds once, half to even.
     """
     values = checks.integers("accumulators", accumulators, -(2**31), 2**31 - 1)
+    return values, factors_of(multiplier, shift)
+
+
+def factors_of(multiplier: npt.ArrayLike, shift: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """``multiplier / 2**shift``, which a float64 holds exactly; errors as in :func:`rescale`."""
     factors = checks.integers("multiplier", multiplier, 0, (1 << MULTIPLIER_BITS) - 1)
     shifts = checks.integers("shift", shift, 0, MAX_SHIFT)
-    return values, np.ldexp(factors.astype(np.float64), -shifts.astype(np.int32))
+    return np.ldexp(factors.astype(np.float64), -shifts.astype(np.int32))

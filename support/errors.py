@@ -8,5 +8,9 @@ class InputError(Exception):
     """
 
 
+class ToolError(InputError):
+    """A tool is missing or failed: one line that says which, and what to do."""
+
+
 class RunError(Exception):
     """A run failed: one line that says where. Exit status 1."""

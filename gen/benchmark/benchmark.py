@@ -16,9 +16,10 @@ from networks.evaluation.model import load_model
 def run_bench(models: Sequence[Path], progress: Progress) -> dict[str, Any]:
     """Median times, each taken in turn with its reference so that both meet the same machine.
 
-    Products beside NumPy's float32; images per second of the network for MNIST and of ``models``
-    (ONNX files) on one core, as an evaluation runs them on each, beside onnxruntime's float32; and
-    the emission of arrays.
+    Products beside NumPy's float32; images per second of networks with random weights, of that
+    for MNIST, and of ``models`` (ONNX files) on one core, as an evaluation runs them on each, in
+    the compiled kernel and in NumPy alone, beside onnxruntime's float32; and the emission of
+    arrays.
     """
     for model in models:
         load_model(model)

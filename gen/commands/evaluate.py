@@ -33,6 +33,7 @@ from networks.evaluation.inputs import choose_images
 from networks.evaluation.preparation import AUTO_SQNR, CHANNEL_ORDERS, Options
 from networks.evaluation.report import report_files
 from networks.evaluation.settings import SPARSE_2_4, SPARSITIES, settings_of
+from networks.kernel.library import missing
 from networks.quantization.calibration import METHODS, PERCENTILE
 from support.files import make_folder, write_if_changed
 
@@ -205,6 +206,8 @@ def evaluate(
     if images is not None:
         chosen = choose_images(chosen, images, inputs["seed"])
     make_folder(output)
+    if slower := missing():
+        warn(slower)
     result = evaluate_model(
         loaded.model,
         chosen,

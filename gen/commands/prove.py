@@ -14,8 +14,8 @@ from gen.proof import solver
 from gen.proof.job import Job
 from gen.proof.run import FOLDER, Outcome, run_proofs, select
 from gen.proof.verdict import ProofError
-from gen.tools.verilator import cpp_compiler
 from golden.named import FORMAT_HELP
+from support.cpp import cpp_compiler
 
 TIMEOUT = 600
 

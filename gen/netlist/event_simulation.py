@@ -1,9 +1,6 @@
 """Simulation of a mapped netlist with the delays of the timing analysis: toggles with glitches."""
 
 import ctypes
-import hashlib
-import subprocess
-import tempfile
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +13,10 @@ from gen.library.library import Library
 from gen.netlist.netlist import Netlist, NetlistError
 from gen.netlist.simulation import WORD, Simulator
 from gen.netlist.timing import PathDelays, path_delays
-from gen.tools.provenance import compiler_version
-from gen.tools.verilator import ToolError, cpp_compiler
-from support.files import locked
+from support.cpp import shared_library
 
 ENGINE = Path(__file__).with_suffix(".cpp")
+OPTIONS = ("-std=c++20", "-O2")
 SEED = 13
 
 
@@ -187,28 +183,10 @@ def _engine(library: Library, folder: Path) -> ctypes.CDLL:
         f"static inline Word evaluate(int function, const Word* in) {{\n  switch (function) {{\n"
         f"{cases}  }}\n  return 0;\n}}\n"
     )
-    text = "\0".join((ENGINE.read_text(encoding="utf-8"), header, compiler_version()))
-    target = folder / f"events_{hashlib.sha256(text.encode()).hexdigest()[:16]}.so"
-    with locked(target.with_suffix(".lock")):
-        if not target.is_file():
-            _compile(header, target)
-    engine = ctypes.CDLL(str(target.resolve()))
+    what = "the simulation with delays"
+    engine = shared_library(what, ENGINE, folder, OPTIONS, {"cells.h": header})
     engine.create.restype = ctypes.c_void_p
     engine.create.argtypes = engine.destroy.argtypes = [ctypes.c_void_p]
     engine.run_cycle.argtypes = [ctypes.c_void_p] * 4
     engine.destroy.restype = engine.run_cycle.restype = None
     return engine
-
-
-def _compile(header: str, target: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        (Path(folder) / "cells.h").write_text(header)
-        built = Path(folder) / "events.so"
-        command = [cpp_compiler(), "-std=c++20", "-O2", "-shared", "-fPIC", f"-I{folder}"]
-        result = subprocess.run(
-            [*command, str(ENGINE), "-o", str(built)], capture_output=True, text=True, check=False
-        )
-        if result.returncode:
-            first = (result.stderr.strip().splitlines() or ["no message"])[0]
-            raise ToolError(f"building the simulation with delays failed: {first}")
-        built.replace(target)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gen.proof.gates import FLIP_FLOP, LOGIC, Gates, Net
 from gen.proof.verdict import ProofError
-from gen.tools.verilator import cpp_compiler
+from support.cpp import cpp_compiler
 
 HARNESS = Path(__file__).with_name("enumeration.cpp")
 

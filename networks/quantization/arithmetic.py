@@ -45,7 +45,7 @@ def windowed_2_4(fmt: golden.SparqFormat, signed: golden.SparqFormat | None = No
 
     ``signed`` as in :func:`windowed`.
     """
-    return partial(_windowed_2_4, Windows(fmt, signed))
+    return SparseProducts(Windows(fmt, signed))
 
 
 def multiply(layer: IntegerMatrixLayer, x: Bytes, matmul: Matmul) -> Int32Array:
@@ -172,16 +172,23 @@ class CodedProducts:
         return _with_zero_point(layer, sums)
 
 
-def _windowed_2_4(windows: Windows, layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
-    if not layer.windowed:
-        return exact(layer, x)
-    zero = layer.fill
-    fmt = windows.format_of(layer)
+@dataclass(frozen=True)
+class SparseProducts:
+    """Products of windowed layers as ``golden.sparq_matmul_2_4``; of the others exact."""
 
-    def matmul(x: Bytes, w: Weights) -> Int32Array:
-        return golden.sparq_matmul_2_4(saturated(x, fmt, zero), w, fmt, zero_point=zero)
+    windows: Windows
 
-    return _with_zero_point(layer, multiply(layer, x, matmul))
+    def __call__(self, layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
+        """The products, as if the zero point were in them: biases take it off."""
+        if not layer.windowed:
+            return exact(layer, x)
+        zero = layer.fill
+        fmt = self.windows.format_of(layer)
+
+        def matmul(x: Bytes, w: Weights) -> Int32Array:
+            return golden.sparq_matmul_2_4(saturated(x, fmt, zero), w, fmt, zero_point=zero)
+
+        return _with_zero_point(layer, multiply(layer, x, matmul))
 
 
 def _with_zero_point(layer: IntegerMatrixLayer, products: Int32Array) -> Int32Array:

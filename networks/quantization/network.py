@@ -11,6 +11,7 @@ import numpy.typing as npt
 from networks.graph.graph import propagate
 from networks.graph.lowering import Array, Shape
 from networks.quantization.arithmetic import Arithmetic
+from networks.quantization.compiled import run
 from networks.quantization.operations import (
     Bytes,
     IntegerMatrixLayer,
@@ -69,19 +70,27 @@ class QuantizedNetwork:
         images: Bytes,
         arithmetic: Arithmetic,
         observe: Callable[[IntegerNode, Array], None] = lambda node, value: None,
+        before: Callable[[IntegerMatrixLayer, Bytes], None] = lambda layer, x: None,
+        compiled: bool = True,
     ) -> Array:
         """Logits, integers (N, classes), of ``images`` from :meth:`quantize_images`.
 
-        Products run in ``arithmetic``; ``observe`` is called with every node and its value.
+        Products run in ``arithmetic``; ``observe`` is called with every node and its value, and
+        ``before`` with every layer that has products and its input. Without ``compiled`` all is
+        left to NumPy: the same, but slower.
         """
 
         def apply(node: IntegerNode, *values: Array) -> Array:
             operation: Any = node.operation
             if isinstance(operation, IntegerMatrixLayer):
-                value: Array = operation.finish(operation.biased(arithmetic(operation, *values)))
-            else:
-                value = operation(*values)
-            value = node.clipped(value)
+                before(operation, *values)
+            value = run(operation, values, arithmetic, node.clip) if compiled else None
+            if value is None:
+                if isinstance(operation, IntegerMatrixLayer):
+                    value = operation.finish(operation.biased(arithmetic(operation, *values)))
+                else:
+                    value = operation(*values)
+                value = node.clipped(value)
             observe(node, value)
             return value
 

@@ -332,7 +332,8 @@ def _matrix_layer(
     weight_steps = np.maximum(largest / weight_max, np.abs(layer.bias) / input_step / MAX_BIAS)
     weight_steps = np.maximum(weight_steps, SMALLEST_STEP)
     groups, _, width = layer.weights.shape
-    weights = np.rint(layer.weights / weight_steps.reshape(groups, 1, width)).astype(np.int8)
+    scaled = layer.weights / weight_steps.reshape(groups, 1, width)
+    weights = np.rint(scaled).astype(np.int8, order="C")
     if channel_order is not None:
         taps = weights.reshape(groups, -1, len(channel_order), width)
         weights = np.ascontiguousarray(taps[:, :, channel_order].reshape(weights.shape))

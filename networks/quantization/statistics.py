@@ -95,13 +95,12 @@ def pair_statistics(network: QuantizedNetwork, images: Bytes) -> Mapping[str, In
     """For each layer the counts that :class:`PairStatistics` takes; they add over images."""
     counts = {}
 
-    def arithmetic(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
+    def count(layer: IntegerMatrixLayer, x: Bytes) -> None:
         words = pairs_along_k(layer, x).astype(np.uint16) @ np.array([1, VALUES], np.uint16)
         found = np.bincount(words, minlength=VALUES * VALUES)
         counts[layer.name] = found.reshape(VALUES, VALUES)
-        return exact(layer, x)
 
-    network.forward(images, arithmetic)
+    network.forward(images, exact, before=count)
     return counts
 
 

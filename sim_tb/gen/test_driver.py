@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from gen.driver import DRIVER
-from gen.tools.verilator import cpp_compiler
 from golden import named_format
 from golden.engine import Command, EngineShape
 from golden.requantize import MAX_SHIFT, MULTIPLIER_BITS
 from hdl.bus.register_map import Access, RegisterMap
 from hdl.engine.engine_registers import COUNTERS, IDENTIFICATION, ErrorCode
 from sim_tb.hdl.register_maps import ENGINE, engine
+from support.cpp import cpp_compiler
 
 SEED = 5
 TEXT = DRIVER.read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from gen.fpga.measure import measure
 from gen.fpga.multiplier_registers import OUTPUT_REGISTER, use_multiplier_registers
 from gen.fpga.ring import register_ring
 from gen.tools.ecp5 import run_yosys
-from gen.tools.verilator import ToolError
+from support.errors import ToolError
 
 SMALL = Configuration(
     top="pe", pe="8x8", weight_bits=2, acc_bits=11, pipeline=2, style="behavioral"

@@ -12,9 +12,10 @@ import schemdraw
 from gen.design.configuration import Configuration
 from gen.documentation.engine_figures import engine_figures
 from gen.driver import DRIVER
-from gen.tools.verilator import cpp_compiler, environment
+from gen.tools.verilator import environment
 from gen.verilog.generate import generate
 from sim_tb.repository.sources import ROOT
+from support.cpp import cpp_compiler
 from support.files import write_files
 
 PAGE = (ROOT / "docs/integration.md").read_text(encoding="utf-8")

@@ -38,11 +38,11 @@ from gen.proof.table import all_jobs
 from gen.proof.top import TopJob
 from gen.proof.verdict import ProofError
 from gen.proof.wiring import EdgesJob, GridJob
-from gen.tools.verilator import ToolError
 from golden import NAMED_FORMATS, NamedFormat
 from hdl import MacUnit, sparq_mac
 from hdl.multiplier.style import Style
 from sim_tb.oracle.random_formats import random_formats
+from support.errors import ToolError
 
 SPARQ = sparq_mac("5opt")
 BEHAVIORAL = sparq_mac("5opt", style=Style.BEHAVIORAL)
@@ -387,7 +387,7 @@ def test_a_missing_compiler_is_refused(
     found: str, named: str, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CXX", found)
-    monkeypatch.setattr("gen.tools.verilator.shutil.which", lambda name: None)
+    monkeypatch.setattr("support.cpp.shutil.which", lambda name: None)
     with pytest.raises(ToolError, match=rf"no C\+\+ compiler \({named}\): install one"):
         LanesJob(SPARQ).prove(LanesJob(SPARQ).rtl(), TIMEOUT, tmp_path / "trace.vcd")
     status, _, errors = run("--property", "lanes", "--configuration", "5opt")

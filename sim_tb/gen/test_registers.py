@@ -15,12 +15,13 @@ from systemrdl.rdltypes import AccessType, OnWriteType, PrecedenceType
 from gen.driver import DRIVER
 from gen.registers.exports import compiled, register_files, write_register_page
 from gen.registers.systemrdl import systemrdl
-from gen.tools.verilator import cpp_compiler, environment
+from gen.tools.verilator import environment
 from gen.verilog.emission import Emission
 from hdl.bus.register_file import RegisterFile
 from hdl.bus.register_map import Access, Field, Register, RegisterMap
 from hdl.engine.engine_registers import engine_registers
 from sim_tb.hdl.register_maps import ENGINE, TABLES, every_access
+from support.cpp import cpp_compiler
 from support.files import write_files
 
 tables = pytest.mark.parametrize("table", [make() for make in TABLES.values()], ids=[*TABLES])

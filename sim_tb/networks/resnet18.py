@@ -10,32 +10,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
 
-from sim_tb.networks.onnx_models import Builder
+from networks.samples.random_networks import CLASSES, resnet18
 
 IMAGES = 64
-CLASSES = 1000
-WIDTHS = (64, 128, 256, 512)
-
-
-def resnet18(seed: int = 0) -> onnx.ModelProto:
-    """The graph of torchvision's resnet18."""
-    b = Builder(3, 224, 224, seed=seed)
-
-    def convolution(x: str, channels: int, width: int, kernel: int, stride: int) -> str:
-        y = b.conv(x, channels, width, kernel, stride, kernel // 2, bias=False)
-        return b.norm(y, width)
-
-    x = b.relu(convolution("x", 3, 64, 7, 2))
-    x, channels = b.pool("MaxPool", x, 3, 2, 1), 64
-    for width in WIDTHS:
-        for stride in (1 if width == channels else 2, 1):
-            shortcut = x if stride == 1 else convolution(x, channels, width, 1, stride)
-            y = b.relu(convolution(x, channels, width, 3, stride))
-            x = b.relu(b.op("Add", convolution(y, width, width, 3, 1), shortcut))
-            channels = width
-    return b.model(b.gemm(b.flatten(b.op("GlobalAveragePool", x)), channels, CLASSES))
 
 
 def main() -> int:
@@ -45,7 +23,7 @@ def main() -> int:
         return 2
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "resnet18.onnx").write_bytes(resnet18().SerializeToString())
+    (folder / "resnet18.onnx").write_bytes(resnet18())
     (folder / "resnet18.toml").write_text("mean = 127\nscale = 64\n", encoding="utf-8")
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (IMAGES, 224, 224, 3), np.uint8)

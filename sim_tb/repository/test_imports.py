@@ -45,7 +45,7 @@ LAYERS = {
         ("networks/evaluation", "networks/samples"),
         ("networks/importer", "networks/quantization"),
         ("networks/graph",),
-        ("networks/elementary",),
+        ("networks/elementary", "networks/kernel"),
         ("networks/fixed_point",),
     ),
     "hdl": (

@@ -1,0 +1,1 @@
+"""The compiled kernel of integer networks: layers on arrays, in C++."""

@@ -1,0 +1,73 @@
+"""C++ of this project, compiled on the machine that runs it, and kept by content."""
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from support.errors import ToolError
+from support.files import locked
+
+
+def cpp_compiler() -> str:
+    """The C++ compiler: what CXX says, or the machine's; raises :class:`ToolError` without one."""
+    compiler = os.environ.get("CXX") or next(filter(shutil.which, ("c++", "g++", "clang++")), None)
+    if compiler is None or shutil.which(compiler) is None:
+        raise ToolError(
+            f"no C++ compiler ({compiler or 'c++'}): install one (Debian: apt install g++; "
+            "macOS: xcode-select --install), or set CXX"
+        )
+    return compiler
+
+
+def shared_library(
+    what: str,
+    source: Path,
+    folder: Path,
+    options: Sequence[str],
+    headers: Mapping[str, str] | None = None,
+) -> ctypes.CDLL:
+    """``source`` with ``headers`` (text by name), compiled with ``options`` unless it is there.
+
+    It is kept in ``folder`` by all that decides what it is: the texts, the options, the compiler,
+    and what the processor can do, where ``options`` name the one of this machine. Raises
+    :class:`ToolError` without a compiler or if it fails, ``what`` being what it was to build.
+    """
+    headers = headers or {}
+    parts = (source.read_text(encoding="utf-8"), *headers, *headers.values(), *options)
+    text = "\0".join((*parts, _macros(cpp_compiler(), tuple(options))))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    target = folder / f"{source.stem}_{digest}.so"
+    with locked(target.with_suffix(".lock")):
+        if not target.is_file():
+            _compile(what, source, target, options, headers)
+    return ctypes.CDLL(str(target.resolve()))
+
+
+@cache
+def _macros(compiler: str, options: tuple[str, ...]) -> str:
+    """What the compiler defines: its version, and the instructions that it uses."""
+    command = [compiler, *options, "-dM", "-E", "-x", "c++", os.devnull]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def _compile(
+    what: str, source: Path, target: Path, options: Sequence[str], headers: Mapping[str, str]
+) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        for name, header in headers.items():
+            (Path(folder) / name).write_text(header, encoding="utf-8")
+        built = Path(folder) / target.name
+        command = [cpp_compiler(), *options, "-shared", "-fPIC", f"-I{folder}"]
+        result = subprocess.run(
+            [*command, str(source), "-o", str(built)], capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            first = (result.stderr.strip().splitlines() or ["no message"])[0]
+            raise ToolError(f"building {what} failed: {first}")
+        built.replace(target)
