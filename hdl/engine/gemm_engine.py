@@ -5,6 +5,7 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import In, Out
 
+from golden.format import ACTIVATION_BITS
 from hdl.bus.axi4_lite import axi4_lite_meanings, axi4_lite_members
 from hdl.bus.axi4_stream import axi4_stream_meanings, axi4_stream_members
 from hdl.bus.register_file import RegisterFile
@@ -132,6 +133,8 @@ class GemmEngine(Component):
             words["activations"] = (
                 "A slice: stored pairs, rows in the order in which their results leave."
             )
+        if self.engine.zero_point_bits:
+            words["activations"] += " ZERO_POINT is subtracted from each byte."
         if self.engine.encoded_output:
             words["results"] = (
                 "Results, the lowest column low: a byte of each lane, or in four words a sum of 32 "
@@ -192,6 +195,13 @@ class GemmEngine(Component):
             registers.mode_encoded & (registers.mode_sums | (not self.engine.encoded_output))
         ):
             m.d.comb += error.eq(ErrorCode.NO_ENCODED_OUTPUT)
+        if self.engine.zero_point_bits:
+            zero_point = registers.zero_point_value
+            low_bits = ACTIVATION_BITS - self.engine.zero_point_bits
+            m.d.comb += core.zero_point.eq(zero_point[low_bits:])
+            if low_bits:
+                with m.Elif(zero_point[:low_bits].any()):
+                    m.d.comb += error.eq(ErrorCode.ZERO_POINT)
         with m.Elif(~core.command_ready):
             m.d.comb += error.eq(ErrorCode.QUEUE_FULL)
         starts = registers.start_start
