@@ -184,6 +184,7 @@ class GemmEngine(Component):
         error = Signal(ErrorCode)
         tiles_m, tiles_n = registers.tiles_m_count, registers.tiles_n_count
         depth = registers.depth_slices
+        zero_point_bits = self.engine.zero_point_bits
         is_deep = depth > self.engine.weight_depth if self.engine.weight_depth else 0
         with m.If((tiles_m == 0) | (tiles_n == 0)):
             m.d.comb += error.eq(ErrorCode.NO_TILES)
@@ -195,15 +196,13 @@ class GemmEngine(Component):
             registers.mode_encoded & (registers.mode_sums | (not self.engine.encoded_output))
         ):
             m.d.comb += error.eq(ErrorCode.NO_ENCODED_OUTPUT)
-        if self.engine.zero_point_bits:
-            zero_point = registers.zero_point_value
-            low_bits = ACTIVATION_BITS - self.engine.zero_point_bits
-            m.d.comb += core.zero_point.eq(zero_point[low_bits:])
-            if low_bits:
-                with m.Elif(zero_point[:low_bits].any()):
-                    m.d.comb += error.eq(ErrorCode.ZERO_POINT)
+        if zero_point_bits and zero_point_bits < ACTIVATION_BITS:
+            with m.Elif(registers.zero_point_value[:-zero_point_bits].any()):
+                m.d.comb += error.eq(ErrorCode.ZERO_POINT)
         with m.Elif(~core.command_ready):
             m.d.comb += error.eq(ErrorCode.QUEUE_FULL)
+        if zero_point_bits:
+            m.d.comb += core.zero_point.eq(registers.zero_point_value[-zero_point_bits:])
         starts = registers.start_start
         m.d.comb += [
             core.enable.eq(registers.control_enable),
