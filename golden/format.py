@@ -158,6 +158,13 @@ class SparqFormat:
         """Whether activations are affine bytes, of which a zero point is subtracted."""
         return self.signed and self.magnitude_bits == ACTIVATION_BITS
 
+    @property
+    def activation_kind(self) -> str:
+        """What an activation is as a byte: ``unsigned``, ``signed`` or ``affine``."""
+        if not self.signed:
+            return "unsigned"
+        return "affine" if self.takes_zero_point else "signed"
+
     def _placements(self, bits: int) -> tuple[int, ...]:
         """The shifts that a window of ``bits`` bits can come to stand at."""
         covering = min(shift for shift in self.shifts if bits + shift >= self.magnitude_bits)

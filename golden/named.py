@@ -28,6 +28,9 @@ FORMAT_HELP = f"{', '.join(NAMED_FORMATS)}, or window bits and shifts such as 4:
 SIGNED_HELP = f"{', '.join(SIGNED_FORMATS)}, or such as s4:0,1,3"
 """What the name of a format of signed activations may be."""
 
+ANY_FORMAT_HELP = f"{FORMAT_HELP}; of signed activations {SIGNED_HELP}"
+"""What the name of a format may be."""
+
 _WINDOW = re.compile(r"(s?)([0-9]{1,3}):([0-9]{1,3}(?:,[0-9]{1,3})*)")
 _NAMES = {
     (bits, shifts, signed): name
@@ -76,8 +79,7 @@ class NamedFormat:
         if window is None:
             given = _WINDOW.fullmatch(self.name) if isinstance(self.name, str) else None
             if given is None:
-                allowed = f"{FORMAT_HELP}; of signed activations {SIGNED_HELP}"
-                raise ValueError(f"format must be one of {allowed}, not {self.name!r}")
+                raise ValueError(f"format must be one of {ANY_FORMAT_HELP}, not {self.name!r}")
             sign, bits, shifts = given.groups()
             window = int(bits), tuple(int(shift) for shift in shifts.split(",")), bool(sign)
         try:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gen.design.generated_format import generated_format
 from golden import NamedFormat, SparqFormat
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, GROUPS
-from golden.named import FORMAT_HELP, format_fields
+from golden.named import ANY_FORMAT_HELP, format_fields
 from hdl.catalogue import MacUnit, width_fields
 from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import PROCESSING_ELEMENTS
@@ -62,7 +61,7 @@ OPTIONS: dict[str, Option] = {
     "pe": Option("sparq", f"Processing element: {', '.join(PROCESSING_ELEMENTS)}."),
     "format": Option(
         "5opt",
-        f"Window format of sparq: {FORMAT_HELP}.",
+        f"Window format of sparq: {ANY_FORMAT_HELP}.",
     ),
     "rounding": Option(True, "Round activations half to even, or trim them."),
     "vsparq": Option(True, "Let a zero lend its lane to its partner, or not."),
@@ -170,7 +169,7 @@ class Configuration:
         style = Style(value["style"])
         try:
             options_of_format = value["format"], value["rounding"], value["vsparq"], value["group"]
-            fmt = generated_format(*options_of_format) if pe == "sparq" else None
+            fmt = NamedFormat(*options_of_format) if pe == "sparq" else None
             described = (pe, None, fmt, *widths, pairs, sparse, value["encoded_input"])
             unit = None if top == "encoder" else MacUnit(*described, style=style)
             engine = None
@@ -276,7 +275,8 @@ class Configuration:
     @property
     def max_reduction(self) -> int:
         """The longest reduction K that cannot overflow the accumulator, whatever the data."""
-        return max_reduction(self.mac.weight_bits, self.mac.acc_bits)
+        largest = self.sparq_format.magnitude_max if self.format else ACTIVATION_MAX
+        return max_reduction(self.mac.weight_bits, self.mac.acc_bits, largest)
 
 
 def check_keys(given: Iterable[str], allowed: Iterable[str]) -> None:
@@ -310,9 +310,12 @@ def least_acc_bits(weight_bits: int, pairs: int | None) -> int:
     return weight_bits + ACTIVATION_BITS + (2 * (pairs or 1) - 1).bit_length()
 
 
-def max_reduction(weight_bits: int, acc_bits: int) -> int:
-    """The longest reduction K that cannot overflow such an accumulator, whatever the data."""
-    largest_product = ACTIVATION_MAX << (weight_bits - 1)
+def max_reduction(weight_bits: int, acc_bits: int, largest: int = ACTIVATION_MAX) -> int:
+    """The longest reduction K that cannot overflow such an accumulator, whatever the data.
+
+    No activation is above ``largest`` in magnitude.
+    """
+    largest_product = largest << (weight_bits - 1)
     return int(((1 << (acc_bits - 1)) - 1) // largest_product)
 
 

@@ -15,17 +15,24 @@ static void tick(Vtop& top) {
     top.clk = 0;
 }
 
-// The third operand, of sparse tensor cores alone.
+// The indices of sparse tensor cores, and the zero point of affine bytes.
 template <typename Top>
 static auto set_index(Top& top, const uint8_t* word, int) -> decltype(void(top.in_index)) {
     std::memcpy(&top.in_index, word, sizeof top.in_index);
 }
 template <typename Top>
 static void set_index(Top&, const uint8_t*, long) {}
+template <typename Top>
+static auto set_zero_point(Top& top, const uint8_t* word, int) -> decltype(void(top.zero_point)) {
+    top.zero_point = *word;
+}
+template <typename Top>
+static void set_zero_point(Top&, const uint8_t*, long) {}
 
 // Take all slices, back to back, and collect all rows. Returns the cycles from the first slice to
 // the last row, both included, or -1 if the array gave fewer rows within `limit` cycles.
-// `operands` are words of in_a, in_w and in_index, each so many bytes of `strides` after the other.
+// `operands` are words of in_a, in_w, in_index and zero_point, each so many bytes of `strides` after
+// the other.
 extern "C" int64_t run(const uint8_t* const* operands, const int64_t* strides, const uint8_t* last,
                        int64_t slices, uint8_t* rows, int64_t row_stride, int64_t row_count,
                        int64_t limit) {
@@ -46,6 +53,7 @@ extern "C" int64_t run(const uint8_t* const* operands, const int64_t* strides, c
             std::memcpy(&top.in_a, operands[0] + taken * strides[0], sizeof top.in_a);
             std::memcpy(&top.in_w, operands[1] + taken * strides[1], sizeof top.in_w);
             set_index(top, operands[2] + taken * strides[2], 0);
+            set_zero_point(top, operands[3] + taken * strides[3], 0);
         }
         top.eval();
         if (top.out_valid) {

@@ -13,6 +13,8 @@ from gen.simulation.simulation_library import OnStep, simulation_library
 from gen.simulation.tiling import WORD_BYTES, ArrayShape, Bytes
 from gen.verilog.generate import generate
 
+OPERANDS = ("in_a", "in_w", "in_index", "zero_point")
+"""The ports that take operands, in the harness's order; not every machine has all."""
 HARNESS = Path(__file__).with_name("compiled_array.cpp")
 STRIPE_TILES = 256
 """Tiles that are streamed in one go, back to back."""
@@ -70,9 +72,12 @@ class CompiledArray:
         self,
         x: npt.NDArray[Any],
         w: npt.NDArray[Any],
+        zero_point: int = 0,
         on_tiles: Callable[[int], None] = lambda tiles: None,
     ) -> Product:
-        """``x`` (M, K) uint8 times ``w`` (K, N) int8, tile after tile without a gap.
+        """``x`` (M, K) less its zero point times ``w`` (K, N), tile after tile without a gap.
+
+        They are as of :class:`Operands`.
 
         ``w`` must be 2:4 sparse where the machine needs that, otherwise it is a ``ValueError``.
         ``on_tiles`` is called now and then with the number of tiles done since.
@@ -84,7 +89,7 @@ class CompiledArray:
         cycles = 0
         for start in range(0, len(tiles), STRIPE_TILES):
             stripe = tiles[start : start + STRIPE_TILES]
-            words = [shape.slices(x[rows], w[:, cols]) for rows, cols in stripe]
+            words = [shape.slices(x[rows], w[:, cols], zero_point) for rows, cols in stripe]
             last = np.concatenate([np.arange(len(a)) == len(a) - 1 for a, *_ in words])
             operands = [np.concatenate(parts) for parts in zip(*words, strict=True)]
             received, used = self._stream(operands, last.astype(np.uint8), len(stripe))
@@ -107,8 +112,10 @@ class CompiledArray:
         # A tile may wait for its registers, or until its last group is filled up.
         wait = shape.rows + self._group
         limit = len(last) + tiles * wait + self.sidecar["latency"] + 2 * shape.rows
-        inputs = (ctypes.c_void_p * 3)(*(words.ctypes.data for words in operands))
-        strides = (ctypes.c_int64 * 3)(*(words.shape[1] for words in operands))
+        given = dict(zip(shape.operands, operands, strict=True))
+        words = [given.get(name, np.zeros((1, 0), np.uint8)) for name in OPERANDS]
+        inputs = (ctypes.c_void_p * len(OPERANDS))(*(each.ctypes.data for each in words))
+        strides = (ctypes.c_int64 * len(OPERANDS))(*(each.shape[1] for each in words))
         cycles = self._run(
             *(inputs, strides),
             *(last.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(len(last))),

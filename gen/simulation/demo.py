@@ -156,7 +156,7 @@ def through_array(
         task = progress.add_task(what, total=total)
         products = []
         for rows, weights in operands:
-            product = array.matmul(rows, weights, lambda tiles: progress.advance(task, tiles))
+            product = array.matmul(rows, weights, on_tiles=lambda n: progress.advance(task, n))
             require_equal(what, product.sums, expected_product(configuration, rows, weights))
             products.append(product)
         sums = np.concatenate([product.sums for product in products], axis=1)

@@ -152,7 +152,7 @@ def _products(
         depth = random_depth(configuration, shape, most, generator)
         tiles = generator.integers(1, MAX_TILES + 1, 2).tolist() if size < MAX_BYTES else [1, 1]
         m, n = tiles[0] * shape.rows, tiles[1] * shape.cols
-        x, w = random_matrices(configuration, m, depth, n, generator)
+        x, w, _ = random_matrices(configuration, m, depth, n, generator)
         parameters = random_parameters(n, generator)
         engine = shape, sidecar["weight_bits"], sidecar["sparse"]
         product = EngineProduct(*engine, x, w, parameters, *mode)

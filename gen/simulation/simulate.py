@@ -37,11 +37,11 @@ def run_simulation(
         cycles = 0
         for tile in range(tiles):
             depth = int(generator.integers(1, min(MAX_DEPTH, configuration.max_reduction) + 1))
-            x, w = random_operands(configuration, depth, generator)
-            product = array.matmul(x, w)
+            operands = random_operands(configuration, depth, generator)
+            product = array.matmul(*operands)
             cycles += product.cycles
             what = f"seed {seed}, tile {tile} (K = {depth})"
-            require_equal(what, product.sums, expected_product(configuration, x, w))
+            require_equal(what, product.sums, expected_product(configuration, *operands))
             progress.advance(task)
     return {
         "top": configuration.name,

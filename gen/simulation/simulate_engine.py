@@ -100,4 +100,5 @@ def _operands(
     shape = engine.shape
     depth = random_depth(configuration, shape, MAX_DEPTH, generator)
     m, n = (int(generator.integers(1, MAX_TILES * side + 1)) for side in (shape.rows, shape.cols))
-    return random_matrices(configuration, m, depth, n, generator)
+    x, w, _ = random_matrices(configuration, m, depth, n, generator)
+    return x, w

@@ -40,9 +40,9 @@ def tile_bench(
     for count in _slice_counts(shape.rows):
         depth = max(1, count * shape.k_per_cycle - int(generator.integers(shape.k_per_cycle)))
         depth = min(depth, configuration.max_reduction)
-        x, w = random_operands(configuration, depth, generator)
-        expected = expected_product(configuration, x, w)
-        words = [list(map(_number, column)) for column in shape.slices(x, w)]
+        matrices = random_operands(configuration, depth, generator)
+        expected = expected_product(configuration, *matrices)
+        words = [list(map(_number, column)) for column in shape.slices(*matrices)]
         lines = [f"    // Tile {tiles}: {shape.rows} x {depth} x {shape.cols}"]
         for index, values in enumerate(zip(*words, strict=True)):
             ends = int(index == len(words[0]) - 1)

@@ -55,43 +55,55 @@ class ArrayShape:
     sparse: bool
     stored_format: SparqFormat | None = None
     """Of activations that come as stored pairs."""
+    takes_zero_point: bool = False
+    """Whether bytes are affine, and come with their zero point."""
 
     @classmethod
     def of(cls, sidecar: dict[str, Any]) -> "ArrayShape":
         """The shape that a sidecar tells of."""
         sizes = ("rows", "cols", "k_per_cycle", "weight_bits", "acc_bits", "sparse")
         stored_format = sidecar_format(sidecar) if sidecar["encoded_input"] else None
-        return cls(**{name: sidecar[name] for name in sizes}, stored_format=stored_format)
+        return cls(
+            **{name: sidecar[name] for name in sizes},
+            stored_format=stored_format,
+            takes_zero_point=sidecar["zero_point_port"] is not None,
+        )
 
     @property
     def operands(self) -> tuple[str, ...]:
         """The ports that take what :meth:`slices` gives."""
-        return ("in_a", "in_w", "in_index") if self.sparse else ("in_a", "in_w")
+        zero_point = ("zero_point",) if self.takes_zero_point else ()
+        return ("in_a", *zero_point, "in_w", *(("in_index",) if self.sparse else ()))
 
-    def slices(self, x: npt.NDArray[Any], w: npt.NDArray[Any]) -> tuple[Bytes, ...]:
+    def slices(
+        self, x: npt.NDArray[Any], w: npt.NDArray[Any], zero_point: int = 0
+    ) -> tuple[Bytes, ...]:
         """The slices of one tile: words of each of :attr:`operands`, uint8 (slices, bytes).
 
-        ``x``: (up to rows, K) uint8, ``w``: (K, up to cols) int8, 2:4 sparse if the machine is;
-        filled up with zeros.
+        ``x``: (up to rows, K) bytes, ``w``: (K, up to cols) int8, 2:4 sparse if the machine is;
+        filled up with zeros, that is with ``zero_point`` in ``x``.
         """
         count = -(-x.shape[1] // self.k_per_cycle)
         depth = count * self.k_per_cycle
-        activations = np.zeros((self.rows, depth), np.uint8)
+        activations = np.full((self.rows, depth), zero_point, np.int16)
         activations[: x.shape[0], : x.shape[1]] = x
         weights = np.zeros((depth, self.cols), np.int8)
         weights[: w.shape[0], : w.shape[1]] = w
         values: npt.NDArray[Any] = activations
         width = ACTIVATION_BITS
         if self.stored_format is not None:
-            values = store_pairs(encode_pairs(values, self.stored_format), self.stored_format)
+            encoded = encode_pairs(values, self.stored_format, zero_point)
+            values = store_pairs(encoded, self.stored_format)
             width = self.stored_format.stored_pair_bits
         by_slice = values.reshape(self.rows, count, -1).transpose(1, 0, 2)
-        a = pack_fields(by_slice.reshape(count, -1), width)
+        words = [pack_fields(by_slice.reshape(count, -1), width)]
+        if self.takes_zero_point:
+            words.append(pack_fields(np.full((count, 1), zero_point), ACTIVATION_BITS))
         if not self.sparse:
-            return a, self._by_column(weights, count, self.weight_bits)
+            return *words, self._by_column(weights, count, self.weight_bits)
         values, places = pack_2_4(weights)
         return (
-            a,
+            *words,
             self._by_column(values, count, self.weight_bits),
             self._by_column(places, count, INDEX_BITS),
         )

@@ -14,7 +14,7 @@ from gen.verilog.emission import Emission
 from gen.verilog.module_name import require_module_name
 from gen.verilog.sidecar import make_sidecar
 from gen.verilog.template import instantiation_template
-from hdl import GemmEngine, PairEncoder
+from hdl import GemmEngine, PairEncoder, SignedPairEncoder
 from hdl.bus.register_map import RegisterMap
 from hdl.engine.engine_unit import MACHINES
 from support.errors import InputError
@@ -39,7 +39,8 @@ class Generated:
 def build(configuration: Configuration) -> wiring.Component:
     """The Amaranth component that the configuration describes."""
     if configuration.unit is None:
-        return PairEncoder(configuration.sparq_format)
+        fmt = configuration.sparq_format
+        return SignedPairEncoder(fmt) if fmt.signed else PairEncoder(fmt)
     if configuration.engine is not None:
         major, minor, patch = (int(number) for number in version("sparq").split("."))
         return GemmEngine(configuration.engine, configuration.hash, (major, minor, patch))

@@ -14,6 +14,7 @@ from golden.structured import NO_PLACES
 from hdl.elements import Elements
 from hdl.engine.gemm_engine import GemmEngine
 from hdl.multiplier.multiplier import Multiplier
+from hdl.multiplier.style import Style
 
 REPEATED = "pairs weight_bits acc_bits pipeline format rounding vsparq group pe"
 """Fields of the configuration that a sidecar repeats."""
@@ -47,6 +48,8 @@ def make_sidecar(configuration: Configuration, component: Any, name: str) -> dic
         "encoded_input": configuration.unit is not None and configuration.unit.encoded_input,
         "activation_bits": ACTIVATION_BITS,
         "activation_bits_used": used_activation_bits(configuration),
+        "activation_kind": _activation_kind(configuration),
+        "zero_point_port": "zero_point" if hasattr(component, "zero_point") else None,
         **{field: getattr(component.multiplier, field) if is_pe else None for field in CODES},
         "codes": _codes(component.multiplier) if is_pe else None,
         "encoding": _encoding(configuration.sparq_format) if has_codes else None,
@@ -71,6 +74,12 @@ def make_sidecar(configuration: Configuration, component: Any, name: str) -> dic
 def used_activation_bits(configuration: Configuration) -> int:
     """How many low bits of each activation count: what is above them is ignored."""
     return configuration.unit.activation_bits if configuration.unit else ACTIVATION_BITS
+
+
+def _activation_kind(configuration: Configuration) -> str:
+    """What activations are as bytes, before anything is encoded."""
+    fmt = configuration.format
+    return "unsigned" if fmt is None else fmt.sparq_format.activation_kind
 
 
 def _engine(component: GemmEngine) -> dict[str, Any]:
@@ -153,8 +162,9 @@ def _elements(elements: Elements) -> dict[str, Any]:
 def _codes(multiplier: Multiplier) -> dict[str, Any]:
     """How an element's codes are made, and what biases its sums have."""
     kind = type(multiplier)
+    is_plain = multiplier.style is Style.BEHAVIORAL  # weights travel as they are
     return {
-        "weight_offset": 1 << (multiplier.weight_bits - 1),
+        "weight_offset": 0 if is_plain else 1 << (multiplier.weight_bits - 1),
         "row_bias": docstring.plain(kind.row_bias) if multiplier.row_scale else None,
         "column_bias": docstring.plain(kind.column_bias) if multiplier.column_scale else None,
     }

@@ -20,7 +20,7 @@ class SignedPairEncoder(Component):
     Parameters
     ----------
     fmt : SparqFormat
-        A signed one, whose groups are no larger than a pair.
+        A signed one.
 
     Members
     -------
@@ -31,6 +31,9 @@ class SignedPairEncoder(Component):
         The byte that stands for 0, unsigned. Only where magnitudes have 8 bits.
     pair : Out(fmt.pair_bits)
         The encoded pair: lane 0, lane 1, the code of their ShiftCtrl and MuxCtrl, and their signs.
+    shared : In(fmt.magnitude_bits)
+        The OR of the magnitudes of all pairs of the group; with vSPARQ, pairs with a zero count as
+        zero. Only where a group has more than one pair.
 
     Attributes
     ----------
@@ -41,8 +44,8 @@ class SignedPairEncoder(Component):
     module_name = "signed_pair_encoder"
 
     def __init__(self, fmt: SparqFormat):
-        if fmt.group > 2:
-            raise ValueError(f"fmt must have groups of 1 or 2, not {fmt.group}")
+        if not fmt.signed:
+            raise ValueError(f"fmt must be signed, not {fmt}")
         self.fmt = fmt
         byte = Elements(ACTIVATION_BITS, signed=not fmt.takes_zero_point)
         self.elements = {"bytes": byte.repeated("step", 2)}
@@ -51,7 +54,11 @@ class SignedPairEncoder(Component):
             self.elements["zero_point"] = Elements(ACTIVATION_BITS)
             members["zero_point"] = In(ACTIVATION_BITS)
         self.elements["pair"] = structure(*fmt.pair_layout)
-        super().__init__(members | {"pair": Out(fmt.pair_bits)})
+        members["pair"] = Out(fmt.pair_bits)
+        if fmt.group > 2:
+            self.elements["shared"] = Elements(fmt.magnitude_bits)
+            members["shared"] = In(fmt.magnitude_bits)
+        super().__init__(members)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -68,4 +75,6 @@ class SignedPairEncoder(Component):
         encoder = PairEncoder(self.fmt)
         place(m, platform, "pair_encoder", encoder)
         m.d.comb += [encoder.activations.eq(Cat(activations)), self.pair.eq(encoder.pair)]
+        if self.fmt.group > 2:
+            m.d.comb += encoder.shared.eq(self.shared)
         return m

@@ -130,7 +130,9 @@ class SharedWindow(Multiplier):
         return [(named(m, "placed", self.form.unsigned(placed)), 0)]
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
-        """The sum of the lanes, shifted by their ShiftCtrl; of signed ones :func:`bias_of`."""
+        """The sum of the lanes, shifted by their ShiftCtrl; of signed ones each times
+        2^(weight_bits - 1), or one less where it is negative.
+        """
         pairs = [pair_of(self._lines(m, activation, index)) for index in range(self.pairs)]
         lanes = [lane for pair in pairs for lane in pair]
         total = named(m, "lanes", self._bias(lanes, activation))

@@ -91,7 +91,9 @@ class WindowLanes(Multiplier):
         return addends
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
-        """The sum of the lanes, each shifted by its ShiftCtrl; of signed ones :func:`bias_of`."""
+        """The sum of the lanes, each shifted by its ShiftCtrl; of signed ones each times
+        2^(weight_bits - 1), or one less where it is negative.
+        """
         first, second = (
             shifted(x, list(shift), self.fmt.lane_shifts)
             for x, shift, _ in self._lanes(m, platform, activation)

@@ -55,6 +55,9 @@ class TileMachine(Component):
         The slice is the last one of its tile.
     in_a : In(rows * k_per_cycle * 8)
         Unsigned activations, row 0 low; within a row the lower step of the reduction low.
+    zero_point : In(8)
+        The unsigned byte that stands for 0 in in_a, with each slice that is taken. Only where bytes
+        are affine.
     in_w : In(cols * k_per_cycle * weight_bits)
         Signed weights, column 0 low; within a column the lower step of the reduction low.
     out_valid : Out(1)
@@ -71,9 +74,8 @@ class TileMachine(Component):
     meanings : dict
         What ports carry that are not as described above: with :class:`StoredActivations`, the row
         of ``in_a`` has stored pairs, which are decoded, and no slice waits for its group. In a
-        signed format ``in_a`` has the bytes that a :class:`SignMagnitude` takes, and ``zero_point``
-        follows it where there is one; or, where ``mac`` says so, what a :class:`SignMagnitude`
-        gives.
+        signed format ``in_a`` has the bytes that a :class:`SignMagnitude` takes; or, where ``mac``
+        says so, what it gives.
     """
 
     def __init__(
@@ -112,12 +114,9 @@ class TileMachine(Component):
                 "reduction low."
             )
         elif fmt := mac.split_format:
-            kind = "Affine" if fmt.takes_zero_point else "Signed"
+            kind = fmt.activation_kind.capitalize()
             self.port_meanings["in_a"] = (
                 f"{kind} activations, row 0 low; within a row the lower step of the reduction low."
-            )
-            self.port_meanings["zero_point"] = (
-                "The unsigned byte that stands for 0 in in_a, with each slice that is taken."
             )
         elif mac.multiplier.signed_format:
             self.port_meanings["in_a"] = (

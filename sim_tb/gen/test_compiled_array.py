@@ -8,7 +8,13 @@ import pytest
 from rich.progress import Progress
 
 from gen.design.configuration import TENSOR_CORES, Configuration, ConfigurationError
-from gen.design.expectation import MismatchError, expected_product, random_operands, require_equal
+from gen.design.expectation import (
+    MismatchError,
+    expected_product,
+    random_matrices,
+    random_operands,
+    require_equal,
+)
 from gen.simulation.compiled_array import SMALL, CompiledArray
 from gen.simulation.demo import run_demo
 from gen.simulation.simulate import run_simulation
@@ -46,7 +52,7 @@ def test_product_larger_than_the_array(rows: int, cols: int, tiles: int) -> None
     x[generator.random(x.shape) < 0.4] = 0
     w = generator.integers(-16, 16, (37, 5), dtype=np.int8)
     done: list[int] = []
-    product = array.matmul(x, w, done.append)
+    product = array.matmul(x, w, on_tiles=done.append)
     require_equal(f"seed {SEED}", product.sums, expected_product(configuration, x, w))
     assert product.tiles == sum(done) == array.tiles(11, 5) == tiles
     # Tiles follow each other without a gap: 19 slices each, then skew and drain of the last one.
@@ -62,11 +68,33 @@ def test_product_larger_than_the_array(rows: int, cols: int, tiles: int) -> None
     [
         {"group": 4, "style": "behavioral"},
         {"top": "tensor_core", "pairs": 2, "format": "3opt"},
+        {"format": "s5opt"},
     ],
 )
 def test_product_of_stored_pairs(options: dict[str, Any]) -> None:
     """Activations that come encoded: the sums are the same, and no group waits."""
     configuration = Configuration(rows=2, cols=3, encoded_input=True, **options)
+    result = run_simulation(configuration, 12, SEED, Progress())
+    assert result["sums_compared"] == 12 * 2 * 3
+
+
+@pytest.mark.every(3)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"format": "s5opt", "group": 4},
+        {"format": "s4opt", "style": "behavioral", "pipeline": 1},
+        {"format": "s5opt", "vsparq": False, "group": 2, "weight_bits": 3},
+    ],
+)
+def test_product_of_signed_activations(options: dict[str, Any]) -> None:
+    """A product of several tiles, and random ones, each with a zero point of its own."""
+    configuration = Configuration(rows=2, cols=3, **options)
+    array = CompiledArray(configuration)
+    operands = random_matrices(configuration, 5, 13, 4, np.random.default_rng(SEED))
+    product = array.matmul(*operands)
+    require_equal(f"seed {SEED}", product.sums, expected_product(configuration, *operands))
     result = run_simulation(configuration, 12, SEED, Progress())
     assert result["sums_compared"] == 12 * 2 * 3
 
@@ -80,9 +108,10 @@ def test_product_on_a_tensor_core(top: str) -> None:
     configuration = Configuration(top=top, rows=2, cols=2, pairs=pairs, weight_bits=4)
     core = CompiledArray(configuration)
     generator = np.random.default_rng(SEED)
-    x, w = random_operands(configuration, 27, generator)
-    product = core.matmul(x, w)
-    require_equal(f"seed {SEED}", product.sums, expected_product(configuration, x, w))
+    x, w, zero_point = random_operands(configuration, 27, generator)
+    product = core.matmul(x, w, zero_point)
+    expected = expected_product(configuration, x, w, zero_point)
+    require_equal(f"seed {SEED}", product.sums, expected)
     slices = -(-27 // core.sidecar["k_per_cycle"])
     assert product.cycles == slices + core.sidecar["latency"] - 1 + configuration.rows
     result = run_simulation(configuration, 5, SEED, Progress())

@@ -27,8 +27,6 @@ FORMATS = (
     "5opt, 3opt, 2opt, 6opt, 7opt, or window bits and shifts such as 4:0,1,4; "
     "of signed activations s4opt, s5opt, or such as s4:0,1,3"
 )
-UNSIGNED = "format must be one of unsigned activations, not"
-SIGNED_REASON = "no command takes signed ones"
 GROUP = "group must be one of 1, 2, 4, 8, 16, not"
 SIDE = "must be an integer from 1 to 256, not"
 FLAG = "must be true or false, not"
@@ -46,11 +44,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"pe": []}, "pe must be one of sparq, 8x8, 2x8x8, 2x4x8, not []"),
     ({"format": "9opt"}, f"format must be one of {FORMATS}, not '9opt'"),
     ({"format": 5}, f"format must be one of {FORMATS}, not 5"),
-    *(
-        ({"format": "s4opt", "top": top}, f"{UNSIGNED} s4opt: {SIGNED_REASON}")
-        for top in ("array", "tensor_core", "engine", "pe", "encoder")
+    (
+        {"format": "s4opt", "top": "engine"},
+        "an engine needs a format of unsigned activations, not s4opt",
     ),
-    ({"format": "s4:4,0"}, f"{UNSIGNED} s4:0,4: {SIGNED_REASON}"),
     ({"rounding": 1}, f"rounding {FLAG} 1"),
     ({"rounding": "yes"}, f"rounding {FLAG} 'yes'"),
     ({"vsparq": 0}, f"vsparq {FLAG} 0"),
@@ -605,6 +602,12 @@ def test_max_reduction(weight_bits: int, acc_bits: int) -> None:
     largest = 255 << (weight_bits - 1)
     limit = 1 << (acc_bits - 1)
     assert longest * largest < limit <= (longest + 1) * largest
+
+
+@pytest.mark.parametrize(("name", "largest"), [("5opt", 255), ("s5opt", 255), ("s4opt", 127)])
+def test_max_reduction_of_a_format(name: str, largest: int) -> None:
+    longest = Configuration(format=name, acc_bits=24).max_reduction
+    assert longest * largest * 128 < 2**23 <= (longest + 1) * largest * 128
 
 
 def test_max_reduction_is_reached() -> None:

@@ -36,6 +36,14 @@ DESIGNS = [
     Configuration(top="encoder", format="3opt"),
     Configuration(top="encoder", format="2opt", rounding=False, vsparq=False),
     *(Configuration(top="encoder", group=8, vsparq=vsparq) for vsparq in (True, False)),
+    Configuration(top="pe", style="behavioral", pipeline=1),
+    Configuration(rows=2, cols=3, format="s5opt", group=4, weight_bits=5),
+    Configuration(rows=3, cols=2, format="s4opt", encoded_input=True, vsparq=False),
+    Configuration(top="pe", format="s4opt", weight_bits=3),
+    Configuration(top="pe", format="s5opt", group=2, vsparq=False),
+    Configuration(top="pe", format="s5opt", style="behavioral", pipeline=2),
+    Configuration(top="encoder", format="s4opt", rounding=False),
+    Configuration(top="encoder", format="s5opt", group=4),
 ]
 ENGINES = [
     Configuration(top="engine", rows=2, cols=4, stream_bits=16, encoded_output=True),

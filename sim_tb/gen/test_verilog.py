@@ -42,6 +42,7 @@ SIDECAR = {
     *("rounding", "vsparq", "group", "pe", "latency", "drain_cycles", "max_reduction", "files"),
     *("ports", "activation_code_bits", "weight_code_bits", "row_scale", "column_scale"),
     *("configuration", "hash", "tools", "activation_bits", "activation_bits_used", "codes"),
+    *("activation_kind", "zero_point_port"),
     *("encoding", "sparse_weights", "max_stall_cycles", "row_order", "clock", "reset", "engine"),
 }
 CONFIGURATIONS = [
@@ -100,6 +101,11 @@ CONFIGURATIONS = [
     Configuration(rows=2, cols=3, encoded_input=True),
     Configuration(rows=1, cols=2, format="2opt", group=8, encoded_input=True, style="behavioral"),
     Configuration(top="tensor_core", rows=2, cols=1, pairs=2, vsparq=False, encoded_input=True),
+    Configuration(rows=2, cols=3, format="s5opt"),
+    Configuration(rows=2, cols=1, format="s4opt", group=4, vsparq=False, pipeline=1),
+    Configuration(rows=1, cols=2, format="s3:0,4", encoded_input=True, style="behavioral"),
+    Configuration(top="pe", format="s4opt", weight_bits=2),
+    *(Configuration(top="encoder", format="s5opt", group=group) for group in (1, 4)),
 ]
 ENGINES = [
     Configuration(top="engine", **options)
@@ -366,6 +372,8 @@ CODES: list[tuple[dict[str, Any], tuple[int, int, int, int]]] = [
     ({"pe": "2x4x8", "weight_bits": 3}, (8, 10, 4, 0)),
     ({"format": "2opt", "vsparq": False, "weight_bits": 6}, (10, 12, 32, 0)),
     ({"format": "2opt", "vsparq": False, "group": 2}, (9, 25, 128, 0)),
+    ({"format": "s5opt"}, (15, 16, 1, 0)),
+    ({"format": "s4opt", "vsparq": False, "group": 2, "weight_bits": 6}, (12, 12, 1, 0)),
 ]
 
 
@@ -388,6 +396,37 @@ def test_ports_of_the_processing_element(
     assert tuple(design.sidecar[name] for name in names) == expected
     array = generated(Configuration(rows=2, cols=2)).sidecar
     assert all(array[name] is None for name in names)
+
+
+SIGNED_PORTS: list[tuple[dict[str, Any], dict[str, tuple[int, bool]]]] = [
+    ({"format": "s4opt"}, {"in_a": (32, True)}),
+    ({"format": "s5opt"}, {"in_a": (32, False), "zero_point": (8, False)}),
+    ({"format": "s5opt", "encoded_input": True}, {"in_a": (28, False)}),
+    ({"top": "encoder", "format": "s4opt"}, {"bytes": (16, True)}),
+    (
+        {"top": "encoder", "format": "s5opt", "group": 4},
+        {"bytes": (16, False), "zero_point": (8, False), "shared": (8, False)},
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), SIGNED_PORTS)
+def test_ports_of_signed_activations(
+    options: dict[str, Any], expected: dict[str, tuple[int, bool]]
+) -> None:
+    """Bytes in two's complement, or affine ones and their zero point; stored pairs have none."""
+    if "top" not in options:
+        options = options | {"rows": 2, "cols": 1}
+    design = generated(Configuration(**options))
+    ports = {port["name"]: port for port in design.sidecar["ports"] if port["name"] in expected}
+    found = {name: (port["width"], port["elements"]["signed"]) for name, port in ports.items()}
+    assert found == expected
+    kind = "signed" if options["format"] == "s4opt" else "affine"
+    assert design.sidecar["activation_kind"] == kind
+    has_zero_point = "zero_point" in expected
+    assert design.sidecar["zero_point_port"] == ("zero_point" if has_zero_point else None)
+    declared = declared_ports(design.verilog, design.name)
+    assert ("zero_point" in declared) is has_zero_point
 
 
 @pytest.mark.every(6)

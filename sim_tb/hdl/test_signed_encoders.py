@@ -223,5 +223,5 @@ def test_stored_pairs(fmt: SparqFormat, checks: Any) -> None:
 def test_refusals() -> None:
     with pytest.raises(ValueError, match=r"^fmt must be signed, not SparqFormat\(window_bits=4"):
         SignMagnitude(named_format("5opt"))
-    with pytest.raises(ValueError, match=r"^fmt must have groups of 1 or 2, not 4$"):
-        SignedPairEncoder(named_format("s4opt", group=4))
+    with pytest.raises(ValueError, match=r"^fmt must be signed, not SparqFormat\(window_bits=3"):
+        SignedPairEncoder(named_format("3:0,5", group=4))

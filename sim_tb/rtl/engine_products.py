@@ -46,7 +46,7 @@ def random_work(
         int(rng.integers(1, most + 1))
         for most in ((LONGEST - 1) * shape.rows + 1, longest, (LONGEST - 1) * shape.cols + 1)
     )
-    x, w = random_matrices(configuration, m, k, n, rng)
+    x, w, _ = random_matrices(configuration, m, k, n, rng)
     spread = int(rng.choice([10, 10_000, 1 << 31]))
     parameters = ColumnParameters.of(
         n,

@@ -225,8 +225,8 @@ class Machine:
     def _tile(self, slices: int, complete: bool) -> None:
         """A tile with bubbles inside, and so many after it that ``in_ready`` is high again."""
         depth = slices * self.shape.k_per_cycle
-        x, w = random_operands(self.configuration, depth, self.rng)
-        words = zip(*self.shape.slices(x, w), strict=True)
+        matrices = random_operands(self.configuration, depth, self.rng)
+        words = zip(*self.shape.slices(*matrices), strict=True)
         widths = dict(self.player.ports("input"))
         for index, operands in enumerate(words):
             self._bubbles(int(self.rng.integers(3)))
@@ -236,7 +236,7 @@ class Machine:
                 cycle[name] = bits(int.from_bytes(word.tobytes(), "little"), widths[name])
             self.player.cycles.append(cycle)
         if complete:
-            self.products.append(expected_product(self.configuration, x, w))
+            self.products.append(expected_product(self.configuration, *matrices))
             self._bubbles(self._wait)
 
     def check(self, responses: Sequence[dict[str, str]]) -> int:

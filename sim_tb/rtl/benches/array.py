@@ -43,12 +43,13 @@ class Tile:
     @classmethod
     def random(cls, depth: int, rng: np.random.Generator) -> "Tile":
         """Operands of every kind of pair."""
-        x, w = random_operands(CONFIGURATION, depth, rng)
+        x, w, zero_point = random_operands(CONFIGURATION, depth, rng)
         packed = [
             [int.from_bytes(row.tobytes(), "little") for row in words]
-            for words in ArrayShape.of(SIDECAR).slices(x, w)
+            for words in ArrayShape.of(SIDECAR).slices(x, w, zero_point)
         ]
-        return cls(x, w, list(zip(*packed, strict=True)), expected_product(CONFIGURATION, x, w))
+        expected = expected_product(CONFIGURATION, x, w, zero_point)
+        return cls(x, w, list(zip(*packed, strict=True)), expected)
 
 
 @dataclass
