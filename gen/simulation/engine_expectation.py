@@ -13,7 +13,7 @@ from gen.driver.product import ColumnParameters
 
 def expected_results(
     configuration: Configuration,
-    x: npt.NDArray[np.uint8 | np.int8],
+    x: npt.NDArray[Any],
     w: npt.NDArray[np.int8],
     parameters: ColumnParameters,
     exact: bool,
