@@ -109,8 +109,8 @@ class EngineUnit:
             )
         if fmt.sparq_format.signed:
             raise ValueError(
-                f"encoded_output must be False with format {fmt.name}, of signed activations: "
-                "results leave as bytes, not True"
+                f"encoded_output must be False with format {fmt.name}, as each column of results "
+                "has a zero point of its own, not True"
             )
         bits = fmt.sparq_format.stored_pair_bits
         if bits >= 2 * ACTIVATION_BITS:

@@ -10,7 +10,6 @@ import pytest
 from golden import SparqFormat, named_format, sparq_matmul
 from hdl import SystolicArray, sparq_mac
 from hdl.broadcast.dot_product import dot_product
-from hdl.engine.engine_unit import EngineUnit
 from hdl.multiplier.style import Style
 from sim_tb.hdl.pysim import SEED, Word, pack
 from sim_tb.hdl.test_stored_pairs import stored_slices
@@ -91,9 +90,3 @@ def test_a_dot_product_takes_none() -> None:
         dot_product("sparq", 2, named_format("s4opt"))
     with pytest.raises(ValueError, match=message):
         sparq_mac("s5opt", pairs=4)
-
-
-def test_an_engine_takes_none() -> None:
-    message = "^an engine needs a format of unsigned activations, not s4:0,3$"
-    with pytest.raises(ValueError, match=message):
-        EngineUnit("array", 2, 2, sparq_mac("s4:0,3"))
