@@ -4,13 +4,11 @@ import numpy as np
 import numpy.typing as npt
 
 from golden import checks
-from golden.format import ACTIVATION_MAX
+from golden.format import ACTIVATION_MAX, SIGNED_ZERO_POINT
 from golden.requantize import MAX_SHIFT, MULTIPLIER_BITS
 
 Int32Array = npt.NDArray[np.int32]
 
-SIGNED_ZERO_POINT = 128
-"""The byte that stands for 0 in the second operand of a product of values: less it, it is int8."""
 MAX_DEPTH = ((1 << 31) - 1) // (ACTIVATION_MAX * SIGNED_ZERO_POINT)
 EXPONENTIAL_MAX = 65535
 """The largest entry of a table of exponentials, that of 0."""

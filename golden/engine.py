@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from golden.format import ACTIVATION_BITS, SparqFormat
+from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, SIGNED_ZERO_POINT, SparqFormat
 
 MAX_COUNT = (1 << 16) - 1
 """Of tiles and slices of a command."""
@@ -82,6 +82,26 @@ class EngineShape:
         return 0 if self.format is None else self.format.stored_pair_bits
 
     @property
+    def split_format(self) -> SparqFormat | None:
+        """The signed format of bytes that the engine takes apart; none of stored pairs."""
+        fmt = self.format
+        return fmt if fmt is not None and fmt.signed and not self.encoded_input else None
+
+    def check_zero_point(self, zero_point: int) -> None:
+        """Raise ``ValueError`` for one that a command cannot have."""
+        fmt = self.split_format
+        if fmt is None:
+            kind = "encoded activations" if self.encoded_input else "unsigned activations"
+            allowed, fits = f"0 on an engine of {kind}", zero_point == 0
+        elif fmt.takes_zero_point:
+            allowed, fits = f"from 0 to {ACTIVATION_MAX}", 0 <= zero_point <= ACTIVATION_MAX
+        else:
+            allowed = f"0 or {SIGNED_ZERO_POINT} on an engine of signed bytes"
+            fits = zero_point in (0, SIGNED_ZERO_POINT)
+        if not fits:
+            raise ValueError(f"zero_point must be {allowed}, not {zero_point}")
+
+    @property
     def output_stages(self) -> int:
         """Registers from a row to its words; pairs are encoded in one more."""
         return OUTPUT_STAGES + self.encoded_output
@@ -106,6 +126,8 @@ class Command:
 
     ``exact``: activations are split into planes, otherwise they are quantized. ``sums``: results
     leave as int32; ``encoded``: as stored pairs of bytes side by side; otherwise as bytes.
+    ``zero_point``: the byte that stands for 0 in activations of a signed format; where it is 0,
+    those of 7 bits of magnitude are in two's complement.
     """
 
     tiles_m: int
@@ -114,6 +136,7 @@ class Command:
     exact: bool = False
     sums: bool = False
     encoded: bool = False
+    zero_point: int = 0
 
 
 @dataclass(frozen=True)
@@ -132,6 +155,7 @@ def layer_commands(
     exact: bool = False,
     sums: bool = False,
     encoded: bool = False,
+    zero_point: int = 0,
 ) -> list[LayerCommand]:
     """The commands for the product (m, k) times (k, n), in their order: one, or as few as can be.
 
@@ -159,10 +183,11 @@ def layer_commands(
         raise ValueError("this engine has no encoded output")
     if encoded and sums:
         raise ValueError("results leave as sums or encoded, not as both")
+    shape.check_zero_point(zero_point)
+    mode = exact, sums, encoded, zero_point
     return [
         LayerCommand(
-            Command(min(tiles_m - top, MAX_COUNT), tiles_n, depth, exact, sums, encoded),
-            top * shape.rows,
+            Command(min(tiles_m - top, MAX_COUNT), tiles_n, depth, *mode), top * shape.rows
         )
         for top in range(0, tiles_m, MAX_COUNT)
     ]

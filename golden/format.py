@@ -12,6 +12,9 @@ ACTIVATION_BITS = 8
 
 ACTIVATION_MAX = 2**ACTIVATION_BITS - 1
 
+SIGNED_ZERO_POINT = 1 << (ACTIVATION_BITS - 1)
+"""Of signed bytes that are not in two's complement: the highest bit is inverted."""
+
 GROUPS = (1, 2, 4, 8, 16)
 """How many consecutive activations may share one window placement."""
 

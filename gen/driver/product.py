@@ -25,6 +25,7 @@ LIMITS = {
 
 Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
+Activations = npt.NDArray[np.uint8 | np.int8 | np.uint32]
 INDEX_BITS = 2
 """Of the place of a weight in its block of four."""
 
@@ -116,14 +117,15 @@ class EngineProduct:
     weight_bits : int
     sparse : bool
         Weights must be 2:4 sparse, and come with their places.
-    x : uint8 (M, K), or uint32 (M, ceil(K/2))
-        Activations, or of an engine with encoded input also their stored pairs, such as another
-        product's results.
+    x : uint8 (M, K), int8 (M, K), or uint32 (M, ceil(K/2))
+        Activations, signed ones as bytes with a zero point, or in two's complement where they have
+        7 bits of magnitude; or of an engine with encoded input also their stored pairs, such as
+        another product's results.
     w : int8 (K, N)
     parameters : ColumnParameters
         Of N columns.
-    exact, sums, encoded : bool
-        As of a :class:`golden.engine.Command`.
+    exact, sums, encoded, zero_point
+        As of a :class:`golden.engine.Command`; with encoded input bytes are encoded less it.
 
     Raises
     ------
@@ -135,12 +137,13 @@ class EngineProduct:
     shape: EngineShape
     weight_bits: int
     sparse: bool
-    x: Bytes | npt.NDArray[np.uint32]
+    x: Activations
     w: npt.NDArray[np.int8]
     parameters: ColumnParameters
     exact: bool = False
     sums: bool = False
     encoded: bool = False
+    zero_point: int = 0
 
     def __post_init__(self) -> None:
         if self.x.ndim != 2 or self.w.ndim != 2:
@@ -153,8 +156,8 @@ class EngineProduct:
                 f"parameters must be of the {columns} columns of w, not of "
                 f"{len(self.parameters.bias)}"
             )
-        if self.x.dtype == np.uint8:
-            checks.matmul_operands(self.x, self.w, self.weight_bits)
+        if self._has_bytes:
+            self._check_bytes()
             return
         checks.weights(self.w, self.weight_bits)
         if not self.shape.encoded_input:
@@ -166,12 +169,38 @@ class EngineProduct:
                 f"x must be {-(-self.w.shape[0] // 2)} stored pairs wide for K of "
                 f"{self.w.shape[0]}, not {self.x.shape[1]}"
             )
+        self.shape.check_zero_point(self.zero_point)
+
+    @property
+    def _has_bytes(self) -> bool:
+        """Whether ``x`` is of bytes that the engine takes, or that are encoded for it."""
+        fmt = self.shape.format
+        is_signed = fmt is not None and fmt.signed and not fmt.takes_zero_point
+        return self.x.dtype == np.uint8 or (is_signed and self.x.dtype == np.int8)
+
+    def _check_bytes(self) -> None:
+        shape, fmt = self.shape, self.shape.format
+        if fmt is None or not fmt.signed:
+            checks.matmul_operands(self.x, self.w, self.weight_bits)
+            shape.check_zero_point(self.zero_point)
+            return
+        if self.x.dtype == np.int8 and self.zero_point:
+            raise ValueError(f"x must be uint8 where zero_point is {self.zero_point}, not int8")
+        checks.matmul_operands(self.x, self.w, self.weight_bits, fmt, self.zero_point)
+        if not shape.encoded_input:
+            shape.check_zero_point(self.zero_point)
 
     @cached_property
     def commands(self) -> list[LayerCommand]:
         """In the order in which they are started."""
         m, (k, n) = len(self.x), self.w.shape
-        return layer_commands(self.shape, m, k, n, self.exact, self.sums, self.encoded)
+        mode = self.exact, self.sums, self.encoded, self._filler
+        return layer_commands(self.shape, m, k, n, *mode)
+
+    @property
+    def _filler(self) -> int:
+        """What stands for 0 in what streams: of stored pairs 0."""
+        return 0 if self.shape.encoded_input else self.zero_point
 
     @property
     def _depth(self) -> int:
@@ -184,13 +213,12 @@ class EngineProduct:
     def activations(self) -> Bytes:
         """Words of activations: uint8 (words, bytes), as many words for each slice as it takes."""
         shape, depth = self.shape, self._depth
-        # A pair of zeros is stored as 0, too.
         values, per_slice = self._values(), shape.k_per_cycle // (2 if shape.encoded_input else 1)
         parts = []
         for each in self.commands:
             tiles_m = each.command.tiles_m
             rows = values[each.first_row : each.first_row + tiles_m * shape.rows]
-            padded = np.zeros((tiles_m * shape.rows, depth * per_slice), values.dtype)
+            padded = np.full((tiles_m * shape.rows, depth * per_slice), self._filler, values.dtype)
             padded[: rows.shape[0], : rows.shape[1]] = rows
             slices = padded.reshape(tiles_m, shape.rows, depth, per_slice)
             words = slices.transpose(0, 2, 1, 3).reshape(tiles_m * depth, -1)
@@ -201,10 +229,13 @@ class EngineProduct:
 
     def _values(self) -> npt.NDArray[Any]:
         """What streams of ``x``: its bytes or stored pairs."""
-        if not self.shape.encoded_input or self.x.dtype != np.uint8:
+        fmt = self.shape.format
+        if not self._has_bytes:
             return self.x
-        assert self.shape.format is not None  # of stored pairs
-        return store_pairs(encode_pairs(self.x, self.shape.format), self.shape.format)
+        if not self.shape.encoded_input:
+            return self.x.view(np.uint8)
+        assert fmt is not None  # of stored pairs
+        return store_pairs(encode_pairs(self.x, fmt, self.zero_point), fmt)
 
     def weights(self) -> Bytes:
         """Words of weights: uint8 (words, bytes), as many words for each slice as it takes."""

@@ -67,6 +67,10 @@
 #define SPARQ_ENGINE_FORMAT_ENCODED_OUTPUT_MASK 0x80u
 #define SPARQ_ENGINE_FORMAT_GROUP_SHIFT 8
 #define SPARQ_ENGINE_FORMAT_GROUP_MASK 0x1f00u
+#define SPARQ_ENGINE_FORMAT_SIGNS_SHIFT 13
+#define SPARQ_ENGINE_FORMAT_SIGNS_MASK 0x2000u
+#define SPARQ_ENGINE_FORMAT_AFFINE_SHIFT 14
+#define SPARQ_ENGINE_FORMAT_AFFINE_MASK 0x4000u
 #define SPARQ_ENGINE_FORMAT_SHIFTS_SHIFT 16
 #define SPARQ_ENGINE_FORMAT_SHIFTS_MASK 0xff0000u
 #define SPARQ_ENGINE_FORMAT_PAIR_BITS_SHIFT 24
@@ -130,6 +134,9 @@
 #define SPARQ_ENGINE_START_OFFSET 0x50u
 #define SPARQ_ENGINE_START_START_SHIFT 0
 #define SPARQ_ENGINE_START_START_MASK 0x1u
+#define SPARQ_ENGINE_ZERO_POINT_OFFSET 0x54u
+#define SPARQ_ENGINE_ZERO_POINT_VALUE_SHIFT 0
+#define SPARQ_ENGINE_ZERO_POINT_VALUE_MASK 0xffu
 #define SPARQ_ENGINE_COUNTER_CONTROL_OFFSET 0x60u
 #define SPARQ_ENGINE_COUNTER_CONTROL_FREEZE_SHIFT 0
 #define SPARQ_ENGINE_COUNTER_CONTROL_FREEZE_MASK 0x1u
@@ -204,7 +211,8 @@ enum sparq_engine_error {
   SPARQ_ENGINE_ERROR_DEPTH = 2,
   SPARQ_ENGINE_ERROR_NO_EXACT_MODE = 3,
   SPARQ_ENGINE_ERROR_QUEUE_FULL = 4,
-  SPARQ_ENGINE_ERROR_NO_ENCODED_OUTPUT = 5
+  SPARQ_ENGINE_ERROR_NO_ENCODED_OUTPUT = 5,
+  SPARQ_ENGINE_ERROR_ZERO_POINT = 6
 };
 
 /* The 64-bit counters. */
@@ -237,6 +245,7 @@ struct sparq_engine_shape {
   uint32_t encoded_input;  /* not 0: activations come as stored pairs, not as bytes */
   uint32_t encoded_output; /* not 0: results can leave as stored pairs */
   uint32_t pair_bits;      /* of a stored pair; 0: there are none */
+  uint32_t has_zero_point; /* not 0: activations are signed, and come as bytes less a zero point */
 };
 
 /* A product of tiles_m x tiles_n tiles, each of so many slices. */
@@ -245,6 +254,7 @@ struct sparq_engine_command {
   int exact; /* not 0: the exact product, in more passes than one */
   int sums;  /* not 0: sums leave as they are, not requantized */
   int encoded; /* not 0: results leave as stored pairs */
+  uint8_t zero_point; /* what stands for 0 in bytes of signed activations; 0 of all others */
 };
 
 /* How the sums of a column become bytes. */
@@ -284,6 +294,12 @@ static inline enum sparq_engine_result sparq_engine_check(const struct sparq_eng
   return sparq_engine_hash(engine) == hash ? SPARQ_ENGINE_OK : SPARQ_ENGINE_WRONG_HASH;
 }
 
+/* Whether a register FORMAT says that commands have a zero point: signed activations, as bytes. */
+static inline int sparq_engine_has_zero_point(uint32_t format) {
+  return (format & SPARQ_ENGINE_FORMAT_SIGNS_MASK) &&
+         !(format & SPARQ_ENGINE_FORMAT_ENCODED_INPUT_MASK);
+}
+
 /* What the engine says that it is. */
 static inline struct sparq_engine_shape sparq_engine_read_shape(const struct sparq_engine *engine) {
   uint32_t size = sparq_engine_read(engine, SPARQ_ENGINE_SIZE_OFFSET);
@@ -316,6 +332,7 @@ static inline struct sparq_engine_shape sparq_engine_read_shape(const struct spa
                          SPARQ_ENGINE_FORMAT_ENCODED_OUTPUT_SHIFT;
   shape.pair_bits =
       (format & SPARQ_ENGINE_FORMAT_PAIR_BITS_MASK) >> SPARQ_ENGINE_FORMAT_PAIR_BITS_SHIFT;
+  shape.has_zero_point = (uint32_t)sparq_engine_has_zero_point(format);
   return shape;
 }
 
@@ -357,6 +374,7 @@ static inline void sparq_engine_soft_reset(const struct sparq_engine *engine) {
 static inline enum sparq_engine_result sparq_engine_start(
     const struct sparq_engine *engine, const struct sparq_engine_command *command) {
   uint32_t status = sparq_engine_read(engine, SPARQ_ENGINE_STATUS_OFFSET);
+  uint32_t format = sparq_engine_read(engine, SPARQ_ENGINE_FORMAT_OFFSET);
   uint32_t mode = (command->exact ? SPARQ_ENGINE_MODE_EXACT_MASK : 0u) |
                   (command->sums ? SPARQ_ENGINE_MODE_SUMS_MASK : 0u) |
                   (command->encoded ? SPARQ_ENGINE_MODE_ENCODED_MASK : 0u);
@@ -365,6 +383,9 @@ static inline enum sparq_engine_result sparq_engine_start(
   sparq_engine_write(engine, SPARQ_ENGINE_TILES_N_OFFSET, command->tiles_n);
   sparq_engine_write(engine, SPARQ_ENGINE_DEPTH_OFFSET, command->slices);
   sparq_engine_write(engine, SPARQ_ENGINE_MODE_OFFSET, mode);
+  if (sparq_engine_has_zero_point(format)) {
+    sparq_engine_write(engine, SPARQ_ENGINE_ZERO_POINT_OFFSET, command->zero_point);
+  }
   sparq_engine_write(engine, SPARQ_ENGINE_START_OFFSET, SPARQ_ENGINE_START_START_MASK);
   return SPARQ_ENGINE_OK;
 }
@@ -460,24 +481,32 @@ static inline void sparq_engine_counters(const struct sparq_engine *engine,
 /*
  * A slice of activations, `bytes` bytes, of an engine without encoded input: tile row r and step s
  * at byte r * shape->k_per_cycle + s. They are x[r * stride + s] for r below `rows` and s below
- * `steps`; all else is 0.
+ * `steps`; all else is `zero_point`, that of the command, so that it stands for 0.
  */
-static inline enum sparq_engine_result sparq_engine_pack_activations(
+static inline enum sparq_engine_result sparq_engine_pack_affine_activations(
     uint8_t *slice, size_t bytes, const struct sparq_engine_shape *shape, const uint8_t *x,
-    size_t stride, uint32_t rows, uint32_t steps) {
+    size_t stride, uint32_t rows, uint32_t steps, uint8_t zero_point) {
   uint32_t row, step;
   size_t index;
   if (shape->encoded_input || rows > shape->rows || steps > shape->k_per_cycle ||
-      bytes < (size_t)shape->rows * shape->k_per_cycle) {
+      bytes < (size_t)shape->rows * shape->k_per_cycle ||
+      (zero_point && !shape->has_zero_point)) {
     return SPARQ_ENGINE_BAD_ARGUMENT;
   }
-  for (index = 0; index < bytes; ++index) slice[index] = 0;
+  for (index = 0; index < bytes; ++index) slice[index] = zero_point;
   for (row = 0; row < rows; ++row) {
     for (step = 0; step < steps; ++step) {
       slice[(size_t)row * shape->k_per_cycle + step] = x[row * stride + step];
     }
   }
   return SPARQ_ENGINE_OK;
+}
+
+/* The same where 0 stands for 0: of unsigned activations, and of signed ones in two's complement. */
+static inline enum sparq_engine_result sparq_engine_pack_activations(
+    uint8_t *slice, size_t bytes, const struct sparq_engine_shape *shape, const uint8_t *x,
+    size_t stride, uint32_t rows, uint32_t steps) {
+  return sparq_engine_pack_affine_activations(slice, bytes, shape, x, stride, rows, steps, 0);
 }
 
 /* The stored pair at a place of a packet of results, whose words have no gaps; the first is 0. */

@@ -7,11 +7,9 @@ from gen.proof.job import Job, Rtl, asserted
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
 from gen.verilog.emission import Emission
+from golden import NamedFormat
 from golden.format import ACTIVATION_BITS
 from hdl.engine.plane_splitter import PlaneSplitter
-
-WIDTH = ACTIVATION_BITS + 1
-"""Of a slice: an activation, and a bit of a weight above."""
 
 
 class PlanesJob(Job):
@@ -22,13 +20,17 @@ class PlanesJob(Job):
     ones each group passes once for each plane, masked; one that the end of a tile cuts short is
     filled up with zeros in all passes but the last, which ends the tile with its last slice.
 
-    Whoever offers a slice keeps it until it is taken; all slices of a tile are exact, or none.
+    Whoever offers a slice keeps it until it is taken; all slices of a tile are exact, or none. A
+    slice is an activation, and a bit of a weight above. One with a sign keeps it where anything is
+    left of its magnitude, and a 0 has none.
 
     Parameters
     ----------
     planes : sequence of int
         Two masks or more.
     group : int
+    fmt : NamedFormat, optional
+        Of signed activations, whose planes they are.
     """
 
     property_name = "planes"
@@ -36,14 +38,17 @@ class PlanesJob(Job):
     method = "SAT, induction"
     depth = "unbounded"
 
-    def __init__(self, planes: Sequence[int], group: int):
+    def __init__(self, planes: Sequence[int], group: int, fmt: NamedFormat | None = None):
         self.planes = tuple(planes)
         self.group = group
-        self.configuration = f"{len(self.planes)}planes_group{group}"
+        self.fmt = fmt.sparq_format if fmt else None
+        self.width = 1 + (self.fmt.activation_bits if self.fmt else ACTIVATION_BITS)
+        signed = f"_{fmt.slug}" if fmt else ""
+        self.configuration = f"{len(self.planes)}planes_group{group}{signed}"
 
     def rtl(self) -> Rtl:
         """A splitter of small slices."""
-        splitter = PlaneSplitter(1, WIDTH - ACTIVATION_BITS, self.planes, self.group)
+        splitter = PlaneSplitter(1, 1, self.planes, self.group, self.fmt)
         return {"stage": Emission("stage").verilog(splitter)}
 
     @property
@@ -55,14 +60,14 @@ class PlanesJob(Job):
         masks = " : ".join(f"pass == {i} ? {mask}" for i, mask in enumerate(self.planes))
         lines = [
             "module claim(input clk, rst, in_valid, in_last, in_exact, out_ready,",
-            f"    input [{WIDTH - 1}:0] in_data{watched});",
-            f"  wire in_ready, out_valid, out_last; wire [{WIDTH - 1}:0] out_data;",
+            f"    input [{self.width - 1}:0] in_data{watched});",
+            f"  wire in_ready, out_valid, out_last; wire [{self.width - 1}:0] out_data;",
             "  stage dut(.clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready),",
             "    .in_data(in_data), .in_last(in_last), .in_exact(in_exact),",
             "    .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data),",
             "    .out_last(out_last));",
             "  reg started = 0, waits = 0, was_last = 0, was_exact = 0, in_tile = 0, of_tile = 0;",
-            f"  reg [{WIDTH - 1}:0] was = 0;",
+            f"  reg [{self.width - 1}:0] was = 0;",
             f"  (* keep *) wire [{last_plane.bit_length() - 1}:0] plane;",
             "  reg [7:0] pass = 0;",
             f"  wire [7:0] mask = {masks} : 0;",
@@ -77,9 +82,25 @@ class PlanesJob(Job):
             "  always @* assume (!waits || in_valid && in_data == was && in_last == was_last",
             "    && in_exact == was_exact);",
             "  always @* assume (!in_tile || in_exact == of_tile);",
+            *([f"  always @* assume ({self._unsigned_zero});"] if self.fmt else []),
             *(self._groups() if place_bits else self._slices()),
         ]
         return "\n".join(lines)
+
+    def _masked(self, word: str) -> str:
+        """What is left of a slice in the pass of ``mask``."""
+        if self.fmt is None:
+            return f"({word} & {{1'b1, mask}})"
+        bits = self.fmt.magnitude_bits
+        magnitude = f"{word}[{bits - 1}:0] & mask[{bits - 1}:0]"
+        return f"{{{word}[{bits + 1}], {word}[{bits}] && ({magnitude}) != 0, {magnitude}}}"
+
+    @property
+    def _unsigned_zero(self) -> str:
+        """A 0 that is offered has no sign."""
+        assert self.fmt is not None
+        bits = self.fmt.magnitude_bits
+        return f"in_data[{bits - 1}:0] != 0 || !in_data[{bits}]"
 
     def _slices(self) -> list[str]:
         """Each slice is repeated where it is offered."""
@@ -89,7 +110,7 @@ class PlanesJob(Job):
             "out_valid == in_valid",
             "in_ready == (out_ready && (!in_exact || last_pass))",
             "out_last == (in_last && (!in_exact || last_pass))",
-            "out_data == (in_exact ? in_data & {1'b1, mask} : in_data)",
+            f"out_data == (in_exact ? {self._masked('in_data')} : in_data)",
         ]
         return [
             "  always @(posedge clk)",
@@ -106,9 +127,9 @@ class PlanesJob(Job):
             "out_valid == (complete || in_valid)",
             "in_ready == (!complete && out_ready)",
             "out_last == (complete ? ends_last : in_last && !in_exact)",
-            "complete || out_data == (in_exact ? in_data & {1'b1, mask} : in_data)",
+            f"complete || out_data == (in_exact ? {self._masked('in_data')} : in_data)",
             "!complete || at < slices || out_data == 0",
-            "!complete || at != watched || at >= slices || out_data == (seen & {1'b1, mask})",
+            f"!complete || at != watched || at >= slices || out_data == {self._masked('seen')}",
             # What the registers hold, so that the induction is short.
             f"!complete || slices != 0 && slices <= {group} && count == slices - 1",
             f"!complete || ends_tile == ends && (ends || slices == {group})",
@@ -121,11 +142,11 @@ class PlanesJob(Job):
         words = " : ".join(f"watched == {place} ? word_{place}" for place in range(group - 1))
         return [
             "  reg [7:0] at = 0, slices = 0; reg complete = 0, ends = 0;",
-            f"  reg [{WIDTH - 1}:0] seen;",
+            f"  reg [{self.width - 1}:0] seen;",
             f"  (* keep *) wire [{bits - 1}:0] place, count;",
             "  (* keep *) wire passes, is_filling, ends_tile;",
-            *(f"  (* keep *) wire [{WIDTH - 1}:0] word_{place};" for place in range(group)),
-            f"  wire [{WIDTH - 1}:0] word = {words} : word_{group - 1};",
+            *(f"  (* keep *) wire [{self.width - 1}:0] word_{place};" for place in range(group)),
+            f"  wire [{self.width - 1}:0] word = {words} : word_{group - 1};",
             f"  reg [{bits - 1}:0] watched_place;",
             "  always @* assume (!started || watched == watched_place);",
             f"  wire fills = at == {group - 1};",

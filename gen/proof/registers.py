@@ -26,10 +26,11 @@ ENGINE = engine_registers(
     stream_bits=0,
     configuration_hash="0123456789abcdef",
     version=(1, 2, 3),
-    format=NamedFormat("5opt"),
+    format=NamedFormat("s5opt"),
     encoded_input=False,
-    encoded_output=True,
+    encoded_output=False,
 )
+"""One of signed activations: it has all registers that there are."""
 
 SLAVE_INPUTS = {"awvalid": 1, "wdata": 32, "wstrb": 4, "wvalid": 1, "bready": 1}
 SLAVE_INPUTS |= {"arvalid": 1, "rready": 1}

@@ -119,6 +119,11 @@ def all_jobs() -> list[Job]:
         (WalkJob(room) for room in (2, 3, 4, 7)),
         (BanksJob(kind) for kind in ("weights", "parameters")),
         (PlanesJob(planes, group) for planes in PLANES for group in (1, 2, 4, 8)),
+        (
+            PlanesJob(fmt.sparq_format.exact_planes, group, fmt)
+            for fmt in map(NamedFormat, SIGNED_FORMATS)
+            for group in (1, 2, 4, 8)
+        ),
         (OutputJob(*sizes) for sizes in ((1, 1, 1), (2, 2, 1), (3, 3, 3), (5, 6, 2))),
     ]
     found = [job for group in jobs for job in group]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from gen.design.configuration import Configuration
 from gen.driver import DRIVER
-from gen.driver.product import Bytes, ColumnParameters, EngineProduct
+from gen.driver.product import Activations, Bytes, ColumnParameters, EngineProduct
 from gen.simulation.simulation_library import OnStep, simulation_library
 from gen.simulation.tiling import sidecar_format
 from gen.verilog.generate import generate
@@ -45,6 +45,7 @@ class _Command(ctypes.Structure):
         ("exact", ctypes.c_int),
         ("sums", ctypes.c_int),
         ("encoded", ctypes.c_int),
+        ("zero_point", ctypes.c_uint8),
     )
 
 
@@ -107,16 +108,17 @@ class CompiledEngine:
 
     def product(
         self,
-        x: Bytes | npt.NDArray[np.uint32],
+        x: Activations,
         w: npt.NDArray[np.int8],
         parameters: ColumnParameters,
         exact: bool = False,
         sums: bool = False,
         encoded: bool = False,
+        zero_point: int = 0,
         stalls: Sequence[float] = (0, 0, 0, 0),
         seed: int = 0,
     ) -> EngineRun:
-        """``x`` (M, K) uint8 times ``w`` (K, N) int8, with ``parameters`` of N columns.
+        """``x`` (M, K), less ``zero_point``, times ``w`` (K, N), with ``parameters`` of N columns.
 
         ``exact``: activations are not quantized; ``sums``: the result is int32, not bytes;
         ``encoded``: it is uint32 (M, ceil(N/2)), its stored pairs, as another product takes them.
@@ -124,20 +126,21 @@ class CompiledEngine:
         offered, or in which results are not taken. Raises ``ValueError`` for a product that does
         not fit, :class:`EngineError` if the engine fails.
         """
-        return self.run(self.plan(x, w, parameters, exact, sums, encoded), stalls, seed)
+        return self.run(self.plan(x, w, parameters, exact, sums, encoded, zero_point), stalls, seed)
 
     def plan(
         self,
-        x: Bytes | npt.NDArray[np.uint32],
+        x: Activations,
         w: npt.NDArray[np.int8],
         parameters: ColumnParameters,
         exact: bool = False,
         sums: bool = False,
         encoded: bool = False,
+        zero_point: int = 0,
     ) -> EngineProduct:
         """The product as this engine takes it."""
         engine = self.shape, self.sidecar["weight_bits"], self.sidecar["sparse"]
-        return EngineProduct(*engine, x, w, parameters, exact, sums, encoded)
+        return EngineProduct(*engine, x, w, parameters, exact, sums, encoded, zero_point)
 
     def abandon(self, product: EngineProduct, cycles: int) -> None:
         """Start the product's first command, feed it for some cycles, and reset the engine."""

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from gen.design.configuration import Configuration
-from gen.design.expectation import random_matrices
 from gen.driver.product import Bytes, EngineProduct
 from gen.simulation.bench_text import (
     NEXT_RANDOM,
@@ -20,7 +19,11 @@ from gen.simulation.bench_text import (
 )
 from gen.simulation.compiled_engine import engine_shape
 from gen.simulation.engine_expectation import expected_results
-from gen.simulation.simulate_engine import random_depth, random_parameters
+from gen.simulation.simulate_engine import (
+    random_depth,
+    random_engine_operands,
+    random_parameters,
+)
 from golden.engine import Command, busy_cycles
 from hdl.engine.engine_registers import IDENTIFICATION
 
@@ -152,11 +155,11 @@ def _products(
         depth = random_depth(configuration, shape, most, generator)
         tiles = generator.integers(1, MAX_TILES + 1, 2).tolist() if size < MAX_BYTES else [1, 1]
         m, n = tiles[0] * shape.rows, tiles[1] * shape.cols
-        x, w, _ = random_matrices(configuration, m, depth, n, generator)
+        x, w, zero_point = random_engine_operands(configuration, m, depth, n, generator)
         parameters = random_parameters(n, generator)
         engine = shape, sidecar["weight_bits"], sidecar["sparse"]
-        product = EngineProduct(*engine, x, w, parameters, *mode)
-        words = product.words(expected_results(configuration, x, w, parameters, *mode))
+        product = EngineProduct(*engine, x, w, parameters, *mode, zero_point)
+        words = product.words(expected_results(configuration, x, w, parameters, *mode, zero_point))
         size += 2 * (product.activations().size + product.weights().size + words.size)
         if len(found) >= 2 and size > MAX_BYTES:
             break
@@ -187,6 +190,8 @@ def _accesses(
         yield write("TILES_N", each.tiles_n)
         yield write("DEPTH", each.depth)
         yield write("MODE", each.exact | each.sums << 1 | each.encoded << 2)
+        if "ZERO_POINT" in at:
+            yield write("ZERO_POINT", each.zero_point)
         yield read("STATUS", 0, 1 << 1)  # there is room for a command
         yield write("START", 1)
     yield read("COMPLETED", len(commands))

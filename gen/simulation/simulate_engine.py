@@ -3,16 +3,16 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rich.progress import Progress
 
 from gen.design.configuration import Configuration
-from gen.design.expectation import random_matrices, require_equal
+from gen.design.expectation import Operands, random_matrices, require_equal
 from gen.driver.product import ColumnParameters
 from gen.simulation.building import build_machines
 from gen.simulation.compiled_engine import CompiledEngine, EngineError
 from gen.simulation.engine_expectation import expected_results
 from golden.engine import EngineShape, predicted_cycles
+from golden.format import SIGNED_ZERO_POINT
 
 MAX_DEPTH = 300
 MAX_TILES = 4
@@ -39,7 +39,7 @@ def run_engine_simulation(
         task = progress.add_task("random products", total=tiles)
         done = cycles = compared = 0
         while done < tiles:
-            x, w = _operands(configuration, engine, generator)
+            x, w, zero_point = _operands(configuration, engine, generator)
             parameters = random_parameters(w.shape[1], generator)
             exact = bool(engine.shape.planes) and bool(generator.integers(2))
             sums = bool(generator.integers(2))
@@ -47,10 +47,11 @@ def run_engine_simulation(
             stalls = [0.0] * 4
             if generator.integers(2):
                 stalls = generator.choice(STALLS, 4).tolist()
-            plan = engine.plan(x, w, parameters, exact, sums, encoded)
+            mode = exact, sums, encoded, zero_point
+            plan = engine.plan(x, w, parameters, *mode)
             run = engine.run(plan, stalls, seed)
             what = f"seed {seed}, after {done} tiles ({x.shape[0]} x {x.shape[1]} x {w.shape[1]})"
-            expected = expected_results(configuration, x, w, parameters, exact, sums, encoded)
+            expected = expected_results(configuration, x, w, parameters, *mode)
             require_equal(what, run.result, expected)
             commands = [each.command for each in plan.commands]
             predicted = predicted_cycles(engine.shape, commands)
@@ -95,10 +96,20 @@ def random_depth(
 
 def _operands(
     configuration: Configuration, engine: CompiledEngine, generator: np.random.Generator
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]:
+) -> Operands:
     """Matrices of 1 to 4 tiles in each direction, the last ones not full."""
     shape = engine.shape
     depth = random_depth(configuration, shape, MAX_DEPTH, generator)
     m, n = (int(generator.integers(1, MAX_TILES * side + 1)) for side in (shape.rows, shape.cols))
-    x, w, _ = random_matrices(configuration, m, depth, n, generator)
-    return x, w
+    return random_engine_operands(configuration, m, depth, n, generator)
+
+
+def random_engine_operands(
+    configuration: Configuration, m: int, k: int, n: int, generator: np.random.Generator
+) -> Operands:
+    """As :func:`random_matrices`; signed bytes may also have the zero point 128."""
+    operands = random_matrices(configuration, m, k, n, generator)
+    if operands.x.dtype != np.int8 or generator.integers(2):
+        return operands
+    offset = operands.x.view(np.uint8) ^ np.uint8(SIGNED_ZERO_POINT)
+    return Operands(offset, operands.w, SIGNED_ZERO_POINT)

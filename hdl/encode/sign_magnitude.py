@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS, SparqFormat
-from hdl.placement import Component
+from hdl.placement import Component, place
 
 
 class SignMagnitude(Component):
@@ -52,3 +52,22 @@ class SignMagnitude(Component):
         magnitude = (value[:bits] ^ negative.replicate(bits)) + negative
         m.d.comb += self.activation.eq(Cat(magnitude[:bits], negative))
         return m
+
+
+def taken_apart(
+    m: Module, platform: Any, fmt: SparqFormat, values: Value, zero_point: Value
+) -> Signal:
+    """The activations of bytes side by side, each by a :class:`SignMagnitude`.
+
+    ``zero_point`` is read where there is one.
+    """
+    count = len(values) // ACTIVATION_BITS
+    activations = Signal(count * fmt.activation_bits)
+    for index in range(count):
+        split = SignMagnitude(fmt)
+        place(m, platform, f"sign_magnitude{index}", split)
+        m.d.comb += split.value.eq(values.word_select(index, ACTIVATION_BITS))
+        if fmt.takes_zero_point:
+            m.d.comb += split.zero_point.eq(zero_point)
+        m.d.comb += activations.word_select(index, fmt.activation_bits).eq(split.activation)
+    return activations

@@ -28,6 +28,7 @@ class ErrorCode(IntEnum):
     NO_EXACT_MODE = 3, "The exact mode is asked for, which this engine does not have."
     QUEUE_FULL = 4, "The command was started while the queue was full."
     NO_ENCODED_OUTPUT = 5, "Stored pairs are asked for where there are none, or sums as well."
+    ZERO_POINT = 6, "The zero point is neither 0 nor 128, of signed bytes."
 
 
 COUNTERS = {
@@ -66,6 +67,8 @@ def engine_registers(
 ) -> RegisterMap:
     """The table of an engine's registers; all but the constants are the same in every engine.
 
+    ``ZERO_POINT`` alone is there only where signed activations come as bytes.
+
     Parameters
     ----------
     rows, cols, k_per_cycle, weight_bits, acc_bits : int
@@ -103,6 +106,7 @@ def engine_registers(
         raise ValueError(f"version must be three integers, not {version!r}")
     major, minor, patch = version
     fmt = format.sparq_format if format else None
+    has_zero_point = fmt is not None and fmt.signed and not encoded_input
     shifts = sum(1 << shift for shift in fmt.shifts) if fmt else 0
 
     constants = [
@@ -181,6 +185,12 @@ def engine_registers(
                 _constant(
                     "group", 8, 5, fmt.group if fmt else 0, "Activations that share a shift."
                 ),
+                _constant("signs", 13, 1, int(fmt.signed) if fmt else 0, "Activations have signs."),
+                _constant(
+                    "affine",
+                    *(14, 1, int(fmt.takes_zero_point) if fmt else 0),
+                    "Those with signs are bytes less a zero point, which may be any byte.",
+                ),
                 _constant("shifts", 16, 8, shifts, "Bit s: a window may stand at shift s."),
                 _constant(
                     "pair_bits", 24, 8, fmt.stored_pair_bits if fmt else 0, "Bits of a stored pair."
@@ -216,7 +226,15 @@ def engine_registers(
     return RegisterMap(
         "sparq_engine",
         "Registers of a SPARQ matrix engine.",
-        (*constants, *_CONTROL, *_counters()),
+        (
+            *constants,
+            *_CONTROL,
+            _error(has_zero_point),
+            *_OF_COMMANDS,
+            *((_ZERO_POINT,) if has_zero_point else ()),
+            _COUNTER_CONTROL,
+            *_counters(),
+        ),
     )
 
 
@@ -226,6 +244,14 @@ def _constant(name: str, low_bit: int, bits: int, value: int, description: str) 
 
 def _parameter(name: str, description: str) -> tuple[Field]:
     return (Field(name, 0, 16, Access.READ_WRITE, description),)
+
+
+def _error(has_zero_point: bool) -> Register:
+    codes = [code for code in ErrorCode if has_zero_point or code is not ErrorCode.ZERO_POINT]
+    meanings = " ".join(f"{code.value}: {code.description}" for code in codes)
+    description = f"The error; 0: none. {meanings}"
+    code = Field("code", 0, 8, Access.WRITE_ONE_TO_CLEAR, description)
+    return Register("ERROR", 0x2C, "The first error since it was cleared.", (code,))
 
 
 def _counters() -> Sequence[Register]:
@@ -262,21 +288,8 @@ _CONTROL = (
             ),
         ),
     ),
-    Register(
-        "ERROR",
-        0x2C,
-        "The first error since it was cleared.",
-        (
-            Field(
-                "code",
-                0,
-                8,
-                Access.WRITE_ONE_TO_CLEAR,
-                "The error; 0: none. "
-                + " ".join(f"{code.value}: {code.description}" for code in ErrorCode),
-            ),
-        ),
-    ),
+)
+_OF_COMMANDS = (
     Register(
         "INTERRUPT",
         0x30,
@@ -343,13 +356,25 @@ _CONTROL = (
             ),
         ),
     ),
-    Register(
-        "COUNTER_CONTROL",
-        0x60,
-        "Control of the counters.",
-        (
-            Field("freeze", 0, 1, Access.READ_WRITE, "The counters stand still, to be read."),
-            Field("clear", 1, 1, Access.PULSE, "The counters start again from 0."),
+)
+_ZERO_POINT = Register(
+    "ZERO_POINT",
+    0x54,
+    "Of the next command: what stands for 0.",
+    (
+        Field(
+            "value",
+            *(0, 8, Access.READ_WRITE),
+            "What is subtracted from each byte of the activations; of signed bytes 0 or 128.",
         ),
+    ),
+)
+_COUNTER_CONTROL = Register(
+    "COUNTER_CONTROL",
+    0x60,
+    "Control of the counters.",
+    (
+        Field("freeze", 0, 1, Access.READ_WRITE, "The counters stand still, to be read."),
+        Field("clear", 1, 1, Access.PULSE, "The counters start again from 0."),
     ),
 )

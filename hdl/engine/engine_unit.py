@@ -1,7 +1,7 @@
 """What an engine is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, SparqFormat
 from hdl.array.systolic_array import SystolicArray
@@ -98,9 +98,6 @@ class EngineUnit:
             raise ValueError(
                 f"lanes must be a divisor of the {self.cols} columns, not {self.lanes}"
             )
-        fmt = self.unit.format
-        if fmt is not None and fmt.sparq_format.signed:
-            raise ValueError(f"an engine needs a format of unsigned activations, not {fmt.name}")
         if self.encoded_output:
             self._check_encoding()
 
@@ -109,6 +106,11 @@ class EngineUnit:
         if fmt is None:
             raise ValueError(
                 f"encoded_output must be False with pe {self.unit.kind!r}, not {True!r}"
+            )
+        if fmt.sparq_format.signed:
+            raise ValueError(
+                f"encoded_output must be False with format {fmt.name}, as each column of results "
+                "has a zero point of its own, not True"
             )
         bits = fmt.sparq_format.stored_pair_bits
         if bits >= 2 * ACTIVATION_BITS:
@@ -134,7 +136,20 @@ class EngineUnit:
 
     def machine_component(self) -> TileMachine:
         """A new component: the machine."""
-        return MACHINES[self.machine](self.rows, self.cols, self.unit.mac)
+        mac = replace(self.unit.mac, takes_bytes=False)
+        return MACHINES[self.machine](self.rows, self.cols, mac)
+
+    @property
+    def split_format(self) -> SparqFormat | None:
+        """The signed format of bytes that are taken apart; none of stored pairs."""
+        return self.unit.mac.split_format
+
+    @property
+    def zero_point_bits(self) -> int:
+        """Bits of a zero point, the high ones of a byte: of signed bytes one, as it is 0 or 128."""
+        if self.split_format is None:
+            return 0
+        return ACTIVATION_BITS if self.split_format.takes_zero_point else 1
 
     @property
     def lane_parts(self) -> int:

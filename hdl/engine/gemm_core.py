@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
+from golden.format import ACTIVATION_BITS
 from hdl.elements import Elements
+from hdl.encode.sign_magnitude import taken_apart
 from hdl.engine.column_parameters import PARAMETER_WORD_BITS
 from hdl.engine.command import COMMAND
 from hdl.engine.engine_unit import EngineUnit
@@ -45,6 +47,9 @@ class GemmCore(Component):
         A command that is offered is taken.
     command : In(COMMAND)
         The command.
+    zero_point : In(engine.zero_point_bits)
+        With it: the high bits of the byte that stands for 0, all others being 0. Where it is 0,
+        signed bytes are in two's complement. Only where signed activations come as bytes.
     commands_waiting : Out(range(command_depth + 1))
         Commands whose slices have not all gone into the machine.
     activations_valid, weights_valid, parameters_valid : In(1)
@@ -90,8 +95,12 @@ class GemmCore(Component):
             name for name in names if name not in ("in_valid", "in_ready", "in_last", "in_a")
         ]
         self.weight_bits = sum(machine.elements[name].width for name in self._weight_ports)
-        self.activation_bits = machine.elements["in_a"].width
         steps = machine.k_per_cycle
+        self._activations = machine.elements["in_a"]
+        if fmt := engine.split_format:
+            byte = Elements(ACTIVATION_BITS, signed=not fmt.takes_zero_point)
+            self._activations = byte.repeated("step", steps).repeated("row", engine.rows)
+        self.activation_bits = self._activations.width
         self.pairs = engine.rows * steps // 2 if steps % 2 == 0 else 0
         # From a tile's last slice to its last result, if one ends in every ``rows`` cycles.
         under_way = machine.latency + engine.rows + QUEUE_LATENCY + 1
@@ -116,6 +125,7 @@ class GemmCore(Component):
                 "command_valid": In(1),
                 "command_ready": Out(1),
                 "command": In(COMMAND),
+                **({"zero_point": In(engine.zero_point_bits)} if engine.zero_point_bits else {}),
                 "commands_waiting": Out(range(engine.command_depth + 1)),
                 **inputs,
                 "results_valid": Out(1),
@@ -137,19 +147,15 @@ class GemmCore(Component):
         """What a slice of activations consists of, the lowest first: names as of the machine's
         ports, and ``padding``, less than a byte.
         """
-        return self._parts(["in_a"])
+        return _in_whole_bytes({"a": self._activations})
 
     @property
     def weight_parts(self) -> dict[str, Elements]:
         """What a slice of weights consists of, in the same form."""
-        return self._parts(self._weight_ports)
-
-    def _parts(self, ports: list[str]) -> dict[str, Elements]:
-        parts = {name.removeprefix("in_"): self.machine.elements[name] for name in ports}
-        bits = sum(part.width for part in parts.values())
-        if bits % 8:
-            parts["padding"] = Elements(whole_bytes(bits) - bits)
-        return parts
+        elements = self.machine.elements
+        return _in_whole_bytes(
+            {name.removeprefix("in_"): elements[name] for name in self._weight_ports}
+        )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -168,9 +174,11 @@ class GemmCore(Component):
             ]
 
         # Commands wait.
-        commands = StreamFifo(COMMAND.size, engine.command_depth)
+        zero_point = [self.zero_point] if engine.zero_point_bits else []
+        command = Cat(self.command, *zero_point)
+        commands = StreamFifo(len(command), engine.command_depth)
         place(m, platform, "commands", commands)
-        m.d.comb += commands.in_data.eq(self.command)
+        m.d.comb += commands.in_data.eq(command)
         walk = TileWalk(self.result_tiles)
         place(m, platform, "walk", walk)
         m.d.comb += [
@@ -216,25 +224,27 @@ class GemmCore(Component):
         m.d.comb += [walk.weights_valid.eq(source.out_valid), source.out_ready.eq(goes)]
 
         # Slices pass, once or in planes.
+        entering = self._entering(m, platform, activations.out_data, commands.out_data)
         splitter = PlaneSplitter(
             len(activations.out_data) // 8,
             self.weight_bits,
             engine.planes,
             mac.multiplier.slices_per_group,
+            engine.split_format,
         )
         place(m, platform, "plane_splitter", splitter)
         m.d.comb += [
             splitter.in_valid.eq(walk.slice_valid),
             splitter.in_last.eq(walk.slice_last),
             splitter.in_exact.eq(walk.slice_exact),
-            splitter.in_data.eq(Cat(activations.out_data, source.out_data[: self.weight_bits])),
+            splitter.in_data.eq(Cat(entering, source.out_data[: self.weight_bits])),
             walk.slice_ready.eq(splitter.in_ready),
         ]
 
         # The machine gives the bottom row first.
         place(m, platform, "machine", machine)
-        slice_activations = splitter.out_data[: self.activation_bits]
-        row_bits = self.activation_bits // rows
+        slice_activations = splitter.out_data[: len(machine.in_a)]
+        row_bits = len(machine.in_a) // rows
         bottom_first = [slice_activations.word_select(row, row_bits) for row in range(rows)]
         m.d.comb += [
             machine.in_valid.eq(splitter.out_valid),
@@ -242,7 +252,7 @@ class GemmCore(Component):
             machine.in_last.eq(splitter.out_last),
             machine.in_a.eq(Cat(reversed(bottom_first))),
             Cat(getattr(machine, name) for name in self._weight_ports).eq(
-                splitter.out_data[len(activations.out_data) :]
+                splitter.out_data[len(entering) :]
             ),
         ]
 
@@ -304,7 +314,7 @@ class GemmCore(Component):
         ]
         if self.pairs:
             stored_format = engine.unit.sparq_format if engine.unit.encoded_input else None
-            counter = PairCounter(self.pairs, stored_format)
+            counter = PairCounter(self.pairs, stored_format, engine.split_format)
             place(m, platform, "pair_counter", counter)
             m.d.comb += [
                 counter.valid.eq(self.busy),
@@ -313,3 +323,23 @@ class GemmCore(Component):
                 self.zero_pairs.eq(counter.zero),
             ]
         return m
+
+    def _entering(self, m: Module, platform: Any, activations: Value, command: Value) -> Value:
+        """The activations of a slice as the machine takes them: signed ones taken apart."""
+        engine = self.engine
+        fmt = engine.split_format
+        if fmt is None:
+            return activations
+        zero_point = command[COMMAND.size :]
+        if not fmt.takes_zero_point:  # a zero point of 128 is a highest bit inverted
+            highest = Cat(Const(0, ACTIVATION_BITS - 1), zero_point)
+            activations = activations ^ highest.replicate(len(activations) // ACTIVATION_BITS)
+        return taken_apart(m, platform, fmt, activations, zero_point)
+
+
+def _in_whole_bytes(parts: dict[str, Elements]) -> dict[str, Elements]:
+    """These parts, and what fills them up."""
+    bits = sum(part.width for part in parts.values())
+    if bits % 8:
+        parts["padding"] = Elements(whole_bytes(bits) - bits)
+    return parts

@@ -5,6 +5,7 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import In, Out
 
+from golden.format import ACTIVATION_BITS
 from hdl.bus.axi4_lite import axi4_lite_meanings, axi4_lite_members
 from hdl.bus.axi4_stream import axi4_stream_meanings, axi4_stream_members
 from hdl.bus.register_file import RegisterFile
@@ -132,6 +133,8 @@ class GemmEngine(Component):
             words["activations"] = (
                 "A slice: stored pairs, rows in the order in which their results leave."
             )
+        if self.engine.zero_point_bits:
+            words["activations"] += " ZERO_POINT is subtracted from each byte."
         if self.engine.encoded_output:
             words["results"] = (
                 "Results, the lowest column low: a byte of each lane, or in four words a sum of 32 "
@@ -181,6 +184,7 @@ class GemmEngine(Component):
         error = Signal(ErrorCode)
         tiles_m, tiles_n = registers.tiles_m_count, registers.tiles_n_count
         depth = registers.depth_slices
+        zero_point_bits = self.engine.zero_point_bits
         is_deep = depth > self.engine.weight_depth if self.engine.weight_depth else 0
         with m.If((tiles_m == 0) | (tiles_n == 0)):
             m.d.comb += error.eq(ErrorCode.NO_TILES)
@@ -192,8 +196,13 @@ class GemmEngine(Component):
             registers.mode_encoded & (registers.mode_sums | (not self.engine.encoded_output))
         ):
             m.d.comb += error.eq(ErrorCode.NO_ENCODED_OUTPUT)
+        if zero_point_bits and zero_point_bits < ACTIVATION_BITS:
+            with m.Elif(registers.zero_point_value[:-zero_point_bits].any()):
+                m.d.comb += error.eq(ErrorCode.ZERO_POINT)
         with m.Elif(~core.command_ready):
             m.d.comb += error.eq(ErrorCode.QUEUE_FULL)
+        if zero_point_bits:
+            m.d.comb += core.zero_point.eq(registers.zero_point_value[-zero_point_bits:])
         starts = registers.start_start
         m.d.comb += [
             core.enable.eq(registers.control_enable),

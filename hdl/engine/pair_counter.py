@@ -25,6 +25,9 @@ class PairCounter(Component):
     fmt : SparqFormat, optional
         Of activations that come as stored pairs: what they stand for is counted, which is zero
         also for those that a shared window leaves nothing of.
+    split_format : SparqFormat, optional
+        Of signed activations, which come as magnitudes and, above them, their signs, 0 for a 0,
+        where others come as bytes.
 
     Members
     -------
@@ -40,10 +43,17 @@ class PairCounter(Component):
 
     latency = 2
 
-    def __init__(self, pairs: int, fmt: SparqFormat | None = None):
+    def __init__(
+        self,
+        pairs: int,
+        fmt: SparqFormat | None = None,
+        split_format: SparqFormat | None = None,
+    ):
         self.pairs = pairs
         self.fmt = fmt
-        self.pair_bits = 2 * ACTIVATION_BITS if fmt is None else fmt.stored_pair_bits
+        self.split_format = split_format
+        self.activation_bits = split_format.activation_bits if split_format else ACTIVATION_BITS
+        self.pair_bits = 2 * self.activation_bits if fmt is None else fmt.stored_pair_bits
         count = Out(range(pairs + 1))
         super().__init__(
             {
@@ -73,7 +83,7 @@ class PairCounter(Component):
         may count as that.
         """
         if self.fmt is None:
-            return pair[:ACTIVATION_BITS] == 0, pair[ACTIVATION_BITS:] == 0
+            return pair[: self.activation_bits] == 0, pair[self.activation_bits :] == 0
         decoder = StoredPairDecoder(self.fmt)
         place(m, platform, f"pair_{index}_decoder", decoder)
         m.d.comb += decoder.stored.eq(pair)

@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from golden.format import ACTIVATION_BITS
+from golden.format import ACTIVATION_BITS, SparqFormat
 from hdl.stream.stream_stage import StreamStage
 
 
@@ -15,7 +15,8 @@ class PlaneSplitter(StreamStage):
     """Lets slices pass, or, where they are ``exact``, once for each of ``planes``.
 
     A slice has activations in its low bits and weights above. In the pass of a plane only the bits
-    of its mask are left of each activation; the weights stay. Where several slices share windows,
+    of its mask are left of each activation; the weights stay, and so does the sign of what is left
+    of a signed one. Where several slices share windows,
     all slices of such a group pass, then all again; a group that the end of the tile cuts short is
     filled up with empty slices, in all passes but the last.
 
@@ -31,6 +32,9 @@ class PlaneSplitter(StreamStage):
         Masks, ``SparqFormat.exact_planes``; of one or none, exact slices are as all others.
     group : int, from 1
         Slices that share windows.
+    fmt : SparqFormat, optional
+        Of signed activations: each is its magnitude and, above it, its sign, which is 0 for a 0.
+        Without one they are bytes.
 
     Members
     -------
@@ -44,12 +48,22 @@ class PlaneSplitter(StreamStage):
         The slice is the last one of its tile.
     """
 
-    def __init__(self, activations: int, weight_bits: int, planes: Sequence[int], group: int):
+    def __init__(
+        self,
+        activations: int,
+        weight_bits: int,
+        planes: Sequence[int],
+        group: int,
+        fmt: SparqFormat | None = None,
+    ):
         self.activations = activations
         self.weight_bits = weight_bits
         self.planes = tuple(planes)
         self.group = group
-        width = activations * ACTIVATION_BITS + weight_bits
+        self.fmt = fmt
+        self.magnitude_bits = fmt.magnitude_bits if fmt else ACTIVATION_BITS
+        self.activations_bits = activations * (fmt.activation_bits if fmt else ACTIVATION_BITS)
+        width = self.activations_bits + weight_bits
         super().__init__(width, width, {"in_last": In(1), "in_exact": In(1), "out_last": Out(1)})
 
     def elaborate(self, platform: Any) -> Module:
@@ -72,13 +86,26 @@ class PlaneSplitter(StreamStage):
 
     def _give(self, m: Module, slice_data: Value, plane: Signal, exact: Value) -> None:
         """Give a slice, of its activations the bits of a plane if it is exact."""
-        mask = Signal(ACTIVATION_BITS)
+        mask = Signal(self.magnitude_bits)
         with m.Switch(plane):
             for index, own in enumerate(self.planes):
                 with m.Case(index):
                     m.d.comb += mask.eq(Mux(exact, own, -1))
-        masks = Cat(mask.replicate(self.activations), Const(-1, self.weight_bits))
-        m.d.comb += self.out_data.eq(slice_data & masks)
+        if self.fmt is None:
+            masks = Cat(mask.replicate(self.activations), Const(-1, self.weight_bits))
+            m.d.comb += self.out_data.eq(slice_data & masks)
+            return
+        activations = slice_data[: self.activations_bits]
+        for index in range(self.activations):
+            activation = activations.word_select(index, self.fmt.activation_bits)
+            masked = Signal(self.magnitude_bits, name=f"masked_{index}")
+            m.d.comb += [
+                masked.eq(activation & mask),
+                self.out_data.word_select(index, self.fmt.activation_bits).eq(
+                    Cat(masked, activation[-1] & masked.any())
+                ),
+            ]
+        m.d.comb += self.out_data[self.activations_bits :].eq(slice_data[self.activations_bits :])
 
     def _repeat(self, m: Module, plane: Signal, is_last_plane: Value) -> None:
         """Offer the slice that is offered until all its planes have passed."""

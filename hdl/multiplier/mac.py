@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from golden.format import SparqFormat
 from hdl.multiplier.multiplier import Multiplier
 
 
@@ -18,16 +19,24 @@ class Mac:
         Registers between operands and accumulator. In structural style before the addition (1), and
         also within the multiplication (2); in behavioral style after the multiplication (1), and
         also before it (2).
+    takes_bytes : bool
+        Machines take signed activations as bytes; otherwise taken apart, as signs and magnitudes.
     """
 
     multiplier: Multiplier
     acc_bits: int = 32
     pipeline: int = 0
+    takes_bytes: bool = True
 
     @property
     def k_per_cycle(self) -> int:
         """Activations, and steps of the reduction, per cycle."""
         return self.multiplier.k_per_cycle
+
+    @property
+    def split_format(self) -> SparqFormat | None:
+        """The signed format of the bytes that machines take apart; none where they need not."""
+        return self.multiplier.signed_format if self.takes_bytes else None
 
     @property
     def latency(self) -> int:

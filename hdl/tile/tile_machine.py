@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,7 +12,7 @@ from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.row_bias import RowBias
 from hdl.edge.stored_activation_lane import StoredActivationLane
 from hdl.elements import Elements
-from hdl.encode.sign_magnitude import SignMagnitude
+from hdl.encode.sign_magnitude import taken_apart
 from hdl.grid.grid import make_grid
 from hdl.multiplier.mac import Mac
 from hdl.multiplier.multiplier import named
@@ -74,7 +74,8 @@ class TileMachine(Component):
     meanings : dict
         What ports carry that are not as described above: with :class:`StoredActivations`, the row
         of ``in_a`` has stored pairs, which are decoded, and no slice waits for its group. In a
-        signed format ``in_a`` has the bytes that a :class:`SignMagnitude` takes.
+        signed format ``in_a`` has the bytes that a :class:`SignMagnitude` takes; or, where ``mac``
+        says so, what it gives.
     """
 
     def __init__(
@@ -112,10 +113,15 @@ class TileMachine(Component):
                 "Stored pairs of activations, row 0 low; within a row the lower steps of the "
                 "reduction low."
             )
-        elif fmt := mac.multiplier.signed_format:
+        elif fmt := mac.split_format:
             kind = fmt.activation_kind.capitalize()
             self.port_meanings["in_a"] = (
                 f"{kind} activations, row 0 low; within a row the lower step of the reduction low."
+            )
+        elif mac.multiplier.signed_format:
+            self.port_meanings["in_a"] = (
+                "Magnitudes of activations, each with its sign above it, row 0 low; within a row "
+                "the lower step of the reduction low."
             )
         super().__init__(
             {
@@ -156,16 +162,16 @@ class TileMachine(Component):
     @property
     def _activations(self) -> Elements:
         """What a row of ``in_a`` has."""
-        multiplier = self.mac.multiplier
-        if multiplier.signed_format is None:
+        multiplier, fmt = self.mac.multiplier, self.mac.split_format
+        if fmt is None:
             return multiplier.activations
-        is_signed = not multiplier.signed_format.takes_zero_point
+        is_signed = not fmt.takes_zero_point
         return Elements(ACTIVATION_BITS, is_signed).repeated("step", multiplier.k_per_cycle)
 
     @property
     def _zero_point(self) -> dict[str, Elements]:
         """The port of that name, where bytes are affine."""
-        fmt = self.mac.multiplier.signed_format
+        fmt = self.mac.split_format
         return {"zero_point": Elements(ACTIVATION_BITS)} if fmt and fmt.takes_zero_point else {}
 
     @property
@@ -186,19 +192,11 @@ class TileMachine(Component):
 
     def _entering(self, m: Module, platform: Any) -> Value:
         """The activations of a slice as multipliers take them: signed ones taken apart."""
-        fmt = self.mac.multiplier.signed_format
+        fmt = self.mac.split_format
         if fmt is None:
             return self.in_a
-        count = self.rows * self.k_per_cycle
-        entering = Signal(count * fmt.activation_bits)
-        for index in range(count):
-            split = SignMagnitude(fmt)
-            place(m, platform, f"sign_magnitude{index}", split)
-            m.d.comb += split.value.eq(self.in_a.word_select(index, ACTIVATION_BITS))
-            if fmt.takes_zero_point:
-                m.d.comb += split.zero_point.eq(self.zero_point)
-            m.d.comb += entering.word_select(index, fmt.activation_bits).eq(split.activation)
-        return entering
+        zero_point = self.zero_point if fmt.takes_zero_point else Const(0)
+        return taken_apart(m, platform, fmt, self.in_a, zero_point)
 
     def _slices(
         self, m: Module, platform: Any, control: wiring.Component, weights_in: Value

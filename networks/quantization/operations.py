@@ -216,7 +216,7 @@ class Divide:
 class MultiplyMatrices:
     """Products of two matrices of bytes, to bytes: ``golden.value_matmul``, requantized.
 
-    The zero point of the second one is ``golden.attention.SIGNED_ZERO_POINT``.
+    The zero point of the second one is ``golden.format.SIGNED_ZERO_POINT``.
     """
 
     zero_point: int

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from golden.attention import MAX_NORMALIZED, SIGNED_ZERO_POINT
-from golden.format import ACTIVATION_MAX
+from golden.attention import MAX_NORMALIZED
+from golden.format import ACTIVATION_MAX, SIGNED_ZERO_POINT
 from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
 from networks.graph.elementwise import (
     Affine,

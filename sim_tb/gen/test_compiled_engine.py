@@ -63,6 +63,9 @@ ENGINES: dict[str, dict[str, Any]] = {
         "weight_depth": 0,
         **ENCODED,
     },
+    "signed": {"rows": 3, "cols": 2, "format": "s4opt", "group": 4, "result_tiles": 2},
+    "affine": {"rows": 2, "cols": 2, "format": "s5opt", "stream_bits": 8},
+    "signed_encoded": {"rows": 2, "cols": 2, "format": "s5opt", "encoded_input": True},
     "encodes": {"rows": 2, "cols": 4, "format": "2opt", "group": 2, "encoded_output": True},
 }
 STREAMS: dict[str, dict[str, Any]] = {

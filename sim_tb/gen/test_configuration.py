@@ -45,8 +45,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"format": "9opt"}, f"format must be one of {FORMATS}, not '9opt'"),
     ({"format": 5}, f"format must be one of {FORMATS}, not 5"),
     (
-        {"format": "s4opt", "top": "engine"},
-        "an engine needs a format of unsigned activations, not s4opt",
+        {"format": "s4opt", "top": "engine", "encoded_output": True},
+        "encoded_output must be False with format s4opt, as each column of results has a zero "
+        "point of its own, not True",
     ),
     ({"rounding": 1}, f"rounding {FLAG} 1"),
     ({"rounding": "yes"}, f"rounding {FLAG} 'yes'"),

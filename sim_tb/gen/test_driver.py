@@ -17,7 +17,7 @@ from golden.engine import Command, EngineShape
 from golden.requantize import MAX_SHIFT, MULTIPLIER_BITS
 from hdl.bus.register_map import Access, RegisterMap
 from hdl.engine.engine_registers import COUNTERS, IDENTIFICATION, ErrorCode
-from sim_tb.hdl.register_maps import ENGINE, engine
+from sim_tb.hdl.register_maps import ENGINE, engine, signed_engine
 from support.cpp import cpp_compiler
 
 SEED = 5
@@ -54,7 +54,7 @@ def test_constants_are_those_of_the_table() -> None:
     begin, end = (
         f"/* {word} of what the table of registers says. */\n" for word in ("Begin", "End")
     )
-    assert TEXT.partition(begin)[2].partition(end)[0] == constants(engine())
+    assert TEXT.partition(begin)[2].partition(end)[0] == constants(signed_engine())
     for name, value in (
         ("IDENTIFICATION", f"{IDENTIFICATION:#x}"),
         ("MAX_MULTIPLIER", f"{(1 << MULTIPLIER_BITS) - 1:#x}"),
@@ -89,7 +89,7 @@ class CShape(ctypes.Structure):
     NAMES = (
         *("rows", "cols", "k_per_cycle", "weight_bits", "acc_bits", "planes", "weight_depth"),
         *("lanes", "command_depth", "result_tiles", "stream_bits"),
-        *("encoded_input", "encoded_output", "pair_bits"),
+        *("encoded_input", "encoded_output", "pair_bits", "has_zero_point"),
     )
     _fields_ = [(name, ctypes.c_uint32) for name in NAMES]
 
@@ -98,6 +98,7 @@ class CCommand(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_uint16) for name in ("tiles_m", "tiles_n", "slices")),
         *((name, ctypes.c_int) for name in ("exact", "sums", "encoded")),
+        ("zero_point", ctypes.c_uint8),
     ]
 
 
@@ -200,9 +201,13 @@ def test_check(model: Model) -> None:
 
 def test_shape(model: Model) -> None:
     shape = model.call("read_shape")
+    expected = {**ENGINE, "pair_bits": 10, "has_zero_point": 0}
     assert {name: getattr(shape, name) for name in CShape.NAMES} == {
-        name: 10 if name == "pair_bits" else ENGINE[name] for name in CShape.NAMES
+        name: expected[name] for name in CShape.NAMES
     }
+    for signs, encoded in product((0, 1), repeat=2):
+        model.held["FORMAT", "signs"], model.held["FORMAT", "encoded_input"] = signs, encoded
+        assert model.call("read_shape").has_zero_point == (signs and not encoded)
 
 
 def test_enable_and_soft_reset(model: Model) -> None:
@@ -230,6 +235,17 @@ def test_start(model: Model, exact: int, sums: int, encoded: int) -> None:
     described = [("TILES_M", 65535), ("TILES_N", 2), ("DEPTH", 300), ("MODE", mode)]
     assert model.writes == [*described, ("START", 1)]
     assert model.pulses == [("START", "start")]
+
+
+def test_start_with_a_zero_point(model: Model) -> None:
+    """It is written where there is one, also after another one; elsewhere there is no register."""
+    model.table = signed_engine()
+    for zero_point in (128, 0):
+        model.writes.clear()
+        command = CCommand(1, 2, 3, 1, 0, 0, zero_point)
+        assert model.call("start", ctypes.byref(command)) == OK
+        described = [("TILES_M", 1), ("TILES_N", 2), ("DEPTH", 3), ("MODE", 1)]
+        assert model.writes == [*described, ("ZERO_POINT", zero_point), ("START", 1)]
 
 
 def test_waits(model: Model) -> None:
@@ -389,6 +405,26 @@ def test_pack_activations(library: ctypes.CDLL) -> None:
         result = _pack(library, "activations", slice_, count, shape, x, 1, 1)
         assert result == BAD_ARGUMENT
         assert set(slice_) == {0xA5}
+
+
+def test_pack_affine_activations(library: ctypes.CDLL) -> None:
+    """All that is no activation is the byte that stands for 0, which other engines have not."""
+    shape = CShape(rows=2, k_per_cycle=2, has_zero_point=1)
+    x = np.array([[1, 2], [3, 4]], np.uint8)
+    slice_ = byte_array(4)
+
+    def pack(zero_point: int) -> Any:
+        given = (slice_, ctypes.c_size_t(4), ctypes.byref(shape), x.ctypes.data_as(ctypes.c_void_p))
+        place = (ctypes.c_size_t(2), 1, 1, ctypes.c_uint8(zero_point))
+        return library.sparq_engine_pack_affine_activations(*given, *place)
+
+    assert pack(200) == OK
+    assert bytes(slice_) == bytes([1, 200, 200, 200, 0xA5, 0xA5])
+    shape.has_zero_point = 0
+    assert pack(200) == BAD_ARGUMENT
+    assert bytes(slice_)[:4] == bytes([1, 200, 200, 200])
+    assert pack(0) == OK
+    assert bytes(slice_)[:4] == bytes([1, 0, 0, 0])
 
 
 def test_pack_pairs(library: ctypes.CDLL) -> None:

@@ -126,6 +126,10 @@ ENGINES = [
     EngineUnit("array", 1, 1, MacUnit("8x8", **SHORT), 1, 1, 2, 2),
     EngineUnit("array", 1, 1, MacUnit("8x8", **SHORT), 1, 0, 2, 2),
     EngineUnit("array", 1, 2, ENCODED, 2, 2, 2, 2, encoded_output=True),
+    *(
+        EngineUnit("array", 1, 1, sparq_mac(name, **SHORT), 1, 1, 2, 2)
+        for name in ("s4:0,3", "s4:0,4")
+    ),
 ]
 NARROW = EngineUnit("array", 2, 1, MacUnit("8x8", **SHORT), 1, 0, 2, 2, 8)
 """Of which a slice of activations takes two words of its stream."""
@@ -216,6 +220,7 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     PlaneSplitter: lambda: [
         *(PlaneSplitter(2, 3, planes, 1) for planes in ((0xF0, 0x0F), (0xC0, 0x3F), ())),
         *(PlaneSplitter(2, 3, (0xF0, 0x0F), group) for group in (2, 4)),
+        PlaneSplitter(2, 3, (0xF0, 0x0F), 2, SIGNED_FORMATS[1]),
     ],
     OutputStage: lambda: [
         *(OutputStage(2, 2, lanes, 11) for lanes in (1, 2)),
@@ -229,11 +234,12 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     PairCounter: lambda: [
         *(PairCounter(pairs) for pairs in (1, 3)),
         *(PairCounter(3, fmt) for fmt in (ROUNDED, FORMATS[3])),
+        *(PairCounter(3, None, fmt) for fmt in SIGNED_FORMATS),
     ],
     GemmCore: lambda: [GemmCore(own) for own in ENGINES],
     GemmEngine: lambda: [
         GemmEngine(own, f"{index:016x}", (1, 2, 3))
-        for index, own in enumerate((ENGINES[1], NARROW))
+        for index, own in enumerate((ENGINES[1], NARROW, ENGINES[3]))
     ],
     SparseTensorCore: lambda: [SparseTensorCore(1, 1, own) for own in SPARSE],
 }

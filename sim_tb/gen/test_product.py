@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gen.driver.product import ColumnParameters, EngineProduct
+from golden import named_format
 from golden.engine import EngineShape
 
 SHAPE = EngineShape(2, 2, 2, 8, 1, 2, 2, 16, 4)
@@ -20,6 +21,12 @@ def product(**changed: Any) -> EngineProduct:
         "parameters": ColumnParameters.of(3),
     }
     return EngineProduct(SHAPE, 5, False, **{**given, **changed})
+
+
+def signed(name: str, dtype: Any, **changed: Any) -> EngineProduct:
+    """On an engine of that format."""
+    shape = replace(SHAPE, format=named_format(name))
+    return replace(product(), shape=shape, x=np.zeros((5, 8), dtype), **changed)
 
 
 def of(**given: Any) -> Callable[[], object]:
@@ -70,6 +77,34 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
         lambda: product(x=np.zeros((5, 4), np.uint32)),
         "x must be uint8 for an engine without encoded input, not uint32",
     ),
+    (
+        lambda: product(zero_point=3),
+        "zero_point must be 0 on an engine of unsigned activations, not 3",
+    ),
+    (
+        lambda: product(x=np.zeros((5, 8), np.int8)),
+        "x must be uint8 for an engine without encoded input, not int8",
+    ),
+    (
+        lambda: signed("s5opt", np.int8),
+        "x must be uint8 for an engine without encoded input, not int8",
+    ),
+    (
+        lambda: signed("s4opt", np.int8, zero_point=128),
+        "x must be uint8 where zero_point is 128, not int8",
+    ),
+    (
+        lambda: signed("s4opt", np.uint8, zero_point=128),
+        "x must be integers from 1 to 255, not 0 (at index [0, 0])",
+    ),
+    (
+        lambda: signed("s4opt", np.uint8, zero_point=100),
+        "zero_point must be 0 or 128 on an engine of signed bytes, not 100",
+    ),
+    (
+        lambda: signed("s5opt", np.uint8, zero_point=256),
+        "zero_point must be an integer from 0 to 255, not 256",
+    ),
 ]
 
 
@@ -86,3 +121,13 @@ def test_one_number_is_of_all_columns() -> None:
     assert parameters.shift.tolist() == [4, 4, 4]
     assert parameters.high.tolist() == [7, 7, 7]
     assert product().result_words == 3 * 2 * 2
+
+
+def test_what_stands_for_zero_fills_up() -> None:
+    """The last step of an odd reduction, whose partner then is alone, and rows that are none."""
+    x = np.full((1, 3), 7, np.uint8)
+    parameters = ColumnParameters.of(3)
+    shape = replace(SHAPE, format=named_format("s5opt"))
+    affine = EngineProduct(shape, 8, False, x, np.ones((3, 3), np.int8), parameters, zero_point=9)
+    assert affine.activations()[:2].tolist() == [[7, 7, 9, 9], [7, 9, 9, 9]]
+    assert affine.commands[0].command.zero_point == 9

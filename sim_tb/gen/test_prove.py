@@ -226,6 +226,11 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
         swap("stage", r"in_ready = [^;]*;", "in_ready = out_ready;"),
     ),
     (
+        "signed zero",
+        PlanesJob((0x78, 0x07), 1, NamedFormat("s4opt")),
+        swap("stage", r"= in_data\[7\] & \w+", "= in_data[7]"),
+    ),
+    (
         "word early",
         OutputJob(1, 1, 1),
         swap("stage", r"(advance) = [^;]*;", r"\1 = out_ready;"),

@@ -51,6 +51,8 @@ ENGINES = [
     Configuration(top="engine", rows=3, cols=2, lanes=1, stream_bits=64, weight_depth=0, group=8),
     Configuration(top="engine", rows=2, cols=4, encoded_input=True, format="7opt", weight_bits=2),
     Configuration(top="engine", rows=1, cols=1, pe="8x8", acc_bits=14, weight_bits=3),
+    Configuration(top="engine", rows=2, cols=2, format="s5opt", stream_bits=64),
+    Configuration(top="engine", rows=2, cols=2, format="s4opt", group=4, weight_bits=5),
     *(
         Configuration(top="engine", machine=machine, rows=2, cols=3, pairs=2, pe="2x4x8")
         for machine in TENSOR_CORES

@@ -125,6 +125,9 @@ ENGINES = [
         {"machine": "sparse_tensor_core", "rows": 1, "cols": 2, "pairs": 2, "stream_bits": 32},
         {"rows": 3, "cols": 4, "lanes": 2, "encoded_input": True, "encoded_output": True},
         {"rows": 1, "cols": 4, "group": 4, "format": "3opt", "encoded_output": True},
+        {"rows": 2, "cols": 2, "format": "s4opt", "group": 4},
+        {"rows": 1, "cols": 2, "format": "s5opt", "stream_bits": 32, "style": "behavioral"},
+        {"rows": 2, "cols": 1, "format": "s5opt", "encoded_input": True},
     )
 ]
 every_engine = pytest.mark.parametrize("configuration", ENGINES, ids=lambda c: c.name)

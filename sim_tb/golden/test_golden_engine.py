@@ -29,6 +29,30 @@ SHAPE = EngineShape(
 
 
 @pytest.mark.parametrize(
+    ("name", "encoded", "zero_point", "message"),
+    [
+        (None, False, 1, "0 on an engine of unsigned activations, not 1"),
+        ("5opt", False, 128, "0 on an engine of unsigned activations, not 128"),
+        ("s5opt", True, 3, "0 on an engine of encoded activations, not 3"),
+        ("s5opt", False, 256, "from 0 to 255, not 256"),
+        ("s5opt", False, -1, "from 0 to 255, not -1"),
+        ("s4opt", False, 127, "0 or 128 on an engine of signed bytes, not 127"),
+    ],
+)
+def test_zero_points(name: str | None, encoded: bool, zero_point: int, message: str) -> None:
+    """Those that a command can have, and what is said of another one."""
+    fmt = None if name is None else named_format(name)
+    shape = replace(SHAPE, format=fmt, encoded_input=encoded)
+    allowed = {None: [0], "5opt": [0], "s4opt": [0, 128], "s5opt": [0, 1, 255]}[name]
+    for each in [0] if encoded else allowed:
+        (layer,) = layer_commands(shape, 1, 1, 1, zero_point=each)
+        assert layer.command.zero_point == each
+    with pytest.raises(ValueError) as error:  # noqa: PT011  # the whole text is compared
+        layer_commands(shape, 1, 1, 1, zero_point=zero_point)
+    assert str(error.value) == f"zero_point must be {message}"
+
+
+@pytest.mark.parametrize(
     ("shape", "sizes", "exact", "message"),
     [
         (SHAPE, (0, 1, 1), False, "M must be an integer of at least 1, not 0"),

@@ -175,22 +175,33 @@ def tile_walk(room: int) -> PartCase:
     return PartCase(lambda: TileWalk(room), lambda: TileWalkModel(room), agents)
 
 
-def plane_splitter(group: int, masks: Sequence[int], activations: int = 2) -> PartCase:
-    weight_bits = 5
+def plane_splitter(group: int, masks: Sequence[int], fmt: SparqFormat | None = None) -> PartCase:
+    activations, weight_bits = 2, 5
+    width = fmt.activation_bits if fmt else 8
 
     def agents(rng: Random, before: float, after: float) -> list[Agent]:
         offered = []
         for tile in range(24):
             exact = tile % 2 if tile < 8 else rng.getrandbits(1)
             count = 1 + tile // 2 if tile < 6 else rng.randint(1, 2 * group + 2)
-            for place, word in enumerate(words(rng, 8 * activations + weight_bits, count)):
+            for place, word in enumerate(words(rng, width * activations + weight_bits, count)):
                 last = int(place == count - 1)
-                offered.append({"in_data": word, "in_last": last, "in_exact": exact})
+                given = with_zeros(word, width, activations) if fmt else word
+                offered.append({"in_data": given, "in_last": last, "in_exact": exact})
         source = Source(offered, "in_valid", ["in_ready"], before)
         return [source, Chance(out_ready=1 - after)]
 
-    sizes: Any = (activations, weight_bits, masks, group)
+    sizes: Any = (activations, weight_bits, masks, group, fmt)
     return PartCase(lambda: PlaneSplitter(*sizes), lambda: PlaneSplitterModel(*sizes), agents)
+
+
+def with_zeros(word: int, width: int, count: int) -> int:
+    """``word``, where a magnitude of 0 in its low ``count`` activations has no sign."""
+    for place in range(count):
+        activation = word >> width * place & (1 << width) - 1
+        if activation == 1 << width - 1:
+            word ^= activation << width * place
+    return word
 
 
 class Parameters(Agent):
@@ -264,9 +275,17 @@ def output_stage(
 class Slices(Agent):
     """Pairs of bytes, many of them zeros, for so many cycles."""
 
-    def __init__(self, pairs: int, fmt: SparqFormat | None, count: int, often: float):
+    def __init__(
+        self,
+        pairs: int,
+        fmt: SparqFormat | None,
+        split_format: SparqFormat | None,
+        count: int,
+        often: float,
+    ):
         self.pairs = pairs
         self.fmt = fmt
+        self.bits = split_format.activation_bits if split_format else 8
         self.left = count
         self.often = often
 
@@ -278,8 +297,8 @@ class Slices(Agent):
     def inputs(self, model: Any, rng: Random) -> Word:
         """One in each cycle, not all of them valid."""
         self.left = max(0, self.left - 1)
-        values = [rng.choice((0, 1 << rng.randrange(8))) for _ in range(2 * self.pairs)]
-        bits = 8
+        bits = self.bits
+        values = [rng.choice((0, 1 << rng.randrange(bits))) for _ in range(2 * self.pairs)]
         if self.fmt is not None:
             bits = self.fmt.stored_pair_bits
             values = store_pairs(encode_pairs(values, self.fmt), self.fmt).tolist()
@@ -287,11 +306,17 @@ class Slices(Agent):
         return {"valid": int(rng.random() < self.often), "activations": packed}
 
 
-def pair_counter(pairs: int, fmt: SparqFormat | None = None) -> PartCase:
-    def agents(rng: Random, before: float, after: float) -> list[Agent]:
-        return [Slices(pairs, fmt, 300, 1 - before)]
+def pair_counter(
+    pairs: int, fmt: SparqFormat | None = None, split_format: SparqFormat | None = None
+) -> PartCase:
+    formats = fmt, split_format
 
-    return PartCase(lambda: PairCounter(pairs, fmt), lambda: PairCounterModel(pairs, fmt), agents)
+    def agents(rng: Random, before: float, after: float) -> list[Agent]:
+        return [Slices(pairs, *formats, 300, 1 - before)]
+
+    return PartCase(
+        lambda: PairCounter(pairs, *formats), lambda: PairCounterModel(pairs, *formats), agents
+    )
 
 
 class Events(Agent):
@@ -324,6 +349,9 @@ def all_planes() -> list[tuple[int, ...]]:
     return list({named_format(name).exact_planes: None for name in NAMED_FORMATS})
 
 
+SIGNED = {name: named_format(name) for name in ("s4opt", "s3:0,1,2,3,4,5")}
+"""Formats of signed activations, of 7 and of 8 bits of magnitude."""
+
 ENCODED_OUTPUTS = {
     "5opt": ((2, 4, 2, 16), named_format("5opt")),
     "7opt": ((1, 2, 2, 17), named_format("7opt", vsparq=False)),
@@ -352,6 +380,8 @@ def _cases() -> dict[str, PartCase]:
         for masks in all_planes():
             cases[f"plane_splitter_{group}_{len(masks)}"] = plane_splitter(group, masks)
         cases[f"plane_splitter_{group}_none"] = plane_splitter(group, ())
+        for name, fmt in SIGNED.items():
+            cases[f"plane_splitter_{group}_{name}"] = plane_splitter(group, fmt.exact_planes, fmt)
     for sizes4 in ((1, 1, 1, 16), (2, 2, 1, 16), (3, 2, 2, 32), (2, 6, 2, 20), (4, 3, 1, 17)):
         cases[f"output_stage_{'_'.join(map(str, sizes4))}"] = output_stage(*sizes4)
     for name, (sizes4, fmt) in ENCODED_OUTPUTS.items():
@@ -360,6 +390,8 @@ def _cases() -> dict[str, PartCase]:
         cases[f"pair_counter_{pairs}"] = pair_counter(pairs)
     for name, (_, fmt) in ENCODED_OUTPUTS.items():
         cases[f"pair_counter_8_{name}"] = pair_counter(8, fmt)
+    for name, fmt in SIGNED.items():
+        cases[f"pair_counter_3_{name}"] = pair_counter(3, split_format=fmt)
     cases["event_counters"] = event_counters(a=1, b=5)
     return cases
 

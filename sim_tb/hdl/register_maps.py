@@ -68,5 +68,11 @@ def engine() -> RegisterMap:
     return engine_registers(**ENGINE)
 
 
+def signed_engine() -> RegisterMap:
+    """The same of signed activations, which has all registers that there are."""
+    own = {"format": NamedFormat("s5opt"), "encoded_output": False}
+    return engine_registers(**{**ENGINE, **own})
+
+
 TABLES: dict[str, Callable[[], RegisterMap]] = {"engine": engine, "every": every_access}
 """All of them, by name."""

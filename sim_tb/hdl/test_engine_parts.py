@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
+from golden import SparqFormat
 from golden.engine import Command, EngineShape, busy_cycles
 from hdl.catalogue import MacUnit
 from hdl.engine.engine_unit import EngineUnit
 from hdl.engine.gemm_core import GemmCore
-from sim_tb.hdl.part_cases import CASES, ENCODED_OUTPUTS, STALLS, all_planes
+from sim_tb.hdl.part_cases import CASES, ENCODED_OUTPUTS, SIGNED, STALLS, all_planes
 from sim_tb.hdl.parts import compare, ports_of, run_part
 from sim_tb.hdl.pysim import SEED, Word
 from sim_tb.oracle.cycles import moved
@@ -20,6 +21,7 @@ from sim_tb.oracle.engine_parts import command_fields
 
 STAGES = ("fifo", "register", "upsizer", "downsizer", "gearbox")
 NAMES = [name for name in CASES if not name.startswith(STAGES)]
+PLANES = {str(len(masks)): masks for masks in all_planes()} | {"none": ()}
 RATES = [(before, after) for before in STALLS for after in STALLS]
 
 
@@ -106,11 +108,14 @@ def tiles_of(words: list[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:
 
 
 @pytest.mark.every(4)
-@pytest.mark.parametrize("masks", [*all_planes(), ()], ids=lambda masks: f"{len(masks)}planes")
+@pytest.mark.parametrize("name", [*PLANES, *SIGNED])
 @pytest.mark.parametrize("group", [1, 2, 4, 8])
-def test_planes(group: int, masks: tuple[int, ...]) -> None:
+def test_planes(group: int, name: str) -> None:
     """Tiles, exact or not, in any order: passes are planes of slices, as many as in golden."""
-    ports = trace(f"plane_splitter_{group}_{len(masks) or 'none'}")
+    ports = trace(f"plane_splitter_{group}_{name}")
+    fmt = SIGNED.get(name)
+    masks = fmt.exact_planes if fmt else PLANES[name]
+    width = fmt.activation_bits if fmt else 8
     came = list(tiles_of(moved(ports, "in", "in_data", "in_exact", "in_last")))
     left = list(tiles_of(moved(ports, "out", "out_data", "out_last")))
     assert {tile[0][1] for tile in came} == {0, 1}
@@ -130,10 +135,21 @@ def test_planes(group: int, masks: tuple[int, ...]) -> None:
             again += [0] * (group * len(masks) - len(again))
             for place, word in enumerate(own):
                 parts = again[place::group]
-                assert [part & 0xFFFF for part in parts] == [
-                    word & (mask | mask << 8) for mask in masks
-                ]
-                assert {part >> 16 for part in parts} == {word >> 16}
+                for activation in range(2):
+                    values = [value_of(each >> activation * width, fmt) for each in (word, *parts)]
+                    whole, *of_planes = values
+                    sign = -1 if whole < 0 else 1
+                    assert of_planes == [sign * (abs(whole) & mask) for mask in masks]
+                assert {part >> 2 * width for part in parts} == {word >> 2 * width}
+
+
+def value_of(word: int, fmt: SparqFormat | None) -> int:
+    """The activation in the low bits of a word; a 0 has no sign."""
+    if fmt is None:
+        return word & 0xFF
+    magnitude, negative = word & fmt.magnitude_max, word >> fmt.magnitude_bits & 1
+    assert magnitude or not negative
+    return -magnitude if negative else magnitude
 
 
 @pytest.mark.parametrize("name", of("output_stage"))

@@ -8,7 +8,7 @@ import pytest
 from golden.named import NamedFormat
 from hdl.bus.register_map import Access, Field, Register, RegisterMap
 from hdl.engine.engine_registers import COUNTERS, ErrorCode, engine_registers
-from sim_tb.hdl.register_maps import ENGINE
+from sim_tb.hdl.register_maps import ENGINE, engine, signed_engine
 
 READ_WRITE, CONSTANT = Access.READ_WRITE, Access.CONSTANT
 
@@ -146,10 +146,25 @@ def test_offsets_of_the_engine() -> None:
 
 
 def test_error_codes() -> None:
-    assert [code.value for code in ErrorCode] == [1, 2, 3, 4, 5]
-    (code,) = engine_registers(**ENGINE)["ERROR"].fields
+    assert [code.value for code in ErrorCode] == [1, 2, 3, 4, 5, 6]
+    (code,) = signed_engine()["ERROR"].fields
     for error in ErrorCode:
         assert f"{error.value}: {error.description}" in code.description
+    (unsigned,) = engine_registers(**ENGINE)["ERROR"].fields
+    assert code.description == f"{unsigned.description} 6: {ErrorCode.ZERO_POINT.description}"
+
+
+def test_registers_of_signed_activations() -> None:
+    """One more, where a command has a zero point; and what the activations are."""
+    names = [[own.name for own in table.registers] for table in (engine(), signed_engine())]
+    names[0].insert(names[0].index("COUNTER_CONTROL"), "ZERO_POINT")
+    assert names[0] == names[1]
+    assert signed_engine()["ZERO_POINT"].offset == 0x54
+    for name, encoded, bits in (("s4opt", False, 1), ("s5opt", False, 3), ("s5opt", True, 3)):
+        own = {"format": NamedFormat(name), "encoded_input": encoded, "encoded_output": False}
+        registers = engine_registers(**{**ENGINE, **own})
+        assert word(registers, "FORMAT") >> 13 & 3 == bits
+        assert ("ZERO_POINT" in [own.name for own in registers.registers]) is not encoded
 
 
 @pytest.mark.parametrize(

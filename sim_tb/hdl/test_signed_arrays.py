@@ -9,7 +9,6 @@ import pytest
 
 from golden import SparqFormat, sparq_matmul, sparq_matmul_2_4
 from hdl import MacUnit, SystolicArray, sparq_mac
-from hdl.engine.engine_unit import EngineUnit
 from hdl.multiplier.style import Style
 from hdl.tensor.sparse_tensor_core import SparseTensorCore
 from hdl.tensor.tensor_core import TensorCore
@@ -129,9 +128,3 @@ def test_ports(name: str, encoded: bool) -> None:
     assert array.elements["in_a"].signed is (name == "s4opt" and not encoded)
     kind = "Stored pairs of" if encoded else "Affine" if affine else "Signed"
     assert array.port_meanings["in_a"].startswith(f"{kind} activations, row 0 low")
-
-
-def test_an_engine_takes_none() -> None:
-    message = "^an engine needs a format of unsigned activations, not s4:0,3$"
-    with pytest.raises(ValueError, match=message):
-        EngineUnit("array", 2, 2, sparq_mac("s4:0,3"))

@@ -183,11 +183,19 @@ class TileWalkModel(Model):
 class PlaneSplitterModel(Model):
     """Slices pass; those of an exact group are then repeated in the planes that are left."""
 
-    def __init__(self, activations: int, weight_bits: int, planes: Sequence[int], group: int):
+    def __init__(
+        self,
+        activations: int,
+        weight_bits: int,
+        planes: Sequence[int],
+        group: int,
+        fmt: SparqFormat | None = None,
+    ):
+        del weight_bits
+        self.activations = activations
         self.planes = planes
         self.group = group
-        weights = (1 << weight_bits) - 1 << 8 * activations
-        self.masks = [weights | _replicated(plane, activations) for plane in planes]
+        self.fmt = fmt
         self.taken: list[int] = []
         self.left: deque[tuple[int, int]] = deque()
         """What is still to be given, and whether it is a tile's last."""
@@ -210,9 +218,9 @@ class PlaneSplitterModel(Model):
             out["in_ready"] = 0 if alone and splits else given["out_ready"]
         if not given["in_valid"]:
             return out
-        mask = self.masks[0] if splits else -1
+        word = self._masked(given["in_data"], self.planes[0]) if splits else given["in_data"]
         last = 0 if splits else given["in_last"]
-        return {**out, "out_data": given["in_data"] & mask, "out_last": last}
+        return {**out, "out_data": word, "out_last": last}
 
     def step(self, given: Mapping[str, int]) -> None:
         """A slice goes."""
@@ -229,24 +237,34 @@ class PlaneSplitterModel(Model):
     def _rest(self, ends_tile: int) -> Iterator[tuple[int, int]]:
         empty = [(0, 0)] * (self.group - len(self.taken))
         yield from empty
-        for mask in self.masks[1:-1]:
-            yield from ((word & mask, 0) for word in self.taken)
+        for plane in self.planes[1:-1]:
+            yield from ((self._masked(word, plane), 0) for word in self.taken)
             yield from empty
-        *before, last = (word & self.masks[-1] for word in self.taken)
+        *before, last = (self._masked(word, self.planes[-1]) for word in self.taken)
         yield from ((word, 0) for word in before)
         yield last, ends_tile
 
-
-def _replicated(byte: int, count: int) -> int:
-    return sum(byte << 8 * place for place in range(count))
+    def _masked(self, word: int, plane: int) -> int:
+        """The bits of a plane of each activation, with its sign if there are any; and weights."""
+        width = self.fmt.activation_bits if self.fmt else 8
+        bits = width * self.activations
+        masked = word >> bits << bits
+        for place in range(self.activations):
+            activation = word >> width * place & (1 << width) - 1
+            sign = activation & 1 << width - 1 if self.fmt and activation & plane else 0
+            masked |= (activation & plane | sign) << width * place
+        return masked
 
 
 class PairCounterModel(Model):
     """What was counted leaves two cycles later."""
 
-    def __init__(self, pairs: int, fmt: SparqFormat | None = None):
+    def __init__(
+        self, pairs: int, fmt: SparqFormat | None = None, split_format: SparqFormat | None = None
+    ):
         self.pairs = pairs
         self.fmt = fmt
+        self.bits = split_format.activation_bits if split_format else 8
         self.counted = [(0, 0), (0, 0)]
 
     def outputs(self, given: Mapping[str, int]) -> Word:
@@ -263,7 +281,8 @@ class PairCounterModel(Model):
     def _values(self, word: int) -> list[int]:
         """The activations, or what stored pairs stand for."""
         if self.fmt is None:
-            return [word >> 8 * place & 0xFF for place in range(2 * self.pairs)]
+            mask = (1 << self.bits) - 1
+            return [word >> self.bits * place & mask for place in range(2 * self.pairs)]
         bits = self.fmt.stored_pair_bits
         stored = [word >> bits * place & (1 << bits) - 1 for place in range(self.pairs)]
         return list(map(int, decode_pairs(load_pairs(stored, self.fmt), self.fmt)))

@@ -1,13 +1,13 @@
 """Random products for engines, and every count that an engine must make of them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from gen.design.configuration import Configuration
-from gen.design.expectation import random_matrices
-from gen.driver.product import Bytes, ColumnParameters, EngineProduct
+from gen.driver.product import Activations, ColumnParameters, EngineProduct
+from gen.simulation.simulate_engine import random_engine_operands
 from golden import decode_pairs, load_pairs
 from golden.engine import MAX_COUNT, EngineShape, busy_cycles
 
@@ -18,12 +18,13 @@ LONGEST = 3
 class Work(NamedTuple):
     """What an engine is to multiply: arguments of :class:`EngineProduct`."""
 
-    x: Bytes
+    x: Activations
     w: npt.NDArray[np.int8]
     parameters: ColumnParameters
     exact: bool = False
     sums: bool = False
     encoded: bool = False
+    zero_point: int = 0
 
     @property
     def mode(self) -> str:
@@ -46,7 +47,7 @@ def random_work(
         int(rng.integers(1, most + 1))
         for most in ((LONGEST - 1) * shape.rows + 1, longest, (LONGEST - 1) * shape.cols + 1)
     )
-    x, w, _ = random_matrices(configuration, m, k, n, rng)
+    x, w, zero_point = random_engine_operands(configuration, m, k, n, rng)
     spread = int(rng.choice([10, 10_000, 1 << 31]))
     parameters = ColumnParameters.of(
         n,
@@ -63,7 +64,7 @@ def random_work(
     )
     if encoded is None:
         encoded = shape.encoded_output and not sums and bool(rng.random() < 0.6)
-    return Work(x, w, parameters, exact, sums, encoded)
+    return Work(x, w, parameters, exact, sums, encoded, zero_point)
 
 
 def longest_reduction(configuration: Configuration, shape: EngineShape) -> int:
@@ -83,12 +84,12 @@ def filled_up(shape: EngineShape, work: Work) -> Work:
     """
     (m, k), n = work.x.shape, work.w.shape[1]
     rows, columns = -(-m // shape.rows) * shape.rows, -(-n // shape.cols) * shape.cols
-    x = np.zeros((rows, k), np.uint8)
+    x = np.full((rows, k), work.zero_point, work.x.dtype)
     w = np.zeros((k, columns), np.int8)
     x[:m], w[:, :n] = work.x, work.w
     given = vars(work.parameters).values()
     parameters = ColumnParameters(*(np.pad(each, (0, columns - n)) for each in given))
-    return Work(x, w, parameters, work.exact, work.sums, work.encoded)
+    return work._replace(x=x, w=w, parameters=parameters)
 
 
 def expected_counts(
@@ -109,11 +110,15 @@ def expected_counts(
     return counts
 
 
-def _activations(shape: EngineShape, product: EngineProduct) -> Bytes:
-    """The activations of all slices: what stored pairs stand for, where they come as such."""
+def _activations(shape: EngineShape, product: EngineProduct) -> npt.NDArray[Any]:
+    """The magnitudes in all slices: of what stored pairs stand for, where they come as such."""
     words = product.activations()
     if not shape.encoded_input or shape.format is None:
-        return words
+        slices = words.reshape(len(words) // shape.activation_words, -1)
+        values = slices[:, : shape.rows * shape.k_per_cycle]
+        if product.x.dtype == np.int8:
+            return np.abs(values.view(np.int8))
+        return np.abs(values.astype(np.int16) - product.zero_point).astype(np.uint8)
     count = shape.rows * shape.k_per_cycle // 2
     bits = np.unpackbits(words, axis=1, count=count * shape.pair_bits, bitorder="little")
     places = np.int64(1) << np.arange(shape.pair_bits)

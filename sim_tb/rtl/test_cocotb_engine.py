@@ -35,6 +35,8 @@ ENGINES: dict[str, dict[str, Any]] = {
         "encoded_input": True,
         "encoded_output": True,
     },
+    "signed": {"rows": 2, "cols": 2, "format": "s4opt", "group": 4},
+    "affine": {"rows": 2, "cols": 3, "format": "s5opt", "stream_bits": 8, "weight_depth": 0},
     "one": {"rows": 1, "cols": 1, "acc_bits": 20, "pipeline": 2, "weight_depth": 1},
     "narrow_streams": {"rows": 3, "cols": 4, "lanes": 2, "group": 8, "stream_bits": 8},
 }

@@ -211,6 +211,8 @@ class Engine:
         await self.write("DEPTH", command.depth)
         mode = command.exact | command.sums << 1 | command.encoded << 2
         await self.write("MODE", mode)
+        if self.shape.split_format:
+            await self.write("ZERO_POINT", command.zero_point)
 
     async def start(self, command: Command) -> None:
         """Start a command as soon as there is room for it."""
@@ -503,6 +505,8 @@ async def refused(dut: Any) -> None:
     bad[ErrorCode.NO_ENCODED_OUTPUT] = [Command(1, 1, 1, sums=True, encoded=True)]
     if not shape.encoded_output:
         bad[ErrorCode.NO_ENCODED_OUTPUT].append(Command(1, 1, 1, encoded=True))
+    if shape.split_format and not shape.split_format.takes_zero_point:
+        bad[ErrorCode.ZERO_POINT] = [Command(1, 1, 1, zero_point=each) for each in (1, 127, 192)]
     engine.watch.refuses = True
     for code, commands in bad.items():
         for command in commands:
