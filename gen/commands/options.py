@@ -10,7 +10,7 @@ import click
 
 from gen.design.generated_format import generated_format
 from gen.documentation.results import FOLDER, keep, program
-from golden import NAMED_FORMATS
+from golden import NAMED_FORMATS, NamedFormat
 from golden.named import FORMAT_HELP, split_formats
 from support.files import OutputError, make_folder, write_if_changed
 
@@ -101,14 +101,19 @@ keep_option = click.option(
 
 
 class Format(click.ParamType[str]):
-    """The name of a window format of unsigned activations, as ``NamedFormat`` has it."""
+    """The name of a window format, as ``NamedFormat`` has it; of unsigned activations, unless
+    ``signed`` ones are taken too.
+    """
 
     name = "format"
+
+    def __init__(self, signed: bool = False):
+        self._format_of = NamedFormat if signed else generated_format
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
         """Its one name; an error that says what is allowed."""
         try:
-            return generated_format(value).name
+            return self._format_of(value).name
         except ValueError as error:
             raise click.UsageError(str(error)) from None
 
