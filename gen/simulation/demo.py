@@ -186,10 +186,10 @@ def through_array(
         task = progress.add_task(what, total=total)
         products = []
         for rows, weights in operands:
-            x, zero_point = operand_of(layer, rows, fmt)
-            given = Operands(x, weights, zero_point)
+            own, zero_point = operand_of(layer, rows, fmt)
+            given = Operands(own, weights, zero_point)
             if zero_point and fmt is not None and not fmt.takes_zero_point:
-                given = Operands((x.astype(np.int16) - zero_point).astype(np.int8), weights)
+                given = Operands((own.astype(np.int16) - zero_point).astype(np.int8), weights)
             product = array.matmul(*given, lambda tiles: progress.advance(task, tiles))
             require_equal(what, product.sums, expected_product(configuration, *given))
             products.append(product)

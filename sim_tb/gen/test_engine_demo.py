@@ -7,7 +7,9 @@ import pytest
 from rich.progress import Progress
 
 from gen.design.configuration import Configuration, ConfigurationError
+from gen.simulation.compiled_array import CompiledArray
 from gen.simulation.compiled_engine import CompiledEngine
+from gen.simulation.demo import through_array
 from gen.simulation.engine_demo import (
     WEIGHT_DEPTH,
     require_fit,
@@ -73,6 +75,20 @@ def test_signed_and_unsigned_layers(name: str) -> None:
         assert all(layer.windowed for layer in network.layers) is first_windowed
         runs = through_engine(network, network.quantize_images(images), engine, Progress())
         assert list(runs) == [layer.name for layer in network.layers]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["s4opt", "s5opt"])
+def test_signed_layers_on_an_array(name: str) -> None:
+    rng = np.random.default_rng(SEED)
+    graph = every_operation(rng)
+    images = signed_images(graph, rng, 2)
+    configuration = Configuration(rows=4, cols=4, format=name, style="behavioral")
+    signed = signed_layers(NamedFormat(name))
+    network = quantized(graph, images, signed=signed, first_layer_windowed=True)
+    names = [layer.name for layer in network.layers if layer.windowed]
+    given = network, network.quantize_images(images), configuration, CompiledArray(configuration)
+    assert list(through_array(*given, Progress(), names)) == names
 
 
 def test_what_an_engine_of_signed_bytes_cannot_hold() -> None:
