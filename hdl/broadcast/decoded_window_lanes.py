@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Value
 
 from golden.format import SparqFormat
 from hdl.broadcast.lane_encoder import LaneEncoder
-from hdl.multiplier.multiplier import Addend, named, stage
+from hdl.multiplier.multiplier import Addend, AddendShape, named, stage
 from hdl.multiplier.number_form import NumberForm
 from hdl.multiplier.selected_rows import digit_lines, digit_lines_bits, digit_rows, digits_of
 from hdl.multiplier.staged_shift import StagedShift
@@ -20,10 +20,14 @@ class DecodedWindowLanes(WindowLanes):
 
     What is broadcast costs wires, not registers in every unit. So all travels decoded. The
     activation code has both lanes: lines of the digits (:func:`digit_lines`), then those of the
-    shift (:class:`StagedShift`), then with vSPARQ one for either weight. The weight code has both
+    shift (:class:`StagedShift`), then with vSPARQ one for either weight, then its sign if it has
+    one. The weight code has both
     weights in their form, each followed by its triple (two bits wider, where there are digits of
     two bits), made once per column. A selector of weights inverts: where there is one, the weight
     travels inverted, otherwise its triple does, as a :func:`selected_row` likes it.
+
+    A negative lane inverts its product where that has been shifted. What is missing is in the bias
+    of the row, or in two's complement a one for each such lane.
 
     Parameters
     ----------
@@ -41,18 +45,30 @@ class DecodedWindowLanes(WindowLanes):
     ):
         super().__init__(fmt, weight_bits)
         self.form = form
+        if fmt.signed:
+            self.row_bias_width = self.sum_bits
         if form.is_signed:
             # Half the range of each lane's product, in every cycle.
             self.row_scale, self.column_scale = 0, 1 << (self.sum_bits - 2)
             self.row_bias_width, self.column_bias_width = 0, 2
         self._shift = StagedShift(fmt.lane_shifts)
         self._digits_bits = digit_lines_bits(fmt.window_bits)
-        self._lane_bits = self._digits_bits + self._shift.lines + 2 * fmt.vsparq
+        self._lane_bits = self._digits_bits + self._shift.lines + 2 * fmt.vsparq + fmt.signed
         self.activation_code_bits = 2 * self._lane_bits
         triple_bits = weight_bits + 2 if fmt.window_bits > 1 else 0
         self.weight_code_bits = 2 * (weight_bits + triple_bits)
         ones = (1 << weight_bits) - 1
         self._inverted = ones if fmt.vsparq else ((1 << triple_bits) - 1) << weight_bits
+
+    @property
+    def addend_shapes(self) -> list[AddendShape]:
+        shapes = super().addend_shapes
+        return shapes + 2 * [(1, 0)] if self._adds_signs else shapes
+
+    @property
+    def _adds_signs(self) -> bool:
+        """Whether a negative lane adds a one."""
+        return self.fmt.signed and self.form.is_signed
 
     def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
         encoder = LaneEncoder(self.fmt)
@@ -60,14 +76,18 @@ class DecodedWindowLanes(WindowLanes):
         m.d.comb += encoder.activations.eq(activations)
         if self.fmt.group > 2:
             m.d.comb += encoder.shared.eq(shared)
-        window_bits, shifts = self.fmt.window_bits, len(self.fmt.lane_shifts)
-        lanes = (encoder.lane0, encoder.lane1)
+        middle = self.fmt.window_bits, self.fmt.window_bits + len(self.fmt.lane_shifts)
+        mux, sign = middle[1], middle[1] + self.fmt.vsparq
         return self._decoded(
-            (lane[:window_bits], lane[window_bits:][:shifts], lane[-1]) for lane in lanes
+            (lane[: middle[0]], lane[middle[0] : mux], lane[mux:sign], lane[sign:])
+            for lane in (encoder.lane0, encoder.lane1)
         )
 
     def load(self, m: Module, platform: Any, stored: Value) -> Value:
-        return self._decoded(self._lanes(m, platform, super().load(m, platform, stored)))
+        pair = super().load(m, platform, stored)
+        signs = self._signs(pair) or [Const(0, 0)] * 2
+        lanes = self._lanes(m, platform, pair)
+        return self._decoded((*lane, sign) for lane, sign in zip(lanes, signs, strict=True))
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
         words = self.form.words(weights, self.weight_bits)
@@ -81,7 +101,8 @@ class DecodedWindowLanes(WindowLanes):
     ) -> list[Addend]:
         codes = [weight.word_select(k, self.weight_code_bits // 2) for k in range(2)]
         addends: list[Addend] = []
-        for lane, (digits, shift, selects) in enumerate(self._lines(activation)):
+        ones: list[Addend] = []
+        for lane, (digits, shift, selects, sign) in enumerate(self._lines(activation)):
             code = codes[lane]
             if self.fmt.vsparq:
                 code = Mux(selects[0], codes[0], 0) | Mux(selects[1], codes[1], 0)
@@ -93,34 +114,45 @@ class DecodedWindowLanes(WindowLanes):
             product = stage(m, f"product_sum{lane}", product, registered)
             shift = stage(m, f"shift_select{lane}", shift, registered)
             placed = self._shift.shifted(m, f"product{lane}", self.form.number(product), shift)
-            addends.append((self.form.unsigned(placed), 0))
-        return addends
+            placed = self.form.unsigned(placed)
+            if self.fmt.signed:
+                sign = stage(m, f"sign{lane}", sign, registered)
+                placed ^= sign.replicate(len(placed))
+                ones.append((sign, 0))
+            addends.append((placed, 0))
+        return addends + ones if self._adds_signs else addends
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:
+        """The sum of the lanes, each shifted; of signed ones what they add with weights of 0."""
         if self.form.is_signed:
             return Const(0, 0)
-        first, second = (
-            self._shift.shifted(m, f"lane{lane}", named(m, f"x{lane}", digits_of(digits)), shift)
-            for lane, (digits, shift, _) in enumerate(self._lines(activation))
-        )
-        return first + second
+        biases: list[Value] = []
+        for lane, (digits, shift, _, sign) in enumerate(self._lines(activation)):
+            x = named(m, f"x{lane}", digits_of(digits))
+            bias = self._shift.shifted(m, f"lane{lane}", x, shift)
+            if self.fmt.signed:
+                bias = Cat(Const(0, self.weight_bits - 1), bias, Const(0, 1))
+                bias ^= sign.replicate(len(bias))
+            biases.append(bias)
+        return biases[0] + biases[1]
 
     def column_bias(self, m: Module, platform: Any, weight: Value) -> Value:
         return Const(2) if self.form.is_signed else super().column_bias(m, platform, weight)
 
-    def _decoded(self, lanes: Iterable[tuple[Value, Value, Value]]) -> Value:
-        """The activation code of lanes: their windows, shifts (one-hot) and MuxCtrl."""
+    def _decoded(self, lanes: Iterable[tuple[Value, Value, Value, Value]]) -> Value:
+        """The activation code of lanes: windows, shifts (one-hot), MuxCtrl, and signs if any."""
         code: list[Value] = []
-        for window, shift, mux in lanes:
+        for window, shift, mux, sign in lanes:
             code += [digit_lines(window), self._shift.select(shift)]
             code += [~mux, mux] if self.fmt.vsparq else []
+            code.append(sign)
         return Cat(code)
 
-    def _lines(self, activation: Value) -> list[tuple[Value, Value, Value]]:
-        """Of each lane: the lines of its digits, its shift and its weight."""
-        middle = self._digits_bits + self._shift.lines
+    def _lines(self, activation: Value) -> list[tuple[Value, Value, Value, Value]]:
+        """Of each lane: the lines of its digits, its shift and its weight, and its sign if any."""
+        digits, weights = self._digits_bits, self._digits_bits + self._shift.lines
+        sign = weights + 2 * self.fmt.vsparq
         lanes = [activation.word_select(lane, self._lane_bits) for lane in range(2)]
         return [
-            (lane[: self._digits_bits], lane[self._digits_bits : middle], lane[middle:])
-            for lane in lanes
+            (lane[:digits], lane[digits:weights], lane[weights:sign], lane[sign:]) for lane in lanes
         ]

@@ -64,8 +64,7 @@ def dot_product(
     Raises
     ------
     ValueError
-        For another name or multiplier, for pairs that cannot share windows as the format says, and
-        for a signed format.
+        For another name or multiplier, and for pairs that cannot share windows as the format says.
     """
     if name not in DOT_PRODUCTS:
         one = element_multiplier(name, fmt, weight_bits, multiplier, style)
@@ -73,8 +72,6 @@ def dot_product(
     elif name == "sparq":
         if fmt is None:
             raise ValueError("pe 'sparq' needs a SparqFormat, not None")
-        if fmt.signed:
-            raise ValueError(f"a dot product needs a format of unsigned activations, not {fmt}")
         lanes = _windows(fmt, pairs, weight_bits, sparse, style)
     elif style is Style.BEHAVIORAL:
         element = PROCESSING_ELEMENTS[name]

@@ -1,4 +1,4 @@
-"""Two unsigned bytes in, two lanes out, ready to be multiplied."""
+"""Two activations in, two lanes out, ready to be multiplied."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Value
 from amaranth.lib.wiring import In, Out
 
-from golden.format import ACTIVATION_BITS, SparqFormat
-from hdl.encode.window import window_of_alone, windows_of_pair
+from golden.format import SparqFormat
+from hdl.encode.window import halves_of_window, signs_of, window_of_alone, windows_of_pair
 from hdl.placement import Component
 
 
@@ -23,13 +23,14 @@ class LaneEncoder(Component):
 
     Members
     -------
-    activations : In(16)
-        Two unsigned bytes, the first (lower k) in bits 0 to 7.
-    shared : In(8)
+    activations : In(2 * fmt.activation_bits)
+        Two activations as :class:`PairEncoder` takes them, the first (lower k) low.
+    shared : In(fmt.magnitude_bits)
         As for :class:`PairEncoder`; only where ``fmt.group`` is above 2.
     lane0, lane1 : Out(lane_bits)
-        The window, the left-shift (one-hot, an index into ``fmt.lane_shifts``) and, with vSPARQ,
-        MuxCtrl; the window low.
+        The window, the left-shift (one-hot, an index into ``fmt.lane_shifts``), with vSPARQ
+        MuxCtrl and in a signed format the sign; the window low. What a lane without a bit has as
+        its sign does not count.
     """
 
     module_name = "lane_encoder"
@@ -37,15 +38,16 @@ class LaneEncoder(Component):
     def __init__(self, fmt: SparqFormat):
         self.fmt = fmt
         bits = self.lane_bits(fmt)
-        members = {"activations": In(2 * ACTIVATION_BITS), "lane0": Out(bits), "lane1": Out(bits)}
+        members = {"activations": In(2 * fmt.activation_bits)}
+        members |= {"lane0": Out(bits), "lane1": Out(bits)}
         if fmt.group > 2:
-            members["shared"] = In(ACTIVATION_BITS)
+            members["shared"] = In(fmt.magnitude_bits)
         super().__init__(members)
 
     @staticmethod
     def lane_bits(fmt: SparqFormat) -> int:
         """Bits of a lane."""
-        return fmt.window_bits + len(fmt.lane_shifts) + fmt.vsparq
+        return fmt.window_bits + len(fmt.lane_shifts) + fmt.vsparq + fmt.signed
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -55,18 +57,23 @@ class LaneEncoder(Component):
             Cat(window, self._shift(placement, fmt.placements))
             for window, placement in windows_of_pair(m, platform, fmt, self.activations, shared)
         ]
+        signs = signs_of(fmt, self.activations)
 
         if fmt.vsparq:
             zero_detector, window, placement = window_of_alone(m, platform, fmt, self.activations)
             alone, owner = zero_detector.alone, zero_detector.owner
             high_shifts = [fmt.high_lane_shift(shift) for shift in fmt.wide_placements]
-            high = Cat(window[fmt.window_bits :], self._shift(placement, high_shifts))
-            low = Cat(window[: fmt.window_bits], self._shift(placement, fmt.wide_placements))
+            halves = halves_of_window(fmt, window, placement)
+            high = Cat(halves[0], self._shift(placement, high_shifts))
+            low = Cat(halves[1], self._shift(placement, fmt.wide_placements))
             lanes = [
                 Cat(Mux(alone, high, lanes[0]), alone & owner),
                 Cat(Mux(alone, low, lanes[1]), ~alone | owner),
             ]
+            signs = [sign | (alone & Cat(signs).any()) for sign in signs]
 
+        if fmt.signed:
+            lanes = [Cat(*lane) for lane in zip(lanes, signs, strict=True)]
         m.d.comb += [self.lane0.eq(lanes[0]), self.lane1.eq(lanes[1])]
         return m
 

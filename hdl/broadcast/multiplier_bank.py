@@ -8,6 +8,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Value
 
 from hdl.broadcast.multiplier_part import ADDENDS, MultiplierPart
+from hdl.elements import Elements
 from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier, named
 from hdl.placement import place
 
@@ -42,6 +43,8 @@ class MultiplierBank(Multiplier):
         self.k_per_cycle = count * multiplier.k_per_cycle
         self.weight_bits = multiplier.weight_bits
         self.stored_format = multiplier.stored_format
+        self.signed_format = multiplier.signed_format
+        self.shared_bits = multiplier.shared_bits
         self.activation_code_bits = count * multiplier.activation_code_bits
         self.weight_code_bits = count * multiplier.weight_code_bits
         self.sum_bits = (count * ((1 << multiplier.sum_bits) - 1)).bit_length()
@@ -51,6 +54,10 @@ class MultiplierBank(Multiplier):
         self.column_bias_width = multiplier.column_bias_width + count - 1
         self.slices_per_group = max(1, slices // count)
         self.style = multiplier.style
+
+    @property
+    def activations(self) -> Elements:
+        return Elements(self.multiplier.activations.bits).repeated("step", self.k_per_cycle)
 
     @property
     def addend_shapes(self) -> list[AddendShape]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Value
 
-from golden.format import ACTIVATION_BITS
+from hdl.elements import Elements
 from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier, named, stage
 
 INDEX_BITS = 2
@@ -16,8 +16,9 @@ class StructuredSelection(Multiplier):
     """A multiplier behind 2:4 selection: of every four activations, the two that have weights.
 
     Pairs follow the weights, which differ from column to column, so activations travel as plain
-    bytes and are encoded here, in each unit, after the selection. A slice's weights are the
-    non-zero ones, two of each block of four, and an index for each, its place in the block:
+    bytes, or signs and magnitudes, and are encoded here, in each unit, after the selection. A
+    slice's weights are the non-zero ones, two of each block of four, and an index for each, its
+    place in the block:
 
     - first index < second index: both weights count;
     - equal indices: the first one alone, and the activation of the second counts as zero;
@@ -58,12 +59,18 @@ class StructuredSelection(Multiplier):
         self.k_per_cycle = 2 * selected
         self.weight_bits = multiplier.weight_bits
         self.blocks = selected // 2
-        self.activation_code_bits = self.k_per_cycle * ACTIVATION_BITS
+        self.signed_format = multiplier.signed_format
+        self._bits = multiplier.activations.bits
+        self.activation_code_bits = self.k_per_cycle * self._bits
         self.weight_code_bits = 2 * SLOTS * self.blocks + multiplier.weight_code_bits
         self.sum_bits = multiplier.sum_bits
         self.column_scale = multiplier.column_scale
         self.column_bias_width = multiplier.column_bias_width
         self.style = multiplier.style
+
+    @property
+    def activations(self) -> Elements:
+        return Elements(self._bits).repeated("step", self.k_per_cycle)
 
     @property
     def addend_shapes(self) -> list[AddendShape]:
@@ -110,7 +117,7 @@ class StructuredSelection(Multiplier):
             for block in range(self.blocks)
             for slot in range(2)
         ]
-        shared = Const(0, ACTIVATION_BITS)
+        shared = Const(0, self.multiplier.shared_bits)
         code = self.multiplier.encode(m, platform, Cat(selected), shared)
         code = stage(m, "selected_code", code, registered)
         weight_code = stage(m, "weight_code", self._weight_code(weight), registered)
@@ -123,10 +130,10 @@ class StructuredSelection(Multiplier):
     def _select(self, activation: Value, weight: Value, block: int, slot: int) -> Value:
         """The activation that meets a weight, or 0."""
         selects = weight.word_select(2 * block + slot, SLOTS)
-        result: Value = Const(0, ACTIVATION_BITS)
+        result: Value = Const(0, self._bits)
         for distance, select in enumerate(selects):
-            byte = activation.word_select(4 * block + slot + distance, ACTIVATION_BITS)
-            result = result | Mux(select, byte, 0)
+            candidate = activation.word_select(4 * block + slot + distance, self._bits)
+            result = result | Mux(select, candidate, 0)
         return result
 
     def _weight_code(self, weight: Value) -> Value:

@@ -15,6 +15,7 @@ from hdl.encode.pair_layout import pair_layout
 from hdl.encode.window import (
     halves_of_window,
     magnitudes_of,
+    signs_of,
     window_of_alone,
     windows_of_pair,
 )
@@ -80,7 +81,7 @@ class PairEncoder(Component):
         windows, placements = ([part[index] for part in own] for index in range(2))
         high, low = (Const(1, 1), placements[0]) if fmt.group > 1 else placements
         control = self._code(high, low, fmt.own_states)
-        signs = self.activations.word_select(0, fmt.activation_bits)[-1:], self.activations[-1:]
+        signs = signs_of(fmt, self.activations)
 
         if fmt.vsparq:
             zero_detector, window, placement = window_of_alone(m, platform, fmt, self.activations)
@@ -93,7 +94,7 @@ class PairEncoder(Component):
             control = Mux(
                 zero_detector.alone, self._code(placement, owner, fmt.wide_states), control
             )
-            signs = tuple(sign | (zero_detector.alone & (signs[0] | signs[1])) for sign in signs)
+            signs = [sign | (zero_detector.alone & Cat(signs).any()) for sign in signs]
 
         m.d.comb += [pair.x0.eq(windows[0]), pair.x1.eq(windows[1])]
         if fmt.control_bits:

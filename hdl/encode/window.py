@@ -5,7 +5,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Value
 
 from golden.format import SparqFormat
 from hdl.encode.leading_one_detector import LeadingOneDetector
@@ -20,18 +20,26 @@ def magnitudes_of(fmt: SparqFormat, activations: Value) -> tuple[Value, Value]:
     return first[: fmt.magnitude_bits], second[: fmt.magnitude_bits]
 
 
+def signs_of(fmt: SparqFormat, activations: Value) -> list[Value]:
+    """The signs of a pair of activations, or of as many as there are; none of unsigned ones."""
+    count = len(activations) // fmt.activation_bits if fmt.signed else 0
+    return [activations.word_select(k, fmt.activation_bits)[-1] for k in range(count)]
+
+
 def halves_of_window(fmt: SparqFormat, window: Value, placement: Value) -> tuple[Value, Value]:
     """The high and the low bits of a double window: what its two lanes have."""
     splits: dict[int, list[Value]] = {}
     for select, shift in zip(placement, fmt.wide_placements, strict=True):
         splits.setdefault(fmt.low_lane_bits(shift), []).append(select)
+    bits = fmt.window_bits
+    halves = {low: (window[low:][:bits], Cat(window[:low], Const(0, bits - low))) for low in splits}
     if len(splits) == 1:
-        (low_bits,) = splits
-        return window[low_bits:], window[:low_bits]
-    cases = [(Cat(selects).any(), low_bits) for low_bits, selects in splits.items()]
-    high = reduce(or_, (Mux(chosen, window[low_bits:], 0) for chosen, low_bits in cases))
-    low = reduce(or_, (Mux(chosen, window[:low_bits], 0) for chosen, low_bits in cases))
-    return high[: fmt.window_bits], low
+        (both,) = halves.values()
+        return both
+    cases = [(Cat(selects).any(), *halves[low_bits]) for low_bits, selects in splits.items()]
+    high = reduce(or_, (Mux(chosen, half, 0) for chosen, half, _ in cases))
+    low = reduce(or_, (Mux(chosen, half, 0) for chosen, _, half in cases))
+    return high, low
 
 
 def window_of(

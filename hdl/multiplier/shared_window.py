@@ -8,7 +8,6 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Value
 
 from golden.format import SparqFormat
-from hdl.arithmetic.bit_heap import total_of
 from hdl.elements import Elements, structure
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.stored_pair_decoder import StoredPairDecoder
@@ -123,6 +122,7 @@ class SharedWindow(Multiplier):
             multiples = self._multiples(m, platform, activation, weight, index)
             lines = self._lines(m, activation, index)
             rows += pair_rows(m, f"products{index}", lines, *multiples)
+            rows += self._negative_lanes(m, activation, index)
         total = self.form.total(m, platform, "products", rows, self._total_bits)
         total = self.form.number(stage(m, "products", total, registered))
         shift = stage(m, "shift", self._shift_lines(activation), registered)
@@ -159,8 +159,13 @@ class SharedWindow(Multiplier):
             for lane in (2 * pair, 2 * pair + 1)
         )
         first, second = named(m, f"first{pair}", first), named(m, f"second{pair}", second)
-        both = total_of(m, platform, f"both{pair}", [(first, 0), (second, 0)], self.weight_bits + 1)
-        return first, second, both
+        bits = self.weight_bits + 1
+        both = self.form.total(m, platform, f"both{pair}", [(first, 0), (second, 0)], bits)
+        return map(self.form.number, (first, second, both))
+
+    def _negative_lanes(self, m: Module, activation: Value, pair: int) -> list[Addend]:
+        """What inverted weights lack where no bias makes up for it."""
+        return []
 
     def _signs(self, activation: Value) -> list[Value]:
         """Of each lane, whether it is negative; none in an unsigned format."""

@@ -86,6 +86,7 @@ def test_product_of_stored_pairs(options: dict[str, Any]) -> None:
         {"format": "s5opt", "group": 4},
         {"format": "s4opt", "style": "behavioral", "pipeline": 1},
         {"format": "s5opt", "vsparq": False, "group": 2, "weight_bits": 3},
+        *({"top": top, "format": "s5opt", "pairs": 2} for top in TENSOR_CORES),
     ],
 )
 def test_product_of_signed_activations(options: dict[str, Any]) -> None:

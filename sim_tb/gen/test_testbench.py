@@ -44,6 +44,7 @@ DESIGNS = [
     Configuration(top="pe", format="s5opt", style="behavioral", pipeline=2),
     Configuration(top="encoder", format="s4opt", rounding=False),
     Configuration(top="encoder", format="s5opt", group=4),
+    *(Configuration(top=top, rows=2, cols=1, pairs=2, format="s5opt") for top in TENSOR_CORES),
 ]
 ENGINES = [
     Configuration(top="engine", rows=2, cols=4, stream_bits=16, encoded_output=True),

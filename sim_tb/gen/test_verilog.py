@@ -106,6 +106,11 @@ CONFIGURATIONS = [
     Configuration(rows=1, cols=2, format="s3:0,4", encoded_input=True, style="behavioral"),
     Configuration(top="pe", format="s4opt", weight_bits=2),
     *(Configuration(top="encoder", format="s5opt", group=group) for group in (1, 4)),
+    *(Configuration(top=top, rows=2, cols=1, pairs=2, format="s5opt") for top in TENSOR_CORES),
+    *(
+        Configuration(top=top, rows=1, cols=2, pairs=2, format="s4opt", group=2, vsparq=False)
+        for top in TENSOR_CORES
+    ),
 ]
 ENGINES = [
     Configuration(top="engine", **options)
@@ -407,6 +412,10 @@ SIGNED_PORTS: list[tuple[dict[str, Any], dict[str, tuple[int, bool]]]] = [
     ({"format": "s5opt", "encoded_input": True}, {"in_a": (28, False)}),
     ({"top": "encoder", "format": "s4opt"}, {"bytes": (16, True)}),
     (
+        {"top": "sparse_tensor_core", "pairs": 1, "format": "s5opt", "rows": 2, "cols": 1},
+        {"in_a": (64, False), "zero_point": (8, False), "in_w": (16, True)},
+    ),
+    (
         {"top": "encoder", "format": "s5opt", "group": 4},
         {"bytes": (16, False), "zero_point": (8, False), "shared": (8, False)},
     ),
@@ -418,7 +427,7 @@ def test_ports_of_signed_activations(
     options: dict[str, Any], expected: dict[str, tuple[int, bool]]
 ) -> None:
     """Bytes in two's complement, or affine ones and their zero point; stored pairs have none."""
-    if "top" not in options:
+    if "top" not in options:  # the array
         options = options | {"rows": 2, "cols": 1}
     design = generated(Configuration(**options))
     ports = {port["name"]: port for port in design.sidecar["ports"] if port["name"] in expected}
