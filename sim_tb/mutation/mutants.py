@@ -311,6 +311,7 @@ PARTS = (
     "tile_walk_3",
     "plane_splitter_1_4",
     "plane_splitter_4_3",
+    "plane_splitter_1_s4opt",
     "output_stage_2_6_2_20",
     "output_stage_2_6_6_16_2opt",
 )
