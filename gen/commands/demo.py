@@ -8,6 +8,7 @@ import click
 from gen.commands.data_options import data_options, load_given
 from gen.commands.options import Format, json_option, keep_option, keep_result, write_json
 from gen.commands.terminal import print_tables, progress_bar, table
+from gen.design.unsigned_format import unsigned_format
 from gen.simulation.demo import SIDE, run_demo
 from gen.simulation.engine_demo import run_engine_demo
 from golden.named import FORMAT_HELP
@@ -25,7 +26,7 @@ from golden.named import FORMAT_HELP
 @click.option(
     "--format",
     "format_name",
-    type=Format(),
+    type=Format(unsigned_format),
     default="5opt",
     show_default=True,
     metavar="NAME",
