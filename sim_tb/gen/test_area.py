@@ -80,6 +80,7 @@ def test_parts_of_an_array() -> None:
         sparq_unit("tensor_core", "5opt", vsparq=False, group=8, pairs=2, rows=2, cols=3),
         exact_unit("sparse_tensor_core", "2x8x8", "booth", pairs=2, rows=2, cols=2),
         sparq_unit("sparse_tensor_core", "5opt", pairs=2, rows=2, cols=2),
+        sparq_unit("array", "s5opt", rows=2, cols=3),
     ],
     ids=lambda unit: f"{unit.unit}-{unit.label}".replace(" ", "-"),
 )
