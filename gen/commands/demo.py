@@ -25,7 +25,7 @@ from golden.named import ANY_FORMAT_HELP
 @click.option(
     "--format",
     "format_name",
-    type=Format(signed=True),
+    type=Format(),
     default="5opt",
     show_default=True,
     metavar="NAME",
