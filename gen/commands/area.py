@@ -15,7 +15,7 @@ from gen.synthesis.area_report import PATH, area_files, area_grids
 from gen.synthesis.selection import select
 from gen.synthesis.units import DESIGNS, UNITS
 from golden.format import GROUPS
-from golden.named import FORMAT_HELP
+from golden.named import ANY_FORMAT_HELP
 from hdl.element.processing_element import MAX_PIPELINE
 from support.files import write_if_changed
 
@@ -35,7 +35,7 @@ from support.files import write_if_changed
     help=f"Only these: {', '.join(DESIGNS)}.",
 )
 @click.option("--multiplier", metavar="NAME", help="Only these, of exact designs.")
-@click.option("--format", type=Format(), metavar="NAME", help=f"Only these: {FORMAT_HELP}.")
+@click.option("--format", type=Format(), metavar="NAME", help=f"Only these: {ANY_FORMAT_HELP}.")
 @click.option("--rounding/--no-rounding", default=None, help="Only these, of SPARQ designs.")
 @click.option("--vsparq/--no-vsparq", default=None, help="Only these, of SPARQ designs.")
 @click.option(
@@ -99,7 +99,8 @@ def area(
     for result in results:
         print_grids(area_grids(result), folded=PATH)
     click.echo(
-        "Energy: switching, without leakage, on the demo network's operands and uniform ones."
+        "Energy: switching, without leakage, on the demo network's operands, uniform ones, and "
+        "signed ones."
     )
     if GENERIC in sources:
         click.echo(

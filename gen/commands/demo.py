@@ -10,7 +10,7 @@ from gen.commands.options import Format, json_option, keep_option, keep_result, 
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.simulation.demo import SIDE, run_demo
 from gen.simulation.engine_demo import run_engine_demo
-from golden.named import FORMAT_HELP
+from golden.named import ANY_FORMAT_HELP
 
 
 @click.command()
@@ -29,7 +29,7 @@ from golden.named import FORMAT_HELP
     default="5opt",
     show_default=True,
     metavar="NAME",
-    help=f"Window format: {FORMAT_HELP}.",
+    help=f"Window format: {ANY_FORMAT_HELP}.",
 )
 @click.option(
     "--top",

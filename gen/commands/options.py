@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from gen.design.generated_format import generated_format
+from gen.design.unsigned_format import unsigned_format
 from gen.documentation.results import FOLDER, keep, program
-from golden import NAMED_FORMATS
+from golden import NAMED_FORMATS, NamedFormat
 from golden.named import FORMAT_HELP, split_formats
 from support.files import OutputError, make_folder, write_if_changed
 
@@ -101,14 +101,20 @@ keep_option = click.option(
 
 
 class Format(click.ParamType[str]):
-    """The name of a window format of unsigned activations, as ``NamedFormat`` has it."""
+    """The name of a window format, as ``NamedFormat`` has it.
+
+    ``make`` gives the format of a name and raises ``ValueError`` for what is none.
+    """
 
     name = "format"
+
+    def __init__(self, make: Callable[[str], NamedFormat] = NamedFormat):
+        self._make = make
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
         """Its one name; an error that says what is allowed."""
         try:
-            return generated_format(value).name
+            return self._make(value).name
         except ValueError as error:
             raise click.UsageError(str(error)) from None
 
@@ -121,7 +127,7 @@ class Formats(click.ParamType[tuple[str, ...]]):
 
     name = "formats"
 
-    def __init__(self, one_name: Callable[[str], str] | None = None):
+    def __init__(self, one_name: Callable[[str], str]):
         self._one_name = one_name
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
@@ -129,8 +135,6 @@ class Formats(click.ParamType[tuple[str, ...]]):
         if isinstance(value, tuple):
             return value
         names = split_formats(value)
-        if self._one_name is None:
-            return tuple(dict.fromkeys(Format().convert(name, param, ctx) for name in names))
         try:
             return tuple(dict.fromkeys(map(self._one_name, names)))
         except ValueError as error:
@@ -139,7 +143,7 @@ class Formats(click.ParamType[tuple[str, ...]]):
 
 formats_option = click.option(
     "--formats",
-    type=Formats(),
+    type=Formats(lambda name: unsigned_format(name).name),
     default=",".join(NAMED_FORMATS),
     show_default=True,
     metavar="NAME,...",

@@ -14,7 +14,7 @@ from gen.proof import solver
 from gen.proof.job import Job
 from gen.proof.run import FOLDER, Outcome, run_proofs, select
 from gen.proof.verdict import ProofError
-from golden.named import FORMAT_HELP
+from golden.named import ANY_FORMAT_HELP
 from support.cpp import cpp_compiler
 
 TIMEOUT = 600
@@ -73,7 +73,7 @@ def by_property(jobs: Iterable[Job], outcomes: Sequence[Outcome]) -> Table:
     type=Format(),
     multiple=True,
     metavar="NAME",
-    help=f"What depends on a format, of this one: {FORMAT_HELP}; repeatable.",
+    help=f"What depends on a format, of this one: {ANY_FORMAT_HELP}; repeatable.",
 )
 @click.option("--quick", is_flag=True, help="The proofs of the developer loop alone.")
 @click.option(

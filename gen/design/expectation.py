@@ -61,7 +61,7 @@ def multiplied(
     """What activations ``x`` (..., K) become before a unit multiplies them."""
     if unit.format is None:
         return golden.low_bits(x, unit.activation_bits)
-    return golden.sparq(x, unit.format.sparq_format, zero_point)
+    return golden.sparq(x, unit.format.sparq_format, zero_point=zero_point)
 
 
 def random_operands(

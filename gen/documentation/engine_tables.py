@@ -8,7 +8,7 @@ from gen.design.configuration import Configuration
 from gen.verilog.generate import build
 from gen.verilog.sidecar import make_sidecar
 from gen.verilog.template import comment
-from golden import NAMED_FORMATS, named_format
+from golden import NAMED_FORMATS, SIGNED_FORMATS, named_format
 from hdl import GemmEngine
 from hdl.bus.register_map import Access, Register
 from hdl.engine.column_parameters import COLUMN_PARAMETERS, PARAMETER_WORD_BITS
@@ -33,9 +33,9 @@ Grid = tuple[list[str], list[list[str]]]
 
 
 @cache
-def _engine(side: int, stream_bits: int = 0) -> tuple[GemmEngine, dict[str, Any]]:
+def _engine(side: int, **options: Any) -> tuple[GemmEngine, dict[str, Any]]:
     """An engine of that many rows and columns, all else as it is by default; its sidecar."""
-    configuration = Configuration(top="engine", rows=side, cols=side, stream_bits=stream_bits)
+    configuration = Configuration(top="engine", rows=side, cols=side, **options)
     engine = build(configuration)
     assert isinstance(engine, GemmEngine)
     return engine, make_sidecar(configuration, engine, configuration.name)
@@ -59,8 +59,8 @@ def _fields(register: Register) -> Iterator[list[str]]:
 
 
 def registers() -> Grid:
-    """All registers but the counters, field by field."""
-    engine, _ = _engine(16)
+    """All registers but the counters, field by field, of an engine that has all of them."""
+    engine, _ = _engine(16, format="s5opt")
     rows = []
     for register in engine.registers.registers:
         if register.offset < FIRST_COUNTER:
@@ -102,10 +102,10 @@ def column_parameters() -> Grid:
 def planes() -> Grid:
     """The passes of exact products in each named format, with vSPARQ or without."""
     rows = []
-    for name in NAMED_FORMATS:
+    for name in (*NAMED_FORMATS, *SIGNED_FORMATS):
         masks = named_format(name, True, True).exact_planes
         rows.append([f"`{name}`", str(len(masks)), ", ".join(f"{mask:#04x}" for mask in masks)])
-    return ["format", "passes", "bits of an activation in each"], rows
+    return ["format", "passes", "bits of an activation, or of its magnitude, in each"], rows
 
 
 def bandwidth() -> Grid:
@@ -140,7 +140,7 @@ def streams() -> Grid:
     for side in SIDES:
         cells = []
         for bits in STREAM_BITS:
-            engine, _ = _engine(side, bits)
+            engine, _ = _engine(side, stream_bits=bits)
             words = engine.stream_words["activations"]
             exact = min(1, len(engine.engine.planes) / words)
             cells.append(f"{words}: {100 / words:.3g} %, {100 * exact:.3g} %")

@@ -7,6 +7,7 @@ from gen.proof.job import Rtl, SizedJob
 from gen.proof.rule import Rule
 from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
+from golden.format import SparqFormat
 from hdl import MacUnit
 
 
@@ -14,8 +15,8 @@ class ArrayJob(SizedJob):
     """An array from its first cycle on: what leaves is what the paper's rule makes of each tile.
 
     All bubbles and tile lengths that fit into so many cycles after reset, all weights, and all
-    activations or, with ``ones``, those that are 0 or 1: enough to tell which operands met in which
-    tile, where the steps of an element are proved for all operands.
+    activations or, with ``ones``, those that are 0 or 1, or -1 in a signed format: enough to tell
+    which operands met in which tile, where the steps of an element are proved for all operands.
     """
 
     property_name = "array"
@@ -39,14 +40,15 @@ class ArrayJob(SizedJob):
         k, bits, acc = mac.k_per_cycle, self.element.weight_bits, self.element.acc_bits
         latency = array_latency(self.element, self.rows, self.cols)
         depth = latency + rows
-        high = ("fe" if self.ones else "00") * (k * rows)
         lines = [
             f"module claim(input clk, input rst, input in_valid, input in_last, "
+            f"{'input [7:0] zero_point, ' if self._is_affine else ''}"
             f"input [{8 * k * rows - 1}:0] in_a, input [{k * bits * cols - 1}:0] in_w);",
             "  wire in_ready, out_valid, out_last;",
             f"  wire [{acc * cols - 1}:0] out_acc;",
             "  array dut(.clk(clk), .rst(rst), .in_valid(in_valid), .in_last(in_last),",
-            "    .in_ready(in_ready), .in_a(in_a), .in_w(in_w), .out_valid(out_valid),",
+            f"    {'.zero_point(zero_point), ' if self._is_affine else ''}"
+            ".in_ready(in_ready), .in_a(in_a), .in_w(in_w), .out_valid(out_valid),",
             "    .out_last(out_last), .out_acc(out_acc));",
             f"  reg started = 0, pending = 0; reg [7:0] since = {rows}, age = 0;",
             f"  reg [{depth}:0] tile = 0;",
@@ -58,8 +60,20 @@ class ArrayJob(SizedJob):
             lines.append(Rule.of(self.element.format).verilog())
         for row in range(rows):
             for index in range(k):
-                own, other = (f"in_a[{8 * (k * row + i)} +: 8]" for i in (index, k - 1 - index))
-                lines.append(f"  wire [15:0] a{row}_{index} = {self._value(own, other)};")
+                byte, zero = f"in_a[{8 * (k * row + index)} +: 8]", self._zero_of_byte
+                name = f"{row}_{index}"
+                lines += [
+                    f"  wire signed [9:0] d{name} = {self._number(byte)} - {zero};",
+                    f"  wire [7:0] m{name} = d{name} < 0 ? -d{name} : d{name};",
+                ]
+            for index in range(k):
+                own, other = (f"m{row}_{i}" for i in (index, k - 1 - index))
+                value = self._value(own, other)
+                lines += [
+                    f"  wire signed [16:0] v{row}_{index} = {value};",
+                    f"  wire signed [16:0] a{row}_{index} = "
+                    f"d{row}_{index} < 0 ? -v{row}_{index} : v{row}_{index};",
+                ]
         for col in range(cols):
             for index in range(k):
                 low = bits * (k * col + index)
@@ -69,9 +83,7 @@ class ArrayJob(SizedJob):
         for row in range(rows):
             for col in range(cols):
                 name = f"{row}_{col}"
-                product = " + ".join(
-                    f"$signed({{1'b0, a{row}_{i}}}) * w{col}_{i}" for i in range(k)
-                )
+                product = " + ".join(f"a{row}_{i} * w{col}_{i}" for i in range(k))
                 lines += [
                     f"  reg signed [{acc - 1}:0] sum{name} = 0;",
                     f"  wire signed [{acc - 1}:0] step{name} = {product};",
@@ -93,7 +105,7 @@ class ArrayJob(SizedJob):
         lines += [
             "  end",
             "  always @* assume (rst == !started);",
-            f"  always @* assume ((in_a & {8 * k * rows}'h{high}) == 0);",
+            *(f"  always @* assume ({each});" for each in self._assumptions()),
             f"  always @* assume (age <= {self.slices} || !in_valid);",
             "  always @* if (started) begin",
             f"    assert (out_valid == |tile[{latency - 1} +: {rows}]);",
@@ -107,6 +119,39 @@ class ArrayJob(SizedJob):
                     f"line{row}_{col}[{acc * at} +: {acc}]);"
                 )
         return "\n".join([*lines, "  end", "endmodule\n"])
+
+    @property
+    def _signed_format(self) -> SparqFormat | None:
+        return self.element.mac.multiplier.signed_format
+
+    @property
+    def _is_affine(self) -> bool:
+        """Whether bytes come with a zero point."""
+        return self._signed_format is not None and self._signed_format.takes_zero_point
+
+    @property
+    def _zero_of_byte(self) -> str:
+        """The number that stands for 0, in Verilog."""
+        return "$signed({2'b0, zero_point})" if self._is_affine else "10'sd0"
+
+    def _number(self, byte: str) -> str:
+        """What a byte is, in Verilog."""
+        if self._signed_format is None or self._is_affine:
+            return f"$signed({{2'b0, {byte}}})"
+        return f"$signed({byte})"
+
+    def _assumptions(self) -> list[str]:
+        """What is true of activations, in Verilog: -128 is none."""
+        places = [
+            f"{row}_{index}"
+            for row in range(self.rows)
+            for index in range(self.element.k_per_cycle)
+        ]
+        if self.ones:
+            return [f"m{place} <= 1" for place in places]
+        return [
+            f"m{place} != 128" for place in places if self._signed_format and not self._is_affine
+        ]
 
     def _value(self, own: str, other: str) -> str:
         """What an activation becomes beside another, in Verilog."""

@@ -8,6 +8,7 @@ from gen.proof.element import values
 from gen.proof.job import Job, Rtl
 from gen.proof.verdict import Verdict
 from gen.proof.waveform import write_waveform
+from golden.format import ACTIVATION_MAX, SparqFormat
 from hdl import MacUnit
 
 
@@ -16,7 +17,8 @@ class OverflowJob(Job):
 
     For every weight width and every accumulator of an array. A step of two products with the values
     of a pair adds at most ``(v1 + v2) * 2**(weight_bits - 1)``; the largest is found over all pairs
-    of bytes. What goes on inside may wrap: it is exact modulo two to the accumulator's bits.
+    of bytes, or of magnitudes, whose signs make it as much in both directions. What goes on inside
+    may wrap: it is exact modulo two to the accumulator's bits.
     """
 
     property_name = "overflow"
@@ -46,19 +48,30 @@ class OverflowJob(Job):
 
     def length(self, weight_bits: int, acc_bits: int) -> int:
         """The stated length."""
-        return max_reduction(weight_bits, acc_bits)
+        return max_reduction(weight_bits, acc_bits, self._largest)
+
+    @property
+    def _signed_format(self) -> SparqFormat | None:
+        fmt = self.element.sparq_format
+        return fmt if fmt is not None and fmt.signed else None
+
+    @property
+    def _largest(self) -> int:
+        """The largest activation."""
+        return self._signed_format.magnitude_max if self._signed_format else ACTIVATION_MAX
 
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
         """Whole pairs, and an odd last activation, whose partner is zero."""
         waveform.unlink(missing_ok=True)
         element = self.element
-        pair = max(sum(values(element, a, b)) for a in range(256) for b in range(256))
-        single = max(sum(values(element, a, 0)) for a in range(256))
+        activations = range(self._largest + 1)
+        pair = max(sum(values(element, a, b)) for a in activations for b in activations)
+        single = max(sum(values(element, a, 0)) for a in activations)
         for weight_bits, acc_bits in self.widths():
             length = self.length(weight_bits, acc_bits)
             largest = 1 << (weight_bits - 1)
             least = -largest * (length // 2 * pair + length % 2 * single)
-            most = -least // largest * (largest - 1)
+            most = -least if self._signed_format else -least // largest * (largest - 1)
             if least < -1 << (acc_bits - 1) or most >= 1 << (acc_bits - 1):
                 half = length // 2
                 steps = [0, -largest * half * pair, least]

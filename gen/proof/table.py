@@ -211,16 +211,18 @@ def _behavioral(without_registers: bool = False) -> Iterator[MacUnit]:
 
 
 def _with_corrections() -> Iterator[MacUnit]:
-    """Elements with a bias; that of all SPARQ elements is of one width."""
+    """Elements with a bias; that of all SPARQ elements is of one width, and of signed ones."""
     for element in elements():
         if element.format is None or (element.format.name, element.format.vsparq) == ("5opt", True):
             yield element
+    yield sparq_mac("s5opt")
 
 
 def _value_sets() -> Iterator[MacUnit]:
     """One element for each way in which activations become values."""
     yield from (BASELINE, MacUnit("2x8x8", "radix4"), MacUnit("2x4x8", "distributed"))
-    for group, name, rounding, vsparq in product((1, 2), NAMED_FORMATS, *FLAGS):
+    names = (*NAMED_FORMATS, *SIGNED_FORMATS)
+    for group, name, rounding, vsparq in product((1, 2), names, *FLAGS):
         yield sparq_mac(name, rounding, vsparq, group)
 
 
@@ -233,6 +235,9 @@ def _arrays() -> Iterator[Job]:
     for element in (SPARQ, sparq_mac("3opt", vsparq=False, group=2), MacUnit("8x8", "and")):
         for rows, cols in ((1, 1), (1, 2), (2, 1), (2, 2)):
             yield ArrayJob(narrow(element), rows, cols, slices=3)
+    for element in (sparq_mac("s4opt"), sparq_mac("s5opt", vsparq=False, group=2)):
+        for rows, cols in ((1, 1), (2, 1)):
+            yield ArrayJob(narrow(element), rows, cols, slices=2)
     yield ArrayJob(narrow(BASELINE), 1, 1, slices=3)
     yield ArrayJob(narrow(BASELINE), 1, 2, slices=2)
     yield ArrayJob(narrow(BASELINE), 2, 1, slices=2)
@@ -259,7 +264,8 @@ def _set_effort(job: Job) -> None:
     elif isinstance(job, RowsJob):
         job.quick = (job.rows, job.cols) == (2, 2)
     elif isinstance(job, ArrayJob):
-        job.quick = (job.rows, job.cols) in ((1, 1), (1, 2)) and job.ones
+        is_signed = job.element.mac.multiplier.signed_format is not None
+        job.quick = (job.rows, job.cols) in ((1, 1), (1, 2)) and job.ones and not is_signed
     elif isinstance(job, SequencerJob):
         job.quick = job.rows <= 4 and not job.delay
     elif isinstance(job, GroupBufferJob):

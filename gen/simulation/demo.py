@@ -7,14 +7,23 @@ import numpy as np
 from rich.progress import Progress
 
 from gen.design.configuration import Configuration, ConfigurationError
-from gen.design.expectation import expected_product, require_equal
+from gen.design.expectation import Operands, expected_product, require_equal
 from gen.simulation.building import build_machines
 from gen.simulation.compiled_array import CompiledArray
+from golden import NamedFormat, SparqFormat
 from networks import load_mnist
+from networks.evaluation.formats import signed_layers
 from networks.evaluation.inputs import Inputs
 from networks.evaluation.model import channels_last
 from networks.evaluation.preparation import calibrated_network
-from networks.quantization.arithmetic import exact, matrices, windowed
+from networks.quantization.arithmetic import (
+    Arithmetic,
+    exact,
+    matrices,
+    saturated,
+    windowed,
+    with_zero_point,
+)
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLayer
 from networks.samples.mnist.quantized import quantized_mnist
@@ -57,7 +66,7 @@ def run_demo(
     ]
     if inputs is not None:
         _require_known(layer_names, [node.name for node in inputs.model.graph.matrix_nodes])
-    network, chosen = demo_network(images, inputs)
+    network, chosen = demo_network(images, inputs, configurations[1].format)
     windowed_layers = [layer.name for layer in network.layers if layer.windowed]
     if not windowed_layers:
         reasons = ", ".join(dict.fromkeys(layer.reason for layer in network.layers))
@@ -96,7 +105,7 @@ def run_demo(
         logits = {
             "fp32": graph.forward(mnist.test.inputs),
             "a8w8": network.forward(test, exact),
-            "sparq": network.forward(test, windowed(configurations[1].sparq_format)),
+            "sparq": network.forward(test, arithmetic_of(configurations[1])),
         }
         result["accuracy"] = {
             name: round(100 * mnist.test.accuracy(value), 2) for name, value in logits.items()
@@ -110,9 +119,12 @@ def _require_known(names: Sequence[str], allowed: Sequence[str]) -> None:
             raise ConfigurationError(f"layers must be some of {', '.join(allowed)}, not {name!r}")
 
 
-def demo_network(images: int, inputs: Inputs | None) -> tuple[QuantizedNetwork, Bytes]:
-    """The network of ``inputs``, or else that for MNIST with all layers windowed, and so many of
-    its images, evenly spread. Raises ``ConfigurationError`` for a number that there is not.
+def demo_network(
+    images: int, inputs: Inputs | None, fmt: NamedFormat | None
+) -> tuple[QuantizedNetwork, Bytes]:
+    """The network of ``inputs``, or else that for MNIST with all layers windowed, quantized for a
+    format, and so many of its images, evenly spread. Raises ``ConfigurationError`` for a number
+    that there is not.
     """
     mnist = load_mnist()
     available = len(mnist.test.labels if inputs is None else inputs.images)
@@ -120,14 +132,32 @@ def demo_network(images: int, inputs: Inputs | None) -> tuple[QuantizedNetwork, 
         raise ConfigurationError(f"images must be an integer from 1 to {available}, not {images}")
     # Evenly spread, since the images may be in the order of their labels.
     indices = np.arange(images) * available // images
+    signed = signed_layers(fmt) if fmt else None
     if inputs is None:
-        _, network = quantized_mnist(mnist, first_layer_windowed=True)
+        _, network = quantized_mnist(mnist, first_layer_windowed=True, signed=signed)
         return network, network.quantize_images(mnist.test.inputs[indices])
     chosen = inputs.images.select(indices)
     for part in (chosen, inputs.calibration):
         part.check()
-    network = calibrated_network(inputs.model, inputs.calibration)
+    network = calibrated_network(inputs.model, inputs.calibration, signed=signed)
     return network, network.quantize_images(channels_last(chosen.batch()))
+
+
+def arithmetic_of(configuration: Configuration) -> Arithmetic:
+    """What a machine multiplies the layers of such a network in."""
+    if configuration.format is None:
+        return exact
+    fmt = configuration.sparq_format
+    return windowed(fmt, fmt if fmt.signed else None)
+
+
+def operand_of(
+    layer: IntegerMatrixLayer, rows: Bytes, fmt: SparqFormat | None
+) -> tuple[Bytes, int]:
+    """The rows of a layer as a machine of a format takes them, and the byte that stands for 0."""
+    if fmt is None or not fmt.signed or not layer.windowed:
+        return rows, 0
+    return saturated(rows, fmt, layer.fill), layer.fill
 
 
 def through_array(
@@ -145,7 +175,7 @@ def through_array(
     differs from golden's.
     """
     runs = {}
-    elsewhere = windowed(configuration.sparq_format) if configuration.format else exact
+    elsewhere, fmt = arithmetic_of(configuration), configuration.mac.sparq_format
 
     def arithmetic(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
         if layer.name not in layer_names:
@@ -156,10 +186,16 @@ def through_array(
         task = progress.add_task(what, total=total)
         products = []
         for rows, weights in operands:
-            product = array.matmul(rows, weights, on_tiles=lambda n: progress.advance(task, n))
-            require_equal(what, product.sums, expected_product(configuration, rows, weights))
+            own, zero_point = operand_of(layer, rows, fmt)
+            given = Operands(own, weights, zero_point)
+            if zero_point and fmt is not None and not fmt.takes_zero_point:
+                given = Operands((own.astype(np.int16) - zero_point).astype(np.int8), weights)
+            product = array.matmul(*given, lambda tiles: progress.advance(task, tiles))
+            require_equal(what, product.sums, expected_product(configuration, *given))
             products.append(product)
         sums = np.concatenate([product.sums for product in products], axis=1)
+        if fmt is not None and fmt.signed:
+            sums = with_zero_point(layer, sums)
         cycles = sum(product.cycles for product in products)
         runs[layer.name] = LayerRun(len(sums), layer.depth, layer.width, total, cycles)
         shape = layer.lowering.output_shape(x.shape[1:], layer.width)

@@ -1,6 +1,7 @@
 """A whole network on engines, layer after layer."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,12 +13,12 @@ from gen.design.expectation import require_equal
 from gen.driver.product import ColumnParameters
 from gen.simulation.building import build_machines
 from gen.simulation.compiled_engine import CompiledEngine, EngineError
-from gen.simulation.demo import SIDE, demo_network
+from gen.simulation.demo import SIDE, arithmetic_of, demo_network, operand_of
 from golden.engine import predicted_cycles
-from golden.format import ACTIVATION_MAX
+from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, SparqFormat
 from networks.evaluation.inputs import Inputs
 from networks.graph.graph import propagate
-from networks.quantization.arithmetic import exact, matrices, windowed
+from networks.quantization.arithmetic import matrices
 from networks.quantization.network import IntegerNode, QuantizedNetwork
 from networks.quantization.operations import Bytes, IntegerMatrixLayer, Requantization
 
@@ -60,8 +61,8 @@ def run_engine_demo(
         Configuration(**engine, pe="8x8"),
         Configuration(**engine, pe="sparq", format=format_name),
     ]
-    network, chosen = demo_network(images, inputs)
-    _require_fit(network)
+    network, chosen = demo_network(images, inputs, configurations[1].format)
+    require_fit(network, configurations[1].sparq_format)
     with progress:
         engines = build_machines(
             lambda each, on_step: CompiledEngine(each, on_step=on_step), configurations, progress
@@ -103,7 +104,7 @@ def through_engine(
     :class:`EngineError` where the engine fails or cycles are not those that were predicted.
     """
     configuration = engine.configuration
-    arithmetic = windowed(configuration.sparq_format) if configuration.format else exact
+    arithmetic = arithmetic_of(configuration)
     task = progress.add_task(f"layers on the {configuration.pe} engine", total=len(network.layers))
     runs: dict[str, LayerRun] = {}
 
@@ -137,9 +138,10 @@ def layer_sums_or_bytes(
 ) -> tuple[npt.NDArray[Any], LayerRun]:
     """What the engine makes of a layer's input: bytes (M, N), or the last layer's int32 sums.
 
-    A layer that is not windowed runs in the exact mode, if the engine has windows.
+    A layer that is not windowed runs in the exact mode, if the engine has windows. The zero point
+    of one that is windowed in a signed format is subtracted by the engine, not by the bias.
     """
-    finish = layer.finish
+    finish, fmt = layer.finish, engine.configuration.mac.sparq_format
     per_group = layer.width // layer.groups
     low, high = clip or (0, ACTIVATION_MAX)
     columns = ColumnParameters.of(layer.width, layer.bias)
@@ -151,9 +153,11 @@ def layer_sums_or_bytes(
     is_exact = not layer.windowed and engine.configuration.format is not None
     parts, predicted, measured, busy = [], 0, 0, 0
     for group, (rows, weights) in enumerate(matrices(layer, x)):
+        rows, zero_point = operand_of(layer, rows, fmt)
         own = columns.of_part(group * per_group, per_group)
+        own = replace(own, bias=own.bias + zero_point * weights.sum(axis=0, dtype=np.int64))
         sums = not isinstance(finish, Requantization)
-        plan = engine.plan(rows, weights, own, is_exact, sums)
+        plan = engine.plan(rows, weights, own, is_exact, sums, zero_point=zero_point)
         run = engine.run(plan)
         parts.append(run.result)
         predicted += predicted_cycles(engine.shape, [each.command for each in plan.commands])
@@ -163,13 +167,18 @@ def layer_sums_or_bytes(
     return result, LayerRun(len(result), layer.depth, layer.width, predicted, measured, busy)
 
 
-def _require_fit(network: QuantizedNetwork) -> None:
-    """Raise ``ConfigurationError`` for a layer that does not fit both engines' buffers."""
+def require_fit(network: QuantizedNetwork, fmt: SparqFormat) -> None:
+    """Raise ``ConfigurationError`` for a layer that does not fit both engines."""
     for layer in network.layers:
         if layer.depth > WEIGHT_DEPTH:
             raise ConfigurationError(
                 f"the reduction of {layer.name} must be at most {WEIGHT_DEPTH} long to fit the "
                 f"engine's weight buffer, not {layer.depth}"
+            )
+        if not layer.windowed and fmt.magnitude_bits < ACTIVATION_BITS:
+            raise ConfigurationError(
+                f"{layer.name} stays at {ACTIVATION_BITS} bits ({layer.reason}), of which an "
+                f"engine of signed bytes multiplies {fmt.magnitude_bits}"
             )
 
 

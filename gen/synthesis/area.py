@@ -10,7 +10,7 @@ from rich.progress import Progress
 from gen.design.configuration import MACHINES
 from gen.library.library import Library
 from gen.synthesis.area_report import Row
-from gen.synthesis.energy import Energy, Operands, demo_operands, uniform_operands
+from gen.synthesis.energy import Energy, Operands, demo_operands, signed_operands, uniform_operands
 from gen.synthesis.engine import EnginePart, engine_parts, engine_rows
 from gen.synthesis.mapped import Candidate, choose
 from gen.synthesis.measure import Checked, Workshop
@@ -27,9 +27,11 @@ Every processing element meets it in all libraries tried, most by a small netlis
 
 FASTER = 1.4
 ENERGIES = tuple(
-    f"{prefix}{kind}energy_per_mac" for prefix in ("", "uniform_") for kind in ("", "glitch_")
+    f"{prefix}{kind}energy_per_mac"
+    for prefix in ("", "uniform_", "signed_")
+    for kind in ("", "glitch_")
 )
-"""Of both sets of operands, without glitches and with them."""
+"""Of all sets of operands, without glitches and with them."""
 
 SAME = ("unit", "pairs", "rows", "cols", "flat", "target_ps")
 """What rows that are compared have in common."""
@@ -55,7 +57,7 @@ def run_area(
     """
     workshop = Workshop(library, FOLDER)
     target = target_ps or round(TARGET_FO4 * inverter_fo4(workshop.library))
-    operands = [demo_operands(), uniform_operands()] if energy else []
+    operands = [demo_operands(), uniform_operands(), signed_operands()] if energy else []
     name = workshop.library.name
 
     def everywhere(what: str, function: Callable[..., Any], items: Sequence[Any]) -> list[Any]:
@@ -199,6 +201,7 @@ def _row(
         else round(per_mac * candidate.delay_ps / 1000, 1),
         **_energies("", checked.energy_per_mac.get("demo network")),
         **_energies("uniform_", checked.energy_per_mac.get("uniform")),
+        **_energies("signed_", checked.energy_per_mac.get("signed")),
         "verified_vectors": checked.verified_vectors,
         "proved_equal": checked.proved_equal,
         "label": unit.label,

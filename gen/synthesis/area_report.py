@@ -21,7 +21,10 @@ COLUMNS = (
     *("glitch_energy_per_mac_fj", "glitch_energy_per_mac_error_fj", "glitch_energy_per_mac_ratio"),
     *("uniform_energy_per_mac_fj", "uniform_energy_per_mac_ratio"),
     *("uniform_glitch_energy_per_mac_fj", "uniform_glitch_energy_per_mac_error_fj"),
-    *("uniform_glitch_energy_per_mac_ratio", "verified_vectors", "proved_equal"),
+    *("uniform_glitch_energy_per_mac_ratio", "signed_energy_per_mac_fj"),
+    *("signed_energy_per_mac_ratio", "signed_glitch_energy_per_mac_fj"),
+    *("signed_glitch_energy_per_mac_error_fj", "signed_glitch_energy_per_mac_ratio"),
+    *("verified_vectors", "proved_equal"),
     *("part", "count", "memory_bits", "share"),
 )
 PATH = "slowest path"
@@ -44,6 +47,8 @@ SHOWN = {
     "with glitches": "glitch_energy_per_mac_ratio",
     "uniform": "uniform_energy_per_mac_ratio",
     "uniform, glitches": "uniform_glitch_energy_per_mac_ratio",
+    "signed": "signed_energy_per_mac_ratio",
+    "signed, glitches": "signed_glitch_energy_per_mac_ratio",
     "vectors": "verified_vectors",
     "proved": "proved_equal",
     PATH: "limited_by",

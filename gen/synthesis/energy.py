@@ -18,6 +18,7 @@ from gen.netlist.simulation import Simulator, energy
 from gen.synthesis.mapping import map_quickly
 from gen.synthesis.units import Unit
 from gen.verilog.emission import Emission
+from golden.format import ACTIVATION_BITS, SparqFormat
 from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.weight_lane import WeightLane
 from hdl.multiplier.mac import Mac
@@ -50,10 +51,18 @@ class Operands:
     name : str
     layers : list of (x, w)
         ``x`` (lanes, K) uint8 and ``w`` (lanes, K) int8; one product of each lane and layer.
+    signed : bool
+        Whether ``x`` is int8, from -127 to 127.
     """
 
     name: str
-    layers: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int8]]]
+    layers: list[tuple[npt.NDArray[Any], npt.NDArray[np.int8]]]
+    signed: bool = False
+
+    def fit(self, unit: Unit) -> bool:
+        """Whether a unit takes them: signed ones of a signed format, or all bytes exactly."""
+        fmt, bits = unit.element.sparq_format, unit.element.activation_bits
+        return not self.signed or (fmt.signed if fmt else bits == ACTIVATION_BITS)
 
     @property
     def digest(self) -> str:
@@ -96,6 +105,18 @@ def uniform_operands() -> Operands:
     rng = np.random.default_rng(SEED)
     x = rng.integers(0, 256, (LANES, 128), dtype=np.uint8)
     return Operands("uniform", [(x, rng.integers(-128, 128, x.shape, dtype=np.int8))])
+
+
+def signed_operands() -> Operands:
+    """Activations of a Laplace distribution of scale 16, and normal weights of deviation 32.
+
+    Rounded, and clipped to 127 in magnitude: what tensors look like that no ReLU has cut, of which
+    one pair in sixteen has a zero.
+    """
+    rng = np.random.default_rng(SEED)
+    drawn = rng.laplace(0, 16, (LANES, 128)), rng.normal(0, 32, (LANES, 128))
+    x, w = (values.round().clip(-127, 127).astype(np.int8) for values in drawn)
+    return Operands("signed", [(x, w)], signed=True)
 
 
 class Energy(NamedTuple):
@@ -199,13 +220,14 @@ def _slices(
 ) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], bool]]:
     """Activation and weight code of each slice of all layers, and whether it ends a product."""
     for x, w in operands.layers:
-        codes, weights = _codes(unit, library, x, w >> (8 - unit.element.weight_bits))
+        w = w >> (8 - unit.element.weight_bits)
+        codes, weights = _codes(unit, library, x, w, operands.signed)
         for index, (code, weight) in enumerate(zip(codes, weights, strict=True), 1):
             yield code, weight, index == len(codes)
 
 
 def _codes(
-    unit: Unit, library: Library, x: npt.NDArray[Any], w: npt.NDArray[Any]
+    unit: Unit, library: Library, x: npt.NDArray[Any], w: npt.NDArray[Any], signed: bool
 ) -> tuple[list[npt.NDArray[np.bool_]], list[npt.NDArray[np.bool_]]]:
     """Activation and weight codes, slice by slice, as the edges of the machine make them."""
     around = _surroundings(unit, library)
@@ -213,33 +235,51 @@ def _codes(
     group = step * around.mac.multiplier.slices_per_group
     odd = -x.shape[1] % group
     x, w = np.pad(x, ((0, 0), (0, odd))), np.pad(w, ((0, 0), (0, odd)))
-    shared = _shared(unit, x) if group > step else np.zeros((LANES, x.shape[1], 0), np.uint8)
+    x = _entering(unit.element.sparq_format, x, signed)
     slices = [slice(k, k + step) for k in range(0, x.shape[1], step)]
-    activations = [
-        np.concatenate([x[:, part], shared[:, part.start // group]], axis=1) for part in slices
-    ]
+    activations = [_bits(x[:, part], around.mac.multiplier.activations.bits) for part in slices]
+    if group > step:
+        shared = _bits(_shared(unit.sparq_format, x), around.mac.multiplier.shared_bits)
+        shared = shared.reshape(LANES, x.shape[1] // group, -1)
+        activations = [
+            np.concatenate([own, shared[:, part.start // group]], axis=1)
+            for own, part in zip(activations, slices, strict=True)
+        ]
     return (
-        _through(around.activation, library, [_bits(part, 8) for part in activations]),
+        _through(around.activation, library, activations),
         _through(
             around.weight, library, [_bits(w[:, k], unit.element.weight_bits) for k in slices]
         ),
     )
 
 
+def _entering(fmt: SparqFormat | None, x: npt.NDArray[Any], signed: bool) -> npt.NDArray[np.uint16]:
+    """What the lanes of the left edge take of ``x``, which is ``signed`` or not.
+
+    Exact designs take signed bytes with an offset of 128, which is a bias of the column. A signed
+    format takes signs and magnitudes: of unsigned bytes as many high bits as a magnitude has.
+    """
+    values = x.astype(np.int16)
+    if fmt is None or not fmt.signed:
+        return (values + 128 * signed).astype(np.uint16)
+    magnitudes = abs(values) >> (0 if signed else ACTIVATION_BITS - fmt.magnitude_bits)
+    return (magnitudes | (values < 0) << fmt.magnitude_bits).astype(np.uint16)
+
+
 def _bits(values: npt.NDArray[Any], width: int) -> npt.NDArray[np.bool_]:
-    """The low bits of bytes (lanes, n) side by side: (lanes, n * width), the first one low."""
-    bits = values.astype(np.uint8)[..., np.newaxis] >> np.arange(width, dtype=np.uint8) & 1
+    """The low bits of numbers (lanes, n) side by side: (lanes, n * width), the first one low."""
+    bits = values.astype(np.uint16)[..., np.newaxis] >> np.arange(width, dtype=np.uint16) & 1
     return bits.astype(np.bool_).reshape(len(values), -1)
 
 
-def _shared(unit: Unit, x: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """The OR of what counts for the window of each group: (lanes, groups, 1)."""
-    fmt = unit.sparq_format
-    pairs = x.reshape(LANES, -1, 2)
+def _shared(fmt: SparqFormat, x: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    """The OR of the magnitudes that count for the window of each group: (lanes, groups)."""
+    pairs = x.reshape(LANES, -1, 2) & np.uint16(fmt.magnitude_max)
     if fmt.vsparq:
         pairs = np.where(pairs[..., ::-1] == 0, 0, pairs)  # its partner lends it its bits
     counted = pairs.reshape(LANES, -1, fmt.group)
-    return np.bitwise_or.reduce(counted, axis=-1, keepdims=True).astype(np.uint8)
+    largest: npt.NDArray[np.uint16] = np.bitwise_or.reduce(counted, axis=-1)
+    return largest
 
 
 def _through(

@@ -115,6 +115,7 @@ class Workshop(MappedModules):
                     unit, netlist, self.library, operand, self.folder / "cache"
                 )
                 for operand in operands
+                if operand.fit(unit)
             }
         proved = unit.unit in ("pe", "encoder")
         if proved:

@@ -6,6 +6,7 @@ from typing import Any
 from gen.design.configuration import MACHINES, ConfigurationError
 from gen.synthesis.units import (
     ENGINE,
+    FORMATS,
     Unit,
     arrays,
     dot_products,
@@ -14,7 +15,6 @@ from gen.synthesis.units import (
     processing_elements,
     tensor_cores,
 )
-from golden import NAMED_FORMATS
 from hdl.engine.engine_unit import MAX_SUM_BITS
 
 ARRAY_SIDES = (4, 8, 16, 64)
@@ -28,10 +28,10 @@ def select(
     """All units that agree with ``filters`` (field -> values), and the baselines beside them.
 
     Baselines are exact designs: all machines, and the elements that may be the smallest. Other
-    choices than that of a pipeline leave pipelines out. A format that is not the paper's takes the
-    place of all that are.
+    choices than that of a pipeline leave pipelines out. A format without a name of its own takes
+    the place of all that have one.
     """
-    formats = tuple(NAMED_FORMATS)
+    formats = FORMATS
     if others := tuple(name for name in filters.get("format", ()) if name not in formats):
         formats = others
     everything = [

@@ -13,12 +13,13 @@ from gen.design.expectation import expected_products
 from gen.verilog.emission import Emission
 from golden import NAMED_FORMATS, NamedFormat
 from golden.format import SparqFormat
-from golden.named import format_fields
+from golden.named import SIGNED_FORMATS, format_fields
 from hdl import (
     PROCESSING_ELEMENTS,
     GemmEngine,
     MacUnit,
     PairEncoder,
+    SignedPairEncoder,
     SparseTensorCore,
     SystolicArray,
     TensorCore,
@@ -31,7 +32,9 @@ from hdl.engine.engine_unit import EngineUnit
 ENGINE = "engine"
 UNITS = ("pe", "dot_product", "encoder", *MACHINES, ENGINE)
 DESIGNS = tuple(PROCESSING_ELEMENTS)
-THREE_FORMATS = ("5opt", "3opt", "2opt")
+FORMATS = (*NAMED_FORMATS, *SIGNED_FORMATS)
+"""The formats that have names."""
+FOUR_BITS = ("5opt", "3opt", "2opt", *SIGNED_FORMATS)
 """Those of 4-bit windows."""
 
 HARNESS_SIDE = 2
@@ -125,7 +128,8 @@ class Unit:
     def component(self) -> wiring.Component:
         """The component that is measured."""
         if self.unit == "encoder":
-            return PairEncoder(self.sparq_format)
+            fmt = self.sparq_format
+            return SignedPairEncoder(fmt) if fmt.signed else PairEncoder(fmt)
         if self.unit == "pe":
             return self.element.processing_element()
         if self.unit == "dot_product":
@@ -189,7 +193,7 @@ def _of(unit: str, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def processing_elements(
-    weight_bits: int, acc_bits: int, formats: Sequence[str] = tuple(NAMED_FORMATS)
+    weight_bits: int, acc_bits: int, formats: Sequence[str] = FORMATS
 ) -> Iterator[Unit]:
     """All elements of the table, in every pipeline."""
     for pipeline in range(MAX_PIPELINE + 1):
@@ -205,7 +209,7 @@ def processing_elements(
             yield sparq_unit("pe", name, vsparq=False, group=2, **widths)
 
 
-def encoders(formats: Sequence[str] = tuple(NAMED_FORMATS)) -> Iterator[Unit]:
+def encoders(formats: Sequence[str] = FORMATS) -> Iterator[Unit]:
     """The encoders of all formats."""
     for name in formats:
         for rounding in (True, False):
@@ -218,7 +222,7 @@ def arrays(
     weight_bits: int,
     acc_bits: int,
     sides: tuple[int, ...],
-    formats: Sequence[str] = tuple(NAMED_FORMATS),
+    formats: Sequence[str] = FORMATS,
 ) -> Iterator[Unit]:
     """Arrays of the designs that matter, without pipelines; a small flat one confirms them."""
     widths = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": 0}
@@ -232,7 +236,7 @@ def arrays(
         *(lambda name=name, **o: sparq_unit("array", name, **o) for name in formats),
         *(
             lambda name=name, **o: sparq_unit("array", name, vsparq=False, group=2, **o)
-            for name in _three(formats)
+            for name in _four_bits(formats)
         ),
     ]
     for side in sides:
@@ -242,7 +246,7 @@ def arrays(
 
 
 def dot_products(
-    weight_bits: int, acc_bits: int, formats: Sequence[str] = tuple(NAMED_FORMATS)
+    weight_bits: int, acc_bits: int, formats: Sequence[str] = FORMATS
 ) -> Iterator[Unit]:
     """Dot-product units of 4 pairs, and of 1, 2 and 8 what shows how size matters."""
     widths: dict[str, Any] = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": 0}
@@ -253,10 +257,10 @@ def dot_products(
             exact += [("2x8x8", "radix4"), ("8x8", "booth"), ("2x8x8", "booth"), ("2x4x8", "and")]
         for design, multiplier in exact:
             yield exact_unit("dot_product", design, multiplier, pairs=pairs, **widths)
-        for name in formats if everything else _three(formats):
+        for name in formats if everything else _four_bits(formats):
             yield sparq_unit("dot_product", name, pairs=pairs, **widths)
         yield sparq_unit("dot_product", formats[0], vsparq=False, pairs=pairs, **widths)
-        for name in _three(formats) if everything else formats[:1]:
+        for name in _four_bits(formats) if everything else formats[:1]:
             for group in (2, 4, 8):
                 if group <= 2 * pairs:
                     yield sparq_unit(
@@ -265,7 +269,7 @@ def dot_products(
 
 
 def tensor_cores(
-    weight_bits: int, acc_bits: int, formats: Sequence[str] = tuple(NAMED_FORMATS)
+    weight_bits: int, acc_bits: int, formats: Sequence[str] = FORMATS
 ) -> Iterator[Unit]:
     """Tensor cores of 4 x 4 units of 4 pairs, dense and 2:4 sparse."""
     options: dict[str, Any] = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": 0}
@@ -277,24 +281,24 @@ def tensor_cores(
             yield exact_unit(unit, "8x8", "radix4", **options)
             yield exact_unit(unit, "2x8x8", "radix4", **options)
         yield exact_unit(unit, "2x4x8", "distributed", **options)
-        for name in _three(formats):
+        for name in _four_bits(formats):
             yield sparq_unit(unit, name, **options)
         for group in (2, 4, 8):
             yield sparq_unit(unit, formats[0], vsparq=False, group=group, **options)
 
 
-def engines(
-    weight_bits: int, acc_bits: int, formats: Sequence[str] = tuple(NAMED_FORMATS)
-) -> Iterator[Unit]:
+def engines(weight_bits: int, acc_bits: int, formats: Sequence[str] = FORMATS) -> Iterator[Unit]:
     """Engines around arrays of 8 x 8: exact ones, the finest format, and that of shared windows."""
     options: dict[str, Any] = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": 0}
     options |= {"rows": 8, "cols": 8}
     yield exact_unit(ENGINE, "8x8", "radix4", **options)
     yield exact_unit(ENGINE, "2x8x8", "radix4", **options)
+    if NamedFormat(formats[0]).sparq_format.signed:  # no engine takes one
+        return
     yield sparq_unit(ENGINE, formats[0], **options)
     yield sparq_unit(ENGINE, formats[0], vsparq=False, group=2, **options)
 
 
-def _three(formats: Sequence[str]) -> Sequence[str]:
-    """The paper's formats of 4-bit windows; or those that were asked for."""
-    return THREE_FORMATS if formats == tuple(NAMED_FORMATS) else formats
+def _four_bits(formats: Sequence[str]) -> Sequence[str]:
+    """The formats of 4-bit windows; or those that were asked for."""
+    return FOUR_BITS if formats == FORMATS else formats

@@ -1,7 +1,7 @@
 """Mapped netlists simulated against golden."""
 
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from gen.library.library import Library
 from gen.netlist.netlist import Netlist
 from gen.netlist.simulation import WORD, Simulator
 from gen.synthesis.units import Unit
+from golden.format import ACTIVATION_BITS, ACTIVATION_MAX
 from hdl.engine.requantizer_lane import RequantizerLane
 
 VECTORS = 100_000
@@ -23,20 +24,24 @@ ACTIVATION_CORNERS = (0, 1, 15, 16, 127, 128, 240, 255)
 
 
 def verify_encoder(unit: Unit, netlist: Netlist, library: Library) -> int:
-    """Compare an encoder with golden, for every pair; the number of pairs.
+    """Compare an encoder with golden, for every pair of bytes; the number of pairs.
+
+    Affine bytes have a zero point for each pair. -128 is no signed byte: it counts as 0.
 
     Raises ``MismatchError``.
     """
     fmt = unit.sparq_format
-    pairs = np.arange(1 << 16)
-    simulator = Simulator(netlist, library, lanes=len(pairs))
-    simulator.set("activations", pairs)
+    numbers = np.arange(1 << 16)
+    simulator = Simulator(netlist, library, lanes=len(numbers))
+    pairs = np.stack([numbers & 255, numbers >> 8], axis=-1).astype(np.uint8)
+    x = _activations(np.random.default_rng(SEED), pairs, fmt)
+    simulator.set("bytes" if fmt.signed else "activations", _bits(x.bytes, ACTIVATION_BITS))
+    if x.zero_points is not None:
+        simulator.set("zero_point", x.zero_points)
     simulator.step()
-    x = np.stack([pairs & 255, pairs >> 8], axis=-1).astype(np.uint8)
-    _require_equal(
-        unit, simulator.get("pair"), golden.pack_pairs(golden.encode_pairs(x, fmt), fmt)[:, 0]
-    )
-    return len(pairs)
+    expected = golden.pack_pairs(golden.encode_pairs(x.values, fmt), fmt)[:, 0]
+    _require_equal(unit, simulator.get("pair"), expected)
+    return len(numbers)
 
 
 def verify_requantizer(netlist: Netlist, library: Library) -> int:
@@ -89,7 +94,8 @@ def verify_array(unit: Unit, netlist: Netlist, library: Library, rows: int, cols
     lanes = _lanes(sum(SLICES) * rows * cols, weight_bits)
     sparse = unit.unit == "sparse_tensor_core"
     simulator = Simulator(netlist, library, lanes)
-    for port in ("in_valid", "in_last", "in_a", "in_w", *(["in_index"] if sparse else [])):
+    ports = ("in_valid", "in_last", "in_a", "in_w", "in_index", "zero_point")
+    for port in netlist.ports.keys() & {*ports}:
         simulator.set(port, np.zeros((lanes, len(netlist.ports[port].nets)), bool))
     simulator.set("rst", 1)
     simulator.step()
@@ -114,7 +120,8 @@ def verify_array(unit: Unit, netlist: Netlist, library: Library, rows: int, cols
         x, w = _operands(rng, shape, 0 if tile else step, weight_bits)
         if sparse:
             w = _sparse(rng, w)
-        sums = unit.product(x, w)
+        operand = _activations(rng, x, unit.element.sparq_format)
+        sums = unit.product(operand.values, w)
         expected.extend(sums[:, row] for row in reversed(range(rows)))
         packed = golden.pack_2_4(w) if sparse else (w,)
         for index in range(length):
@@ -122,8 +129,10 @@ def verify_array(unit: Unit, netlist: Netlist, library: Library, rows: int, cols
             slice_in: dict[str, Any] = {
                 "in_valid": 1,
                 "in_last": int(index == length - 1),
-                "in_a": _bits(x[:, :, slots], 8),
+                "in_a": _bits(operand.bytes[:, :, slots], ACTIVATION_BITS),
             }
+            if operand.zero_points is not None:
+                slice_in["zero_point"] = operand.zero_points
             for port, values, width in zip(
                 ("in_w", "in_index"), packed, (weight_bits, 2), strict=False
             ):
@@ -182,6 +191,31 @@ def _operands(
         x[: len(corners), :, first : first + width] = corners[:, np.newaxis, :width]
         w[: len(corners), first : first + width] = corners[:, 2 : 2 + width, np.newaxis]
     return x, w
+
+
+class _Activations(NamedTuple):
+    """Bytes (lanes, ...), the zero point of each lane if they are affine, what they stand for."""
+
+    bytes: npt.NDArray[np.uint8]
+    zero_points: npt.NDArray[np.uint8] | None
+    values: npt.NDArray[Any]
+
+
+def _activations(
+    rng: np.random.Generator, x: npt.NDArray[np.uint8], fmt: golden.SparqFormat | None
+) -> _Activations:
+    """Bytes of a format that are as likely to stand for 0 as ``x`` (lanes, ...) is to be 0."""
+    if fmt is None or not fmt.signed:
+        return _Activations(x, None, x)
+    if not fmt.takes_zero_point:
+        found = np.where(x == 128, 0, x).astype(np.uint8)
+        return _Activations(found, None, found.view(np.int8))
+    choices = np.array([0, 128, ACTIVATION_MAX], np.uint8)
+    others = rng.integers(0, ACTIVATION_MAX + 1, len(x), dtype=np.uint8)
+    zero_points = np.where(rng.random(len(x)) < 0.5, rng.choice(choices, len(x)), others)
+    by_lane = zero_points.reshape(-1, *[1] * (x.ndim - 1))
+    found = x + by_lane  # modulo 256
+    return _Activations(found, zero_points, found.astype(np.int16) - by_lane)
 
 
 def _sparse(rng: np.random.Generator, w: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:

@@ -30,6 +30,8 @@ class SignMagnitude(Component):
         The magnitude; above it a bit that is 1 where the activation is negative.
     """
 
+    measured_alone = True
+
     module_name = "sign_magnitude"
 
     def __init__(self, fmt: SparqFormat):

@@ -87,13 +87,19 @@ class Quantized:
 
 
 def calibrated_network(
-    model: Model, calibration: Images, options: Options | None = None
+    model: Model, calibration: Images, options: Options | None = None, signed: str | None = None
 ) -> QuantizedNetwork:
-    """The dense integer network of ``model``, that of the exact 8-bit row."""
+    """The dense integer network of ``model``, that of the exact 8-bit row, or of a signed format.
+
+    ``signed`` is that of :func:`networks.quantization.quantize.quantize`.
+    """
     options = options or Options()
     if options.equalize:
         model = equalized(model, calibration)
-    return calibrated(model, calibration, options, False, lambda count: None).network
+    found = calibrated(model, calibration, options, False, lambda count: None)
+    if signed is None:
+        return found.network
+    return _quantize(found.graph, found.ranges, options, signed=signed)
 
 
 def equalized(model: Model, calibration: Images) -> Model:

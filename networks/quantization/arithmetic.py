@@ -169,7 +169,7 @@ class CodedProducts:
             sums = _by_rows(
                 layer, operand, lambda x, w: products(coding(x, layer), w), zero, weights
             )
-        return _with_zero_point(layer, sums)
+        return with_zero_point(layer, sums)
 
 
 @dataclass(frozen=True)
@@ -188,10 +188,10 @@ class SparseProducts:
         def matmul(x: Bytes, w: Weights) -> Int32Array:
             return golden.sparq_matmul_2_4(saturated(x, fmt, zero), w, fmt, zero_point=zero)
 
-        return _with_zero_point(layer, multiply(layer, x, matmul))
+        return with_zero_point(layer, multiply(layer, x, matmul))
 
 
-def _with_zero_point(layer: IntegerMatrixLayer, products: Int32Array) -> Int32Array:
+def with_zero_point(layer: IntegerMatrixLayer, products: Int32Array) -> Int32Array:
     """``products`` of bytes less their zero point as those of the bytes, in their place."""
     if layer.fill:
         sums = layer.weights.sum(axis=1, dtype=np.int32).reshape(-1)

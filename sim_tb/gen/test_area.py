@@ -81,6 +81,7 @@ def test_parts_of_an_array() -> None:
         sparq_unit("tensor_core", "5opt", vsparq=False, group=8, pairs=2, rows=2, cols=3),
         exact_unit("sparse_tensor_core", "2x8x8", "booth", pairs=2, rows=2, cols=2),
         sparq_unit("sparse_tensor_core", "5opt", pairs=2, rows=2, cols=2),
+        sparq_unit("array", "s5opt", rows=2, cols=3),
     ],
     ids=lambda unit: f"{unit.unit}-{unit.label}".replace(" ", "-"),
 )
@@ -245,6 +246,8 @@ def test_a_machine_of_more_rows_is_verified_as_one_of_fewer(unit: str, tmp_path:
         sparq_unit("dot_product", "5opt", pairs=4),
         sparq_unit("dot_product", "5opt", vsparq=False, group=4, pairs=4),
         sparq_unit("dot_product", "2opt", vsparq=False, group=8, pairs=2, pipeline=1),
+        sparq_unit("pe", "s4opt", vsparq=False, group=4),
+        sparq_unit("dot_product", "s5opt", pairs=2),
     ],
     ids=lambda unit: f"{unit.unit}-{unit.label}".replace(" ", "-"),
 )
@@ -256,10 +259,13 @@ def test_energy_is_that_of_products(unit: Unit, tmp_path: Path) -> None:
     rng = np.random.default_rng(9)
     x = rng.integers(0, 256, (LANES, 42), dtype=np.uint8)
     x[rng.random(x.shape) < 0.3] = 0
+    fmt = unit.format
+    if is_signed := fmt is not None and fmt.sparq_format.signed:
+        x = np.where(x == 128, 0, x).astype(np.uint8).view(np.int8)
     w = rng.integers(-128, 128, x.shape, dtype=np.int8)
     layers = [(x, w), (x, w), (x, 0 * w), (0 * x, w), (0 * x, 0 * w), (x, w)]
     _, both, activation, weight, neither, *_ = work(
-        unit, Simulator(netlist, library, LANES), library, Operands("", layers)
+        unit, Simulator(netlist, library, LANES), library, Operands("", layers, is_signed)
     )
     expected = unit.product(x[:, np.newaxis], (w >> 8 - unit.element.weight_bits)[..., np.newaxis])
     wrap = np.uint64((1 << unit.element.acc_bits) - 1)
@@ -340,8 +346,8 @@ def test_flat_and_by_parts(tmp_path: Path) -> None:
         ),
         (["--design", "4x4"], "Invalid value for '--design': '4x4' is not one of "),
         (
-            ["--format", "s4opt"],
-            "format must be one of unsigned activations, not s4opt: no command",
+            ["--unit", "engine", "--format", "s4opt"],
+            "no unit is called unit engine, format s4opt",
         ),
         (
             ["--format", "9opt"],
@@ -382,7 +388,7 @@ def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
     element, other = result["rows"]
     assert element["ratio_to_8x8"] == element["energy_per_mac_ratio"] == 1
     assert element["glitch_energy_per_mac_ratio"] == 1
-    for prefix in ("", "uniform_"):
+    for prefix in ("", "uniform_", "signed_"):
         settled, glitches = (
             element[f"{prefix}{kind}energy_per_mac_fj"] for kind in ("", "glitch_")
         )

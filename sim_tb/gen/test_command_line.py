@@ -45,8 +45,9 @@ REFUSED = [
         "4:0,1,4; of signed activations s4opt, s5opt, or such as s4:0,1,3, not '9opt'",
     ),
     (
-        ["--top", "engine", "--format", "s5opt"],
-        "an engine needs a format of unsigned activations, not s5opt",
+        ["--top", "engine", "--format", "s5opt", "--encoded-output"],
+        "encoded_output must be False with format s5opt, as each column of results has a zero "
+        "point of its own, not True",
     ),
     (["--format", "4:1,4"], "format 4:1,4: shifts must contain 0, not (1, 4)"),
     (["--pe", "8x8", "--format", "3opt"], "format has no effect where pe is 8x8: leave it out"),

@@ -65,6 +65,13 @@ ENGINES: dict[str, dict[str, Any]] = {
     },
     "signed": {"rows": 3, "cols": 2, "format": "s4opt", "group": 4, "result_tiles": 2},
     "affine": {"rows": 2, "cols": 2, "format": "s5opt", "stream_bits": 8},
+    "affine_core": {
+        **{"machine": "tensor_core", "rows": 2, "cols": 2, "pairs": 2, "format": "s5opt"},
+        **{"group": 8, "vsparq": False, "weight_depth": 0},
+    },
+    "signed_sparse": {
+        **{"machine": "sparse_tensor_core", "rows": 2, "cols": 2, "pairs": 2, "format": "s4opt"},
+    },
     "signed_encoded": {"rows": 2, "cols": 2, "format": "s5opt", "encoded_input": True},
     "encodes": {"rows": 2, "cols": 4, "format": "2opt", "group": 2, "encoded_output": True},
 }

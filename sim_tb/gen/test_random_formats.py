@@ -24,6 +24,7 @@ def name(fmt: NamedFormat) -> str:
     return f"{fmt.slug}-SEED={SEED}"
 
 
+MIXED = (*random_formats(3), *random_formats(2, signed=True))
 ENCODERS = (*random_formats(4, (1, 2, 4)), *random_formats(3, (1, 2), signed=True))
 
 
@@ -44,7 +45,7 @@ def test_its_products_are_proved(fmt: NamedFormat, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.every(3)
-@pytest.mark.parametrize("fmt", random_formats(3), ids=name)
+@pytest.mark.parametrize("fmt", MIXED, ids=name)
 def test_its_array_computes_what_golden_does(fmt: NamedFormat) -> None:
     """The emitted Verilog, compiled."""
     options = {"rounding": fmt.rounding, "vsparq": fmt.vsparq, "group": fmt.group}

@@ -393,6 +393,9 @@ def test_engine(configuration: Configuration) -> None:
         assert engine["result_tiles"] == given["result_tiles"]
     # Each plane has bits of its own, of a window; together they are all.
     none = unit.kind == "2x4x8" or unit.encoded_input
-    assert sum(engine["planes"]) == (0 if none else 255)
+    whole = unit.sparq_format.magnitude_max if unit.sparq_format else 255
+    assert sum(engine["planes"]) == (0 if none else whole)
+    is_signed = unit.sparq_format is not None and unit.sparq_format.signed
+    assert ("ZERO_POINT" in engine["registers"]) is (is_signed and not unit.encoded_input)
     assert engine["registers"] == {r.name: r.offset for r in component.registers.registers}
     assert engine["registers"]["IDENTIFICATION"] == 0

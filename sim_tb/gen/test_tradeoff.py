@@ -188,17 +188,20 @@ def test_a_small_run(tmp_path: Path, monkeypatch: Any) -> None:
 @pytest.mark.every(1)
 @pytest.mark.parametrize("vsparq", [True, False], ids=["vSPARQ", "no-vSPARQ"])
 @pytest.mark.parametrize("group", [1, 4, 8])
-def test_codes_of_shared_windows(group: int, vsparq: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["3opt", "s4opt"])
+def test_codes_of_shared_windows(name: str, group: int, vsparq: bool, tmp_path: Path) -> None:
     """What energy is measured on: the edges' codes of whole groups, as golden encodes them."""
     rng = np.random.default_rng(7)
     library = load_library("generic", tmp_path)
-    unit = sparq_unit("pe", "3opt", vsparq=vsparq, group=group, weight_bits=5)
+    unit = sparq_unit("pe", name, vsparq=vsparq, group=group, weight_bits=5)
+    fmt = unit.sparq_format
     # Incomplete groups are filled with zeros.
     x = rng.integers(0, 256, (LANES, 18), dtype=np.uint8) >> rng.integers(0, 8, (LANES, 18))
     x = np.where(rng.random(x.shape) < 0.3, 0, x).astype(np.uint8)
     w = rng.integers(-16, 16, x.shape, dtype=np.int8)
-    codes, weights = _codes(unit, library, x, w)
-    fmt = unit.sparq_format
+    if fmt.signed:
+        x = np.where(x == 128, 0, x).astype(np.uint8).view(np.int8)
+    codes, weights = _codes(unit, library, x, w, fmt.signed)
     padded = np.pad(x, ((0, 0), (0, -18 % max(2, group))))
     expected = golden.pack_pairs(golden.encode_pairs(padded, fmt), fmt)
     places = np.arange(codes[0].shape[1], dtype=np.uint32)

@@ -39,6 +39,10 @@ ARRAYS = [
     array(2, 3, pipeline=1),
     array(2, 1, vsparq=False, group=4, pipeline=2),
     *(array(2, 2, pe, style="behavioral", pipeline=2) for pe in ("sparq", "2x8x8", "8x8")),
+    array(2, 3, format="s4opt", vsparq=False, group=2),
+    array(3, 2, format="s5opt", encoded_input=True, pipeline=2),
+    array(2, 2, format="s5opt", group=4),
+    array(2, 2, format="s4opt", rounding=False, style="behavioral"),
 ]
 SWEEP = [
     array(8, 8),

@@ -13,6 +13,10 @@ SEED = 7
 Mode = tuple[str, bool, bool, int]
 FLAGS = (True, False)
 PAIRS: list[Mode] = list(product(NAMED_FORMATS, FLAGS, FLAGS, (1, 2)))
+SIGNED: dict[str, list[Mode]] = {
+    "signed": list(product(("s4opt", "s4:0,1,3"), FLAGS, FLAGS, (1, 2))),
+    "affine": list(product(("s5opt", "s3:0,1,2,3,4,5"), FLAGS, FLAGS, (1, 2))),
+}
 GROUPS: list[Mode] = [
     *product(NAMED_FORMATS, FLAGS, FLAGS, (4,)),
     *product(("5opt", "7opt"), (True,), FLAGS, (8, 16)),
@@ -35,6 +39,22 @@ def test_encoder(checks: Callable[[int], None]) -> None:
             name="encoders",
             parameters={"formats": PAIRS},
             testcase="every_pair",
+        )
+    )
+
+
+@pytest.mark.every(2)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SIGNED)
+def test_signed_encoder(kind: str, checks: Callable[[int], None]) -> None:
+    checks(
+        run_bench(
+            [encoder(*mode) for mode in SIGNED[kind]],
+            "encoder",
+            seed=SEED,
+            name=f"{kind}_encoders",
+            parameters={"formats": SIGNED[kind]},
+            testcase="signed_pairs",
         )
     )
 

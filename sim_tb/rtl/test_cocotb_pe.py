@@ -23,8 +23,16 @@ ELEMENTS: list[dict[str, Any]] = [
     {"vsparq": False, "group": 4},
 ]
 BEHAVIORAL: list[dict[str, Any]] = [{"style": "behavioral", **options} for options in ELEMENTS]
+SIGNED: list[dict[str, Any]] = [
+    {"format": name, "vsparq": vsparq, "group": group, "style": style}
+    for style in ("structural", "behavioral")
+    for name in ("s4opt", "s5opt", "s3:0,4")
+    for vsparq in (True, False)
+    for group in (1, 2)
+]
 WIDTHS = ((20, 0), (32, 0), (20, 1), (20, 2))
 """Accumulator bits and pipeline."""
+EVERY = (*ELEMENTS, *BEHAVIORAL, *SIGNED)
 OF_EACH_KIND = [*ELEMENTS[:4], *ELEMENTS[-2:]]
 
 
@@ -34,6 +42,8 @@ def multiplier_of(configuration: Configuration) -> str:
         return "product"
     if configuration.format is None:
         return "distributed" if configuration.pe == "2x4x8" else "radix4"
+    if configuration.sparq_format.signed:
+        return "signed"
     return "distributed" if configuration.sparq_format.shared_shift else "and"
 
 
@@ -60,10 +70,11 @@ def test_pe(checks: Callable[[int], None]) -> None:
     others = [widths for widths in WIDTHS if widths != (32, 0)]
     elements += [(options, *widths) for options in OF_EACH_KIND for widths in others][::2]
     elements += [(options, 32, 2) for options in BEHAVIORAL[::5]]
+    elements += [(options, 20, place % 3) for place, options in enumerate(SIGNED[::5])]
     checks(check("processing_elements", elements))
 
 
 @pytest.mark.full
 def test_pe_full(checks: Callable[[int], None]) -> None:
-    elements = [(options, *widths) for widths in WIDTHS for options in (*ELEMENTS, *BEHAVIORAL)]
+    elements = [(options, *widths) for widths in WIDTHS for options in EVERY]
     checks(check("all_processing_elements", elements))

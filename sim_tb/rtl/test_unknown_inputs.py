@@ -39,6 +39,8 @@ ELEMENTS: list[dict[str, Any]] = [
         {"vsparq": group in (1, 8), "group": group, "weight_bits": bits}
         for group, bits in zip(GROUPS, (8, 4, 8, 5, 8), strict=True)
     ),
+    {"format": "s5opt"},
+    {"format": "s4opt", "vsparq": False, "group": 4, "pipeline": 1},
 ]
 """Every kind of element and every group."""
 

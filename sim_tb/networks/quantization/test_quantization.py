@@ -790,7 +790,10 @@ class StandIn:
     def tiles(self, m: int, n: int) -> int:
         return 1
 
-    def matmul(self, x: Array, w: Array, on_tiles: Callable[[int], None]) -> compiled_array.Product:
+    def matmul(
+        self, x: Array, w: Array, zero_point: int, on_tiles: Callable[[int], None]
+    ) -> compiled_array.Product:
+        assert zero_point == 0
         return compiled_array.Product(golden.exact_matmul(x, w).astype(np.int64), 1, len(w))
 
 

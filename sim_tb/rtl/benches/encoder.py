@@ -51,6 +51,29 @@ async def every_pair(dut: Any) -> None:
     record(len(words) * len(FORMATS))
 
 
+@cocotb.test()
+async def signed_pairs(dut: Any) -> None:
+    """Random pairs of signed bytes, or of affine ones with every zero point; many are near 0."""
+    rng = generator()
+    zero_points = np.zeros(1, int)
+    if FORMATS[0].takes_zero_point:
+        zero_points = rng.permutation(256)
+    low, high = (0, 256) if FORMATS[0].takes_zero_point else (-127, 128)
+    count = PARAMETERS.get("pairs", 1 << 13) // len(zero_points)
+    for zero_point in zero_points.tolist():
+        pairs = rng.integers(low, high, (count, 2))
+        near = rng.random(pairs.shape) < 0.3
+        pairs[near] = (zero_point + pairs[near] // 32).clip(low, high - 1)
+        columns = [pack_pairs(encode_pairs(pairs, f, zero_point), f)[:, 0] for f in FORMATS]
+        if FORMATS[0].takes_zero_point:
+            dut.zero_point.value = zero_point
+        for (a, b), expected in zip(pairs.tolist(), outputs(columns), strict=True):
+            dut.bytes.value = (a & 255) | (b & 255) << 8
+            await Timer(1, "ns")
+            compare(dut, expected, f"pair {[a, b]}, zero point {zero_point}")
+    record(count * len(zero_points) * len(FORMATS))
+
+
 def shared(row: Sequence[int], fmt: SparqFormat) -> list[int]:
     """For each pair of ``row``, the OR of its group, without those with a zero if vSPARQ."""
     values: list[int] = []

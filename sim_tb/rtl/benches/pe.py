@@ -10,7 +10,13 @@ from cocotb.triggers import FallingEdge
 
 from gen.design.configuration import Configuration
 from hdl.element.processing_element import MAX_PIPELINE
-from sim_tb.hdl.operands import activation_codes, bias, effective, weight_code
+from sim_tb.hdl.operands import (
+    activation_codes,
+    activation_range,
+    bias,
+    effective,
+    weight_code,
+)
 from sim_tb.rtl.benches.common import PARAMETERS, fields, generator, record, where
 
 OWN = ("activation_in", "weight_in", "last_in")
@@ -30,7 +36,7 @@ class Element:
 
     def codes(self, x: Any) -> list[int]:
         """The activation codes of pairs ``x``, (cycles, 2); cycles follow each other along K."""
-        return activation_codes(self.configuration.pe, self.fmt, x[:, : self.k].ravel())
+        return activation_codes(self.configuration.pe, self.fmt, self._activations(x).ravel())
 
     def weights(self, w: Any) -> list[int]:
         """The weight codes of weights (cycles, 2)."""
@@ -39,7 +45,7 @@ class Element:
 
     def sums(self, x: Any, w: Any) -> list[int]:
         """What each cycle adds: products and bias."""
-        x, w = x[:, : self.k], w[:, : self.k]
+        x, w = self._activations(x), w[:, : self.k]
         values = effective(self.configuration.pe, self.fmt, x.ravel())
         values = np.reshape(values, x.shape).astype(int)
         bits = self.configuration.mac.weight_bits
@@ -47,6 +53,14 @@ class Element:
             int(row @ weights) + bias(self.multiplier, row, weights, bits)
             for row, weights in zip(values, w, strict=True)
         ]
+
+    def _activations(self, x: Any) -> Any:
+        """What pairs of bytes (cycles, 2) stand for: some are negative in a signed format."""
+        x = x[:, : self.k]
+        if self.fmt is None or not self.fmt.signed:
+            return x
+        low, high = activation_range(self.fmt)
+        return np.where(x & 2, -x.astype(int), x.astype(int)).clip(low, high)
 
 
 async def compare(dut: Any, what: str, x: Any, w: Any, control: Any) -> int:

@@ -1,0 +1,70 @@
+"""Networks with signed and unsigned layers on one machine of a signed format."""
+
+import numpy as np
+import pytest
+from rich.progress import Progress
+
+from gen.design.configuration import Configuration, ConfigurationError
+from gen.simulation.compiled_array import CompiledArray
+from gen.simulation.compiled_engine import CompiledEngine
+from gen.simulation.demo import through_array
+from gen.simulation.engine_demo import require_fit, through_engine
+from golden import NamedFormat, named_format
+from networks.evaluation.formats import signed_layers
+from networks.quantization.quantize import SIGNED_BYTES
+from sim_tb.networks.quantization.test_quantization import (
+    SEED,
+    every_operation,
+    quantized,
+    signed_images,
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["s4opt", "s5opt"])
+def test_signed_and_unsigned_layers(name: str) -> None:
+    """One engine runs both, all in windows; one of affine activations also what stays at 8 bits."""
+    rng = np.random.default_rng(SEED)
+    graph = every_operation(rng)
+    images = signed_images(graph, rng, 2)
+    style = {"rows": 4, "cols": 4, "style": "behavioral"}
+    engine = CompiledEngine(Configuration(top="engine", format=name, **style))
+    for first_windowed in (True, False) if name == "s5opt" else (True,):
+        network = quantized(
+            *(graph, images),
+            signed=signed_layers(NamedFormat(name)),
+            first_layer_windowed=first_windowed,
+            last_layer_windowed=True,
+        )
+        assert {layer.fill > 0 for layer in network.layers} == {False, True}
+        assert all(layer.windowed for layer in network.layers) is first_windowed
+        runs = through_engine(network, network.quantize_images(images), engine, Progress())
+        assert list(runs) == [layer.name for layer in network.layers]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["s4opt", "s5opt"])
+def test_signed_layers_on_an_array(name: str) -> None:
+    rng = np.random.default_rng(SEED)
+    graph = every_operation(rng)
+    images = signed_images(graph, rng, 2)
+    configuration = Configuration(rows=4, cols=4, format=name, style="behavioral")
+    signed = signed_layers(NamedFormat(name))
+    network = quantized(graph, images, signed=signed, first_layer_windowed=True)
+    names = [layer.name for layer in network.layers if layer.windowed]
+    given = network, network.quantize_images(images), configuration, CompiledArray(configuration)
+    assert list(through_array(*given, Progress(), names)) == names
+
+
+def test_what_an_engine_of_signed_bytes_cannot_hold() -> None:
+    rng = np.random.default_rng(SEED)
+    graph = every_operation(rng)
+    network = quantized(graph, signed_images(graph, rng, 1), signed=SIGNED_BYTES)
+    layer = next(layer for layer in network.layers if not layer.windowed)
+    with pytest.raises(ConfigurationError) as caught:
+        require_fit(network, named_format("s4opt"))
+    assert str(caught.value) == (
+        f"{layer.name} stays at 8 bits ({layer.reason}), of which an engine of signed bytes "
+        "multiplies 7"
+    )
+    require_fit(network, named_format("s5opt"))
