@@ -1,14 +1,13 @@
 """Channel orders of all rows of an evaluation, chosen on all cores."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from rich.progress import Progress
 
 import golden
 from networks.evaluation.settings import Setting
-from networks.quantization.arithmetic import exact, saturated
+from networks.quantization.arithmetic import Windows, exact, saturated
 from networks.quantization.channel_order import calibrated_order, sampled
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import Bytes, Int64Array, IntegerMatrixLayer
@@ -23,30 +22,30 @@ def channel_orders(
     images: Bytes,
     scheduler: str | None,
     progress: Progress,
-) -> dict[Setting, Orders]:
+) -> Mapping[Setting, Orders]:
     """The orders of :func:`calibrated_order` for the windowed layers of each setting's network.
 
     They are chosen on what exact products before a layer make of ``images``: once for each network,
     layer and format.
     """
-    inputs = {id(network): _inputs(network, images) for network in networks.values()}
-    jobs: dict[tuple[int, str, golden.SparqFormat], tuple[Any, ...]] = {}
-    wanted: dict[Setting, dict[str, tuple[int, str, golden.SparqFormat]]] = {}
+    formats: dict[int, dict[Windows, None]] = {}
     for setting, network in networks.items():
         assert setting.windows is not None
-        wanted[setting] = {}
-        for name, (layer, rows) in inputs[id(network)].items():
-            fmt = setting.windows.format_of(layer)
-            key = id(network), name, fmt
-            wanted[setting][name] = key
-            jobs[key] = layer, rows, fmt
-    task = progress.add_task("ordering channels", total=len(jobs))
-    made = run_tasks(_order, list(jobs.values()), scheduler, lambda: progress.advance(task))
-    orders = dict(zip(jobs, made, strict=True))
-    return {
-        setting: {name: orders[key] for name, key in keys.items() if orders[key] is not None}
-        for setting, keys in wanted.items()
+        formats.setdefault(id(network), {})[setting.windows] = None
+    jobs = {
+        (number, name): (*given, tuple(formats[number]))
+        for number, network in {id(network): network for network in networks.values()}.items()
+        for name, given in _inputs(network, images).items()
     }
+    task = progress.add_task("ordering channels", total=len(jobs))
+    made = run_tasks(_orders, list(jobs.values()), scheduler, lambda: progress.advance(task))
+    found: dict[Setting, dict[str, Int64Array]] = {setting: {} for setting in networks}
+    for (number, name), orders in zip(jobs, made, strict=True):
+        for setting, network in networks.items():
+            order = orders.get(setting.windows) if id(network) == number else None
+            if order is not None:
+                found[setting][name] = order
+    return found
 
 
 def _inputs(
@@ -63,6 +62,14 @@ def _inputs(
     return found
 
 
-def _order(layer: IntegerMatrixLayer, rows: Bytes, fmt: golden.SparqFormat) -> Int64Array | None:
-    values = saturated(rows, fmt, layer.fill).astype(np.int16) - np.int16(layer.fill)
-    return calibrated_order(layer, np.abs(values).astype(np.uint8), fmt)
+def _orders(
+    layer: IntegerMatrixLayer, rows: Bytes, formats: tuple[Windows, ...]
+) -> dict[Windows, Int64Array | None]:
+    """The order of a layer in each of ``formats``."""
+    made: dict[golden.SparqFormat, Int64Array | None] = {}
+    for windows in formats:
+        fmt = windows.format_of(layer)
+        if fmt not in made:
+            values = saturated(rows, fmt, layer.fill).astype(np.int16) - np.int16(layer.fill)
+            made[fmt] = calibrated_order(layer, np.abs(values).astype(np.uint8), fmt)
+    return {windows: made[windows.format_of(layer)] for windows in formats}
