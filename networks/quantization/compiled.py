@@ -87,13 +87,14 @@ class _Coding:
             return CodingStructure(1, length)
         fmt = self.fmt
         if fmt.group <= 2:
-            table = _pair_values(fmt, zero_point)
-            return CodingStructure(2, length, zero_point, 0, 0, address(table))
-        values, shifts = _shared_tables(fmt)
-        places = address(values), address(shifts)
-        return CodingStructure(
-            fmt.group, length, zero_point, fmt.magnitude_max, fmt.vsparq, *places
-        )
+            tables: tuple[Array, ...] = (_pair_values(fmt, zero_point),)
+        else:
+            tables = _shared_tables(fmt)
+        group = max(2, fmt.group)
+        own = group, length, zero_point, fmt.magnitude_max, fmt.vsparq
+        structure = CodingStructure(*own, *map(address, tables))
+        structure.tables = tables
+        return structure
 
 
 def _coding(layer: IntegerMatrixLayer, arithmetic: Arithmetic) -> _Coding | None:

@@ -142,9 +142,7 @@ def check_layer(number: int, lowering: Any, channels: int, width: int) -> None:
 
 def test_on_any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiled for no special one, as where the kernel knows no vector unit."""
-    portable = tuple(option for option in library.OPTIONS if option != "-march=native")
-    assert len(portable) == len(library.OPTIONS) - 1
-    monkeypatch.setattr(library, "OPTIONS", portable)
+    monkeypatch.setattr(library, "NATIVE", ())
     library.load.cache_clear()
     try:
         for number in (0, 3, 7, 9, 24, 40):
@@ -271,6 +269,16 @@ def test_networks(family: str, tmp_path: Path) -> None:
 def _keep(values: list[Any], node: IntegerNode, value: Any) -> None:
     del node
     values.append(value)
+
+
+def test_a_compiler_without_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel is compiled without what the compiler refuses."""
+    monkeypatch.setattr(library, "NATIVE", ("-march=nothing",))
+    library.load.cache_clear()
+    try:
+        assert library.missing() is None
+    finally:
+        library.load.cache_clear()
 
 
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
