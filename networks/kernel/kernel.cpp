@@ -473,6 +473,13 @@ void run_combine(std::int32_t terms, const std::uint8_t* const* values,
   }
 }
 
+// What tables of 256 bytes make of bytes: one table, or as many as there are channels.
+void run_look_up(const std::uint8_t* tables, std::int64_t count, const std::uint8_t* x,
+                 std::int64_t size, std::uint8_t* result) {
+  for (std::int64_t start = 0; start < size; start += count)
+    for (std::int64_t i = 0; i < count; ++i) result[start + i] = tables[256 * i + x[start + i]];
+}
+
 // The largest byte under each position of a patch; `layer` has no weights.
 void run_max_pool(const Layer* given, const std::uint8_t* x, std::uint8_t* result) {
   const Layer& layer = *given;

@@ -75,7 +75,7 @@ def load() -> tuple[ctypes.CDLL | None, str | None]:
         return None, str(error)
     except OSError as error:
         return None, f"cannot write into {FOLDER}: {error.strerror}"
-    for name in ("run_layer", "run_combine", "run_max_pool"):
+    for name in ("run_layer", "run_combine", "run_look_up", "run_max_pool"):
         library[name].restype = None
     return library, None
 

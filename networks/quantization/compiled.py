@@ -40,6 +40,7 @@ from networks.quantization.operations import (
     Bytes,
     Combine,
     IntegerMatrixLayer,
+    LookUp,
     Requantization,
 )
 
@@ -66,6 +67,8 @@ def run(
             return None if coding is None else _layer(operation, values[0], coding, limits)
         case Combine():
             return _combine(operation, values, limits or BYTES)
+        case LookUp():
+            return _look_up(operation, values[0], limits or BYTES)
         case MaxPool() if limits is None:
             return _max_pool(operation, values[0])
     return None
@@ -246,6 +249,22 @@ def _combine(operation: Combine, values: Sequence[Array], limits: Limits) -> Byt
         ctypes.byref(how),
         ctypes.c_int64(result.size),
         ctypes.c_int64(len(bias)),
+        ctypes.c_void_p(address(result)),
+    )
+    return result
+
+
+def _look_up(operation: LookUp, x: Bytes, limits: Limits) -> Bytes | None:
+    tables = np.clip(operation.table, *limits, order="C")
+    if tables.ndim > 1 and x.shape[-1] != len(tables):
+        return None
+    bytes_in = np.ascontiguousarray(x)
+    result = np.empty(x.shape, np.uint8)
+    kernel().run_look_up(  # type: ignore[union-attr]
+        ctypes.c_void_p(address(tables)),
+        ctypes.c_int64(tables.size // VALUES),
+        ctypes.c_void_p(address(bytes_in)),
+        ctypes.c_int64(result.size),
         ctypes.c_void_p(address(result)),
     )
     return result
