@@ -27,7 +27,7 @@ def bench(models: tuple[Path, ...], json_file: Path | None, keep: bool) -> None:
     for row in result["products"]:
         products.add_row(row["name"], f"{row['ms']:.2f}", f"{row['relative_speed']:.2f}")
     networks = table(
-        "Images per second on one core, median, and how many times onnxruntime's",
+        "Images per second of one core, median, and how many times onnxruntime's",
         *("network", "onnxruntime float32"),
         *("8-bit", "ratio", "in NumPy", "5opt", "ratio", "in NumPy"),
     )

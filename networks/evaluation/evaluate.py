@@ -1,6 +1,6 @@
 """What accuracy a trained network has in each arithmetic of the hardware."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,9 +10,20 @@ from networks.evaluation.data import DataError, Images
 from networks.evaluation.description import describe
 from networks.evaluation.doubts import doubts_of_accuracy, doubts_of_inputs
 from networks.evaluation.model import Model
-from networks.evaluation.preparation import Options, calibrated, equalized, run_of
+from networks.evaluation.orders import Orders, channel_orders
+from networks.evaluation.preparation import (
+    CALIBRATED,
+    ORDER_IMAGES,
+    Options,
+    Quantized,
+    Reference,
+    calibrated,
+    equalized,
+    reference_of,
+    run_of,
+)
 from networks.evaluation.results import accuracy_rows, layer_rows, totals
-from networks.evaluation.settings import FP32, SPARSE_2_4, Setting
+from networks.evaluation.settings import DENSE, FP32, SPARSE_2_4, Setting
 from networks.evaluation.tasks import all_noises, all_ranks
 from support.tasks import connected
 
@@ -65,10 +76,18 @@ def evaluate_model(
                 *(model, calibration, options, sparsity == SPARSE_2_4),
                 *(partial(progress.advance, task), signed),
             )
-        runs = {}
-        for setting in progress.track(settings, description="quantizing"):
-            if setting.sparsity is not None:
-                runs[setting] = run_of(bases[setting.base], setting, options)
+        integer = [setting for setting in settings if setting.sparsity is not None]
+        references = {
+            setting: reference_of(bases[setting.base], setting, options)
+            for setting in progress.track(integer, description="quantizing")
+        }
+        orders: Mapping[Setting, Orders] = {}
+        if options.channel_order == CALIBRATED:
+            orders = _orders(bases, references, scheduler, progress)
+        runs = {
+            setting: run_of(bases[setting.base], setting, options, reference, orders.get(setting))
+            for setting, reference in references.items()
+        }
         ranks = all_ranks(model, images, settings, runs, scheduler, progress)
         noises = all_noises(model.graph, calibration, runs, scheduler, progress)
     rows = accuracy_rows(settings, ranks, model.classes, noises)
@@ -86,3 +105,21 @@ def evaluate_model(
         "layers": layers,
         **totals(next(iter(bases.values())), layers),
     }
+
+
+def _orders(
+    bases: Mapping[tuple[str, bool], Quantized],
+    references: Mapping[Setting, Reference],
+    scheduler: str | None,
+    progress: Progress,
+) -> Mapping[Setting, Orders]:
+    """Of what has windows, but for 2:4 weights: their order would have to keep their blocks."""
+    networks = {
+        setting: reference.network
+        for setting, reference in references.items()
+        if setting.windows and setting.sparsity == DENSE
+    }
+    if not networks:
+        return {}
+    images = bases[next(iter(networks)).base].images[:ORDER_IMAGES]
+    return channel_orders(networks, images, scheduler, progress)

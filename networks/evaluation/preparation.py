@@ -10,18 +10,17 @@ from golden import BlockFormat
 from networks.evaluation.formats import MixedFormat
 from networks.evaluation.images import Images
 from networks.evaluation.model import Model, batches_of, channels_last
-from networks.evaluation.settings import SAME, SPARSE_2_4, UNIFORM_4_BIT, Setting
+from networks.evaluation.settings import SAME, UNIFORM_4_BIT, Setting
 from networks.fixed_point import Float64Array
 from networks.graph.graph import Graph
 from networks.graph.lowering import Array
 from networks.graph.operations import MatrixLayer
 from networks.importer import ModelError
-from networks.quantization.arithmetic import Arithmetic, Windows, exact, saturated
+from networks.quantization.arithmetic import Arithmetic
 from networks.quantization.batch_norm import recalibrate
 from networks.quantization.bias_correction import correct_biases
 from networks.quantization.blocks import block_weights
 from networks.quantization.calibration import PERCENTILE, Range, calibrate
-from networks.quantization.channel_order import calibrated_order
 from networks.quantization.equalization import equalize
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import (
@@ -84,6 +83,14 @@ class Quantized:
     network: QuantizedNetwork
     images: Bytes
     pairs: Mapping[str, Int64Array]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The network of a setting in exact products, and what :func:`quantize` was asked for it."""
+
+    network: QuantizedNetwork
+    more: Mapping[str, Any]
 
 
 def calibrated_network(
@@ -165,23 +172,35 @@ def _quantize(
     )
 
 
-def run_of(
-    base: Quantized, setting: Setting, options: Options
-) -> tuple[QuantizedNetwork, Arithmetic]:
-    """The integer network that ``setting`` is evaluated on, and the arithmetic of its products."""
+def reference_of(base: Quantized, setting: Setting, options: Options) -> Reference:
+    """The network of ``setting`` whose products are exact, with channels in their own order."""
     more: dict[str, Any] = {"signed": setting.signed} if setting.signed else {}
     if isinstance(setting.activations, BlockFormat):
         more["kept"] = {layer.name: DEPTHWISE for layer in base.network.layers if _depthwise(layer)}
-    reference = _quantize(base.graph, base.ranges, options, **more) if more else base.network
+    network = _quantize(base.graph, base.ranges, options, **more) if more else base.network
     if isinstance(setting.activations, MixedFormat) and setting.activations.automatic:
-        found = product_sqnr(reference, setting.arithmetic(), base.images[:AUTO_IMAGES])
+        found = product_sqnr(network, setting.arithmetic(), base.images[:AUTO_IMAGES])
         more["kept"] = {
             name: f"windows leave {decibels:.1f} dB"
             for name, decibels in found.items()
             if decibels < options.auto_sqnr
         }
-        reference = _quantize(base.graph, base.ranges, options, **more)
-    network = reference
+        network = _quantize(base.graph, base.ranges, options, **more)
+    return Reference(network, more)
+
+
+def run_of(
+    base: Quantized,
+    setting: Setting,
+    options: Options,
+    reference: Reference,
+    orders: Mapping[str, Int64Array] | None = None,
+) -> tuple[QuantizedNetwork, Arithmetic]:
+    """The integer network that ``setting`` is evaluated on, and the arithmetic of its products.
+
+    It is made of its ``reference``; with ``orders``, by layer, of the channels of inputs.
+    """
+    more, network = reference.more, reference.network
     if setting.activations == UNIFORM_4_BIT:
         steps = {
             layer.name: 255 / LEVELS_4_BIT
@@ -191,10 +210,7 @@ def run_of(
             if layer.windowed
         }
         network = _quantize(base.graph, base.ranges, options, activation_steps=steps)
-    dense = setting.sparsity != SPARSE_2_4
-    # An order of 2:4 weights would have to keep their blocks.
-    if setting.windows and dense and options.channel_order == CALIBRATED:
-        orders = _channel_orders(network, base.images[:ORDER_IMAGES], setting.windows)
+    if orders is not None:
         network = _quantize(base.graph, base.ranges, options, channel_orders=orders, **more)
     real: dict[str, Float64Array] = {}
     if setting.weights is not None:
@@ -212,7 +228,7 @@ def run_of(
     }
     arithmetic = setting.arithmetic(steps, real)
     if options.correct_bias:
-        exact_layers = {layer.name: layer for layer in reference.layers}
+        exact_layers = {layer.name: layer for layer in reference.network.layers}
         images = base.images[:ORDER_IMAGES]
         network = correct_biases(network, arithmetic, images, exact_layers)
     if options.recalibrate_batch_norm:
@@ -237,21 +253,3 @@ def _block_weights(
             step = network.quantizations[node.inputs[0]].step * layer.code_step
             made[node.name] = block_weights(layer, operation.weights, step, fmt)
     return made
-
-
-def _channel_orders(
-    network: QuantizedNetwork, images: Bytes, windows: Windows
-) -> dict[str, Int64Array]:
-    orders: dict[str, Int64Array] = {}
-
-    def choose(layer: IntegerMatrixLayer, x: Bytes) -> None:
-        if layer.windowed:
-            fmt = windows.format_of(layer)
-            values = saturated(layer.operand(x), fmt, layer.fill)
-            magnitudes = np.abs(values.astype(np.int16) - np.int16(layer.fill)).astype(np.uint8)
-            order = calibrated_order(layer, magnitudes, fmt)
-            if order is not None:
-                orders[layer.name] = order
-
-    network.forward(images, exact, before=choose)
-    return orders

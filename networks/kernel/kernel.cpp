@@ -1,8 +1,8 @@
 // Layers of integer networks, in exact integers: what NumPy computes, at the speed of vector units.
 //
 // Activations and weights meet in pairs of 16-bit integers, whose products any vector unit adds in
-// 32 bits. Bytes become such integers, windows and padding with them, some rows of output at a time,
-// few enough to stay in the second-level cache; a patch is then read where it stands.
+// 32 bits. Bytes become such integers, windows and padding with them, some rows of an image at a
+// time, few enough to stay in the second-level cache; a patch is then read where it stands.
 
 #include <algorithm>
 #include <cmath>
@@ -62,14 +62,16 @@ struct Vector {
 };
 #endif
 
-constexpr int WIDE = 2;                   // vectors of a panel of weights
+constexpr int WIDE = 2;                    // vectors of a panel of weights
 constexpr std::int64_t ENCODED = 1 << 17;  // activations of a block, of two bytes each
-constexpr int SLACK = 16;                 // read behind the last one, and multiplied by zero
+constexpr int SLACK = 16;                  // read behind the last one, and multiplied by zero
 
-// A run of activations that stand together in memory and meet weights that do.
+// A run of activations of a patch that stand together in memory, so far behind the first of all.
 struct Run {
   std::int64_t offset;
-  int pairs;
+  int length;
+
+  int pairs() const { return (length + 1) / 2; }
 };
 
 // The sums of `tall` rows, each `offset` behind a start, and of a panel, by row.
@@ -80,7 +82,7 @@ inline void multiply(const std::int16_t* const* starts, std::int64_t offset,
   for (const Run& run : runs) {
     const std::int16_t* row[tall];
     for (int r = 0; r < tall; ++r) row[r] = starts[r] + offset + run.offset;
-    for (int pair = 0; pair < run.pairs; ++pair) {
+    for (int pair = 0; pair < run.pairs(); ++pair) {
 #pragma GCC unroll 16
       for (int r = 0; r < tall; ++r) {
         std::int32_t both;
@@ -174,11 +176,15 @@ void encode(const Coding& coding, const std::uint8_t* x, std::int64_t count, std
   }
 }
 
+// Activations of a row of the padded images.
+std::int64_t line_of(const Layer& layer) {
+  return (std::int64_t{layer.padding[1]} + layer.width + layer.padding[3]) * layer.channels;
+}
+
 // Rows of the padded, coded images.
 void encode_rows(const Layer& layer, const Coding& coding, const std::uint8_t* image, int first,
                  int count, std::int16_t* out) {
-  const int padded = layer.padding[1] + layer.width + layer.padding[3];
-  const std::int64_t line = std::int64_t{padded} * layer.channels;
+  const std::int64_t line = line_of(layer);
   const std::int64_t inner = std::int64_t{layer.width} * layer.channels;
   const std::int64_t left = std::int64_t{layer.padding[1]} * layer.channels;
   const int begin = std::clamp(layer.padding[0] - first, 0, count);
@@ -213,8 +219,9 @@ class Finisher {
     std::int64_t i = 0;
 #if defined(__AVX2__)
     for (; i + 8 <= count; i += 8) {
-      const __m128i words =
-          _mm_packus_epi32(four(first + i, bias + i, sums + i), four(first + i + 4, bias + i + 4, sums + i + 4));
+      const __m128i low_half = four(first + i, bias + i, sums + i);
+      const __m128i high_half = four(first + i + 4, bias + i + 4, sums + i + 4);
+      const __m128i words = _mm_packus_epi32(low_half, high_half);
       _mm_storel_epi64(reinterpret_cast<__m128i*>(out + i), _mm_packus_epi16(words, words));
     }
 #endif
@@ -234,7 +241,8 @@ class Finisher {
   __m128i four(std::int64_t first, const std::int32_t* bias, const std::int32_t* sums) const {
     const __m128i total = _mm_add_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(sums)),
                                         _mm_loadu_si128(reinterpret_cast<const __m128i*>(bias)));
-    const __m256d scaled = _mm256_mul_pd(_mm256_cvtepi32_pd(total), _mm256_loadu_pd(factors + first));
+    const __m256d scaled =
+        _mm256_mul_pd(_mm256_cvtepi32_pd(total), _mm256_loadu_pd(factors + first));
     const __m256d clipped =
         _mm256_min_pd(_mm256_max_pd(scaled, _mm256_set1_pd(low)), _mm256_set1_pd(high));
     // The conversion rounds half to even.
@@ -247,44 +255,11 @@ struct alignas(64) Line {
   std::int16_t weights[32];
 };
 
-// Weights of some outputs of a group: a pair of each run after the other.
+// Weights of some outputs of a group: the pairs of all runs, one after the other.
 struct Panel {
   int group, first, width;  // outputs of the group, from the first on; width in lanes
   std::int16_t* weights;
 };
-
-// Fill the panels: each row of weights is read once, from the first output to the last.
-void pack(const Layer& layer, const std::vector<int>& lengths, const std::vector<Panel>& panels) {
-  const std::int8_t* row = layer.weights;
-  std::int8_t pair[2][WIDE * LANES] = {};
-  std::size_t begin = 0;
-  for (int group = 0; group < layer.groups; ++group) {
-    std::size_t end = begin;
-    while (end < panels.size() && panels[end].group == group) ++end;
-    std::int64_t done = 0;
-    for (int length : lengths) {
-      for (int k = 0; k < length; k += 2, ++done) {
-        const int rows = std::min(2, length - k);
-        if (rows < 2) std::memset(pair[1], 0, sizeof pair[1]);
-        for (std::size_t number = begin; number < end; ++number) {
-          const Panel& panel = panels[number];
-          const int taken = std::min(panel.width, layer.outputs - panel.first);
-          for (int i = 0; i < rows; ++i)
-            std::memcpy(pair[i], row + i * layer.outputs + panel.first, taken);
-          std::int16_t* __restrict out = panel.weights + done * 2 * panel.width;
-          for (int start = 0; start < panel.width; start += LANES, out += 2 * LANES) {
-            for (int column = 0; column < LANES; ++column) {
-              out[2 * column] = pair[0][start + column];
-              out[2 * column + 1] = pair[1][start + column];
-            }
-          }
-        }
-        row += rows * layer.outputs;
-      }
-    }
-    begin = end;
-  }
-}
 
 // Kept between calls: fresh pages cost more than what is done with them.
 thread_local std::vector<Line> packed;
@@ -293,6 +268,60 @@ thread_local std::vector<std::int16_t> encoded;
 template <typename Element>
 void grow(std::vector<Element>& buffer, std::int64_t size) {
   if (static_cast<std::int64_t>(buffer.size()) < size) buffer.resize(size);
+}
+
+// The weights of a pair, `second` null for an odd last one, in some panels of a group.
+void pack_pair(const Layer& layer, const std::int8_t* first, const std::int8_t* second,
+               const Panel* panel, const Panel* end, std::int64_t number) {
+  std::int8_t pair[2][WIDE * LANES] = {};
+  for (; panel != end; ++panel) {
+    const int taken = std::min(panel->width, layer.outputs - panel->first);
+    std::memcpy(pair[0], first + panel->first, taken);
+    if (second) std::memcpy(pair[1], second + panel->first, taken);
+    std::int16_t* __restrict out = panel->weights + number * 2 * panel->width;
+    for (int start = 0; start < panel->width; start += LANES, out += 2 * LANES) {
+      for (int column = 0; column < LANES; ++column) {
+        out[2 * column] = pair[0][start + column];
+        out[2 * column + 1] = pair[1][start + column];
+      }
+    }
+  }
+}
+
+// All weights in panels.
+std::vector<Panel> panels_of(const Layer& layer, const std::vector<Run>& runs) {
+  std::int64_t pairs = 0;
+  for (const Run& run : runs) pairs += run.pairs();
+  std::vector<Panel> panels;
+  std::int64_t lines = 0;
+  for (int group = 0; group < layer.groups; ++group) {
+    for (int first = 0; first < layer.outputs; first += panels.back().width) {
+      const int width = layer.outputs - first > LANES ? WIDE * LANES : LANES;
+      panels.push_back({group, first, width, nullptr});
+      lines += (pairs * width + 15) / 16;
+    }
+  }
+  grow(packed, lines);
+  Line* place = packed.data();
+  for (Panel& panel : panels) {
+    panel.weights = place->weights;
+    place += (pairs * panel.width + 15) / 16;
+  }
+  const std::size_t per_group = panels.size() / layer.groups;
+  // Each row of weights is read once, from the first output to the last.
+  const std::int8_t* row = layer.weights;
+  for (int group = 0; group < layer.groups; ++group) {
+    const Panel* const own = panels.data() + group * per_group;
+    std::int64_t number = 0;
+    for (const Run& run : runs) {
+      for (int k = 0; k < run.length; k += 2, ++number) {
+        const bool both = k + 1 < run.length;
+        pack_pair(layer, row, both ? row + layer.outputs : nullptr, own, own + per_group, number);
+        row += (both ? 2 : 1) * layer.outputs;
+      }
+    }
+  }
+  return panels;
 }
 
 // Where the sums of some outputs of each pixel go: with their bias, as bytes or as they are.
@@ -360,6 +389,47 @@ void multiply_depthwise(const Layer& layer, const std::vector<const std::int16_t
   }
 }
 
+// The runs of a patch; of a kernel row all stand together, unless there are groups or gaps.
+std::vector<Run> runs_of(const Layer& layer) {
+  const int own = layer.channels / layer.groups;
+  const bool joined = layer.groups == 1 && layer.dilation[1] == 1;
+  std::vector<Run> runs;
+  for (int row = 0; row < layer.kernel[0]; ++row) {
+    const std::int64_t first = row * layer.dilation[0] * line_of(layer);
+    if (joined) runs.push_back({first, layer.kernel[1] * own});
+    for (int column = 0; column < layer.kernel[1] && !joined; ++column)
+      runs.push_back({first + std::int64_t{column} * layer.dilation[1] * layer.channels, own});
+  }
+  return runs;
+}
+
+// Whole images, or rows of the output of one, whose activations stay in the cache.
+struct Block {
+  int images, rows;
+  std::int64_t pitch;  // activations of an image
+};
+
+Block block_of(const Layer& layer) {
+  const int extent = (layer.kernel[0] - 1) * layer.dilation[0] + 1;
+  const std::int64_t held = ENCODED / line_of(layer);
+  const std::int64_t fitting = (held - extent) / layer.stride[0] + 1;
+  const int rows = static_cast<int>(std::clamp<std::int64_t>(fitting, 1, layer.rows));
+  const int read = (rows - 1) * layer.stride[0] + extent;
+  const std::int64_t images = rows < layer.rows ? 1 : std::max<std::int64_t>(1, held / read);
+  return {static_cast<int>(std::min<std::int64_t>(images, layer.images)), rows,
+          read * line_of(layer)};
+}
+
+// Where the patches of some rows of the output start, of padded images that stand from `base` on.
+void add_starts(const Layer& layer, const std::int16_t* base, int rows,
+                std::vector<const std::int16_t*>& starts) {
+  for (int row = 0; row < rows; ++row) {
+    const std::int16_t* const first = base + row * layer.stride[0] * line_of(layer);
+    for (int column = 0; column < layer.columns; ++column)
+      starts.push_back(first + std::int64_t{column} * layer.stride[1] * layer.channels);
+  }
+}
+
 }  // namespace
 
 extern "C" {
@@ -369,75 +439,27 @@ extern "C" {
 void run_layer(const Layer* given, const Coding* coding, const Finish* how, const std::uint8_t* x,
                void* result) {
   const Layer& layer = *given;
-  const int padded = layer.padding[1] + layer.width + layer.padding[3];
-  const std::int64_t line = std::int64_t{padded} * layer.channels;
-  const int own = layer.channels / layer.groups;
-  // Of one kernel row all channels stand together, unless there are groups or gaps.
-  const bool joined = layer.groups == 1 && layer.dilation[1] == 1;
-  std::vector<Run> runs;
-  std::vector<int> lengths;
-  for (int row = 0; row < layer.kernel[0]; ++row) {
-    for (int column = 0; column < (joined ? 1 : layer.kernel[1]); ++column) {
-      const int length = joined ? layer.kernel[1] * own : own;
-      lengths.push_back(length);
-      runs.push_back({row * layer.dilation[0] * line +
-                          std::int64_t{column} * layer.dilation[1] * layer.channels,
-                      (length + 1) / 2});
-    }
-  }
-  std::int64_t pairs = 0;
-  for (const Run& run : runs) pairs += run.pairs;
-
-  const bool depthwise = own == 1 && layer.outputs == 1 && layer.groups > 1;
-  std::vector<Panel> panels;
-  std::int64_t lines = 0;
-  for (int group = 0; group < layer.groups && !depthwise; ++group) {
-    for (int first = 0; first < layer.outputs; first += panels.back().width) {
-      const int width = layer.outputs - first > LANES ? WIDE * LANES : LANES;
-      panels.push_back({group, first, width, nullptr});
-      lines += (pairs * width + 15) / 16;
-    }
-  }
-  grow(packed, lines);
-  Line* place = packed.data();
-  for (Panel& panel : panels) {
-    panel.weights = place->weights;
-    place += (pairs * panel.width + 15) / 16;
-  }
-  if (!depthwise) pack(layer, lengths, panels);
-
-  // Blocks of whole images, or of rows of one.
-  const int extent = (layer.kernel[0] - 1) * layer.dilation[0] + 1;
-  const int image_rows = (layer.rows - 1) * layer.stride[0] + extent;
-  const int whole = static_cast<int>(std::max<std::int64_t>(1, ENCODED / (image_rows * line)));
-  int strip = layer.rows;
-  if (image_rows * line > ENCODED) {
-    const std::int64_t held = ENCODED / line;
-    strip = static_cast<int>(std::max<std::int64_t>(1, (held - extent) / layer.stride[0] + 1));
-    strip = std::min(strip, layer.rows);
-  }
-  const int strip_rows = (strip - 1) * layer.stride[0] + extent;
-  grow(encoded, std::min(whole, layer.images) * strip_rows * line + SLACK);
-  std::vector<const std::int16_t*> starts;
+  const std::vector<Run> runs = runs_of(layer);
+  const bool depthwise =
+      layer.groups > 1 && layer.channels == layer.groups && layer.outputs == 1;
+  const std::vector<Panel> panels = depthwise ? std::vector<Panel>{} : panels_of(layer, runs);
   const Finisher finisher(how ? *how : Finish{});
   const Sink sink{layer.bias, how ? &finisher : nullptr, result,
                   std::int64_t{layer.groups} * layer.outputs};
-
-  for (int image = 0; image < layer.images; image += whole) {
-    const int images = std::min(whole, layer.images - image);
-    for (int top = 0; top < layer.rows; top += strip) {
-      const int rows = std::min(strip, layer.rows - top);
-      const int read = (rows - 1) * layer.stride[0] + extent;
+  const Block block = block_of(layer);
+  grow(encoded, block.images * block.pitch + SLACK);
+  std::vector<const std::int16_t*> starts;
+  for (int image = 0; image < layer.images; image += block.images) {
+    for (int top = 0; top < layer.rows; top += block.rows) {
+      const int rows = std::min(block.rows, layer.rows - top);
+      const int read = (rows - 1) * layer.stride[0] + (layer.kernel[0] - 1) * layer.dilation[0] + 1;
       starts.clear();
-      for (int i = 0; i < images; ++i) {
-        std::int16_t* base = encoded.data() + i * strip_rows * line;
+      for (int i = image; i < std::min(image + block.images, layer.images); ++i) {
+        std::int16_t* const base = encoded.data() + (i - image) * block.pitch;
         encode_rows(layer, *coding,
-                    x + (std::int64_t{image} + i) * layer.height * layer.width * layer.channels,
+                    x + std::int64_t{i} * layer.height * layer.width * layer.channels,
                     top * layer.stride[0], read, base);
-        for (int row = 0; row < rows; ++row)
-          for (int column = 0; column < layer.columns; ++column)
-            starts.push_back(base + row * layer.stride[0] * line +
-                             std::int64_t{column} * layer.stride[1] * layer.channels);
+        add_starts(layer, base, rows, starts);
       }
       const std::int64_t count = static_cast<std::int64_t>(starts.size());
       starts.resize(count + 2 * TALL, starts.back());
@@ -453,8 +475,8 @@ void run_layer(const Layer* given, const Coding* coding, const Finish* how, cons
   }
 }
 
-// Weighted sums of bytes: `terms` arrays of `size`. What belongs to an output (multipliers, bias and
-// factors) repeats after `period`.
+// Weighted sums of bytes: `terms` arrays of `size`. What belongs to an output (multipliers, bias
+// and factors) repeats after `period`.
 void run_combine(std::int32_t terms, const std::uint8_t* const* values,
                  const std::int32_t* const* multipliers, const std::int32_t* bias,
                  const Finish* how, std::int64_t size, std::int64_t period, std::uint8_t* result) {
@@ -471,6 +493,13 @@ void run_combine(std::int32_t terms, const std::uint8_t* const* values,
     }
     finisher.run(0, count, bias, sums.data(), result + start);
   }
+}
+
+// What tables of 256 bytes make of bytes: one table, or as many as there are channels.
+void run_look_up(const std::uint8_t* tables, std::int64_t count, const std::uint8_t* x,
+                 std::int64_t size, std::uint8_t* result) {
+  for (std::int64_t start = 0; start < size; start += count)
+    for (std::int64_t i = 0; i < count; ++i) result[start + i] = tables[256 * i + x[start + i]];
 }
 
 // The largest byte under each position of a patch; `layer` has no weights.

@@ -13,19 +13,15 @@ from support.errors import ToolError
 
 SOURCE = Path(__file__).with_name("kernel.cpp")
 FOLDER = Path(__file__).resolve().parents[2] / "build" / "kernel"
-OPTIONS = (
-    "-std=c++17",
-    "-O3",
-    "-march=native",
-    "-ffp-contract=off",
-    "-fno-trapping-math",
-    "-fwrapv",
-)
+OPTIONS = ("-std=c++17", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fwrapv")
+NATIVE = ("-march=native",)
+"""What only some compilers take; without it the kernel is slower, but the same."""
 
 
 class CodingStructure(ctypes.Structure):
-    """``Coding`` of the kernel."""
+    """``Coding`` of the kernel, with the ``tables`` that it points to."""
 
+    tables: tuple[npt.NDArray[Any], ...] = ()
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("group", "length", "zero_point")),
         *((name, ctypes.c_int32) for name in ("magnitude_max", "lends")),
@@ -69,13 +65,17 @@ def missing() -> str | None:
 @cache
 def load() -> tuple[ctypes.CDLL | None, str | None]:
     """The kernel, or why there is none."""
+    what = "the kernel of integer networks"
     try:
-        library = shared_library("the kernel of integer networks", SOURCE, FOLDER, OPTIONS)
+        try:
+            library = shared_library(what, SOURCE, FOLDER, (*OPTIONS, *NATIVE))
+        except ToolError:
+            library = shared_library(what, SOURCE, FOLDER, OPTIONS)
     except ToolError as error:
         return None, str(error)
     except OSError as error:
         return None, f"cannot write into {FOLDER}: {error.strerror}"
-    for name in ("run_layer", "run_combine", "run_max_pool"):
+    for name in ("run_layer", "run_combine", "run_look_up", "run_max_pool"):
         library[name].restype = None
     return library, None
 

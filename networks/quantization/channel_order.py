@@ -35,29 +35,35 @@ def calibrated_order(
         return None
     if not fmt.vsparq and fmt.group == 1:
         return None
-    rows = x.reshape(-1, channels)
-    rows = rows[:: -(-rows.size // MAX_ELEMENTS)]
+    rows = sampled(x)
     gains = (layer.weights.astype(np.float64) ** 2).reshape(-1, channels, layer.width)
     units = Units.channels(rows, gains.sum(axis=(0, 2)), fmt)
     order = np.arange(channels)[:, np.newaxis]
-    while order.shape[1] < size:
+    while True:
         first, second = exchange_partners(units.joining_cost())
         order = np.concatenate([order[first], order[second]], axis=1)
+        if order.shape[1] == size:
+            return order.reshape(-1)
         units = units.joined(first, second)
-    return order.reshape(-1)
+
+
+def sampled(x: Bytes) -> Bytes:
+    """As many pixels of ``x`` (..., C) as an order is chosen on: (pixels, C); of these, all."""
+    rows = x.reshape(-1, x.shape[-1])
+    return rows[:: -(-rows.size // MAX_ELEMENTS)]
 
 
 @dataclass(frozen=True)
 class Units:
     """Channels, or groups of them that belong together, over some pixels.
 
-    ``kind`` int64 (pixels, units) is what a unit demands of a window it shares: 0 nothing, or the
+    ``kind`` uint8 (pixels, units) is what a unit demands of a window it shares: 0 nothing, or the
     number of the placement, from 1. ``loss`` (kinds, pixels, units) is its squared error where the
     rest of its group demands that kind. ``lends`` says that units are channels of vSPARQ, of which
     a zero lends its partner its lane.
     """
 
-    kind: Int64Array
+    kind: Bytes
     loss: FloatArray
     lends: bool
 
@@ -66,18 +72,20 @@ class Units:
         """The channels of pixels ``rows`` (pixels, C), each error weighted by its gain (C,)."""
         value = np.arange(fmt.magnitude_max + 1)
         limits = [1 << (fmt.window_bits + shift) for shift in fmt.placements[:-1]]
-        kinds = 1 + np.searchsorted(limits, value, side="right")
+        kinds = (1 + np.searchsorted(limits, value, side="right")).astype(np.uint8)
         if fmt.vsparq:
             kinds[0] = 0
         # A partner of each kind shows what becomes of every value beside it.
         partners = [0, *(limit - 1 for limit in limits), fmt.magnitude_max]
         pair = replace(fmt, group=min(fmt.group, 2))
-        losses = []
-        for partner in partners:
+        index = rows.astype(np.intp)
+        loss = np.empty((len(partners), *rows.shape))
+        for partner, own in zip(partners, loss, strict=True):
             pairs = np.stack([value, np.full_like(value, partner)], axis=1)
             effective = golden.sparq(pairs, pair)[:, 0].astype(np.float64)
-            losses.append((effective - value) ** 2)
-        return cls(kinds[rows], np.array(losses)[:, rows] * gains, fmt.vsparq)
+            np.take((effective - value) ** 2, index, out=own, mode="clip")
+            own *= gains
+        return cls(np.take(kinds, index), loss, fmt.vsparq)
 
     def joining_cost(self) -> FloatArray:
         """The squared error that any two units make together, (units, units), symmetric."""
@@ -90,19 +98,17 @@ class Units:
     def joined(self, first: Int64Array, second: Int64Array) -> "Units":
         """The units ``first[i]`` with ``second[i]``."""
         kinds = self.kind[:, first], self.kind[:, second]
-        pixel = np.arange(len(self.kind))[:, np.newaxis]
-        kind = np.maximum(*kinds)
         alone = (np.minimum(*kinds) == 0) & self.lends
-        loss = np.stack(
-            [
-                sum(
-                    self.loss[np.where(alone, other, np.maximum(other, outside)), pixel, unit]
-                    for unit, other in ((first, kinds[1]), (second, kinds[0]))
-                )
-                for outside in range(len(self.loss))
-            ]
-        )
-        return Units(np.where(alone, 0, kind), loss, False)
+        loss = np.zeros((len(self.loss), *alone.shape))
+        for unit, other in ((first, kinds[1]), (second, kinds[0])):
+            own = self.loss[:, :, unit]
+            # What it loses beside its partner, and beside what is outside where that demands more.
+            pixels = np.arange(other.size, dtype=np.intp).reshape(other.shape)
+            pixels += other.astype(np.intp) * other.size
+            beside = np.take(own.reshape(-1), pixels, mode="clip")
+            for outside, total in enumerate(loss):
+                total += np.where(alone | (other >= outside), beside, own[outside])
+        return Units(np.where(alone, np.uint8(0), np.maximum(*kinds)), loss, False)
 
 
 def exchange_partners(cost: FloatArray) -> tuple[Int64Array, Int64Array]:

@@ -40,6 +40,7 @@ from networks.quantization.operations import (
     Bytes,
     Combine,
     IntegerMatrixLayer,
+    LookUp,
     Requantization,
 )
 
@@ -66,6 +67,8 @@ def run(
             return None if coding is None else _layer(operation, values[0], coding, limits)
         case Combine():
             return _combine(operation, values, limits or BYTES)
+        case LookUp():
+            return _look_up(operation, values[0], limits or BYTES)
         case MaxPool() if limits is None:
             return _max_pool(operation, values[0])
     return None
@@ -87,13 +90,14 @@ class _Coding:
             return CodingStructure(1, length)
         fmt = self.fmt
         if fmt.group <= 2:
-            table = _pair_values(fmt, zero_point)
-            return CodingStructure(2, length, zero_point, 0, 0, address(table))
-        values, shifts = _shared_tables(fmt)
-        places = address(values), address(shifts)
-        return CodingStructure(
-            fmt.group, length, zero_point, fmt.magnitude_max, fmt.vsparq, *places
-        )
+            tables: tuple[Array, ...] = (_pair_values(fmt, zero_point),)
+        else:
+            tables = _shared_tables(fmt)
+        group = max(2, fmt.group)
+        own = group, length, zero_point, fmt.magnitude_max, fmt.vsparq
+        structure = CodingStructure(*own, *map(address, tables))
+        structure.tables = tables
+        return structure
 
 
 def _coding(layer: IntegerMatrixLayer, arithmetic: Arithmetic) -> _Coding | None:
@@ -245,6 +249,22 @@ def _combine(operation: Combine, values: Sequence[Array], limits: Limits) -> Byt
         ctypes.byref(how),
         ctypes.c_int64(result.size),
         ctypes.c_int64(len(bias)),
+        ctypes.c_void_p(address(result)),
+    )
+    return result
+
+
+def _look_up(operation: LookUp, x: Bytes, limits: Limits) -> Bytes | None:
+    tables = np.clip(operation.table, *limits, order="C")
+    if tables.ndim > 1 and x.shape[-1] != len(tables):
+        return None
+    bytes_in = np.ascontiguousarray(x)
+    result = np.empty(x.shape, np.uint8)
+    kernel().run_look_up(  # type: ignore[union-attr]
+        ctypes.c_void_p(address(tables)),
+        ctypes.c_int64(tables.size // VALUES),
+        ctypes.c_void_p(address(bytes_in)),
+        ctypes.c_int64(result.size),
         ctypes.c_void_p(address(result)),
     )
     return result

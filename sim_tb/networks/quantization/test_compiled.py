@@ -27,6 +27,7 @@ from networks.quantization.operations import (
     Alignment,
     Combine,
     IntegerMatrixLayer,
+    LookUp,
     Requantization,
 )
 from networks.quantization.quantize import quantize
@@ -142,9 +143,7 @@ def check_layer(number: int, lowering: Any, channels: int, width: int) -> None:
 
 def test_on_any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiled for no special one, as where the kernel knows no vector unit."""
-    portable = tuple(option for option in library.OPTIONS if option != "-march=native")
-    assert len(portable) == len(library.OPTIONS) - 1
-    monkeypatch.setattr(library, "OPTIONS", portable)
+    monkeypatch.setattr(library, "NATIVE", ())
     library.load.cache_clear()
     try:
         for number in (0, 3, 7, 9, 24, 40):
@@ -223,7 +222,7 @@ def test_halves_are_rounded_to_even() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3, 8, 100, 700])
-def test_sums_and_pools(channels: int) -> None:
+def test_operations_without_weights(channels: int) -> None:
     rng = np.random.default_rng(SEED)
     values = [images(rng, 3, 7, 6, channels) for _ in range(3)]
     per_channel = rng.integers(-(1 << 15), 1 << 15, channels).astype(np.int32)
@@ -243,6 +242,12 @@ def test_sums_and_pools(channels: int) -> None:
                     np.testing.assert_array_equal(got, expected)
     spread = Combine((scalar, scalar), np.asarray(np.int32(0)), finish)
     assert run(spread, [values[0], values[1][:, :1, :1]], exact, None) is None
+    for shape in ((256,), (channels, 256)):
+        table = LookUp(rng.integers(0, 256, shape, np.uint8))
+        for limits in (None, (90, 130)):
+            got = run(table, values[:1], exact, limits)
+            assert got is not None
+            np.testing.assert_array_equal(got, np.clip(table(values[0]), *limits or (0, 255)))
     for patch in PATCHES:
         got = run(MaxPool(patch), values[:1], exact, None)
         assert got is not None
@@ -271,6 +276,16 @@ def test_networks(family: str, tmp_path: Path) -> None:
 def _keep(values: list[Any], node: IntegerNode, value: Any) -> None:
     del node
     values.append(value)
+
+
+def test_a_compiler_without_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel is compiled without what the compiler refuses."""
+    monkeypatch.setattr(library, "NATIVE", ("-march=nothing",))
+    library.load.cache_clear()
+    try:
+        assert library.missing() is None
+    finally:
+        library.load.cache_clear()
 
 
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
