@@ -32,6 +32,7 @@ from networks.evaluation.formats import (
 from networks.evaluation.inputs import choose_images
 from networks.evaluation.preparation import AUTO_SQNR, CHANNEL_ORDERS, Options
 from networks.evaluation.report import report_files
+from networks.evaluation.scoring import CTC, SIGNAL
 from networks.evaluation.settings import SPARSE_2_4, SPARSITIES, settings_of
 from networks.quantization.calibration import METHODS, PERCENTILE
 from support.files import make_folder, write_if_changed
@@ -225,6 +226,7 @@ def evaluate(
         progress_bar(),
         scheduler,
         warn,
+        loaded.scoring,
     )
     print_tables(_accuracy_table(result), _layer_table(result))
     click.echo(_summary(result))
@@ -245,24 +247,41 @@ def _accuracy_table(result: dict[str, Any]) -> Table:
     rows = table(
         f"{result['model']}: {result['images']} images, "
         f"calibrated on {result['calibration_images']}",
-        *("format", "weights", "bits/activation", "top-1 %", "±", "top-5 %"),
-        *("- 8-bit", "± paired", "", "SQNR"),
+        *("format", "weights", "bits/activation", *_measures(result["task"])),
     )
+    signal, lines = result["task"] == SIGNAL, result["task"] == CTC
     for row in result["rows"]:
-        difference = row["difference"]
         rows.add_row(
             row["label"],
             "" if row["weight_bits"] is None else str(row["weight_bits"]),
             f"{row['bits_per_activation']:g}",
-            _percent(row["top1"]),
+            *([] if signal else [_percent(row["top1"])]),
+            *([_percent(row["output_sqnr_db"])] if signal else []),
             _percent(row["standard_error"]),
-            _percent(row["top5"]),
-            "" if difference is None else f"{difference:+.2f}",
+            *([] if signal or lines else [_percent(row["top5"])]),
+            _signed(row["difference"]),
             _percent(row["difference_error"]),
             "≈" if row["within_error"] else "",
-            _percent(row["output_sqnr_db"], 1),
+            *([_percent(row["character_error"])] if lines else []),
+            *([_signed(row["character_difference"])] if lines else []),
+            *([_percent(row["character_difference_error"])] if lines else []),
+            *([] if signal else [_percent(row["output_sqnr_db"], 1)]),
         )
     return rows
+
+
+def _measures(task: str) -> tuple[str, ...]:
+    """What is counted, as headings."""
+    paired = ("- 8-bit", "± paired", "")
+    if task == SIGNAL:
+        return ("SQNR dB", "±", *paired)
+    if task == CTC:
+        return ("exact lines %", "±", *paired, "characters wrong %", "- 8-bit", "± paired", "SQNR")
+    return ("top-1 %", "±", "top-5 %", *paired, "SQNR")
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None else f"{value:+.2f}"
 
 
 def _layer_table(result: dict[str, Any]) -> Table:

@@ -26,6 +26,7 @@ from networks.importer.model_file import (
     model_input,
     model_output,
     nodes_behind,
+    open_tokens,
     operator_set,
     read_model,
     require_text,
@@ -38,7 +39,10 @@ from networks.importer.operators import OPERATORS, QUANTIZED, quantized
 
 
 def import_onnx(
-    path: Path, output_name: str | None = None, input_shape: Sequence[int] | None = None
+    path: Path,
+    output_name: str | None = None,
+    input_shape: Sequence[int] | None = None,
+    whole: bool = False,
 ) -> Graph:
     """The network in the ONNX file ``path``, images channels-last; ``ModelError`` if it has none.
 
@@ -46,12 +50,13 @@ def import_onnx(
     in the operator sets from 7 on. Batch normalizations, constants and limits are part of the layer
     before them where they can be; what works element by element on one value is one function. The
     output is the first of floats, or the one called ``output_name``; a softmax or a sigmoid that
-    makes it is left out, since it does not change the ranking (``Graph.ranking``).
+    makes it is left out, since it does not change the ranking (``Graph.ranking``), unless the
+    ``whole`` model is asked for.
     ``input_shape``, with the batch, is that of the input where the model leaves sizes open.
     """
     importer = _Importer(path)
     with _one_line(path, importer), np.errstate(all="ignore"):
-        return importer.run(output_name, input_shape)
+        return importer.run(output_name, input_shape, whole)
 
 
 def reference_model(
@@ -88,6 +93,15 @@ def reference_model(
             _take_channels_first(graph, given[0])
         load_external_data_for_model(model, str(path.parent))
         return bytes(model.SerializeToString())
+
+
+def open_token_inputs(path: Path, output_name: str | None = None) -> tuple[str, ...]:
+    """The names of the inputs that are sequences of integers, of a length that is left open.
+
+    Errors as of :func:`import_onnx`.
+    """
+    with _one_line(path, None):
+        return open_tokens(read_model(path), output_name)
 
 
 def _take_channels_first(graph: onnx.GraphProto, given: onnx.ValueInfoProto) -> None:
@@ -128,7 +142,7 @@ class _Importer:
         self.names: set[str] = set()
         self.producers: dict[str, onnx.NodeProto] = {}
 
-    def run(self, output_name: str | None, input_shape: Sequence[int] | None) -> Graph:
+    def run(self, output_name: str | None, input_shape: Sequence[int] | None, whole: bool) -> Graph:
         model = read_model(self.path)
         output = model_output(model.graph, output_name)
         model = with_known_operators(model)
@@ -152,7 +166,7 @@ class _Importer:
         result = self.values.get(output)
         if not isinstance(result, Value):
             raise ValueError(f"the output {output!r} does not depend on the input")
-        return self.graph(source, image, self.as_usual(result))
+        return self.graph(source, image, self.as_usual(result), whole)
 
     def sequences(self, source: Input) -> dict[str, Value]:
         """The inputs of integers, each a row of ``source``."""
@@ -174,7 +188,7 @@ class _Importer:
         context = Context(name, [name], self.opset, self.batch, {}, [], self.nodes, {})
         return context.arranged(result, usual(len(result.order)), part="")
 
-    def graph(self, source: Input, image: Shape, result: Value) -> Graph:
+    def graph(self, source: Input, image: Shape, result: Value, whole: bool) -> Graph:
         """What ``result`` depends on, as a graph."""
         nodes = live_nodes(self.nodes, result.name)
         if any(len({getattr(n, name) for n in nodes}) < len(nodes) for name in ("name", "output")):
@@ -183,7 +197,9 @@ class _Importer:
         fused = fuse(nodes, shapes, self.batch_norms, result.name)
         if source.tokens:
             fused = masked(fused, source.name, shapes, result.name)
-        kept, output, ranking = as_ranking(fused, result.name)
+        kept, output, ranking = fused, result.name, False
+        if not whole:
+            kept, output, ranking = as_ranking(fused, result.name)
         graph = Graph(source.name, image, kept, output, ranking, source.tokens)
         for node in graph.nodes:
             if isinstance(node.operation, Softmax) and node.operation.logarithm:

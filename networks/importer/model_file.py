@@ -133,14 +133,21 @@ def model_input(
     return _input(needed[0], shape)
 
 
-def token_inputs(model: onnx.ModelProto, output_name: str | None) -> tuple[str, ...]:
-    """The names of the inputs of integers behind an output; none if it takes images."""
+def open_tokens(model: onnx.ModelProto, output_name: str | None) -> tuple[str, ...]:
+    """The names of the inputs of integers behind an output, (N, length) of any length.
+
+    None if it takes images, or sequences of a fixed length.
+    """
     nodes = nodes_behind(model.graph, model_output(model.graph, output_name))
     taken = {name for node in nodes for name in node.input}
     weights = {tensor.name for tensor in model.graph.initializer}
     needed = [v for v in model.graph.input if v.name in taken and v.name not in weights]
-    integers = all(value.type.tensor_type.elem_type in INTEGERS for value in needed)
-    return tuple(value.name for value in needed) if integers else ()
+    for value in needed:
+        tensor = value.type.tensor_type
+        dims = tensor.shape.dim
+        if tensor.elem_type not in INTEGERS or len(dims) != 2 or dims[1].dim_value >= 1:
+            return ()
+    return tuple(value.name for value in needed)
 
 
 def _tokens(sources: Sequence[Input]) -> Input:
