@@ -236,6 +236,8 @@ def evaluate(
         click.echo(f"wrote {path}")
     write_json(json_file, result)
     variant = channel_order if tuple(groups) == ("1",) else f"{channel_order}_groups"
+    if equalize or correct_bias:
+        variant += "_corrected"
     keep_result(keep, "evaluate", f"evaluate_{model.stem}_{variant}", result)
 
 
