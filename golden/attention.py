@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from golden import checks
-from golden.format import ACTIVATION_MAX
+from golden.format import ACTIVATION_MAX, SparqFormat
+from golden.quantize import sparq
 from golden.requantize import MAX_SHIFT, MULTIPLIER_BITS
 
 Int32Array = npt.NDArray[np.int32]
@@ -28,12 +29,17 @@ MAX_AVERAGED = 1 << 15
 """Elements that a masked mean is of, at most."""
 
 
-def value_matmul(x: npt.ArrayLike, y: npt.ArrayLike, x_zero_point: int = 0) -> Int32Array:
+def value_matmul(
+    x: npt.ArrayLike, y: npt.ArrayLike, x_zero_point: int = 0, fmt: SparqFormat | None = None
+) -> Int32Array:
     """The products (..., M, N) of bytes x (..., M, K) and y (..., K, N), of equal leading axes.
 
     ``y`` less ``SIGNED_ZERO_POINT`` are the weights, int8, of a product as :func:`exact_matmul`
     makes it; from it, ``x_zero_point`` times the sum of each column of weights is taken away. K is
     at most 65,793, so that sums fit an int32.
+
+    With ``fmt``, ``x`` less its zero point is :func:`sparq` of it along K, in that format: from
+    which magnitudes beyond the largest of the format saturate before.
     """
     first, second = checks.activations(x), checks.activations(y, "y")
     zero = int(checks.integers("x_zero_point", x_zero_point, 0, ACTIVATION_MAX))
@@ -50,6 +56,10 @@ def value_matmul(x: npt.ArrayLike, y: npt.ArrayLike, x_zero_point: int = 0) -> I
         raise ValueError(f"K must be at most {MAX_DEPTH} for int32 sums, not {depth}")
     # Of integers below 2**53 the sums are exact, in whatever order.
     centred = first.astype(np.float64) - zero
+    if fmt is not None:
+        low, high = max(0, zero - fmt.magnitude_max), min(ACTIVATION_MAX, zero + fmt.magnitude_max)
+        saturated = np.clip(first, np.uint8(low), np.uint8(high))
+        centred = sparq(saturated, fmt, zero_point=zero).astype(np.float64)
     weights = second.astype(np.float64) - SIGNED_ZERO_POINT
     result: Int32Array = (centred @ weights).astype(np.int32)
     return result

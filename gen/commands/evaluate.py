@@ -124,6 +124,13 @@ SqueezeNet on ImageNet:
 @click.option("--first-layer", type=click.Choice(LAYER_CHOICES), default="8bit", show_default=True)
 @click.option("--last-layer", type=click.Choice(LAYER_CHOICES), default="8bit", show_default=True)
 @click.option(
+    "--attention",
+    type=click.Choice(LAYER_CHOICES),
+    default="8bit",
+    show_default=True,
+    help="Products of two values, of which the first is windowed.",
+)
+@click.option(
     "--recalibrate-batch-norm", is_flag=True, help="Restate it for the quantized network."
 )
 @click.option(
@@ -174,6 +181,7 @@ def evaluate(
     percentile: float,
     first_layer: str,
     last_layer: str,
+    attention: str,
     recalibrate_batch_norm: bool,
     channel_order: str,
     equalize: bool,
@@ -222,6 +230,7 @@ def evaluate(
             equalize,
             correct_bias,
             auto_sqnr,
+            attention == "windowed",
         ),
         progress_bar(),
         scheduler,
@@ -238,6 +247,8 @@ def evaluate(
     variant = channel_order if tuple(groups) == ("1",) else f"{channel_order}_groups"
     if equalize or correct_bias:
         variant += "_corrected"
+    if attention == "windowed":
+        variant += "_attention"
     keep_result(keep, "evaluate", f"evaluate_{model.stem}_{variant}", result)
 
 

@@ -45,6 +45,7 @@ def decisions(result: dict[str, Any]) -> list[str]:
         f"weights of {options['weight_bits']} bits",
         f"first layer {'windowed' if options['first_layer_windowed'] else '8 bits'}",
         f"last layer {'windowed' if options['last_layer_windowed'] else '8 bits'}",
+        *(["attention windowed"] if options["attention_windowed"] else []),
         f"channel order {options['channel_order']}",
         *(["equalized channels"] if options["equalize"] else []),
         *(["corrected biases"] if options["correct_bias"] else []),

@@ -238,14 +238,18 @@ class Divide:
 class MultiplyMatrices:
     """Products of two matrices of bytes, to bytes: ``golden.value_matmul``, requantized.
 
-    The zero point of the second one is ``golden.attention.SIGNED_ZERO_POINT``.
+    The zero point of the second one is ``golden.attention.SIGNED_ZERO_POINT``. The first is taken
+    in windows of ``fmt``, and ``codes`` (256,) of its bytes, where these are not None.
     """
 
     zero_point: int
     requantization: Requantization
+    fmt: golden.SparqFormat | None = None
+    codes: Bytes | None = None
 
     def __call__(self, x: Bytes, y: Bytes) -> Bytes:
-        return self.requantization(golden.value_matmul(x, y, self.zero_point))
+        operand = x if self.codes is None else self.codes[x]
+        return self.requantization(golden.value_matmul(operand, y, self.zero_point, self.fmt))
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ def quantize(
     channel_orders: Mapping[str, Int64Array] | None = None,
     signed: str | None = None,
     kept: Mapping[str, str] | None = None,
+    attention: bool = False,
 ) -> QuantizedNetwork:
     """``graph`` in integers.
 
@@ -89,7 +90,8 @@ def quantize(
     less the zero point; ``symmetric``: their inputs have the zero point 128, and 127 steps on
     either side of it; ``signed bytes``: so too, and the inputs of windowed layers that cannot be
     negative are recoded to as many steps (0 to 127). ``kept``, by layer: why it is not windowed,
-    whatever its input.
+    whatever its input. With ``attention`` the first ones of two values that are multiplied as
+    matrices are quantized as the inputs of windowed layers.
 
     Raises ``ValueError`` as :func:`require_quantizable`.
     """
@@ -109,6 +111,9 @@ def quantize(
         for node in graph.matrix_nodes
         if signed in (SYMMETRIC, SIGNED_BYTES) and not reasons[node.name]
     }
+    if attention and signed in (SYMMETRIC, SIGNED_BYTES):
+        products = (node for node in graph.nodes if isinstance(node.operation, MatrixProduct))
+        symmetric |= {node.inputs[0] for node in products}
     quantizations = value_quantizations(graph, ranges, symmetric)
     raw = _values_of_logits(graph)
     nodes: list[IntegerNode] = []

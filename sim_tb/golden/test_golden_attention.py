@@ -31,6 +31,23 @@ def test_products_of_values(zero: int) -> None:
     np.testing.assert_array_equal(found[0, 0], exact)
 
 
+@pytest.mark.parametrize(("name", "zero"), [("5opt", 0), ("s5opt", 90), ("s4opt", 128)])
+@pytest.mark.parametrize("group", [1, 4])
+def test_windows_in_products_of_values(name: str, zero: int, group: int) -> None:
+    """As those of a layer, of each matrix by itself; what is beyond the format saturates."""
+    rng = np.random.default_rng(SEED)
+    fmt = golden.named_format(name, group=group)
+    x, y = rng.integers(0, 256, (2, 4, 7), np.uint8), rng.integers(0, 256, (2, 7, 5), np.uint8)
+    x[rng.random(x.shape) < 0.3] = zero
+    found = golden.value_matmul(x, y, zero, fmt)
+    weights = (y.astype(int) - 128).astype(np.int8)
+    most = fmt.magnitude_max
+    limited = np.clip(x.astype(int), max(0, zero - most), min(255, zero + most))
+    for one, own, made in zip(limited, weights, found, strict=True):
+        np.testing.assert_array_equal(made, golden.sparq_matmul(one, own, fmt, zero_point=zero))
+    assert (found != golden.value_matmul(x, y, zero)).any()
+
+
 @pytest.mark.parametrize("length", [1, 2, 13])
 def test_softmax(length: int) -> None:
     rng = np.random.default_rng(SEED)

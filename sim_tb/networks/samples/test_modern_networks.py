@@ -6,6 +6,7 @@ import subprocess
 import zipfile
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def shared(folder: Path) -> Path:
                 archive.writestr(f"{part}/{index}.webp", image.getvalue())
                 rows.append(f'{part}/{index}.webp,"{part} {index}",x,{index % 2}')
         archive.writestr("labels.csv", "\n".join(rows))
-    glosses = {}
+    glosses: dict[str, Any] = {}
     for part in ("calib", "test"):
         glosses |= {
             f"{part}_ids": rng.integers(0, 9, (2, 5)).astype(np.uint16),
