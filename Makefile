@@ -23,6 +23,7 @@ VARIABLES_test-full := $(VARIABLES_quick)
 VARIABLES_demo := TOP IMAGES FORMAT JSON KEEP
 VARIABLES_evaluate := MODEL DATA CALIBRATION OPTIONS JSON KEEP
 VARIABLES_evaluate-shared := SHARED KEEP
+VARIABLES_evaluate-modern := SHARED IMAGES KEEP
 VARIABLES_area := LIBRARY LIBERTY OPTIONS JSON KEEP
 VARIABLES_tradeoff := $(VARIABLES_area)
 VARIABLES_prove := OPTIONS JSON KEEP
@@ -72,6 +73,18 @@ evaluate_shared = set -e; \
 	$(RUN) evaluate $($1) $(KEPT) $(CALIBRATED) --output build/evaluate/calibrated --json build/evaluate/$1_calibrated.json; \
 	$(RUN) evaluate $($1) $(KEPT) $(SHARED_WINDOWS) --output build/evaluate/shared --json build/evaluate/$1_shared.json; \
 	$(RUN) evaluate $($1) $(KEPT) $(SHARED_WINDOWS) $(CALIBRATED) --output build/evaluate/shared_calibrated --json build/evaluate/$1_shared_calibrated.json
+# Networks whose inputs can be negative: formats of one activation each, and of two and four; both with
+# equalized channels and corrected biases too.
+RECOGNITION = build/modern/recognition.onnx --task ctc --input-shape 1,3,48,320
+DIRECTION = build/modern/direction.onnx --input-shape 1,3,48,192
+MINILM = build/modern/minilm.onnx --task embedding --output-name 461
+ONE_EACH = --formats 5opt,3opt,2opt,s4opt,s5opt
+GROUPS = --formats s4opt,s5opt --group 2,4
+CORRECTED = --equalize --correct-bias
+evaluate_modern = set -e; for formats in "$(ONE_EACH)" "$(GROUPS)"; do for corrected in "" "$(CORRECTED)"; do \
+	$(RUN) evaluate $($1) --data build/modern/$2_test.npz --calibration build/modern/$2_calib.npz \
+		--calibration-images $3 --calibration-method max $(call option,IMAGES,images) $(KEPT) $$formats $$corrected \
+		--output build/evaluate/modern; done; done
 # The words of LIBRARY and LIBERTY as options of their own.
 LIBRARIES = set -f; set --; for name in $$LIBRARY; do set -- "$$@" --library "$$name"; done; \
 	for file in $$LIBERTY; do set -- "$$@" --liberty "$$file"; done
@@ -81,7 +94,7 @@ KEPT = $(filter --keep,$(call flag,KEEP,keep))
 RESULT = $(JSON_FILE) $(KEPT)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verilog simulate quick test test-full demo area tradeoff bench prove fpga mutate tables figures evaluate evaluate-shared evaluate-large train lint format lock clean
+.PHONY: help setup verilog simulate quick test test-full demo area tradeoff bench prove fpga mutate tables figures evaluate evaluate-shared evaluate-modern evaluate-large train lint format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -143,6 +156,12 @@ evaluate-shared: $(SETUP) ## ResNet-20 on CIFAR-10 and SqueezeNet on ImageNet pi
 	@$(call evaluate_shared,SQUEEZENET)
 	@$(RUN) demo $(RESNET20) $(KEPT) --json build/evaluate/resnet20_arrays.json
 	@$(RUN) demo $(SQUEEZENET) --layers /fire9/expand3x3/Conv $(KEPT) --json build/evaluate/squeezenet_arrays.json
+
+evaluate-modern: $(SETUP) ## Text recognition, text direction and a BERT from PyPI (SHARED=folder, IMAGES=n)
+	@.venv/bin/python -m networks.samples.modern_networks.files "$$SHARED" build/modern
+	@$(call evaluate_modern,DIRECTION,direction,100)
+	@if test -f build/modern/minilm_test.npz; then $(call evaluate_modern,MINILM,minilm,64); fi
+	@$(call evaluate_modern,RECOGNITION,recognition,24)
 
 evaluate-large: $(SETUP) ## Time and memory of a ResNet-18 at 224x224 with random weights
 	@.venv/bin/python -m sim_tb.networks.resnet18 build/resnet18

@@ -4,7 +4,7 @@ Everything that the hardware computes is stated here once, as exact integer arit
 is checked against it and never the other way round.
 """
 
-from golden.attention import normalize, softmax, value_matmul
+from golden.attention import masked_mean, normalize, softmax, value_matmul
 from golden.block_format import BLOCK_FORMATS, BlockFormat, block_values
 from golden.byte_table import byte_table, look_up
 from golden.elementwise import divide, multiply
@@ -37,6 +37,7 @@ __all__ = [
     "load_pairs",
     "look_up",
     "low_bits",
+    "masked_mean",
     "multiply",
     "named_format",
     "normalize",

@@ -9,6 +9,7 @@ from gen.commands.options import Listed
 from networks.evaluation.description import skipped_lines
 from networks.evaluation.inputs import Inputs, load_inputs
 from networks.evaluation.preprocessing import COLOR_ORDERS, INTERPOLATIONS
+from networks.evaluation.scoring import CLASSIFICATION, TASKS
 
 SIDES = Listed(int, "a number of pixels, or height,width")
 NUMBERS = Listed(float, "numbers separated by commas")
@@ -19,7 +20,7 @@ def data_options(command: Any) -> Any:
     """Add the options that :func:`load_given` takes."""
     path = click.Path(path_type=Path)
     options = [
-        click.option("--data", type=path, metavar="FILE", help="Labelled images."),
+        click.option("--data", type=path, metavar="FILE", help="Labelled images, or tokens."),
         click.option(
             "--calibration",
             type=path,
@@ -47,6 +48,20 @@ def data_options(command: Any) -> Any:
         click.option("--color-order", metavar="NAME", help=f"{' or '.join(COLOR_ORDERS)}."),
         click.option("--mean", type=NUMBERS, metavar="X,...", help="One, or per channel."),
         click.option("--scale", type=NUMBERS, metavar="X,...", help="Likewise."),
+        click.option(
+            "--task",
+            type=click.Choice(TASKS),
+            default=CLASSIFICATION,
+            show_default=True,
+            help="What is counted: right classes; lines of text read right; right classes of a "
+            "head on embeddings; noise against FP32.",
+        ),
+        click.option(
+            "--characters",
+            type=path,
+            metavar="FILE",
+            help="Of the classes of the task ctc, one a line. [default: the model's metadata]",
+        ),
         click.option("--output-name", metavar="NAME", help="Of several outputs. [default: first]"),
         click.option(
             "--input-shape",

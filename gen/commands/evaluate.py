@@ -32,6 +32,7 @@ from networks.evaluation.formats import (
 from networks.evaluation.inputs import choose_images
 from networks.evaluation.preparation import AUTO_SQNR, CHANNEL_ORDERS, Options
 from networks.evaluation.report import report_files
+from networks.evaluation.scoring import CTC, SIGNAL
 from networks.evaluation.settings import SPARSE_2_4, SPARSITIES, settings_of
 from networks.kernel.library import missing
 from networks.quantization.calibration import METHODS, PERCENTILE
@@ -124,6 +125,13 @@ SqueezeNet on ImageNet:
 @click.option("--first-layer", type=click.Choice(LAYER_CHOICES), default="8bit", show_default=True)
 @click.option("--last-layer", type=click.Choice(LAYER_CHOICES), default="8bit", show_default=True)
 @click.option(
+    "--attention",
+    type=click.Choice(LAYER_CHOICES),
+    default="8bit",
+    show_default=True,
+    help="Products of two values, of which the first is windowed.",
+)
+@click.option(
     "--recalibrate-batch-norm", is_flag=True, help="Restate it for the quantized network."
 )
 @click.option(
@@ -174,6 +182,7 @@ def evaluate(
     percentile: float,
     first_layer: str,
     last_layer: str,
+    attention: str,
     recalibrate_batch_norm: bool,
     channel_order: str,
     equalize: bool,
@@ -224,10 +233,12 @@ def evaluate(
             equalize,
             correct_bias,
             auto_sqnr,
+            attention == "windowed",
         ),
         progress_bar(),
         scheduler,
         warn,
+        loaded.scoring,
     )
     print_tables(_accuracy_table(result), _layer_table(result))
     click.echo(_summary(result))
@@ -237,6 +248,10 @@ def evaluate(
         click.echo(f"wrote {path}")
     write_json(json_file, result)
     variant = channel_order if tuple(groups) == ("1",) else f"{channel_order}_groups"
+    if equalize or correct_bias:
+        variant += "_corrected"
+    if attention == "windowed":
+        variant += "_attention"
     keep_result(keep, "evaluate", f"evaluate_{model.stem}_{variant}", result)
 
 
@@ -248,24 +263,41 @@ def _accuracy_table(result: dict[str, Any]) -> Table:
     rows = table(
         f"{result['model']}: {result['images']} images, "
         f"calibrated on {result['calibration_images']}",
-        *("format", "weights", "bits/activation", "top-1 %", "±", "top-5 %"),
-        *("- 8-bit", "± paired", "", "SQNR"),
+        *("format", "weights", "bits/activation", *_measures(result["task"])),
     )
+    signal, lines = result["task"] == SIGNAL, result["task"] == CTC
     for row in result["rows"]:
-        difference = row["difference"]
         rows.add_row(
             row["label"],
             "" if row["weight_bits"] is None else str(row["weight_bits"]),
             f"{row['bits_per_activation']:g}",
-            _percent(row["top1"]),
+            *([] if signal else [_percent(row["top1"])]),
+            *([_percent(row["output_sqnr_db"])] if signal else []),
             _percent(row["standard_error"]),
-            _percent(row["top5"]),
-            "" if difference is None else f"{difference:+.2f}",
+            *([] if signal or lines else [_percent(row["top5"])]),
+            _signed(row["difference"]),
             _percent(row["difference_error"]),
             "≈" if row["within_error"] else "",
-            _percent(row["output_sqnr_db"], 1),
+            *([_percent(row["character_error"])] if lines else []),
+            *([_signed(row["character_difference"])] if lines else []),
+            *([_percent(row["character_difference_error"])] if lines else []),
+            *([] if signal else [_percent(row["output_sqnr_db"], 1)]),
         )
     return rows
+
+
+def _measures(task: str) -> tuple[str, ...]:
+    """What is counted, as headings."""
+    paired = ("- 8-bit", "± paired", "")
+    if task == SIGNAL:
+        return ("SQNR dB", "±", *paired)
+    if task == CTC:
+        return ("exact lines %", "±", *paired, "characters wrong %", "- 8-bit", "± paired", "SQNR")
+    return ("top-1 %", "±", "top-5 %", *paired, "SQNR")
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None else f"{value:+.2f}"
 
 
 def _layer_table(result: dict[str, Any]) -> Table:

@@ -24,15 +24,16 @@ class ClassMap:
     A line is ``name,label`` or ``name label``, either in quotes as CSV has them; the name is that
     of an image (its base name or its path) or of a folder. Labels are integers, or all of them
     names, in whose order the classes are numbered: ``classes``, None for integers. Empty lines, a
-    heading and comments behind ``#`` do not count. Raises :class:`DataError`.
+    heading and comments behind ``#`` do not count. Labels that are ``texts`` are names whatever
+    they look like, all that stands behind the first comma. Raises :class:`DataError`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, texts: bool = False) -> None:
         self._path = path
-        labels = _read(path)
+        labels = _read(path, texts)
         self.classes: Classes | None = None
         self._numbers: Mapping[str, int]
-        if all(label.isdecimal() for label in labels.values()):
+        if not texts and all(label.isdecimal() for label in labels.values()):
             self._numbers = {name: int(label) for name, label in labels.items()}
         else:
             numbers, self.classes = numbered(list(labels.values()))
@@ -57,7 +58,7 @@ class ClassMap:
         return labels
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read(path: Path, texts: bool) -> dict[str, str]:
     """Name and label of each line, the label as it is written."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -72,18 +73,20 @@ def _read(path: Path) -> dict[str, str]:
         if not line or line.startswith("#"):
             continue
         where = f"{path}, line {position}"
-        entry = _entry(line)
+        entry = _text_entry(line) if texts else _entry(line)
         is_first, first = first, False
         if is_first and entry and entry[0].lower() in HEADINGS and not entry[1].isdecimal():
             continue
         if entry is None:
+            if texts:
+                raise DataError(f"{where}: must be name,text, not {line!r}")
             raise DataError(
                 f"{where}: must be {LINE}, label an integer from 0 to {MAX_LABEL} or the name of "
                 f"a class, not {line!r}"
             )
         name, label = str(PurePosixPath(entry[0])), entry[1]
         kinds.setdefault(label.isdecimal(), label)
-        if len(kinds) > 1:
+        if len(kinds) > 1 and not texts:
             raise DataError(
                 f"{where}: labels must all be integers or all be names, "
                 f"not {kinds[True]!r} and {kinds[False]!r}"
@@ -108,6 +111,12 @@ def _entry(line: str) -> tuple[str, str] | None:
         return entry
     # Not another number, which would be taken for a name.
     return (name, str(int(label))) if label.isdecimal() and int(label) <= MAX_LABEL else None
+
+
+def _text_entry(line: str) -> tuple[str, str] | None:
+    """Name and text in ``line``."""
+    name, comma, text = line.partition(",")
+    return _quoted(line) or ((name.strip(), text.strip()) if comma and name.strip() else None)
 
 
 def _quoted(line: str) -> tuple[str, str] | None:

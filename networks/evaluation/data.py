@@ -19,6 +19,7 @@ def load_data(
     preprocessing: Preprocessing,
     class_map: Path | None = None,
     labelled: bool = True,
+    texts: bool = False,
 ) -> Images:
     """The images in ``path``, for a model that takes (N, *input_shape), with their labels.
 
@@ -30,14 +31,15 @@ def load_data(
       in, sorted, are the classes 0, 1, ...; or else ``class_map`` is a file of a
       :class:`ClassMap`.
 
-    If they need not be ``labelled``, labels are not looked for, and all :data:`UNKNOWN`. Raises
-    :class:`DataError` for anything that cannot be used.
+    Labels that are ``texts`` in a class map are taken as they are, digits too. If they need not be
+    ``labelled``, labels are not looked for, and all :data:`UNKNOWN`. Raises :class:`DataError` for
+    anything that cannot be used.
     """
     if not path.exists():
         raise DataError(f"cannot read {path}: No such file or directory")
     suffix = path.suffix.lower()
     if path.is_dir() or suffix == ".zip":
-        return load_files(path, input_shape, preprocessing, class_map, labelled)
+        return load_files(path, input_shape, preprocessing, class_map, labelled, texts)
     if suffix != ".npz":
         raise DataError(f"{path}: data must be an .npz file, a .zip file or a folder of images")
     if class_map is not None and labelled:

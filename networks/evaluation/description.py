@@ -31,7 +31,9 @@ def _preprocessing(images: Images) -> dict[str, Any] | None:
 def decisions(result: dict[str, Any]) -> list[str]:
     """The same in lines to print, of the result of an evaluation."""
     data, calibration, options = result["data"], result["calibration"], result["options"]
-    labels = f"{data['lowest_label']} to {data['highest_label']}"
+    labels = f"labels {data['lowest_label']} to {data['highest_label']} from {data['labels']}"
+    if not data["labels"]:
+        labels = "no labels"
     names = data["classes"]
     named = f", {len(names)} classes ({_first_and_last(names)})" if names else ""
     others = result["output"]["others"]
@@ -43,6 +45,7 @@ def decisions(result: dict[str, Any]) -> list[str]:
         f"weights of {options['weight_bits']} bits",
         f"first layer {'windowed' if options['first_layer_windowed'] else '8 bits'}",
         f"last layer {'windowed' if options['last_layer_windowed'] else '8 bits'}",
+        *(["attention windowed"] if options["attention_windowed"] else []),
         f"channel order {options['channel_order']}",
         *(["equalized channels"] if options["equalize"] else []),
         *(["corrected biases"] if options["correct_bias"] else []),
@@ -50,7 +53,7 @@ def decisions(result: dict[str, Any]) -> list[str]:
     ]
     lines = [
         f"output: {result['output']['name']}, {result['output']['size']} values{rest}",
-        f"data: {_taken(data, result['images'])}; labels {labels} from {data['labels']}{named}",
+        f"data: {_taken(data, result['images'])}; {labels}{named}",
         f"calibration: {_taken(calibration, result['calibration_images'])}"
         f"{', set aside of the data' if calibration['set_aside'] else ''}; method {method}",
         f"preprocessing: {_pixels(result['preprocessing'], data['files'])}",
@@ -81,7 +84,7 @@ def _taken(source: dict[str, Any], count: int) -> str:
 
 def _pixels(preprocessing: dict[str, Any] | None, files: bool) -> str:
     if preprocessing is None:
-        return "none, the images are floats as the model takes them"
+        return "none, the data are as the model takes them"
     resize, crop = preprocessing["resize"], preprocessing["crop"]
     parts = []
     if resize is not None:

@@ -3,14 +3,13 @@
 from math import sqrt
 
 from networks.evaluation.images import Images
-from networks.evaluation.model import Model
 
 SIGMAS = 3
 """Standard deviations of guessing that an accuracy must be above chance."""
 
 
-def doubts_of_inputs(model: Model, images: Images) -> list[str]:
-    """What can be told before anything is computed."""
+def doubts_of_inputs(images: Images, of_model: int | None) -> list[str]:
+    """What can be told before anything is computed; ``of_model`` classes, if labels are such."""
     found = []
     preprocessing = images.preprocessing
     if images.are_bytes and _counts_to_1(preprocessing.mean, preprocessing.scale):
@@ -23,11 +22,13 @@ def doubts_of_inputs(model: Model, images: Images) -> list[str]:
             f"perhaps {options} is meant"
         )
     classes = images.source.classes
-    if classes is not None and len(classes) != model.classes:
+    if of_model is None:
+        return found
+    if classes is not None and len(classes) != of_model:
         what = images.source.labels if images.source.files else "names of classes"
         found.append(
             f"there are {len(classes)} classes in {images.source.name} ({what}), which are 0 to "
-            f"{len(classes) - 1} in the order of their names, but {model.classes} of the model"
+            f"{len(classes) - 1} in the order of their names, but {of_model} of the model"
         )
     elif images.source.lowest_label == 1:
         found.append("no image has the label 0, the lowest is 1: labels count from 0")

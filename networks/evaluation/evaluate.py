@@ -23,8 +23,9 @@ from networks.evaluation.preparation import (
     run_of,
 )
 from networks.evaluation.results import accuracy_rows, layer_rows, totals
+from networks.evaluation.scoring import Scoring, classification
 from networks.evaluation.settings import DENSE, FP32, SPARSE_2_4, Setting
-from networks.evaluation.tasks import all_noises, all_ranks
+from networks.evaluation.tasks import all_noises, all_outcomes
 from support.tasks import connected
 
 
@@ -37,20 +38,23 @@ def evaluate_model(
     progress: Progress,
     scheduler: str | None = None,
     on_doubt: Callable[[str], None] = lambda text: None,
+    scoring: Scoring | None = None,
 ) -> dict[str, Any]:
     """Run ``model`` on ``images`` in each of ``settings``, quantized as ``calibration`` says.
 
     Returns ``rows``, one per setting, ``layers``, one per layer with weights, and all that decides
     the result, as ``docs/evaluation.md`` describes them; percentages, and decibels. The result does
     not depend on how many processes or machines there are. ``on_doubt`` is called with what looks
-    like a mistake, as soon as it is known. Raises ``DataError`` for labels that are not classes of
+    like a mistake, as soon as it is known. ``scoring`` says what is counted; by default right
+    classes. Raises ``DataError`` for labels that are not classes of
     the model and for images of a wrong size, before anything is computed, and what the parts raise.
     """
+    scoring = scoring or classification(model)
     highest = int(images.labels.max())
-    if highest >= model.classes:
+    if scoring.classes is not None and highest >= scoring.classes:
         from_1 = "; they start at 1, and must at 0" if images.source.lowest_label == 1 else ""
         raise DataError(
-            f"labels must be below the model's {model.classes} classes, not {highest}{from_1}"
+            f"labels must be below the model's {scoring.classes} classes, not {highest}{from_1}"
         )
     for part in (images, calibration):
         part.check()
@@ -63,7 +67,7 @@ def evaluate_model(
             doubts.append(text)
             on_doubt(text)
 
-    doubt(doubts_of_inputs(model, images))
+    doubt(doubts_of_inputs(images, scoring.classes))
     with progress:
         if options.equalize:
             task = progress.add_task("equalizing", total=None)
@@ -88,15 +92,16 @@ def evaluate_model(
             setting: run_of(bases[setting.base], setting, options, reference, orders.get(setting))
             for setting, reference in references.items()
         }
-        ranks = all_ranks(model, images, settings, runs, scheduler, progress)
+        outcomes = all_outcomes(model, images, scoring, settings, runs, scheduler, progress)
         noises = all_noises(model.graph, calibration, runs, scheduler, progress)
-    rows = accuracy_rows(settings, ranks, model.classes, noises)
+    rows = accuracy_rows(settings, outcomes, scoring, images, noises)
     for row in rows:
-        if row["format"] == FP32:
-            doubt(doubts_of_accuracy(row["top1"] / 100, len(images), model.classes))
+        if row["format"] == FP32 and scoring.classes is not None:
+            doubt(doubts_of_accuracy(row["top1"] / 100, len(images), scoring.classes))
     layers = layer_rows(next(iter(bases.values())), settings, noises, runs)
     return {
         "model": model.name,
+        "task": scoring.task,
         "images": len(images),
         "calibration_images": len(calibration),
         **describe(model, images, calibration, options),

@@ -1,5 +1,6 @@
 """The reference that everything is compared with: a model in single precision."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -9,7 +10,12 @@ import onnxruntime
 
 from networks.importer import ModelError
 
-DTYPES = {"tensor(double)": np.float64, "tensor(float16)": np.float16}
+DTYPES: dict[str, Any] = {
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+}
 """What a model may take other than float32."""
 
 
@@ -25,15 +31,19 @@ def _session(model: bytes, name: str) -> Any:
         raise ModelError(f"{name}: onnxruntime refuses it: {_first_line(error)}") from None
 
 
-def logits(model: bytes, name: str, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def logits(model: bytes, name: str, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """The output of the ONNX file ``model`` for ``images``, as (N, classes).
+
+    Integers (N, inputs, length) are its inputs, in their order.
 
     Computed by onnxruntime in one thread; a model with a fixed batch gets its images in such
     batches. ``name`` is the file's, for errors. Raises ``ModelError`` if onnxruntime fails.
     """
     session = _session(model, name)
-    source = session.get_inputs()[0]
-    images = images.astype(DTYPES.get(source.type, np.float32), copy=False)
+    sources = session.get_inputs()
+    source = sources[0]
+    if images.dtype.kind == "f":
+        images = images.astype(DTYPES.get(source.type, np.float32), copy=False)
     batch = source.shape[0] if isinstance(source.shape[0], int) else len(images)
     results = []
     for top in range(0, len(images), batch):
@@ -42,11 +52,21 @@ def logits(model: bytes, name: str, images: npt.NDArray[np.float32]) -> npt.NDAr
         if missing:
             part = np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)])
         try:
-            (value,) = session.run(None, {source.name: part})
+            (value,) = session.run(None, _inputs(sources, part))
         except Exception as error:
             raise ModelError(f"{name}: onnxruntime failed: {_first_line(error)}") from None
         results.append(value.reshape(batch, -1)[: batch - missing])
     return np.concatenate(results)
+
+
+def _inputs(sources: Sequence[Any], images: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+    """``images`` as the inputs ``sources`` of a session."""
+    if images.dtype.kind == "f":
+        return {sources[0].name: images}
+    return {
+        source.name: images[:, index].astype(DTYPES[source.type])
+        for index, source in enumerate(sources)
+    }
 
 
 def _first_line(error: Exception) -> str:

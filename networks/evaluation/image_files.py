@@ -121,6 +121,7 @@ def load_files(
     preprocessing: Preprocessing,
     class_map: Path | None,
     labelled: bool,
+    texts: bool = False,
 ) -> ImageFiles:
     """The image files in a folder or ``.zip``, as :func:`networks.evaluation.data.load_data`
     explains.
@@ -146,7 +147,7 @@ def load_files(
         labels, classes = _folder_labels(path, names, folders)
         origin = "class folders"
     else:
-        read = ClassMap(class_map)
+        read = ClassMap(class_map, texts)
         labels, classes, origin = read.labels_of(names, path), read.classes, "class map"
     skipped = [
         *_skipped("hidden", files, visible),

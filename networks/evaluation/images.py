@@ -54,8 +54,8 @@ class Images(ABC):
         """
 
     @abstractmethod
-    def batch(self) -> npt.NDArray[np.float32]:
-        """All images, preprocessed for the model: float32 (N, *input_shape).
+    def batch(self) -> npt.NDArray[Any]:
+        """All images, preprocessed for the model: float32 (N, *input_shape), int32 of tokens.
 
         Raises :class:`DataError` for an image file that cannot be decoded, or whose size is not the
         model's.

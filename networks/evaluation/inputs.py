@@ -7,10 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from networks.evaluation.characters import characters_of
 from networks.evaluation.data import Images, load_data, split
+from networks.evaluation.embedding_head import load_head
 from networks.evaluation.errors import DataError
 from networks.evaluation.model import Model, load_model
 from networks.evaluation.preprocessing import Preprocessing, load_preprocessing
+from networks.evaluation.scoring import (
+    CLASSIFICATION,
+    CTC,
+    SIGNAL,
+    Recognition,
+    Scoring,
+    Signal,
+    classification,
+)
+from networks.evaluation.token_arrays import load_tokens, open_length
 
 DEFAULT_CALIBRATION = 500
 """Images set aside for calibration, but no more than a tenth of the data."""
@@ -23,6 +35,7 @@ class Inputs:
     model: Model
     images: Images
     calibration: Images
+    scoring: Scoring | None = None
 
 
 def load_inputs(
@@ -34,6 +47,8 @@ def load_inputs(
     seed: int = 1,
     output_name: str | None = None,
     input_shape: Sequence[int] | None = None,
+    task: str = CLASSIFICATION,
+    characters: Path | None = None,
     **preprocessing_options: Any,
 ) -> Inputs:
     """The ONNX model at ``model_path`` and its images.
@@ -41,12 +56,26 @@ def load_inputs(
     Without ``calibration``, ``calibration_images`` of ``data`` are set aside to calibrate with, as
     ``seed`` chooses them; those of ``calibration`` need no labels. ``output_name`` and
     ``input_shape`` are those of :func:`networks.importer.import_onnx`, ``preprocessing_options``
-    those of :class:`Preprocessing`, before those of a TOML file beside the model. Raises
+    those of :class:`Preprocessing`, before those of a TOML file beside the model. What is counted
+    says ``task``, one of ``TASKS``; with ``ctc`` labels are texts, and ``characters`` is a file of
+    :func:`characters_of`. Sequences of tokens are as long as the longest needs to be, where model
+    and ``input_shape`` leave that open. Raises
     ``DataError``, and ``ModelError`` for the model, before anything is computed.
     """
-    model = load_model(model_path, output_name, input_shape)
+    paths = [data] if calibration is None else [data, calibration]
+    if input_shape is None:
+        input_shape = open_length(model_path, output_name, paths)
+    model = load_model(model_path, output_name, input_shape, whole=task == SIGNAL)
     preprocessing = _preprocessing(model_path, preprocessing_options)
-    evaluated = load_data(data, model.input_shape, preprocessing, class_map)
+
+    def load(path: Path, labelled: bool) -> Images:
+        if model.graph.tokens:
+            return load_tokens(path, model.graph, labelled)
+        labels_in = class_map if labelled else None
+        texts = task == CTC
+        return load_data(path, model.input_shape, preprocessing, labels_in, labelled, texts)
+
+    evaluated = load(data, task != SIGNAL)
     if calibration is None:
         aside = calibration_images
         if aside is None:
@@ -55,12 +84,29 @@ def load_inputs(
         _check_images("calibration_images", aside, most)
         calibrating, evaluated = split(evaluated, aside, seed)
     else:
-        calibrating = load_data(calibration, model.input_shape, preprocessing, labelled=False)
+        calibrating = load(calibration, False)
         if calibration_images is not None:
             most = len(calibrating)
             _check_images("calibration_images", calibration_images, most)
             calibrating = calibrating.select(np.arange(calibration_images))
-    return Inputs(model, evaluated, calibrating)
+    return Inputs(model, evaluated, calibrating, _scoring(model, task, evaluated, data, characters))
+
+
+def _scoring(
+    model: Model, task: str, images: Images, data: Path, characters: Path | None
+) -> Scoring:
+    if characters is not None and task != CTC:
+        raise DataError("characters are for the task ctc")
+    match task:
+        case "ctc":
+            if images.source.classes is None:
+                raise DataError(f"{data}: labels of the task ctc must be texts")
+            return Recognition(characters_of(model, characters), images.source.classes)
+        case "embedding":
+            return load_head(data, model.logits)
+        case "signal":
+            return Signal(model.content, model.name)
+    return classification(model)
 
 
 def choose_images(images: Images, count: int, seed: int) -> Images:

@@ -1,8 +1,9 @@
 """A trained network to evaluate, and its images as it takes them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ class Model(NamedTuple):
     output_name: str
     other_outputs: tuple[str, ...]
     ends_in_sigmoid: bool
+    metadata: Mapping[str, str] = MappingProxyType({})
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -60,18 +62,24 @@ class Model(NamedTuple):
 
 
 def load_model(
-    path: Path, output_name: str | None = None, input_shape: Sequence[int] | None = None
+    path: Path,
+    output_name: str | None = None,
+    input_shape: Sequence[int] | None = None,
+    whole: bool = False,
 ) -> Model:
     """The model in an ONNX file; raises ``ModelError`` for one that cannot be used.
 
     Arguments as of :func:`networks.importer.import_onnx`.
     """
     chosen = (path, output_name, input_shape)
-    graph, content = import_onnx(*chosen), reference_model(*chosen)
+    graph, content = import_onnx(*chosen, whole), reference_model(*chosen)
     reference = onnx.load_from_string(content).graph
     output = reference.output[0].name
-    others = tuple(value.name for value in read_model(path).graph.output if value.name != output)
-    return Model(path.name, graph, content, output, others, _ends_in_sigmoid(reference, output))
+    model = read_model(path)
+    others = tuple(value.name for value in model.graph.output if value.name != output)
+    ends_in_sigmoid = _ends_in_sigmoid(reference, output)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    return Model(path.name, graph, content, output, others, ends_in_sigmoid, metadata)
 
 
 def _ends_in_sigmoid(graph: onnx.GraphProto, output: str) -> bool:

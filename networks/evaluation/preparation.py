@@ -17,6 +17,7 @@ from networks.graph.lowering import Array
 from networks.graph.operations import MatrixLayer
 from networks.importer import ModelError
 from networks.quantization.arithmetic import Arithmetic
+from networks.quantization.attention_windows import window_attention
 from networks.quantization.batch_norm import recalibrate
 from networks.quantization.bias_correction import correct_biases
 from networks.quantization.blocks import block_weights
@@ -59,7 +60,8 @@ class Options:
     With ``equalize`` that is preceded by :func:`networks.quantization.equalization.equalize`, with
     ``correct_bias`` followed by :func:`networks.quantization.bias_correction.correct_biases`. The
     format ``auto`` leaves layers at 8 bits whose products windows would leave less than
-    ``auto_sqnr`` (signal to noise, dB).
+    ``auto_sqnr`` (signal to noise, dB). With ``attention_windowed`` window formats are those of
+    products of two values, too.
     """
 
     weight_bits: int = 8
@@ -72,6 +74,7 @@ class Options:
     equalize: bool = False
     correct_bias: bool = False
     auto_sqnr: float = AUTO_SQNR
+    attention_windowed: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,8 @@ def _quantize(
 def reference_of(base: Quantized, setting: Setting, options: Options) -> Reference:
     """The network of ``setting`` whose products are exact, with channels in their own order."""
     more: dict[str, Any] = {"signed": setting.signed} if setting.signed else {}
+    if options.attention_windowed and setting.windows is not None:
+        more["attention"] = True
     if isinstance(setting.activations, BlockFormat):
         more["kept"] = {layer.name: DEPTHWISE for layer in base.network.layers if _depthwise(layer)}
     network = _quantize(base.graph, base.ranges, options, **more) if more else base.network
@@ -227,6 +232,8 @@ def run_of(
         node.name: network.quantizations[node.inputs[0]].step for node in base.graph.matrix_nodes
     }
     arithmetic = setting.arithmetic(steps, real)
+    if options.attention_windowed and setting.windows is not None:
+        network = window_attention(network, setting.windows)
     if options.correct_bias:
         exact_layers = {layer.name: layer for layer in reference.network.layers}
         images = base.images[:ORDER_IMAGES]

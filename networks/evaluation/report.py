@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from networks.evaluation.scoring import CLASSIFICATION, CTC, EMBEDDING, SIGNAL
 from support.plots import new_figure, svg_text
 from support.text import csv_text
 
@@ -12,6 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PER_LAYER_INCHES = 0.3
+_MEASURES = {
+    CLASSIFICATION: "top-1 accuracy in %",
+    EMBEDDING: "top-1 accuracy in %",
+    CTC: "exact lines in %",
+    SIGNAL: "signal to noise in dB",
+}
 LINE_STYLES = ("-", "--", ":")
 
 
@@ -36,16 +45,18 @@ def _accuracy(result: dict[str, Any]) -> Figure:
     rows = result["rows"]
     figure = new_figure(7, 1 + PER_LAYER_INCHES * len(rows))
     axes = figure.subplots()
+    signal = result["task"] == SIGNAL
+    measure = "output_sqnr_db" if signal else "top1"
     axes.errorbar(
-        [row["top1"] for row in rows],
+        [np.nan if row[measure] is None else row[measure] for row in rows],
         range(len(rows)),
-        xerr=[row["standard_error"] for row in rows],
+        xerr=[row["standard_error"] or 0.0 for row in rows],
         fmt="o",
         capsize=3,
     )
     axes.set_yticks(range(len(rows)), [row["label"] for row in rows])
     axes.invert_yaxis()
-    axes.set_xlabel(f"top-1 accuracy on {result['images']} images, % ± standard error")
+    axes.set_xlabel(f"{_MEASURES[result['task']]} on {result['images']} images, ± standard error")
     axes.set_title(result["model"])
     axes.grid(axis="x", alpha=0.3)
     return figure

@@ -5,14 +5,16 @@ from math import log10, prod
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from golden import BlockFormat
 from golden.format import ACTIVATION_BITS
 from networks.evaluation.formats import MixedFormat
+from networks.evaluation.images import Images
 from networks.evaluation.preparation import Quantized
+from networks.evaluation.scoring import SIGNAL, Recognition, Scoring
 from networks.evaluation.settings import EXACT_8_BIT, FP32, UNIFORM_4_BIT, Setting
 from networks.evaluation.tasks import OUTPUT, Noises
+from networks.graph.lowering import Array
 from networks.quantization.arithmetic import Arithmetic
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import Int64Array
@@ -23,46 +25,85 @@ TOP5_CLASSES = 10
 
 def accuracy_rows(
     settings: Sequence[Setting],
-    ranks: Mapping[Setting, Int64Array],
-    classes: int,
+    outcomes: Mapping[Setting, Array],
+    scoring: Scoring,
+    images: Images,
     noises: Noises,
 ) -> list[dict[str, Any]]:
     """One row per setting: accuracies, and the paired difference from the exact 8-bit one.
 
-    And the signal to noise of the network's output, where it is not FP32.
+    And the signal to noise of the network's output, where it is not FP32. ``outcomes`` are those of
+    ``scoring`` for ``images``; of the task ``signal`` the differences are those of its ratios.
     """
     reference = next((s for s in settings if s.activations == EXACT_8_BIT), None)
     rows = []
     for setting in settings:
-        correct = (ranks[setting] == 0).astype(np.float64)
+        own = outcomes[setting]
         row: dict[str, Any] = {
             "label": setting.label,
             **setting.fields,
-            "top1": 100 * float(correct.mean()),
+            "top1": None,
             "top5": None,
-            "standard_error": _standard_error(correct),
+            "standard_error": None,
+            "character_error": None,
             "output_sqnr_db": _decibels(*noises.get((setting, OUTPUT), (0.0, 0.0))),
             "bits_per_activation": _stored_bits(setting),
             "difference": None,
             "difference_error": None,
             "within_error": None,
+            "character_difference": None,
+            "character_difference_error": None,
         }
-        if classes >= TOP5_CLASSES:
-            row["top5"] = 100 * float((ranks[setting] < 5).mean())
-        if reference is not None and setting != reference:
-            change = correct - (ranks[reference] == 0)
-            row["difference"] = 100 * float(change.mean())
-            row["difference_error"] = _standard_error(change)
-            row["within_error"] = abs(row["difference"]) < row["difference_error"] or not any(
-                change
-            )
+        if scoring.task == SIGNAL:
+            if setting.activations != FP32:
+                row |= {"output_sqnr_db": float(own.mean()), "standard_error": _error(own)}
+                other = None if reference is None else outcomes[reference]
+                row |= _difference(own, other, setting == reference)
+            rows.append(row)
+            continue
+        correct = 100.0 * (own == 0)
+        row |= {"top1": float(correct.mean()), "standard_error": _error(correct)}
+        other = None if reference is None else outcomes[reference]
+        row |= _difference(
+            correct, other if other is None else 100.0 * (other == 0), setting == reference
+        )
+        if isinstance(scoring, Recognition):
+            row |= _characters(own, other, setting == reference, scoring.lengths(images))
+        elif (scoring.classes or 0) >= TOP5_CLASSES:
+            row["top5"] = 100 * float((own < 5).mean())
         rows.append(row)
     return rows
 
 
-def _standard_error(values: npt.NDArray[np.float64]) -> float:
-    """Of the mean of ``values``, in per cent."""
-    return 100 * float(values.std() / np.sqrt(len(values)))
+def _difference(own: Array, reference: Array | None, same: bool) -> dict[str, Any]:
+    """Of the means, paired; nothing where there is no other to differ from."""
+    if reference is None or same:
+        return {}
+    change = own - reference
+    mean, error = float(change.mean()), _error(change)
+    return {
+        "difference": mean,
+        "difference_error": error,
+        "within_error": abs(mean) < error or not any(change),
+    }
+
+
+def _characters(
+    own: Array, reference: Array | None, same: bool, lengths: Int64Array
+) -> dict[str, Any]:
+    """Wrong characters per hundred, and the paired difference, an error of a ratio of means."""
+    per_line = 100.0 / max(float(lengths.mean()), 1e-9)
+    result: dict[str, Any] = {"character_error": float(own.mean()) * per_line}
+    if reference is not None and not same:
+        change = (own - reference) * per_line
+        result["character_difference"] = float(change.mean())
+        result["character_difference_error"] = _error(change)
+    return result
+
+
+def _error(values: Array) -> float:
+    """The standard error of the mean of ``values``."""
+    return float(values.std() / np.sqrt(len(values)))
 
 
 def _stored_bits(setting: Setting) -> float:

@@ -1,22 +1,21 @@
-"""What the workers of an evaluation do: ranks of labels, and noise of layers."""
+"""What the workers of an evaluation do: outcomes of images, and noise of layers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rich.progress import Progress
 
 from networks.evaluation.floating_point import logits
 from networks.evaluation.images import Images
 from networks.evaluation.model import Model, batches_of, channels_last
+from networks.evaluation.scoring import Scoring
 from networks.evaluation.settings import FP32, Setting
 from networks.graph.graph import Graph
 from networks.graph.lowering import Array
 from networks.quantization.arithmetic import Arithmetic
 from networks.quantization.network import IntegerNode, QuantizedNetwork
-from networks.quantization.operations import Int64Array
 from networks.quantization.statistics import noise
 from support.tasks import run_tasks
 
@@ -26,62 +25,42 @@ NOISE_IMAGES = 64
 NOISE_ELEMENTS = 1 << 20
 
 
-def ranks_of(logits: Array, labels: npt.NDArray[np.int64]) -> Int64Array:
-    """How many logits come before that of the label; of equal ones the first counts, NaN last."""
-    if logits.dtype.kind == "f":
-        logits = np.nan_to_num(logits, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
-    own = np.take_along_axis(logits, labels[:, np.newaxis], axis=1)
-    before = np.arange(logits.shape[1]) < labels[:, np.newaxis]
-    ranks: Int64Array = ((logits > own) | ((logits == own) & before)).sum(axis=1)
-    return ranks
+def _float_outcomes(content: bytes, name: str, scoring: Scoring, images: Images) -> Array:
+    return scoring(logits(content, name, images.batch()), images, True)
 
 
-def two_logits(values: Array, threshold: float) -> Array:
-    """A logit that is the only one, (N, 1), as those of two classes; others as they are."""
-    if values.shape[1] != 1:
-        return values
-    return np.concatenate([np.full_like(values, threshold), values], axis=1)
-
-
-def _float_ranks(content: bytes, name: str, threshold: float, images: Images) -> Int64Array:
-    values = logits(content, name, images.batch())
-    return ranks_of(two_logits(values, threshold), images.labels)
-
-
-def _integer_ranks(
-    threshold: float, network: QuantizedNetwork, arithmetic: Arithmetic, images: Images
-) -> Int64Array:
+def _integer_outcomes(
+    scoring: Scoring, network: QuantizedNetwork, arithmetic: Arithmetic, images: Images
+) -> Array:
     values = network.forward(network.quantize_images(channels_last(images.batch())), arithmetic)
-    if values.shape[1] == 1:
-        step, zero_point = network.quantizations[network.output]
-        values = (values.astype(np.float64) - zero_point) * step
-    return ranks_of(two_logits(values, threshold), images.labels)
+    step, zero_point = network.quantizations[network.output]
+    return scoring((values.astype(np.float64) - zero_point) * step, images, False)
 
 
-def _ranks(compute: Callable[..., Int64Array], *arguments: Any) -> Int64Array:
+def _outcomes(compute: Callable[..., Array], *arguments: Any) -> Array:
     return compute(*arguments)
 
 
-def all_ranks(
+def all_outcomes(
     model: Model,
     images: Images,
+    scoring: Scoring,
     settings: Sequence[Setting],
     runs: Mapping[Setting, tuple[QuantizedNetwork, Arithmetic]],
     scheduler: str | None,
     progress: Progress,
-) -> dict[Setting, Int64Array]:
-    """The rank of each image's label, by setting, as :func:`ranks_of` counts it."""
+) -> dict[Setting, Array]:
+    """What ``scoring`` counts for each image, by setting."""
     batches = batches_of(images, BATCH_ELEMENTS)
-    of_floats, of_integers = model.thresholds
-    float_run: tuple[Any, ...] = (_float_ranks, model.content, model.name, of_floats)
-    integer_run: tuple[Any, ...] = (_integer_ranks, of_integers)
+    float_run: tuple[Any, ...] = (_float_outcomes, model.content, model.name, scoring)
+    integer_run: tuple[Any, ...] = (_integer_outcomes, scoring)
     tasks = [
         (*(float_run if setting.activations == FP32 else (*integer_run, *runs[setting])), batch)
         for setting in settings
         for batch in batches
     ]
     task = progress.add_task("evaluating", total=len(tasks))
-    results = run_tasks(_ranks, tasks, scheduler, lambda: progress.advance(task))
+    results = run_tasks(_outcomes, tasks, scheduler, lambda: progress.advance(task))
     return {
         setting: np.concatenate(results[index * len(batches) : (index + 1) * len(batches)])
         for index, setting in enumerate(settings)

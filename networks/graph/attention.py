@@ -9,6 +9,9 @@ from networks import elementary
 from networks.fixed_point import Float64Array, to_fixed_point
 from networks.graph.lowering import Shape
 
+_BELOW_ALL = -1e30
+"""What an element becomes that a mask leaves out: its exponential is 0 beside any other."""
+
 
 @dataclass(frozen=True)
 class MatrixProduct:
@@ -29,15 +32,23 @@ class MatrixProduct:
 
 @dataclass(frozen=True)
 class Softmax:
-    """Exponentials along the last axis over their sum, or the logarithm of that."""
+    """Exponentials along the last axis over their sum, or the logarithm of that.
+
+    With a second value, a mask that broadcasts to the first: where it is 0, not 1, an element
+    counts nothing, and the result is 0.
+    """
 
     logarithm: bool = False
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """Shape of the output."""
+    def output_shape(self, shape: Shape, mask: Shape | None = None) -> Shape:
+        """Shape of the output; ``ValueError`` for a mask that does not fit."""
+        if mask is not None:
+            _require_mask(mask, shape)
         return shape
 
-    def __call__(self, x: Float64Array) -> Float64Array:
+    def __call__(self, x: Float64Array, mask: Float64Array | None = None) -> Float64Array:
+        if mask is not None:
+            x = np.where(mask != 0, x, _BELOW_ALL)
         differences = x - x.max(axis=-1, keepdims=True)
         exponentials = to_fixed_point(elementary.exp(differences))
         sums = exponentials.sum(axis=-1, keepdims=True)
@@ -45,6 +56,34 @@ class Softmax:
             differences - elementary.log(sums) if self.logarithm else exponentials / sums
         )
         return result
+
+
+@dataclass(frozen=True)
+class MaskedMean:
+    """The mean, along the last axis but one, of the elements of a value where a mask is 1, not 0.
+
+    The mask broadcasts to the value, but is the same along the last axis, where it has size 1.
+    """
+
+    def output_shape(self, shape: Shape, mask: Shape) -> Shape:
+        """Shape of the output; ``ValueError`` for a mask that does not fit."""
+        if len(shape) < 2 or mask[-1:] != (1,):
+            raise ValueError(f"a mask of the shape {mask} does not fit a mean of {shape}")
+        _require_mask(mask, shape)
+        return (*shape[:-2], shape[-1])
+
+    def __call__(self, x: Float64Array, mask: Float64Array) -> Float64Array:
+        counts = np.broadcast_to(mask, (*x.shape[:-1], 1))
+        sums = np.where(counts != 0, to_fixed_point(x), 0.0).sum(axis=-2)
+        result: Float64Array = sums / np.maximum(counts.sum(axis=-2), 1)
+        return result
+
+
+def _require_mask(mask: Shape, shape: Shape) -> None:
+    if len(mask) != len(shape) or any(
+        size not in (1, other) for size, other in zip(mask, shape, strict=True)
+    ):
+        raise ValueError(f"a mask of the shape {mask} does not fit the shape {shape}")
 
 
 @dataclass(frozen=True)

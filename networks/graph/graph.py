@@ -66,7 +66,9 @@ class Graph:
 
     Images are float64, channels-last: ``input_shape`` is (rows, columns, channels) of one image, or
     any other shape as it is. ``ranking`` says that only the order of the output's values is that of
-    the model that this was imported from: a softmax or a sigmoid was left out. Raises
+    the model that this was imported from: a softmax or a sigmoid was left out. With
+    ``tokens``, names of inputs, an image is as many sequences of integers, (inputs, length): of
+    tokens, or masks of 0 and 1. Raises
     ``ValueError``, naming the node, if shapes do not fit.
     """
 
@@ -75,6 +77,7 @@ class Graph:
     nodes: tuple[Node, ...]
     output: str
     ranking: bool = False
+    tokens: tuple[str, ...] = ()
     shapes: dict[str, Shape] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:

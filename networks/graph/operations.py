@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from networks.fixed_point import Float64Array, to_fixed_point
-from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
+from networks.graph.attention import LayerNormalization, MaskedMean, MatrixProduct, Softmax
 from networks.graph.elementwise import (
     Affine,
     Function,
@@ -21,6 +21,7 @@ from networks.graph.elementwise import (
     Smallest,
     Sum,
 )
+from networks.graph.embedding import Embedding
 from networks.graph.lowering import Array, Lowering, Patch, Shape
 from networks.graph.movement import (
     Concat,
@@ -159,6 +160,8 @@ Operation = (
     | MatrixProduct
     | Softmax
     | LayerNormalization
+    | MaskedMean
+    | Embedding
 )
 STRUCTURAL = (MaxPool, Rearrange, Slice, Pad, Take, Expand, Spread)
 """Operations whose outputs are values of their one input (or a pad), in any arithmetic."""

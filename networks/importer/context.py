@@ -11,7 +11,7 @@ from networks.fixed_point import Float64Array
 from networks.graph.graph import Node
 from networks.graph.lowering import Array, Shape
 from networks.graph.movement import Rearrange
-from networks.graph.operations import BatchNormalization, Operation
+from networks.graph.operations import STRUCTURAL, BatchNormalization, Operation
 from networks.importer.model_file import MOST_ELEMENTS
 
 T = TypeVar("T", bound=int | float | str)
@@ -33,13 +33,14 @@ class Value:
 
     ``stored`` is its shape as stored, and ``order`` the stored axis of each of ONNX's axes but for
     that of the batch, which is ``batch``: so a transposition costs nothing. Stored axes that are
-    none of ONNX's have the size 1.
+    none of ONNX's have the size 1. ``integers`` are tokens, or a mask, not yet cast to floats.
     """
 
     name: str
     stored: Shape
     order: tuple[int, ...]
     batch: int = 0
+    integers: bool = False
 
     @property
     def shape(self) -> Shape:
@@ -300,6 +301,7 @@ class Context:
         suffix = f"/{result}" if result and not part else part
         output = self.outputs[result] + part
         self.nodes.append(Node(self.name + suffix, operation, names, output, **clip))
+        integers = isinstance(operation, STRUCTURAL) and inputs[0].integers
         if order is not None:
-            return Value(output, shape, order)
-        return Value(output, shape, inputs[0].order, inputs[0].batch)
+            return Value(output, shape, order, integers=integers)
+        return Value(output, shape, inputs[0].order, inputs[0].batch, integers)

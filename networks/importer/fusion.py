@@ -105,7 +105,7 @@ def _merge_affine(
             return None
         clip, batch_norm = limits, None
     same = affine.scale.shape == affine.offset.shape
-    merged: MatrixLayer | LayerNormalization | MatrixProduct
+    merged: MatrixLayer | LayerNormalization | MatrixProduct | Affine
     if isinstance(layer, MatrixLayer) and same and affine.scale.shape == (layer.width,):
         merged = _scaled(layer, affine, batch_norm)
     elif isinstance(layer, LayerNormalization) and same and affine.scale.ndim == 1:
@@ -113,6 +113,8 @@ def _merge_affine(
         merged = replace(layer, scale=layer.scale * affine.scale, offset=offset)
     elif isinstance(layer, MatrixProduct) and _scaled_limits((0, 0), affine) is not None:
         merged = replace(layer, scale=layer.scale * float(affine.scale.flat[0]))
+    elif isinstance(layer, Affine) and before.clip is None:
+        merged = Affine(layer.scale * affine.scale, layer.offset * affine.scale + affine.offset)
     else:
         return None
     return replace(before, operation=merged, output=node.output, clip=clip)

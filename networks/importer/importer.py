@@ -13,16 +13,20 @@ from onnx.external_data_helper import load_external_data_for_model
 from networks.graph.attention import Softmax
 from networks.graph.graph import Graph, Node
 from networks.graph.lowering import Array, Shape
+from networks.graph.movement import Take
 from networks.graph.operations import BatchNormalization
 from networks.importer.constants import constant, fold, foldable
 from networks.importer.context import Context, Value, usual
 from networks.importer.errors import ModelError
 from networks.importer.fusion import as_ranking, fuse, live_nodes
 from networks.importer.layers import normalized
+from networks.importer.masks import masked
 from networks.importer.model_file import (
+    Input,
     model_input,
     model_output,
     nodes_behind,
+    open_tokens,
     operator_set,
     read_model,
     require_text,
@@ -35,7 +39,10 @@ from networks.importer.operators import OPERATORS, QUANTIZED, quantized
 
 
 def import_onnx(
-    path: Path, output_name: str | None = None, input_shape: Sequence[int] | None = None
+    path: Path,
+    output_name: str | None = None,
+    input_shape: Sequence[int] | None = None,
+    whole: bool = False,
 ) -> Graph:
     """The network in the ONNX file ``path``, images channels-last; ``ModelError`` if it has none.
 
@@ -43,12 +50,13 @@ def import_onnx(
     in the operator sets from 7 on. Batch normalizations, constants and limits are part of the layer
     before them where they can be; what works element by element on one value is one function. The
     output is the first of floats, or the one called ``output_name``; a softmax or a sigmoid that
-    makes it is left out, since it does not change the ranking (``Graph.ranking``).
+    makes it is left out, since it does not change the ranking (``Graph.ranking``), unless the
+    ``whole`` model is asked for.
     ``input_shape``, with the batch, is that of the input where the model leaves sizes open.
     """
     importer = _Importer(path)
     with _one_line(path, importer), np.errstate(all="ignore"):
-        return importer.run(output_name, input_shape)
+        return importer.run(output_name, input_shape, whole)
 
 
 def reference_model(
@@ -56,7 +64,7 @@ def reference_model(
 ) -> bytes:
     """The ONNX file ``path`` as one file for other tools, with what is imported alone.
 
-    That is one output, and the one input that it needs; images of a model that takes them
+    That is one output, and the inputs that it needs; images of a model that takes them
     channels-last come channels-first. Data that lie beside the file are part of it. Arguments and
     errors as of :func:`import_onnx`.
     """
@@ -68,20 +76,32 @@ def reference_model(
         nodes = nodes_behind(graph, output)
         source = model_input(graph, nodes, input_shape)
         used = {name for node in nodes for name in node.input}
-        unused = [value for value in graph.input if value.name not in used | {source.name}]
+        names = source.tokens or (source.name,)
+        unused = [value for value in graph.input if value.name not in used.union(names)]
         for value in unused:
             graph.input.remove(value)
         del graph.node[:], graph.output[:]
         graph.node.extend(nodes)
         float_tensor = helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None)
         graph.output.extend(known or [float_tensor])
-        [given] = [value for value in graph.input if value.name == source.name]
-        for dim, size in zip(given.type.tensor_type.shape.dim[1:], source.shape, strict=True):
-            dim.dim_value = size
+        given = [value for value in graph.input if value.name in names]
+        sizes = source.shape[-1:] if source.tokens else source.shape
+        for value in given:
+            for dim, size in zip(value.type.tensor_type.shape.dim[1:], sizes, strict=True):
+                dim.dim_value = size
         if takes_channels_last(nodes, source.name, len(source.shape)):
-            _take_channels_first(graph, given)
+            _take_channels_first(graph, given[0])
         load_external_data_for_model(model, str(path.parent))
         return bytes(model.SerializeToString())
+
+
+def open_token_inputs(path: Path, output_name: str | None = None) -> tuple[str, ...]:
+    """The names of the inputs that are sequences of integers, of a length that is left open.
+
+    Errors as of :func:`import_onnx`.
+    """
+    with _one_line(path, None):
+        return open_tokens(read_model(path), output_name)
 
 
 def _take_channels_first(graph: onnx.GraphProto, given: onnx.ValueInfoProto) -> None:
@@ -122,7 +142,7 @@ class _Importer:
         self.names: set[str] = set()
         self.producers: dict[str, onnx.NodeProto] = {}
 
-    def run(self, output_name: str | None, input_shape: Sequence[int] | None) -> Graph:
+    def run(self, output_name: str | None, input_shape: Sequence[int] | None, whole: bool) -> Graph:
         model = read_model(self.path)
         output = model_output(model.graph, output_name)
         model = with_known_operators(model)
@@ -136,7 +156,8 @@ class _Importer:
             order = tuple(range(rank))
         image = tuple(source.shape[order.index(axis)] for axis in range(rank))
         self.values.update((tensor.name, tensor) for tensor in model.graph.initializer)
-        self.values[source.name] = Value(source.name, image, order)
+        self.values[source.name] = Value(source.name, image, order, integers=bool(source.tokens))
+        self.values.update(self.sequences(source))
         for node in nodes:
             self.place = f"node {_name(node)!r} ({_operator(node)}): "
             self.convert(node)
@@ -145,7 +166,19 @@ class _Importer:
         result = self.values.get(output)
         if not isinstance(result, Value):
             raise ValueError(f"the output {output!r} does not depend on the input")
-        return self.graph(source.name, image, self.as_usual(result))
+        return self.graph(source, image, self.as_usual(result), whole)
+
+    def sequences(self, source: Input) -> dict[str, Value]:
+        """The inputs of integers, each a row of ``source``."""
+        whole = Value(source.name, source.shape, (0, 1), integers=True)
+        found = {}
+        for index, name in enumerate(source.tokens):
+            context = Context(
+                name, [name], self.opset, self.batch, {}, [], self.nodes, self.batch_norms
+            )
+            row = context.emit(Take(1, (index,)), whole, part="/row")
+            found[name] = context.rearrange(row, (0, 1), source.shape[1:], (0,), (0,))
+        return found
 
     def as_usual(self, result: Value) -> Value:
         """The output ``result``, stored as a graph gives it."""
@@ -155,15 +188,19 @@ class _Importer:
         context = Context(name, [name], self.opset, self.batch, {}, [], self.nodes, {})
         return context.arranged(result, usual(len(result.order)), part="")
 
-    def graph(self, source: str, image: Shape, result: Value) -> Graph:
+    def graph(self, source: Input, image: Shape, result: Value, whole: bool) -> Graph:
         """What ``result`` depends on, as a graph."""
         nodes = live_nodes(self.nodes, result.name)
         if any(len({getattr(n, name) for n in nodes}) < len(nodes) for name in ("name", "output")):
             raise ValueError("nodes, or values, have the same name")
-        shapes = Graph(source, image, tuple(nodes), result.name).shapes
+        shapes = Graph(source.name, image, tuple(nodes), result.name).shapes
         fused = fuse(nodes, shapes, self.batch_norms, result.name)
-        kept, output, ranking = as_ranking(fused, result.name)
-        graph = Graph(source, image, kept, output, ranking)
+        if source.tokens:
+            fused = masked(fused, source.name, shapes, result.name)
+        kept, output, ranking = fused, result.name, False
+        if not whole:
+            kept, output, ranking = as_ranking(fused, result.name)
+        graph = Graph(source.name, image, kept, output, ranking, source.tokens)
         for node in graph.nodes:
             if isinstance(node.operation, Softmax) and node.operation.logarithm:
                 self.place = f"node {node.name!r} (LogSoftmax): "

@@ -34,14 +34,22 @@ FLOATS = (
     onnx.TensorProto.BFLOAT16,
 )
 
+INTEGERS = (onnx.TensorProto.INT32, onnx.TensorProto.INT64)
+"""Of tokens and masks."""
+
 
 @dataclass(frozen=True)
 class Input:
-    """The images: a name, the number of images if it is fixed, and the shape of one, as in ONNX."""
+    """The images: a name, the number of images if it is fixed, and the shape of one, as in ONNX.
+
+    Or inputs of integers, of one shape (length,) each: these are ``tokens``, in the order of the
+    model, and ``shape`` is (inputs, length).
+    """
 
     name: str
     batch: int | None
     shape: Shape
+    tokens: tuple[str, ...] = ()
 
 
 def read_model(path: Path) -> onnx.ModelProto:
@@ -114,12 +122,51 @@ def model_input(
         require_text(value.name)
     taken = {name for node in nodes for name in node.input}
     needed = [value for value in inputs if value.name in taken] or inputs[:1]
+    if all(value.type.tensor_type.elem_type in INTEGERS for value in needed):
+        sources = [_input(value, shape) for value in needed]
+        return _tokens(sources)
     if len(needed) > 1:
         shown = ", ".join(repr(value.name) for value in needed)
-        raise ValueError(f"it must take one input, not {shown}")
-    name, tensor = needed[0].name, needed[0].type.tensor_type
-    if tensor.elem_type not in FLOATS:
-        raise ValueError(f"input {name!r} is not a tensor of floats")
+        raise ValueError(f"it must take one input, or several of integers, not {shown}")
+    if needed[0].type.tensor_type.elem_type not in FLOATS:
+        raise ValueError(f"input {needed[0].name!r} is not a tensor of floats, or of integers")
+    return _input(needed[0], shape)
+
+
+def open_tokens(model: onnx.ModelProto, output_name: str | None) -> tuple[str, ...]:
+    """The names of the inputs of integers behind an output, (N, length) of any length.
+
+    None if it takes images, or sequences of a fixed length.
+    """
+    nodes = nodes_behind(model.graph, model_output(model.graph, output_name))
+    taken = {name for node in nodes for name in node.input}
+    weights = {tensor.name for tensor in model.graph.initializer}
+    needed = [v for v in model.graph.input if v.name in taken and v.name not in weights]
+    for value in needed:
+        tensor = value.type.tensor_type
+        dims = tensor.shape.dim
+        if tensor.elem_type not in INTEGERS or len(dims) != 2 or dims[1].dim_value >= 1:
+            return ()
+    return tuple(value.name for value in needed)
+
+
+def _tokens(sources: Sequence[Input]) -> Input:
+    """Inputs of integers as one."""
+    for source in sources:
+        if len(source.shape) != 1:
+            shown = ", ".join(map(str, ("N", *source.shape)))
+            raise ValueError(
+                f"input {source.name!r} of integers must have the shape (N, length), not ({shown})"
+            )
+    if len({(source.batch, source.shape) for source in sources}) > 1:
+        shown = ", ".join(repr(source.name) for source in sources)
+        raise ValueError(f"the inputs {shown} must have one shape")
+    names = tuple(source.name for source in sources)
+    return Input("+".join(names), sources[0].batch, (len(names), *sources[0].shape), names)
+
+
+def _input(value: onnx.ValueInfoProto, shape: Sequence[int] | None) -> Input:
+    name, tensor = value.name, value.type.tensor_type
     if not tensor.HasField("shape") or not tensor.shape.dim:
         raise ValueError(f"input {name!r} must have a shape, the batch first")
     sizes = [dim.dim_value for dim in tensor.shape.dim]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from networks.graph.elementwise import Affine
+from networks.graph.embedding import Embedding
 from networks.graph.lowering import Array
 from networks.graph.movement import Concat, Expand, Pad, Slice, Take
 from networks.importer.context import Context, Value, channels_last
@@ -170,7 +171,9 @@ def split(node: Context) -> list[Value]:
 
 
 def gather(node: Context) -> Value:
-    """Gather of constant indices along one axis of an image."""
+    """Gather of constant indices along one axis of an image, or of rows of a constant table."""
+    if isinstance(node.inputs[0], np.ndarray):
+        return _embedded(node)
     x, indices = node.value(moved=True), node.constant(1)
     if indices.dtype.kind not in "iu":
         raise ValueError(f"input 1 must be of integers, not {indices.dtype}")
@@ -190,6 +193,18 @@ def gather(node: Context) -> Value:
     first = given % x.rank - 1
     shape = (1, *x.shape[:first], *indices.shape, *x.shape[first + 1 :])
     return node.reshaped(node.emit(taken, x, part="/taken"), shape, 1)
+
+
+def _embedded(node: Context) -> Value:
+    """The row of a table for each integer."""
+    tokens, table = node.value(1), node.constant(0)
+    node.weights(0)
+    if not tokens.integers:
+        raise ValueError("input 1 must be of integers, as an input of the model has them")
+    if table.ndim != 2 or node.attribute("axis", 0) != 0:
+        raise ValueError(f"rows must be taken from a matrix, not from the shape {table.shape}")
+    order = (*tokens.order, len(tokens.stored))
+    return node.emit(Embedding(table), tokens, order=order)
 
 
 def expand(node: Context) -> Value:

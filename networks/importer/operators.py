@@ -1,12 +1,13 @@
 """A converter for each ONNX operator, from a node in ONNX's terms to nodes of the graph."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import onnx
 
 from networks.importer import elementwise, layers, movement, pools
 from networks.importer.context import Context, Value
-from networks.importer.model_file import FLOATS
+from networks.importer.model_file import FLOATS, INTEGERS
 from networks.importer.resize import resize
 
 
@@ -18,11 +19,14 @@ def dropout(node: Context) -> Value:
 
 
 def cast(node: Context) -> Value:
-    """Cast from floats to floats: all are computed alike."""
+    """Cast from floats to floats: all are computed alike; or of a mask of integers."""
     to = node.attribute("to", 0)
+    x = identity(node)
+    if x.integers and to in INTEGERS:
+        return x
     if to not in FLOATS:
         raise ValueError(f"a cast to {onnx.TensorProto.DataType.Name(to)} is not supported")
-    return identity(node)
+    return replace(x, integers=False)
 
 
 def identity(node: Context) -> Value:

@@ -15,7 +15,6 @@ from networks.quantization.operations import (
     Int32Array,
     IntegerMatrixLayer,
     Quantization,
-    Requantization,
 )
 from networks.quantization.quantize import with_scales
 
@@ -80,5 +79,4 @@ def _normalized(
     deviation = np.sqrt(variance / gain**2 + norm.epsilon)
     factor = np.where(scaled, norm.deviation / deviation, 1)
     offset = np.where(scaled, norm.offset - mean * factor, layer.offset)
-    quantization = output if isinstance(layer.finish, Requantization) else None
-    return with_scales(replace(layer, steps=layer.steps * factor, offset=offset), quantization)
+    return with_scales(replace(layer, steps=layer.steps * factor, offset=offset), output)

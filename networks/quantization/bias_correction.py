@@ -11,12 +11,7 @@ from networks.graph.graph import propagate
 from networks.graph.lowering import Array
 from networks.quantization.arithmetic import Arithmetic, exact
 from networks.quantization.network import IntegerNode, QuantizedNetwork
-from networks.quantization.operations import (
-    Bytes,
-    Int32Array,
-    IntegerMatrixLayer,
-    Requantization,
-)
+from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLayer
 from networks.quantization.quantize import with_scales
 
 
@@ -44,10 +39,8 @@ def correct_biases(
         reference = exact_layers[node.name]
         error = _mean(operation, products) - _mean(reference, exact(reference, *values))
         if error.any():
-            output = network.quantizations[node.output]
-            finished = output if isinstance(operation.finish, Requantization) else None
             corrected = replace(operation, offset=operation.offset - error)
-            operation = with_scales(corrected, finished)
+            operation = with_scales(corrected, network.quantizations[node.output])
         nodes.append(replace(node, operation=operation))
         return node.clipped(operation.finish(operation.biased(products)))
 

@@ -225,10 +225,9 @@ def _per_output(values: npt.ArrayLike, width: int) -> Array:
 
 
 def _combine(operation: Combine, values: Sequence[Array], limits: Limits) -> Bytes | None:
-    shape = values[0].shape
-    if any(value.shape != shape for value in values):
+    shape, finish = values[0].shape, operation.requantization
+    if any(value.shape != shape for value in values) or not isinstance(finish, Requantization):
         return None
-    finish = operation.requantization
     factors = factors_of(finish.multiplier, finish.shift)
     parts: list[Array] = [*operation.multipliers, operation.bias, factors]
     channels = shape[-1:] if any(part.size > 1 for part in parts) else (1,)

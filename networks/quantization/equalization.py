@@ -90,7 +90,7 @@ def _equalized(graph: Graph, largest: dict[str, Float64Array]) -> Graph:
                 expression = apply("divide", expression, factors[node.output])
             layer = Function(expression)
         nodes.append(replace(node, operation=layer))
-    return Graph(graph.source, graph.input_shape, tuple(nodes), graph.output)
+    return replace(graph, nodes=tuple(nodes))
 
 
 def _factors(largest: Float64Array, consumers: list[Any]) -> Float64Array:

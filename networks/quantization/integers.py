@@ -7,12 +7,19 @@ from typing import cast
 import numpy as np
 
 from golden import FixedPointScale, byte_table
-from golden.attention import EXPONENTIAL_MAX, MAX_EPSILON, NORMALIZED_BITS
+from golden.attention import (
+    EXPONENTIAL_MAX,
+    MAX_EPSILON,
+    MAX_WIDE_EPSILON,
+    NORMALIZED_BITS,
+    WIDE_MAX,
+)
 from golden.format import ACTIVATION_MAX
 from networks import elementary
 from networks.fixed_point import Float64Array
-from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
+from networks.graph.attention import LayerNormalization, MaskedMean, MatrixProduct, Softmax
 from networks.graph.elementwise import Affine, Function, Product, Quotient, Sum
+from networks.graph.embedding import Embedding
 from networks.graph.movement import Interpolate, Pad, Spread
 from networks.graph.operations import AveragePool, Operation
 from networks.quantization.operations import (
@@ -21,18 +28,24 @@ from networks.quantization.operations import (
     Int64Array,
     IntegerAveragePool,
     IntegerInterpolate,
+    IntegerMaskedMean,
     IntegerNormalization,
     IntegerOperation,
     IntegerSoftmax,
     LookUp,
+    LookUpRow,
     Multiply,
     MultiplyMatrices,
     Quantization,
     Requantization,
+    WideQuantization,
+    WideRequantization,
 )
 
 MAX_BIAS = 1 << 30
 """Half of an int32; the other half is left to the products."""
+TABLE_ROWS = 1024
+"""Rows of an embedding that become bytes in one go."""
 LARGEST_FACTOR = float((1 << 15) - 1)
 """A sum of 1 that is multiplied by more has left the range of bytes already."""
 
@@ -65,6 +78,10 @@ def integer_operation(
             return _softmax(source, output)
         case LayerNormalization():
             return _normalization(operation, source, output)
+        case MaskedMean():
+            return _masked_mean(source, output)
+        case Embedding():
+            return _rows(operation, output)
         case Interpolate():
             return IntegerInterpolate(operation)
         case Pad() | Spread():
@@ -83,8 +100,10 @@ def weighted_sum(
     ]
     total = sum(map(abs, factors))
     shift = FixedPointScale.nearest(max(map(abs, factors))).shift
-    if total * 2.0**shift * ACTIVATION_MAX > MAX_BIAS:  # of very many values
-        shift = max(int(np.log2(MAX_BIAS / ACTIVATION_MAX / total)), 0)
+    wide = any(isinstance(source, WideQuantization) for source in inputs)
+    largest = WIDE_MAX + 1 if wide else ACTIVATION_MAX
+    if total * 2.0**shift * largest > MAX_BIAS:  # of very many values, or wide ones
+        shift = max(int(np.log2(MAX_BIAS / largest / total)), 0)
     multipliers = tuple(np.int32(round(factor * 2**shift)) for factor in factors)
     bias = -sum(
         int(multiplier) * source.zero_point
@@ -93,7 +112,7 @@ def weighted_sum(
     return Combine(
         tuple(np.asarray(multiplier) for multiplier in multipliers),
         np.asarray(bias, np.int32),
-        _shift_only(np.asarray(shift, np.int64), output.zero_point),
+        _shift_only(np.asarray(shift, np.int64), output),
     )
 
 
@@ -112,7 +131,7 @@ def _affine(operation: Affine, source: Quantization, output: Quantization) -> Co
     return Combine(
         (multiplier.astype(np.int32),),
         bias.astype(np.int32),
-        _shift_only(shifts, output.zero_point),
+        _shift_only(shifts, output),
     )
 
 
@@ -147,6 +166,20 @@ def _softmax(source: Quantization, output: Quantization) -> IntegerSoftmax:
     return IntegerSoftmax(exponentials, scale.multiplier, scale.shift)
 
 
+def _masked_mean(source: Quantization, output: Quantization) -> IntegerMaskedMean:
+    scale = FixedPointScale.nearest(min(source.step / output.step, LARGEST_FACTOR))
+    return IntegerMaskedMean(source.zero_point, scale.multiplier, scale.shift, output.zero_point)
+
+
+def _rows(operation: Embedding, output: Quantization) -> LookUpRow:
+    table = np.empty(operation.table.shape, np.uint8)
+    for top in range(0, len(table), TABLE_ROWS):
+        rows = operation.table[top : top + TABLE_ROWS].astype(np.float64)
+        scaled = np.rint(rows / output.step) + output.zero_point
+        table[top : top + TABLE_ROWS] = np.clip(scaled, 0, ACTIVATION_MAX)
+    return LookUpRow(table)
+
+
 def _normalization(
     operation: LayerNormalization, source: Quantization, output: Quantization
 ) -> IntegerNormalization:
@@ -154,7 +187,9 @@ def _normalization(
     scaled = _affine(
         Affine(operation.scale, operation.offset), Quantization(2.0**-NORMALIZED_BITS, 0), output
     )
-    return IntegerNormalization(round(min(epsilon, MAX_EPSILON)), scaled)
+    wide = isinstance(source, WideQuantization)
+    most = MAX_WIDE_EPSILON if wide else MAX_EPSILON
+    return IntegerNormalization(round(min(epsilon, most)), scaled, wide)
 
 
 def _table(operation: Function, source: Quantization, output: Quantization) -> LookUp:
@@ -168,8 +203,17 @@ def _table(operation: Function, source: Quantization, output: Quantization) -> L
     return LookUp(byte_table(values, source, output))
 
 
-def _shift_only(shift: Int64Array, zero_point: int) -> Requantization:
-    return Requantization(np.ones_like(shift), shift, zero_point)
+def _shift_only(shift: Int64Array, output: Quantization) -> Requantization | WideRequantization:
+    return requantization(np.ones_like(shift), shift, output)
+
+
+def requantization(
+    multiplier: Int64Array, shift: Int64Array, output: Quantization
+) -> Requantization | WideRequantization:
+    """From sums to the integers of ``output``."""
+    if isinstance(output, WideQuantization):
+        return WideRequantization(multiplier, shift)
+    return Requantization(multiplier, shift, output.zero_point)
 
 
 def _average_pool(

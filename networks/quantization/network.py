@@ -58,8 +58,13 @@ class QuantizedNetwork:
         operations = (node.operation for node in self.nodes)
         return tuple(op for op in operations if isinstance(op, IntegerMatrixLayer))
 
-    def quantize_images(self, images: npt.NDArray[np.floating[Any]]) -> Bytes:
-        """``images`` (N, ...), channels-last as the float network takes them, as bytes."""
+    def quantize_images(self, images: npt.NDArray[Any]) -> Any:
+        """``images`` (N, ...), channels-last as the float network takes them, as bytes.
+
+        Integers, of tokens and masks, stay as they are.
+        """
+        if images.dtype.kind == "i":
+            return images
         step, zero_point = self.quantizations[self.source]
         scaled = np.rint(images.astype(np.float64) / step) + zero_point
         result: Bytes = np.clip(scaled, 0, 255).astype(np.uint8)

@@ -5,14 +5,15 @@ negative.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 import golden
+from golden.attention import WIDE_MAX
 from networks.graph.elementwise import Largest, Smallest
-from networks.graph.lowering import Lowering
+from networks.graph.lowering import Array, Lowering
 from networks.graph.movement import (
     Concat,
     Expand,
@@ -44,16 +45,36 @@ class Quantization(NamedTuple):
     zero_point: int
 
 
+class WideQuantization(Quantization):
+    """That of integers of 16 bits, with sign: of values that only normalizations are made of."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Requantization:
     """Sums to bytes: ``golden.requantize`` with these arguments, which broadcast against them."""
 
+    dtype: ClassVar = np.uint8
     multiplier: Int64Array
     shift: Int64Array
     zero_point: int
 
     def __call__(self, sums: Int32Array) -> Bytes:
         return golden.requantize(sums, self.multiplier, self.shift, self.zero_point)
+
+
+@dataclass(frozen=True)
+class WideRequantization:
+    """Sums to integers of 16 bits: ``golden.rescale`` with these arguments, saturated."""
+
+    dtype: ClassVar = np.int16
+    multiplier: Int64Array
+    shift: Int64Array
+
+    def __call__(self, sums: Int32Array) -> npt.NDArray[np.int16]:
+        scaled = golden.rescale(sums, self.multiplier, self.shift)
+        return np.clip(scaled, -WIDE_MAX - 1, WIDE_MAX).astype(np.int16)
 
 
 @dataclass(frozen=True)
@@ -80,7 +101,7 @@ class IntegerMatrixLayer:
     lowering : how the input becomes rows; padding is ``input_zero_point``
     weights : int8 (groups, K, N / groups), rows in the order of ``channel_order``
     bias : int32 (N,), which takes the zero point of the input into account
-    finish : Requantization, or Alignment in the last layer
+    finish : Requantization, WideRequantization before a normalization, Alignment in the last layer
     windowed : whether the products run in a window format; ``reason`` says why not, else is empty
     codes : uint8 (256,) or None: what the multiplier takes for each byte, in place of it
     channel_order : int64 (C,) or None: the input's channels are taken in this order
@@ -94,7 +115,7 @@ class IntegerMatrixLayer:
     weights: npt.NDArray[np.int8]
     bias: Int32Array
     input_zero_point: int
-    finish: Requantization | Alignment
+    finish: Requantization | WideRequantization | Alignment
     windowed: bool
     reason: str
     codes: Bytes | None
@@ -141,7 +162,7 @@ class IntegerMatrixLayer:
 
 @dataclass(frozen=True)
 class Combine:
-    """Weighted sum of bytes, to bytes: addition, rescaling, and what a channel is scaled by.
+    """Weighted sum of bytes or wider integers, to such: addition, rescaling, scales of channels.
 
     ``requantization(sum(multiplier * value) + bias)``; multipliers and bias are int32, scalars or
     one per channel, or whatever broadcasts. So may the values.
@@ -149,10 +170,11 @@ class Combine:
 
     multipliers: tuple[Int32Array, ...]
     bias: Int32Array
-    requantization: Requantization
+    requantization: Requantization | WideRequantization
 
-    def __call__(self, *values: npt.NDArray[np.uint8 | np.int32]) -> Bytes:
-        result = np.empty(np.broadcast_shapes(*(value.shape for value in values)), np.uint8)
+    def __call__(self, *values: npt.NDArray[np.uint8 | np.int16 | np.int32]) -> Array:
+        shape = np.broadcast_shapes(*(value.shape for value in values))
+        result = np.empty(shape, self.requantization.dtype)
         # Few images at a time, whose sums stay in the cache.
         count = max(1, CACHED_ELEMENTS // max(1, result[:1].size))
         for top in range(0, len(result), count):
@@ -216,14 +238,18 @@ class Divide:
 class MultiplyMatrices:
     """Products of two matrices of bytes, to bytes: ``golden.value_matmul``, requantized.
 
-    The zero point of the second one is ``golden.format.SIGNED_ZERO_POINT``.
+    The zero point of the second one is ``golden.format.SIGNED_ZERO_POINT``. The first is taken
+    in windows of ``fmt``, and ``codes`` (256,) of its bytes, where these are not None.
     """
 
     zero_point: int
     requantization: Requantization
+    fmt: golden.SparqFormat | None = None
+    codes: Bytes | None = None
 
     def __call__(self, x: Bytes, y: Bytes) -> Bytes:
-        return self.requantization(golden.value_matmul(x, y, self.zero_point))
+        operand = x if self.codes is None else self.codes[x]
+        return self.requantization(golden.value_matmul(operand, y, self.zero_point, self.fmt))
 
 
 @dataclass(frozen=True)
@@ -234,8 +260,33 @@ class IntegerSoftmax:
     multiplier: int
     shift: int
 
-    def __call__(self, x: Bytes) -> Bytes:
-        return golden.softmax(x, self.exponentials, self.multiplier, self.shift)
+    def __call__(self, x: Bytes, mask: Array | None = None) -> Bytes:
+        return golden.softmax(x, self.exponentials, self.multiplier, self.shift, mask)
+
+
+@dataclass(frozen=True)
+class IntegerMaskedMean:
+    """``golden.masked_mean`` with these arguments."""
+
+    input_zero_point: int
+    multiplier: int
+    shift: int
+    zero_point: int
+
+    def __call__(self, x: Bytes, mask: Array) -> Bytes:
+        return golden.masked_mean(
+            x, mask, self.input_zero_point, self.multiplier, self.shift, self.zero_point
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LookUpRow:
+    """A row of ``table``, uint8 (rows, features), for each integer."""
+
+    table: Bytes
+
+    def __call__(self, x: Array) -> Bytes:
+        return self.table[x]
 
 
 @dataclass(frozen=True)
@@ -244,9 +295,10 @@ class IntegerNormalization:
 
     epsilon: int
     scale: Combine
+    wide: bool = False
 
-    def __call__(self, x: Bytes) -> Bytes:
-        return self.scale(golden.normalize(x, self.epsilon))
+    def __call__(self, x: Array) -> Array:
+        return self.scale(golden.normalize(x, self.epsilon, self.wide))
 
 
 INTERPOLATION_BITS = 7
@@ -280,6 +332,8 @@ IntegerOperation = (
     | MultiplyMatrices
     | IntegerSoftmax
     | IntegerNormalization
+    | IntegerMaskedMean
+    | LookUpRow
     | Largest
     | Smallest
     | Concat

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from golden.attention import MAX_NORMALIZED
+from golden.attention import MAX_NORMALIZED, WIDE_MAX
 from golden.format import ACTIVATION_MAX, SIGNED_ZERO_POINT
-from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
+from networks.graph.attention import LayerNormalization, MaskedMean, MatrixProduct, Softmax
 from networks.graph.elementwise import (
     Affine,
     Function,
@@ -26,6 +26,7 @@ from networks.quantization.integers import (
     MAX_BIAS,
     fixed_point,
     integer_operation,
+    requantization,
     weighted_sum,
 )
 from networks.quantization.network import IntegerNode, QuantizedNetwork
@@ -38,8 +39,11 @@ from networks.quantization.operations import (
     IntegerMatrixLayer,
     Quantization,
     Requantization,
+    WideQuantization,
+    WideRequantization,
 )
 from networks.quantization.saturation import without_saturation
+from networks.quantization.wide import wide_values
 
 MAX_DEPTH = ((1 << 31) - 1 - MAX_BIAS) // (ACTIVATION_MAX * 128)
 AFFINE = "affine"
@@ -49,6 +53,8 @@ SIGNED = (AFFINE, SYMMETRIC, SIGNED_BYTES)
 """How layers whose input can be negative are windowed."""
 LARGEST_SYMMETRIC = SIGNED_ZERO_POINT - 1
 """Of the magnitudes of signed bytes."""
+WIDE_HEADROOM = 4
+"""What a value of 16 bits can hold, as a multiple of its range in calibration."""
 SMALLEST_STEP = 1e-30
 """Stands for the scale of a channel that is all zeros; it requantizes by a multiplier of 0."""
 
@@ -63,6 +69,7 @@ def quantize(
     channel_orders: Mapping[str, Int64Array] | None = None,
     signed: str | None = None,
     kept: Mapping[str, str] | None = None,
+    attention: bool = False,
 ) -> QuantizedNetwork:
     """``graph`` in integers.
 
@@ -83,7 +90,8 @@ def quantize(
     less the zero point; ``symmetric``: their inputs have the zero point 128, and 127 steps on
     either side of it; ``signed bytes``: so too, and the inputs of windowed layers that cannot be
     negative are recoded to as many steps (0 to 127). ``kept``, by layer: why it is not windowed,
-    whatever its input.
+    whatever its input. With ``attention`` the first ones of two values that are multiplied as
+    matrices are quantized as the inputs of windowed layers.
 
     Raises ``ValueError`` as :func:`require_quantizable`.
     """
@@ -103,6 +111,9 @@ def quantize(
         for node in graph.matrix_nodes
         if signed in (SYMMETRIC, SIGNED_BYTES) and not reasons[node.name]
     }
+    if attention and signed in (SYMMETRIC, SIGNED_BYTES):
+        products = (node for node in graph.nodes if isinstance(node.operation, MatrixProduct))
+        symmetric |= {node.inputs[0] for node in products}
     quantizations = value_quantizations(graph, ranges, symmetric)
     raw = _values_of_logits(graph)
     nodes: list[IntegerNode] = []
@@ -192,6 +203,8 @@ def _never_negative(node: Node, inputs: Sequence[bool]) -> bool:
         return False
     if isinstance(operation, Sum) and min(operation.factors, default=1) < 0:
         return False
+    if isinstance(operation, MaskedMean):
+        return inputs[0]
     keeping = (*SCALED_ALIKE, Sum, Product, Quotient, Concat, Smallest, AveragePool)
     return isinstance(operation, keeping) and all(inputs)
 
@@ -208,11 +221,19 @@ def value_quantizations(
     group = _scale_groups(graph)
     weights = {group[name] for name in _weights_of_products(graph)}
     symmetric_groups = {group[name] for name in symmetric}
-    result = {}
+    wide = wide_values(graph)
+    result: dict[str, Quantization] = {}
     for name in graph.shapes:
+        if graph.tokens and group[name] == group[graph.source]:
+            result[name] = Quantization(1.0, 0)  # integers already
+            continue
         members = [other for other in graph.shapes if group[other] == group[name]]
         high = max(0.0, *(ranges[member][1] for member in members))
         low = min(0.0, *(ranges[member][0] for member in members))
+        if name in wide:
+            largest = max(high, -low) or 1.0
+            result[name] = WideQuantization(largest * WIDE_HEADROOM / WIDE_MAX, 0)
+            continue
         signed = group[name] in symmetric_groups and name not in unsigned
         if signed or group[name] in weights:
             step = max(high, -low) / LARGEST_SYMMETRIC or 1 / LARGEST_SYMMETRIC
@@ -344,7 +365,7 @@ def _matrix_layer(
             weights=weights,
             bias=np.zeros(layer.width, np.int32),
             input_zero_point=source.zero_point,
-            finish=Alignment(np.zeros(0, np.int64), np.zeros(0, np.int64)),
+            finish=_unscaled(output),
             windowed=windowed,
             reason=reason,
             codes=codes,
@@ -357,19 +378,25 @@ def _matrix_layer(
     )
 
 
+def _unscaled(output: Quantization | None) -> Requantization | WideRequantization | Alignment:
+    """What finishes a layer, its scales still to be found."""
+    none = np.zeros(0, np.int64)
+    return Alignment(none, none) if output is None else requantization(none, none, output)
+
+
 def with_scales(layer: IntegerMatrixLayer, output: Quantization | None) -> IntegerMatrixLayer:
     """``layer`` with the bias and the requantization that its ``steps`` and ``offset`` call for.
 
-    ``output`` is the scale of its output; None for logits, whose unit is the largest step.
+    ``output`` is the scale of its output, but that of logits is that of the largest step.
     """
     # Within bounds already, unless a normalization was recalibrated on sums that hardly vary.
     bias = np.clip(np.rint(layer.offset / layer.steps), -MAX_BIAS, MAX_BIAS)
     bias -= layer.fill * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
-    finish: Requantization | Alignment
-    if output is None:
+    finish: Requantization | WideRequantization | Alignment
+    if output is None or isinstance(layer.finish, Alignment):
         finish = Alignment(*fixed_point(layer.steps / layer.steps.max()))
     else:
-        finish = Requantization(*fixed_point(layer.steps / output.step), output.zero_point)
+        finish = requantization(*fixed_point(layer.steps / output.step), output)
     return replace(layer, bias=bias.astype(np.int32), finish=finish)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 import golden
 from networks.quantization.network import QuantizedNetwork
-from networks.quantization.operations import IntegerMatrixLayer, Requantization
+from networks.quantization.operations import IntegerMatrixLayer
 from networks.quantization.quantize import with_scales
 
 
@@ -24,8 +24,7 @@ def window_weights(
         layer = node.operation
         if isinstance(layer, IntegerMatrixLayer) and node.name in names:
             weights = golden.sparq(layer.weights, fmt, axis=1).astype(np.int8)
-            quantization = network.quantizations[node.output]
-            output = quantization if isinstance(layer.finish, Requantization) else None
+            output = network.quantizations[node.output]
             layer = with_scales(replace(layer, weights=weights), output)
         nodes.append(replace(node, operation=layer))
     return replace(network, nodes=tuple(nodes))

@@ -1,1 +1,1 @@
-"""Trained networks with real images: one that comes along, and two that are shared."""
+"""Trained networks with real images: one that comes along, and others with their sources."""

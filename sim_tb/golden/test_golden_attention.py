@@ -31,6 +31,23 @@ def test_products_of_values(zero: int) -> None:
     np.testing.assert_array_equal(found[0, 0], exact)
 
 
+@pytest.mark.parametrize(("name", "zero"), [("5opt", 0), ("s5opt", 90), ("s4opt", 128)])
+@pytest.mark.parametrize("group", [1, 4])
+def test_windows_in_products_of_values(name: str, zero: int, group: int) -> None:
+    """As those of a layer, of each matrix by itself; what is beyond the format saturates."""
+    rng = np.random.default_rng(SEED)
+    fmt = golden.named_format(name, group=group)
+    x, y = rng.integers(0, 256, (2, 4, 7), np.uint8), rng.integers(0, 256, (2, 7, 5), np.uint8)
+    x[rng.random(x.shape) < 0.3] = zero
+    found = golden.value_matmul(x, y, zero, fmt)
+    weights = (y.astype(int) - 128).astype(np.int8)
+    most = fmt.magnitude_max
+    limited = np.clip(x.astype(int), max(0, zero - most), min(255, zero + most))
+    for one, own, made in zip(limited, weights, found, strict=True):
+        np.testing.assert_array_equal(made, golden.sparq_matmul(one, own, fmt, zero_point=zero))
+    assert (found != golden.value_matmul(x, y, zero)).any()
+
+
 @pytest.mark.parametrize("length", [1, 2, 13])
 def test_softmax(length: int) -> None:
     rng = np.random.default_rng(SEED)
@@ -46,6 +63,58 @@ def test_softmax(length: int) -> None:
         real = np.exp(step * x.astype(float))
         real *= multiplier / 2**shift / real.sum(axis=1, keepdims=True)
         assert (np.abs(found - np.minimum(real, 255)) < 0.6).all()
+
+
+def test_masked_softmax() -> None:
+    """As that of the elements that are left, and zeros; zeros alone where none is left."""
+    rng = np.random.default_rng(SEED)
+    table = np.rint(65535 * np.exp(-0.05 * np.arange(256))).astype(np.uint16)
+    x = rng.integers(0, 256, (3, 40, 9), np.uint8)
+    mask = rng.integers(0, 2, (3, 1, 9))
+    mask[0], mask[1] = 1, [[1] + [0] * 8]
+    found = golden.softmax(x, table, 20000, 7, mask)
+    for each, left, made in zip(x, mask[:, 0] == 1, found, strict=True):
+        np.testing.assert_array_equal(made[:, left], golden.softmax(each[:, left], table, 20000, 7))
+        assert not made[:, ~left].any()
+    np.testing.assert_array_equal(found[0], golden.softmax(x[0], table, 20000, 7))
+    assert not golden.softmax(x, table, 20000, 7, 0).any()
+
+
+@pytest.mark.parametrize(("zero", "output"), [(0, 0), (100, 30), (255, 200)])
+def test_masked_mean(zero: int, output: int) -> None:
+    rng = np.random.default_rng(SEED)
+    x = rng.integers(0, 256, (12, 6, 5), np.uint8)
+    mask = rng.integers(0, 2, (12, 6, 1))
+    mask[0], mask[1], mask[2, :] = 0, 1, [[1]] + [[0]] * 5
+    # With a factor of 2 to a power quotients are ties.
+    for multiplier, shift in ((1 << 14, 14), (1 << 14, 15), (23456, 16), (32767, 46)):
+        found = golden.masked_mean(x, mask, zero, multiplier, shift, output)
+        assert found.shape == (12, 5)
+        for i, c in np.ndindex(12, 5):
+            left = [int(x[i, m, c]) - zero for m in range(6) if mask[i, m, 0]]
+            mean = Fraction(sum(left) * multiplier, max(len(left), 1) << shift)
+            assert found[i, c] == min(max(round(mean) + output, 0), 255)
+    assert found.dtype == np.uint8
+
+
+@pytest.mark.parametrize("epsilon", [0, 1, 1 << 52])
+def test_wide_normalization(epsilon: int) -> None:
+    rng = np.random.default_rng(SEED)
+    rows = [
+        *rng.integers(-32768, 32768, (10, 9)),
+        np.full(9, -77),
+        np.array([-32768] * 4 + [32767] * 5),
+        np.array([100] * 8 + [101]),
+    ]
+    found = golden.normalize(np.array(rows), epsilon, wide=True)
+    for row, made in zip(rows, found.tolist(), strict=True):
+        values = row.tolist()
+        total = sum(values)
+        root = math.isqrt(9 * sum(value**2 for value in values) - total**2 + epsilon)
+        parts = [Fraction((9 * v - total) << 8, root) if root else 0 for v in values]
+        assert made == [round(part) for part in parts]
+    halves = np.tile(np.array([-32768, 32767]), 2048)
+    assert set(golden.normalize(halves, 0, wide=True).tolist()) == {-256, 256}
 
 
 @pytest.mark.parametrize("epsilon", [0, 1, 12345, 1 << 38])
@@ -107,6 +176,22 @@ def test_the_longest_normalization() -> None:
         (
             lambda: golden.normalize([1, 2], -1),
             "epsilon must be integers from 0 to 274877906944, not -1 (at index [])",
+        ),
+        (
+            lambda: golden.normalize([1, 40000], 0, wide=True),
+            "x must be integers from -32768 to 32767, not 40000 (at index [1])",
+        ),
+        (
+            lambda: golden.softmax([1, 2], np.ones(256, np.uint16), 1, 0, [1, 0, 1]),
+            "mask must broadcast to (2,), not be (3,)",
+        ),
+        (
+            lambda: golden.softmax([1, 2], np.ones(256, np.uint16), 1, 0, [1, 2]),
+            "mask must be integers from 0 to 1, not 2 (at index [1])",
+        ),
+        (
+            lambda: golden.masked_mean([1, 2], [1, 1], 0, 1, 0),
+            "x must have the shape (..., M, C), M from 1 to 32768, not (2,)",
         ),
     ],
 )

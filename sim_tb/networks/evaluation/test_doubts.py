@@ -61,22 +61,24 @@ def test_mean_and_scale_of_another_range(
             f"perhaps {meant} is meant"
         ]
     )
-    assert doubts_of_inputs(model, images) == expected
+    assert doubts_of_inputs(images, model.classes) == expected
 
 
 def test_class_folders_and_outputs_differ(model: Model, tmp_path: Path) -> None:
     folder = write_images(tmp_path / "photos", ["a/0.png", "b/0.png", "c/0.png"], (16, 16, 3))
-    assert doubts_of_inputs(model, load_data(folder, model.input_shape, PLAIN)) == [
+    assert doubts_of_inputs(load_data(folder, model.input_shape, PLAIN), model.classes) == [
         "there are 3 classes in photos (class folders), which are 0 to 2 in the order of their "
         "names, but 10 of the model"
     ]
     named = write_text(tmp_path / "named.txt", "a x\nb y\nc x")
-    assert doubts_of_inputs(model, load_data(folder, model.input_shape, PLAIN, named)) == [
+    assert doubts_of_inputs(load_data(folder, model.input_shape, PLAIN, named), model.classes) == [
         "there are 2 classes in photos (class map), which are 0 to 1 in the order of their "
         "names, but 10 of the model"
     ]
     numbered = write_text(tmp_path / "numbered.txt", "a 3\nb 0\nc 9")
-    assert doubts_of_inputs(model, load_data(folder, model.input_shape, PLAIN, numbered)) == []
+    assert (
+        doubts_of_inputs(load_data(folder, model.input_shape, PLAIN, numbered), model.classes) == []
+    )
 
 
 @pytest.mark.parametrize(("labels", "count"), [((1, 2, 9), 1), ((0, 1, 2), 0), ((2, 3, 5), 0)])
@@ -84,9 +86,9 @@ def test_labels_from_1(labels: tuple[int, ...], count: int, model: Model, tmp_pa
     path = write_npz(tmp_path, pixels(3, 16, 16, 3), labels)
     expected = ["no image has the label 0, the lowest is 1: labels count from 0"] * count
     loaded = load_data(path, model.input_shape, PLAIN)
-    assert doubts_of_inputs(model, loaded) == expected
+    assert doubts_of_inputs(loaded, model.classes) == expected
     # Of all that are there, not of those that were chosen.
-    assert doubts_of_inputs(model, loaded.select(np.array([1]))) == expected
+    assert doubts_of_inputs(loaded.select(np.array([1])), model.classes) == expected
 
 
 def test_accuracy_near_chance() -> None:
@@ -144,7 +146,7 @@ def test_what_decides_is_told_of_floats(model: Model, tmp_path: Path) -> None:
         f"output: {model.output_name}, 10 values (not features)",
         "data: c10.npz, all 2 images; labels 0 to 1 from labels",
         "calibration: own.npz, 2 of 3 images, the first; method percentile 99.5",
-        "preprocessing: none, the images are floats as the model takes them",
+        "preprocessing: none, the data are as the model takes them",
         "preprocessing of the calibration images: RGB, mean 0, scale 1",
         "options: weights of 6 bits, first layer windowed, last layer windowed, "
         "channel order calibrated, equalized channels, recalibrated batch normalization",

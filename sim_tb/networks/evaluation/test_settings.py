@@ -7,8 +7,8 @@ import pytest
 
 import golden
 from golden import NamedFormat
+from networks.evaluation.scoring import ranks_of, two_logits
 from networks.evaluation.settings import Setting, settings_of
-from networks.evaluation.tasks import ranks_of, two_logits
 from networks.quantization.arithmetic import exact
 from networks.quantization.calibration import calibrate
 from networks.quantization.quantize import quantize

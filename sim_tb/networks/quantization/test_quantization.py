@@ -70,6 +70,8 @@ from networks.quantization.operations import (
     Multiply,
     MultiplyMatrices,
     Requantization,
+    WideQuantization,
+    WideRequantization,
 )
 from networks.quantization.pruning import prune_2_4
 from networks.quantization.quantize import (
@@ -218,7 +220,7 @@ def quantized(graph: Graph, images: Array, **options: Any) -> QuantizedNetwork:
 Dot = Callable[[Sequence[int], Sequence[int]], int]
 
 
-def finished(by: Requantization | Alignment | None, sums: Array) -> Array:
+def finished(by: Requantization | WideRequantization | Alignment | None, sums: Array) -> Array:
     """Each sum times multiplier over 2**shift, rounded half to even; to bytes by requantization."""
     if by is None:
         return sums
@@ -229,6 +231,8 @@ def finished(by: Requantization | Alignment | None, sums: Array) -> Array:
         result[place] = reference.divide_half_even(scaled, int(shifts[place]))
         if isinstance(by, Requantization):
             result[place] = min(max(result[place] + by.zero_point, 0), 255)
+        if isinstance(by, WideRequantization):
+            result[place] = min(max(result[place], -32768), 32767)
     return result
 
 
@@ -318,7 +322,7 @@ def integer_value(node: IntegerNode, values: Sequence[Array], dot: Dot) -> Array
     if isinstance(operation, IntegerSoftmax):
         return np.array([softmax_of(operation, row) for row in x.tolist()], object)
     if isinstance(operation, IntegerNormalization):
-        normalized = [normalized_row(row, operation.epsilon) for row in x.tolist()]
+        normalized = [normalized_row(row, operation.epsilon, operation.wide) for row in x.tolist()]
         scale = IntegerNode("", operation.scale, (), "")
         return integer_value(scale, [np.array(normalized, object)], dot)
     if isinstance(operation, IntegerInterpolate):
@@ -349,11 +353,12 @@ def softmax_of(operation: IntegerSoftmax, row: Sequence[int]) -> list[int]:
     return [min(round(Fraction(entry * operation.multiplier, divisor)), 255) for entry in entries]
 
 
-def normalized_row(row: Sequence[int], epsilon: int) -> list[int]:
+def normalized_row(row: Sequence[int], epsilon: int, wide: bool) -> list[int]:
     count, total = len(row), sum(row)
     variance = count * sum(value * value for value in row) - total**2 + epsilon
-    root = math.isqrt(variance << 12)
-    return [round(Fraction((count * v - total) << 14, root)) if root else 0 for v in row]
+    root = math.isqrt(variance if wide else variance << 12)
+    bits = 8 if wide else 14
+    return [round(Fraction((count * v - total) << bits, root)) if root else 0 for v in row]
 
 
 def table_of(table: Array, x: Array) -> Array:
@@ -572,8 +577,13 @@ def test_every_node_is_within_half_a_step(
             weight_steps = layer.steps / network.quantizations[node.inputs[0]].step
             magnitudes = np.repeat(rows.sum(axis=-1), layer.width // layer.groups, axis=-1)
             bound = bound + magnitudes * weight_steps / 2 + layer.steps / 2
+        wide = isinstance(quantization, WideQuantization)
+        if wide:  # multipliers of 15 bits, fewer in sums, are no tenth of a step
+            terms = [expected] if isinstance(node.operation, MatrixLayer) else inputs
+            bound = bound + sum(np.abs(term) for term in terms) / 2**11
         if node.name != "logits":
-            ends = (np.array([0, 255]) - quantization.zero_point) * quantization.step
+            bytes_or_more = [-32768, 32767] if wide else [0, 255]
+            ends = (np.array(bytes_or_more) - quantization.zero_point) * quantization.step
             expected = np.clip(expected, *ends)
         assert (np.abs(got - expected) <= bound).all(), node.name
 
