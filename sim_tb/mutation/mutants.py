@@ -236,13 +236,15 @@ def _mutation(line: str, number: int, verilog: str) -> Mutation:
 def _encoder(name: str, **options: Any) -> Component:
     mode: dict[str, Any] = {"format": "5opt", "rounding": True, "vsparq": True, "group": 1}
     mode |= options
+    configuration = Configuration(top="encoder", **mode)
+    is_signed = configuration.sparq_format.signed
     return Component(
         name,
         1,
         "encoder",
-        lambda: module_of(Configuration(top="encoder", **mode)),
-        lambda module: {"formats": [list(mode.values())]},
-        testcase="every_pair",
+        lambda: module_of(configuration),
+        lambda module: {"formats": [list(mode.values())], "pairs": 1 << 16},
+        testcase="signed_pairs" if is_signed else "every_pair",
     )
 
 
@@ -339,6 +341,8 @@ def _components() -> list[Component]:
         _encoder("encoder 5opt"),
         _encoder("encoder 2opt trim no vSPARQ", format="2opt", rounding=False, vsparq=False),
         _encoder("encoder 3opt group 2", format="3opt", vsparq=False, group=2),
+        _encoder("encoder s4opt", format="s4opt"),
+        _encoder("encoder s5opt group 2", format="s5opt", vsparq=False, group=2),
         *map(_stored, ("5opt", "3opt", "6opt", "7opt")),
         Component(
             "multiplier 5opt",
@@ -350,6 +354,8 @@ def _components() -> list[Component]:
         _element("pe 5opt", **narrow),
         _element("pe 5opt pipeline 1", pipeline=1, **narrow),
         _element("pe 5opt group 2", vsparq=False, group=2, **narrow),
+        _element("pe s5opt", format="s5opt", **narrow),
+        _element("pe s4opt group 2", format="s4opt", vsparq=False, group=2, **narrow),
         _element("pe 8x8", pe="8x8", **narrow),
         _element("pe 2x8x8", pe="2x8x8", **narrow),
         _machine("array 5opt", around_elements, rows=3, cols=2, **narrow),

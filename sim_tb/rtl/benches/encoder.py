@@ -59,7 +59,7 @@ async def signed_pairs(dut: Any) -> None:
     if FORMATS[0].takes_zero_point:
         zero_points = rng.permutation(256)
     low, high = (0, 256) if FORMATS[0].takes_zero_point else (-127, 128)
-    count = (1 << 13) // len(zero_points)
+    count = PARAMETERS.get("pairs", 1 << 13) // len(zero_points)
     for zero_point in zero_points.tolist():
         pairs = rng.integers(low, high, (count, 2))
         near = rng.random(pairs.shape) < 0.3
