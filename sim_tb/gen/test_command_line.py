@@ -135,6 +135,13 @@ def test_out_of_range(arguments: list[str], message: str, tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+def test_the_demo_takes_unsigned_formats(tmp_path: Path) -> None:
+    result = sparq(tmp_path, "demo", "--format", "s5opt")
+    assert (result.returncode, result.stdout) == (2, "")
+    message = "format must be one of unsigned activations, as those of the network are, not s5opt"
+    assert result.stderr == f"sparq: {message}\n"
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_what_each_does(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)
