@@ -201,7 +201,7 @@ enum sparq_engine_result {
   SPARQ_ENGINE_WRONG_HASH = 2,  /* an engine of another configuration answers */
   SPARQ_ENGINE_FULL = 3,        /* the command queue is full: nothing was started */
   SPARQ_ENGINE_TIMEOUT = 4,     /* the limit of polls was reached */
-  SPARQ_ENGINE_BAD_ARGUMENT = 5 /* what is to be packed is not what the engine takes */
+  SPARQ_ENGINE_BAD_ARGUMENT = 5 /* what is to be packed or started is not what the engine takes */
 };
 
 /* What the register ERROR reads as. */
@@ -370,7 +370,7 @@ static inline void sparq_engine_soft_reset(const struct sparq_engine *engine) {
                      control | SPARQ_ENGINE_CONTROL_SOFT_RESET_MASK);
 }
 
-/* Puts a command into the queue, unless that is full. */
+/* Puts a command into the queue, unless that is full, or the engine has no zero points. */
 static inline enum sparq_engine_result sparq_engine_start(
     const struct sparq_engine *engine, const struct sparq_engine_command *command) {
   uint32_t status = sparq_engine_read(engine, SPARQ_ENGINE_STATUS_OFFSET);
@@ -378,6 +378,9 @@ static inline enum sparq_engine_result sparq_engine_start(
   uint32_t mode = (command->exact ? SPARQ_ENGINE_MODE_EXACT_MASK : 0u) |
                   (command->sums ? SPARQ_ENGINE_MODE_SUMS_MASK : 0u) |
                   (command->encoded ? SPARQ_ENGINE_MODE_ENCODED_MASK : 0u);
+  if (command->zero_point && !sparq_engine_has_zero_point(format)) {
+    return SPARQ_ENGINE_BAD_ARGUMENT;
+  }
   if (status & SPARQ_ENGINE_STATUS_COMMAND_FULL_MASK) return SPARQ_ENGINE_FULL;
   sparq_engine_write(engine, SPARQ_ENGINE_TILES_M_OFFSET, command->tiles_m);
   sparq_engine_write(engine, SPARQ_ENGINE_TILES_N_OFFSET, command->tiles_n);

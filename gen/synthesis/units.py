@@ -293,7 +293,7 @@ def engines(weight_bits: int, acc_bits: int, formats: Sequence[str] = FORMATS) -
     options |= {"rows": 8, "cols": 8}
     yield exact_unit(ENGINE, "8x8", "radix4", **options)
     yield exact_unit(ENGINE, "2x8x8", "radix4", **options)
-    if NamedFormat(formats[0]).sparq_format.signed:  # no engine takes one
+    if NamedFormat(formats[0]).sparq_format.signed:  # engines of these are not measured
         return
     yield sparq_unit(ENGINE, formats[0], **options)
     yield sparq_unit(ENGINE, formats[0], vsparq=False, group=2, **options)

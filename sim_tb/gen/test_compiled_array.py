@@ -78,7 +78,7 @@ def test_product_of_stored_pairs(options: dict[str, Any]) -> None:
     assert result["sums_compared"] == 12 * 2 * 3
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(5)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options",

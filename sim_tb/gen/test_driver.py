@@ -246,6 +246,11 @@ def test_start_with_a_zero_point(model: Model) -> None:
         assert model.call("start", ctypes.byref(command)) == OK
         described = [("TILES_M", 1), ("TILES_N", 2), ("DEPTH", 3), ("MODE", 1)]
         assert model.writes == [*described, ("ZERO_POINT", zero_point), ("START", 1)]
+    model.table = engine()
+    model.writes.clear()
+    refused = CCommand(1, 2, 3, 1, 0, 0, 128)
+    assert model.call("start", ctypes.byref(refused)) == BAD_ARGUMENT
+    assert not model.writes
 
 
 def test_waits(model: Model) -> None:

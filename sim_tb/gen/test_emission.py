@@ -120,6 +120,8 @@ SIGNED = [
 ]
 STORED = [Mac(StoredActivations(own.multiplier), 11) for own in SPARQ]
 SPARSE = [Mac(dot_product("sparq", 2, fmt, 2, sparse=True), 14) for fmt in FORMATS[:2]]
+SIGNED_PAIR = Mac(dot_product("sparq", 1, SIGNED_FORMATS[0], 2), 14)
+SIGNED_SPARSE = Mac(dot_product("sparq", 2, SIGNED_FORMATS[0], 2, sparse=True), 14)
 
 ENCODED = sparq_mac("2opt", encoded_input=True, **SHORT)
 ENGINES = [
@@ -153,7 +155,7 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     SignedPairEncoder: lambda: [SignedPairEncoder(fmt) for fmt in ENCODED_SIGNED],
     StoredPairDecoder: lambda: [StoredPairDecoder(fmt) for fmt in STORED_FORMATS],
     StoredPairEncoder: lambda: [StoredPairEncoder(fmt) for fmt in STORED_FORMATS],
-    LaneEncoder: lambda: [LaneEncoder(fmt) for fmt in FORMATS],
+    LaneEncoder: lambda: [LaneEncoder(fmt) for fmt in (*FORMATS, *SIGNED_FORMATS)],
     ControlDecoder: lambda: [ControlDecoder(fmt) for fmt in (ROUNDED, named_format("5opt"))],
     ShiftAddMultiplier: lambda: [
         *(ShiftAddMultiplier(named_format(name), 3) for name in ("5opt", "3opt")),
@@ -213,7 +215,9 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     SystolicArray: lambda: [
         SystolicArray(1, 2, own) for own in (*SPARQ[:2], MAC, STORED[2], *SIGNED)
     ],
-    TensorCore: lambda: [TensorCore(1, 2, own) for own in (*SPARQ[:2], MAC, STORED[2])],
+    TensorCore: lambda: [
+        TensorCore(1, 2, own) for own in (*SPARQ[:2], MAC, STORED[2], SIGNED_PAIR)
+    ],
     WeightBuffer: lambda: [WeightBuffer(3, 2), WeightBuffer(2, 2), WeightBuffer(2, 1)],
     ParameterBuffer: lambda: [ParameterBuffer(2, 1), ParameterBuffer(2, 2), ParameterBuffer(1, 1)],
     TileWalk: lambda: [TileWalk(2), TileWalk(3)],
@@ -241,7 +245,7 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
         GemmEngine(own, f"{index:016x}", (1, 2, 3))
         for index, own in enumerate((ENGINES[1], NARROW, ENGINES[3]))
     ],
-    SparseTensorCore: lambda: [SparseTensorCore(1, 1, own) for own in SPARSE],
+    SparseTensorCore: lambda: [SparseTensorCore(1, 1, own) for own in (*SPARSE, SIGNED_SPARSE)],
 }
 """Of each component some that are not alike: in parameters of their own and of their parts."""
 

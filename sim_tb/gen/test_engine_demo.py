@@ -8,7 +8,7 @@ from rich.progress import Progress
 from gen.design.configuration import Configuration, ConfigurationError
 from gen.simulation.engine_demo import WEIGHT_DEPTH, run_engine_demo
 from gen.simulation.simulate_engine import run_engine_simulation
-from golden import NAMED_FORMATS
+from golden import NAMED_FORMATS, SIGNED_FORMATS
 
 LAYERS = ["conv1", "conv2", "conv3", "linear"]
 SIDE = 4
@@ -33,7 +33,7 @@ def test_the_network_for_mnist() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", NAMED_FORMATS)
+@pytest.mark.parametrize("name", [*NAMED_FORMATS, *SIGNED_FORMATS])
 def test_a_hundred_images(name: str) -> None:
     check(run_engine_demo(100, name, Progress(), side=8))
 

@@ -34,7 +34,7 @@ from gen.proof.rule import Rule, window
 from gen.proof.run import Outcome, run_job, select
 from gen.proof.stored import ResultsJob, StoredJob
 from gen.proof.streams import GroupBufferJob, RowsJob, SequencerJob
-from gen.proof.table import all_jobs
+from gen.proof.table import all_jobs, jobs_of_formats
 from gen.proof.top import TopJob
 from gen.proof.verdict import ProofError
 from gen.proof.wiring import EdgesJob, GridJob
@@ -289,8 +289,8 @@ def test_every_property_is_broken_by_a_test() -> None:
 
 
 def test_names_of_jobs_are_unique() -> None:
-    jobs = all_jobs()
-    assert len({job.name for job in jobs}) == len(jobs)
+    for jobs in (all_jobs(), jobs_of_formats(["s4:0,3", "2opt"])):
+        assert len({job.name for job in jobs}) == len(jobs)
 
 
 @pytest.mark.parametrize(

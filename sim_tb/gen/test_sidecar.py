@@ -171,6 +171,12 @@ def test_stored_pairs_by_the_sidecar_alone(group: int) -> None:
     assert words(port, store_pairs(encode_pairs(x, fmt), fmt)) == expected
 
 
+@pytest.mark.parametrize(("style", "offset"), [("structural", 16), ("behavioral", 0)])
+def test_weights_of_an_element_have_an_offset_or_none(style: str, offset: int) -> None:
+    configuration = Configuration(top="pe", weight_bits=5, style=style)
+    assert sidecar_of(configuration)["codes"]["weight_offset"] == offset
+
+
 STREAMED: list[dict[str, Any]] = [
     {"rows": 3, "cols": 2, "weight_bits": 5},
     {"rows": 3, "cols": 4, "encoded_input": True, "encoded_output": True, "lanes": 2},

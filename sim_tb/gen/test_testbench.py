@@ -38,12 +38,14 @@ DESIGNS = [
     *(Configuration(top="encoder", group=8, vsparq=vsparq) for vsparq in (True, False)),
     Configuration(top="pe", style="behavioral", pipeline=1),
     Configuration(rows=2, cols=3, format="s5opt", group=4, weight_bits=5),
-    Configuration(rows=3, cols=2, format="s4opt", encoded_input=True, vsparq=False),
     Configuration(top="pe", format="s4opt", weight_bits=3),
+    Configuration(top="encoder", format="s5opt", group=4),
+]
+MORE_SIGNED = [
+    Configuration(rows=3, cols=2, format="s4opt", encoded_input=True, vsparq=False),
     Configuration(top="pe", format="s5opt", group=2, vsparq=False),
     Configuration(top="pe", format="s5opt", style="behavioral", pipeline=2),
     Configuration(top="encoder", format="s4opt", rounding=False),
-    Configuration(top="encoder", format="s5opt", group=4),
     *(Configuration(top=top, rows=2, cols=1, pairs=2, format="s5opt") for top in TENSOR_CORES),
 ]
 ENGINES = [
@@ -129,7 +131,11 @@ def wrapped(configuration: Configuration, changes: dict[str, str]) -> str:
 
 @pytest.mark.slow
 @icarus
-@pytest.mark.parametrize("configuration", DESIGNS, ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "configuration",
+    [*DESIGNS, *(pytest.param(each, marks=pytest.mark.full) for each in MORE_SIGNED)],
+    ids=lambda c: c.name,
+)
 def test_passes_in_icarus(configuration: Configuration, tmp_path: Path) -> None:
     status, output = play(tmp_path, design(configuration).verilog, bench(configuration))
     assert status == 0, output

@@ -243,7 +243,10 @@ def test_energy_of_shared_windows(tmp_path: Path) -> None:
             ["--formats", "5opt,s4:0,1"],
             "format s4:0,1: shifts of a signed 4-bit window must reach 3",
         ),
-        (["--formats", "s4:3,0,2opt"], "format must be one of unsigned activations, not s4:0,3:"),
+        (
+            ["--formats", "s4:3,0,2opt"],
+            "format must be one of unsigned activations, as those of the network are, not s4:0,3",
+        ),
         (["--group", "1,16"], "group must be some of 1, 2, 4, 8, not '16'"),
         (["--weight-bits", "3"], "weight-bits must be some of 4, 5, 6, 7, 8, not '3'"),
         (["--weight-bits", ""], "weight-bits must be some of 4, 5, 6, 7, 8, not ''"),
