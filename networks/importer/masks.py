@@ -136,16 +136,24 @@ class _Masks:
 
     def root(self, name: str) -> str | None:
         """The sequence of the source that ``name`` repeats; None if it is none."""
-        while name in self.moved and len(self.shapes[name]) > 1:
-            node = self.producers.get(name)
-            if node is None:
+        while len(self.shapes[name]) > 1:
+            node = self.made(name, Expand, Rearrange)
+            if node is None or (isinstance(node.operation, Rearrange) and self.is_matrix(name)):
                 return None
             name = node.inputs[0]
         return name if name in self.moved else None
 
+    def is_matrix(self, name: str) -> bool:
+        """Whether it has more than one axis, so that elements could change places."""
+        return sum(size > 1 for size in self.shapes[name]) > 1
+
     def unmoved(self, name: str) -> str:
-        """What ``name`` is rearranged from."""
+        """What ``name`` has the elements of, in their order, in another shape."""
         while (node := self.made(name, Rearrange)) is not None:
+            move = node.operation
+            assert isinstance(move, Rearrange)
+            if (*move.before, *move.after) != (*sorted(move.before), *sorted(move.after)):
+                return name
             name = node.inputs[0]
         return name
 
