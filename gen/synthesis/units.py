@@ -36,6 +36,8 @@ FORMATS = (*NAMED_FORMATS, *SIGNED_FORMATS)
 """The formats that have names."""
 FOUR_BITS = ("5opt", "3opt", "2opt", *SIGNED_FORMATS)
 """Those of 4-bit windows."""
+ENGINE_FORMATS = ("5opt", "s5opt")
+"""Those that engines are measured with: the finest of either kind."""
 
 HARNESS_SIDE = 2
 
@@ -288,15 +290,14 @@ def tensor_cores(
 
 
 def engines(weight_bits: int, acc_bits: int, formats: Sequence[str] = FORMATS) -> Iterator[Unit]:
-    """Engines around arrays of 8 x 8: exact ones, the finest format, and that of shared windows."""
+    """Engines around arrays of 8 x 8: exact ones, the finest formats, and shared windows of them."""
     options: dict[str, Any] = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": 0}
     options |= {"rows": 8, "cols": 8}
     yield exact_unit(ENGINE, "8x8", "radix4", **options)
     yield exact_unit(ENGINE, "2x8x8", "radix4", **options)
-    if NamedFormat(formats[0]).sparq_format.signed:  # engines of these are not measured
-        return
-    yield sparq_unit(ENGINE, formats[0], **options)
-    yield sparq_unit(ENGINE, formats[0], vsparq=False, group=2, **options)
+    for name in ENGINE_FORMATS if formats == FORMATS else formats[:1]:
+        yield sparq_unit(ENGINE, name, **options)
+        yield sparq_unit(ENGINE, name, vsparq=False, group=2, **options)
 
 
 def _four_bits(formats: Sequence[str]) -> Sequence[str]:

@@ -145,16 +145,26 @@ def test_memories_are_cut_out() -> None:
         without_memories("module unit(;", "unit")
 
 
+TINY: dict[str, Any] = {"rows": 1, "cols": 1, "weight_bits": 2}
+
+
 @pytest.mark.full
-def test_an_engine_is_the_sum_of_its_parts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "unit",
+    [
+        exact_unit("engine", "8x8", "and", acc_bits=11, **TINY),
+        sparq_unit("engine", "s5opt", acc_bits=12, **TINY),
+    ],
+    ids=lambda unit: unit.label,
+)
+def test_an_engine_is_the_sum_of_its_parts(unit: Unit, tmp_path: Path) -> None:
     """By one recipe, for speed; its array is that of the table, and what is verified is said."""
     workshop = Workshop("generic", tmp_path, RECIPES[1:2])
-    unit = exact_unit("engine", "8x8", "and", rows=1, cols=1, weight_bits=2, acc_bits=11)
     parts = engine_parts(workshop, unit, 1e6)
     named = {part.name: part for part in parts}
     array = workshop.best(replace(unit, unit="array"), 1e6)
     assert named["machine"].size == array.size
-    assert named["weight_buffer"].memory_bits == 2 * 256 * 2
+    assert named["weight_buffer"].memory_bits == 2 * 256 * 2 * unit.macs_per_cycle
     assert named["parameter_buffer"].memory_bits == 2 * 96
     assert not named["lane"].memory_bits
     assert all((named[name].verified_vectors or 0) >= VECTORS for name in ("lane", "machine"))
@@ -167,7 +177,7 @@ def test_an_engine_is_the_sum_of_its_parts(tmp_path: Path) -> None:
     assert whole["area"] == pytest.approx(sum(row["count"] * row["area"] for row in rows), abs=1)
     assert whole["memory_bits"] == sum(row["count"] * row["memory_bits"] for row in rows)
     assert sum(row["share"] for row in rows) == pytest.approx(1, abs=0.01)
-    assert whole["area_per_mac"] == whole["area"]
+    assert whole["area_per_mac"] == pytest.approx(whole["area"] / unit.macs_per_cycle, abs=0.01)
     assert whole["delay_ps"] is None
     assert whole["meets_target"] is None
 
