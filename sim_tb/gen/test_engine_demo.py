@@ -55,7 +55,7 @@ def test_a_layer_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -
     assert WEIGHT_DEPTH == 2048
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_random_products() -> None:
     configuration = Configuration(top="engine", rows=2, cols=2, lanes=1, style="behavioral")
     result = run_engine_simulation(configuration, 60, 3, Progress())

@@ -44,7 +44,7 @@ def test_its_products_are_proved(fmt: NamedFormat, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.parametrize("fmt", MIXED, ids=name)
 def test_its_array_computes_what_golden_does(fmt: NamedFormat) -> None:
     """The emitted Verilog, compiled."""

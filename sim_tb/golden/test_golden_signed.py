@@ -255,7 +255,7 @@ def check_pairs(rule: Rule) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @pytest.mark.parametrize("rule", NAMED_RULES, ids=str)
 def test_every_pair_of_named_formats(rule: Rule) -> None:
     check_pairs(rule)

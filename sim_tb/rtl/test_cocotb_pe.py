@@ -65,11 +65,11 @@ def check(name: str, elements: Sequence[tuple[dict[str, Any], int, int]]) -> int
 
 @pytest.mark.slow
 def test_pe(checks: Callable[[int], None]) -> None:
-    """Every third element, and one of each kind in every second width and pipeline."""
-    elements = [(options, 32, 0) for options in ELEMENTS[::3]]
+    """Every fourth element, and one of each kind in every second width and pipeline."""
+    elements = [(options, 32, 0) for options in ELEMENTS[::4]]
     others = [widths for widths in WIDTHS if widths != (32, 0)]
     elements += [(options, *widths) for options in OF_EACH_KIND for widths in others][::2]
-    elements += [(options, 32, 2) for options in BEHAVIORAL[::5]]
+    elements += [(options, 32, 2) for options in BEHAVIORAL[::6]]
     elements += [(options, 20, place % 3) for place, options in enumerate(SIGNED[::5])]
     checks(check("processing_elements", elements))
 

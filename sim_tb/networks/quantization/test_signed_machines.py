@@ -20,8 +20,7 @@ from sim_tb.networks.quantization.test_quantization import (
 )
 
 
-@pytest.mark.every(2)
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["s5opt", "s4opt"])
 def test_signed_and_unsigned_layers(name: str) -> None:
     """One engine runs both, all in windows; one of affine activations also what stays at 8 bits."""
