@@ -101,15 +101,18 @@ def calibrated_network(
 ) -> QuantizedNetwork:
     """The dense integer network of ``model``, that of the exact 8-bit row, or of a signed format.
 
+    Products of two values are exact still, whatever ``options`` say: their scales are such that the
+    first ones can be windowed.
     ``signed`` is that of :func:`networks.quantization.quantize.quantize`.
     """
     options = options or Options()
     if options.equalize:
         model = equalized(model, calibration)
     found = calibrated(model, calibration, options, False, lambda count: None)
-    if signed is None:
+    if signed is None and not options.attention_windowed:
         return found.network
-    return _quantize(found.graph, found.ranges, options, signed=signed)
+    attention = options.attention_windowed
+    return _quantize(found.graph, found.ranges, options, signed=signed, attention=attention)
 
 
 def equalized(model: Model, calibration: Images) -> Model:

@@ -248,8 +248,12 @@ class MultiplyMatrices:
     codes: Bytes | None = None
 
     def __call__(self, x: Bytes, y: Bytes) -> Bytes:
-        operand = x if self.codes is None else self.codes[x]
-        return self.requantization(golden.value_matmul(operand, y, self.zero_point, self.fmt))
+        sums = golden.value_matmul(self.operand(x), y, self.zero_point, self.fmt)
+        return self.requantization(sums)
+
+    def operand(self, x: Bytes) -> Bytes:
+        """``x`` as the multipliers take it: recoded."""
+        return x if self.codes is None else self.codes[x]
 
 
 @dataclass(frozen=True)

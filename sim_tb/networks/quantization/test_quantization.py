@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 import golden
 from gen.design.configuration import Configuration
+from gen.design.expectation import MismatchError
 from gen.simulation import compiled_array
 from gen.simulation.demo import LayerRun, through_array
 from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
@@ -48,12 +49,14 @@ from networks.graph.operations import (
 )
 from networks.quantization.arithmetic import (
     Arithmetic,
+    Windows,
     exact,
     matrices,
     multiply,
     windowed,
     windowed_2_4,
 )
+from networks.quantization.attention_windows import window_attention
 from networks.quantization.batch_norm import recalibrate
 from networks.quantization.calibration import calibrate
 from networks.quantization.network import IntegerNode, QuantizedNetwork
@@ -821,6 +824,23 @@ def test_windowed_layers_run_on_the_array(rng: np.random.Generator) -> None:
         "depthwise": LayerRun(2 * 4 * 5, 9, 6, 6, 54),
         "features": LayerRun(2, 360, 7, 1, 360),
     }
+
+
+def test_products_of_values_run_on_the_array(rng: np.random.Generator) -> None:
+    """In exact elements, a product for each image; a wrong sum is noticed."""
+    graph = attention_operations(rng)
+    images = signed_images(graph, rng, 2)
+    network = window_attention(quantized(graph, images), Windows(golden.named_format("5opt")))
+    array: Any = StandIn()
+    x = network.quantize_images(images)
+    configuration, layers = Configuration(pe="8x8"), ["scores", "mixed"]
+    runs = through_array(network, x, configuration, array, Progress(), layers)
+    assert runs == {"scores": LayerRun(5, 4, 10, 2, 8), "mixed": LayerRun(5, 5, 8, 2, 10)}
+    array.matmul = lambda *given: compiled_array.Product(
+        StandIn().matmul(*given).sums + 1, tiles=1, cycles=1
+    )
+    with pytest.raises(MismatchError, match=r"^mixed on the 8x8 array: row 0, column 0: expected"):
+        through_array(network, x, configuration, array, Progress(), ["mixed"])
 
 
 # --- errors
