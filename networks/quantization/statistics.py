@@ -11,6 +11,7 @@ import numpy.typing as npt
 import golden
 from networks.graph.lowering import Array
 from networks.quantization.arithmetic import Arithmetic, exact
+from networks.quantization.compiled import products
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import (
     LEVELS_4_BIT,
@@ -96,7 +97,7 @@ def pair_statistics(network: QuantizedNetwork, images: Bytes) -> Mapping[str, In
     counts = {}
 
     def count(layer: IntegerMatrixLayer, x: Bytes) -> None:
-        words = pairs_along_k(layer, x).astype(np.uint16) @ np.array([1, VALUES], np.uint16)
+        words = pairs_along_k(layer, x).view("<u2").reshape(-1)
         found = np.bincount(words, minlength=VALUES * VALUES)
         counts[layer.name] = found.reshape(VALUES, VALUES)
 
@@ -115,14 +116,14 @@ def product_sqnr(
     found = {}
 
     def compare(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
-        products = exact(layer, x)
+        whole = products(layer, x, exact)
         if layer.windowed:
             zero = layer.fill * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
-            signal = float((((products - zero) * layer.steps) ** 2).sum())
-            difference = arithmetic(layer, x).astype(np.int64) - products
+            signal = float((((whole - zero) * layer.steps) ** 2).sum())
+            difference = products(layer, x, arithmetic).astype(np.int64) - whole
             error = float(((difference * layer.steps) ** 2).sum())
             found[layer.name] = 10 * log10(signal / error) if signal and error else inf
-        return products
+        return whole
 
     network.forward(images, compare)
     return found
