@@ -28,7 +28,7 @@ from networks.quantization.blocks import Blocks, block_weights
 from networks.quantization.calibration import calibrate
 from networks.quantization.equalization import equalize
 from networks.quantization.network import QuantizedNetwork
-from networks.quantization.operations import IntegerMatrixLayer
+from networks.quantization.operations import IntegerMatrixLayer, UniformCodes
 from networks.quantization.pruning import prune_2_4
 from networks.quantization.quantize import quantize, with_scales
 from networks.quantization.statistics import product_sqnr
@@ -269,8 +269,10 @@ def test_corrected_biases(mode: str, rng: np.random.Generator) -> None:
     arithmetic: Arithmetic
     if mode == "4 bits":
         reference_network = quantized(graph, images)
-        steps = {layer.name: 11.0 for layer in reference_network.layers if layer.windowed}
-        network, arithmetic = quantized(graph, images, activation_steps=steps), exact
+        codes = {
+            layer.name: UniformCodes(11.0) for layer in reference_network.layers if layer.windowed
+        }
+        network, arithmetic = quantized(graph, images, activation_codes=codes), exact
     else:
         network = reference_network = quantized(graph, images, signed=mode)
         fmt = named_format("s5opt" if mode == "affine" else "s4opt", rounding=False)

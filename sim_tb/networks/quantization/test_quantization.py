@@ -73,6 +73,7 @@ from networks.quantization.operations import (
     Multiply,
     MultiplyMatrices,
     Requantization,
+    UniformCodes,
     WideQuantization,
     WideRequantization,
 )
@@ -274,7 +275,8 @@ def sums_of(layer: IntegerMatrixLayer, x: Array, dot: Dot) -> Array:
     if isinstance(layer.lowering, Flat):
         rows = [[row.tolist()] for row in x.reshape(-1, x.shape[-1])]
     else:
-        fill = layer.input_zero_point if layer.codes is None else int(layer.codes[0])
+        zero = layer.input_zero_point
+        fill = zero if layer.codes is None else int(layer.codes[zero])
         each = x.shape[-1] // groups
         rows = [
             [
@@ -434,7 +436,7 @@ ARITHMETICS: list[tuple[Arithmetic, Dot]] = [
     [
         {},
         {"first_layer_windowed": True, "last_layer_windowed": True, "weight_bits": 3},
-        {"activation_steps": {"grouped": 17.0, "features": 9.5}},
+        {"activation_codes": {"grouped": UniformCodes(17.0), "features": UniformCodes(9.5)}},
         {"channel_orders": {"features": np.arange(360)[::-1], "grouped": None}},
     ],
     ids=["default", "all layers", "4 bits", "channel order"],
@@ -457,6 +459,23 @@ def test_integers_against_loops(
                 assert found[name][index].tolist() == expected.tolist(), name
     assert logits.tolist() == found["logits"].tolist()
     assert logits.dtype == np.int32
+
+
+def test_signed_4_bits_against_loops(rng: np.random.Generator) -> None:
+    """The code of the zero point is padding, and taken off; here of layers that have no ReLU."""
+    graph = every_operation(rng)
+    images = signed_images(graph, rng)
+    options: Any = {"signed": "affine", "first_layer_windowed": True}
+    layers = quantized(graph, images, **options).layers
+    codes = {
+        layer.name: UniformCodes(17.0, 9 if layer.fill else 0) for layer in layers if layer.windowed
+    }
+    options["activation_codes"] = codes
+    network = quantized(graph, images, **options)
+    signed = [layer for layer in network.layers if layer.windowed and layer.input_zero_point]
+    assert {layer.fill for layer in signed} == {9}
+    assert any(any(getattr(layer.lowering, "padding", ())) for layer in signed)
+    test_integers_against_loops(options, exact, reference.dot, rng)
 
 
 @pytest.mark.parametrize("make", [elementwise_operations, attention_operations])
