@@ -78,6 +78,9 @@ evaluate_shared = set -e; \
 RECOGNITION = build/modern/recognition.onnx --task ctc --input-shape 1,3,48,320
 DIRECTION = build/modern/direction.onnx --input-shape 1,3,48,192
 MINILM = build/modern/minilm.onnx --task embedding --output-name 461
+# Of the text recognition: a 3x3 and a depthwise convolution; 1x1, of a signed and an unsigned input; 1x3;
+# products with weights; Q K; P V; the last layer.
+LAYER_KINDS = p2o.Conv.0,p2o.Conv.1,p2o.Conv.22,p2o.Conv.23,p2o.Conv.33,p2o.MatMul.0,p2o.MatMul.2,p2o.MatMul.4,p2o.MatMul.24
 ONE_EACH = --formats 5opt,3opt,2opt,s4opt,s5opt
 GROUPS = --formats s4opt,s5opt --group 2,4
 CORRECTED = --equalize --correct-bias
@@ -162,6 +165,9 @@ evaluate-modern: $(SETUP) ## Text recognition, text direction and a BERT from Py
 	@$(call evaluate_modern,DIRECTION,direction,100)
 	@if test -f build/modern/minilm_test.npz; then $(call evaluate_modern,MINILM,minilm,64); fi
 	@$(call evaluate_modern,RECOGNITION,recognition,24)
+	@$(RUN) demo $(RECOGNITION) --data build/modern/recognition_test.npz \
+		--calibration build/modern/recognition_calib.npz --calibration-images 24 --format s4opt \
+		--first-layer windowed --last-layer windowed --attention windowed --layers $(LAYER_KINDS) $(KEPT)
 
 evaluate-large: $(SETUP) ## Time and memory of a ResNet-18 at 224x224 with random weights
 	@.venv/bin/python -m sim_tb.networks.resnet18 build/resnet18

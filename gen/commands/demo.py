@@ -6,11 +6,19 @@ from typing import Any
 import click
 
 from gen.commands.data_options import data_options, load_given
-from gen.commands.options import Format, json_option, keep_option, keep_result, write_json
+from gen.commands.options import (
+    Format,
+    json_option,
+    keep_option,
+    keep_result,
+    layer_options,
+    write_json,
+)
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.simulation.demo import SIDE, run_demo
 from gen.simulation.engine_demo import run_engine_demo
 from golden.named import ANY_FORMAT_HELP
+from networks.evaluation.preparation import Options
 
 
 @click.command()
@@ -41,6 +49,7 @@ from golden.named import ANY_FORMAT_HELP
 @click.option(
     "--layers", metavar="NAME,...", help="These layers alone. [default: all windowed layers]"
 )
+@layer_options
 @json_option
 @keep_option
 def demo(
@@ -49,6 +58,9 @@ def demo(
     format_name: str,
     top: str,
     layers: str | None,
+    first_layer_windowed: bool,
+    last_layer_windowed: bool,
+    attention_windowed: bool,
     json_file: Path | None,
     keep: bool,
     **inputs: Any,
@@ -58,22 +70,33 @@ def demo(
     The network is the one for MNIST that comes with this project, or MODEL with --data, quantized
     as `sparq evaluate` does, which explains the options.
     """
-    given = None if model is None else load_given(model, **inputs)
     if model is None and inputs["data"] is not None:
         raise click.UsageError("data must come with a model: MODEL.onnx --data FILE")
+    options = Options(
+        first_layer_windowed=first_layer_windowed,
+        last_layer_windowed=last_layer_windowed,
+        attention_windowed=attention_windowed,
+    )
+    if model is None and options != Options():
+        raise click.UsageError(
+            "first-layer, last-layer and attention must come with a model: MODEL.onnx --data FILE"
+        )
+    without_effect = {"layers": layers is not None, "attention": attention_windowed}
+    for name, is_given in without_effect.items():
+        if is_given and top == "engine":
+            raise click.UsageError(f"{name} has no effect where top is engine: leave it out")
+    given = None if model is None else load_given(model, **inputs)
     if images is None:
         images = 10 if given is None else 1
     network = "mnist" if given is None else Path(given.model.name).stem
     if top == "engine":
-        if layers is not None:
-            raise click.UsageError("layers has no effect where top is engine: leave it out")
-        result = run_engine_demo(images, format_name, progress_bar(), given)
+        result = run_engine_demo(images, format_name, progress_bar(), given, options=options)
         _print_engines(result, format_name)
         write_json(json_file, result)
         keep_result(keep, "demo", f"demo_engine_{network}", result)
         return
     names = [] if layers is None else layers.split(",")
-    result = run_demo(images, format_name, progress_bar(), given, names)
+    result = run_demo(images, format_name, progress_bar(), given, names, options)
     rows = table(
         f"{result['images']} images, {SIDE} x {SIDE} arrays, {format_name}",
         *("layer", "M x K x N", "tiles", "cycles 8x8", "cycles SPARQ", "ratio", "bit-exact"),

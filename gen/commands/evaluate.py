@@ -14,6 +14,7 @@ from gen.commands.options import (
     json_option,
     keep_option,
     keep_result,
+    layer_options,
     write_json,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
@@ -40,7 +41,6 @@ from support.files import make_folder, write_if_changed
 
 SHOWN_NOISES = 8
 SHOWN_DECISIONS = 3
-LAYER_CHOICES = ("8bit", "windowed")
 
 EPILOG = """
 Without --calibration, a tenth of the data (at most 500 images) is set aside to calibrate with.
@@ -122,15 +122,7 @@ SqueezeNet on ImageNet:
     "mean of each image's percentile.",
 )
 @click.option("--percentile", type=float, default=PERCENTILE, show_default=True, metavar="P")
-@click.option("--first-layer", type=click.Choice(LAYER_CHOICES), default="8bit", show_default=True)
-@click.option("--last-layer", type=click.Choice(LAYER_CHOICES), default="8bit", show_default=True)
-@click.option(
-    "--attention",
-    type=click.Choice(LAYER_CHOICES),
-    default="8bit",
-    show_default=True,
-    help="Products of two values, of which the first is windowed.",
-)
+@layer_options
 @click.option(
     "--recalibrate-batch-norm", is_flag=True, help="Restate it for the quantized network."
 )
@@ -180,9 +172,9 @@ def evaluate(
     sparsity: Sequence[str],
     calibration_method: str,
     percentile: float,
-    first_layer: str,
-    last_layer: str,
-    attention: str,
+    first_layer_windowed: bool,
+    last_layer_windowed: bool,
+    attention_windowed: bool,
     recalibrate_batch_norm: bool,
     channel_order: str,
     equalize: bool,
@@ -226,14 +218,14 @@ def evaluate(
             weight_bits,
             calibration_method,
             percentile,
-            first_layer == "windowed",
-            last_layer == "windowed",
+            first_layer_windowed,
+            last_layer_windowed,
             recalibrate_batch_norm,
             channel_order,
             equalize,
             correct_bias,
             auto_sqnr,
-            attention == "windowed",
+            attention_windowed,
         ),
         progress_bar(),
         scheduler,
@@ -250,7 +242,7 @@ def evaluate(
     variant = channel_order if tuple(groups) == ("1",) else f"{channel_order}_groups"
     if equalize or correct_bias:
         variant += "_corrected"
-    if attention == "windowed":
+    if attention_windowed:
         variant += "_attention"
     keep_result(keep, "evaluate", f"evaluate_{model.stem}_{variant}", result)
 

@@ -141,6 +141,29 @@ class Formats(click.ParamType[tuple[str, ...]]):
             raise click.UsageError(str(error)) from None
 
 
+WINDOWED = "windowed"
+LAYERS_HELP = {
+    "--first-layer": None,
+    "--last-layer": None,
+    "--attention": "Products of two values, of which the first is windowed.",
+}
+
+
+def layer_options(command: Any) -> Any:
+    """Add the options of what else is windowed: ``first_layer_windowed`` and so on, bool."""
+    for name, text in reversed(LAYERS_HELP.items()):
+        option = click.option(
+            *(name, f"{name[2:].replace('-', '_')}_windowed"),
+            type=click.Choice(["8bit", WINDOWED]),
+            default="8bit",
+            show_default=True,
+            callback=lambda ctx, param, value: value == WINDOWED,
+            help=text,
+        )
+        command = option(command)
+    return command
+
+
 formats_option = click.option(
     "--formats",
     type=Formats(lambda name: unsigned_format(name).name),

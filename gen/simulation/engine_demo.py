@@ -17,6 +17,7 @@ from gen.simulation.demo import SIDE, arithmetic_of, demo_network, operand_of
 from golden.engine import predicted_cycles
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, SparqFormat
 from networks.evaluation.inputs import Inputs
+from networks.evaluation.preparation import Options
 from networks.graph.graph import propagate
 from networks.quantization.arithmetic import matrices
 from networks.quantization.network import IntegerNode, QuantizedNetwork
@@ -43,13 +44,15 @@ def run_engine_demo(
     progress: Progress,
     inputs: Inputs | None = None,
     side: int = SIDE,
+    options: Options | None = None,
 ) -> dict[str, Any]:
     """Take ``images`` images through an engine of exact elements and one of windows.
 
     Every product, bias, requantization and ReLU is computed by the emitted Verilog under Verilator,
     driven through the C driver, and must equal the integer network bit for bit; layers that are not
     windowed run in the exact mode. Pools, additions and the last layer's scales are golden's. The
-    network is that of ``inputs``, or else that for MNIST, with all layers windowed.
+    network is that of ``inputs``, quantized with ``options``, or else that for MNIST, with all
+    layers windowed.
 
     Both engines have arrays of ``side`` x ``side``. Returns layers (shapes; predicted, measured and
     busy cycles), totals, and sizes. Raises ``ConfigurationError`` before any work,
@@ -61,7 +64,7 @@ def run_engine_demo(
         Configuration(**engine, pe="8x8"),
         Configuration(**engine, pe="sparq", format=format_name),
     ]
-    network, chosen = demo_network(images, inputs, configurations[1].format)
+    network, chosen = demo_network(images, inputs, configurations[1].format, options)
     require_fit(network, configurations[1].sparq_format)
     with progress:
         engines = build_machines(
@@ -153,7 +156,7 @@ def layer_sums_or_bytes(
     is_exact = not layer.windowed and engine.configuration.format is not None
     parts, predicted, measured, busy = [], 0, 0, 0
     for group, (rows, weights) in enumerate(matrices(layer, x)):
-        rows, zero_point = operand_of(layer, rows, fmt)
+        rows, zero_point = operand_of(rows, fmt if layer.windowed else None, layer.fill)
         own = columns.of_part(group * per_group, per_group)
         own = replace(own, bias=own.bias + zero_point * weights.sum(axis=0, dtype=np.int64))
         sums = not isinstance(finish, Requantization)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from golden import BlockFormat
+from golden.format import ACTIVATION_MAX
 from networks.evaluation.formats import MixedFormat
 from networks.evaluation.images import Images
 from networks.evaluation.model import Model, batches_of, channels_last
-from networks.evaluation.settings import SAME, UNIFORM_4_BIT, Setting
+from networks.evaluation.settings import SAME, SIGNED_4_BIT, UNIFORM_4_BIT, Setting
 from networks.fixed_point import Float64Array
 from networks.graph.graph import Graph
 from networks.graph.lowering import Array
@@ -29,6 +30,7 @@ from networks.quantization.operations import (
     Bytes,
     Int64Array,
     IntegerMatrixLayer,
+    UniformCodes,
 )
 from networks.quantization.pruning import prune_2_4
 from networks.quantization.quantize import (
@@ -101,15 +103,18 @@ def calibrated_network(
 ) -> QuantizedNetwork:
     """The dense integer network of ``model``, that of the exact 8-bit row, or of a signed format.
 
+    Products of two values are exact still, whatever ``options`` say: their scales are such that the
+    first ones can be windowed.
     ``signed`` is that of :func:`networks.quantization.quantize.quantize`.
     """
     options = options or Options()
     if options.equalize:
         model = equalized(model, calibration)
     found = calibrated(model, calibration, options, False, lambda count: None)
-    if signed is None:
+    if signed is None and not options.attention_windowed:
         return found.network
-    return _quantize(found.graph, found.ranges, options, signed=signed)
+    attention = options.attention_windowed
+    return _quantize(found.graph, found.ranges, options, signed=signed, attention=attention)
 
 
 def equalized(model: Model, calibration: Images) -> Model:
@@ -206,15 +211,15 @@ def run_of(
     It is made of its ``reference``; with ``orders``, by layer, of the channels of inputs.
     """
     more, network = reference.more, reference.network
-    if setting.activations == UNIFORM_4_BIT:
-        steps = {
-            layer.name: 255 / LEVELS_4_BIT
+    if setting.activations in (UNIFORM_4_BIT, SIGNED_4_BIT):
+        codes = {
+            layer.name: UniformCodes(ACTIVATION_MAX / LEVELS_4_BIT)
             if setting.clipping == SAME
-            else PairStatistics(base.pairs[layer.name]).best_4_bit_step()
+            else PairStatistics(base.pairs[layer.name]).best_4_bit_codes(layer.fill)
             for layer in network.layers
             if layer.windowed
         }
-        network = _quantize(base.graph, base.ranges, options, activation_steps=steps)
+        network = _quantize(base.graph, base.ranges, options, activation_codes=codes, **more)
     if orders is not None:
         network = _quantize(base.graph, base.ranges, options, channel_orders=orders, **more)
     real: dict[str, Float64Array] = {}

@@ -12,7 +12,7 @@ from networks.evaluation.formats import MixedFormat
 from networks.evaluation.images import Images
 from networks.evaluation.preparation import Quantized
 from networks.evaluation.scoring import SIGNAL, Recognition, Scoring
-from networks.evaluation.settings import EXACT_8_BIT, FP32, UNIFORM_4_BIT, Setting
+from networks.evaluation.settings import EXACT_8_BIT, FP32, SIGNED_4_BIT, UNIFORM_4_BIT, Setting
 from networks.evaluation.tasks import OUTPUT, Noises
 from networks.graph.lowering import Array
 from networks.quantization.arithmetic import Arithmetic
@@ -112,7 +112,7 @@ def _stored_bits(setting: Setting) -> float:
     if setting.windows is not None:
         formats = (setting.windows.fmt, setting.windows.signed)
         return max(fmt.bits_per_activation for fmt in formats if fmt)
-    return {FP32: 32.0, UNIFORM_4_BIT: 4.0}.get(str(setting.activations), 8.0)
+    return {FP32: 32.0, UNIFORM_4_BIT: 4.0, SIGNED_4_BIT: 4.0}.get(str(setting.activations), 8.0)
 
 
 def layer_rows(
@@ -164,11 +164,14 @@ def layer_rows(
 
 def decisions_of(setting: Setting, network: QuantizedNetwork) -> dict[str, str]:
     """By layer, the format of its products, or ``8 bits:`` and why; empty where there is none."""
-    if isinstance(setting.activations, str):
-        return {}
     made = {}
     for layer in network.layers:
-        name = setting.activations.name
+        if setting.activations == SIGNED_4_BIT:
+            name = "4 bits"
+        elif isinstance(setting.activations, str):
+            return {}
+        else:
+            name = setting.activations.name
         if isinstance(setting.activations, MixedFormat):
             mixed = setting.activations
             name = (mixed.signed if layer.fill else mixed.unsigned).name

@@ -26,10 +26,12 @@ from networks.quantization.arithmetic import (
     windowed_2_4,
 )
 from networks.quantization.blocks import Blocks
+from networks.quantization.quantize import AFFINE
 
 FP32 = "fp32"
 EXACT_8_BIT = "a8w8"
 UNIFORM_4_BIT = "a4w8"
+SIGNED_4_BIT = "a4w8 signed"
 DENSE = "dense"
 SPARSE_2_4 = "2:4"
 SPARSITIES = (DENSE, SPARSE_2_4)
@@ -41,8 +43,9 @@ BEST = "best"
 class Setting:
     """One row: what activations are, and what that leaves open.
 
-    ``activations`` are ``fp32``, ``a8w8`` (exact 8-bit ones), ``a4w8`` (uniform 4-bit ones) or
-    those of a format. What has no meaning for them is None: ``clipping`` but for ``a4w8``
+    ``activations`` are ``fp32``, ``a8w8`` (exact 8-bit ones), ``a4w8`` (uniform 4-bit ones, of
+    layers whose input cannot be negative), ``a4w8 signed`` (of the others too) or
+    those of a format. What has no meaning for them is None: ``clipping`` but for 4 bits
     (``same``: the range of the 8-bit ones, ``best``: the least squared error of each tensor),
     ``weight_bits`` and ``sparsity`` for ``fp32``. The ``w8`` of a name stands for ``weight_bits``.
     ``weights`` are what weights are made to, but for layers that stay exact; None for integers.
@@ -78,7 +81,9 @@ class Setting:
     @property
     def signed(self) -> str | None:
         """How layers whose input can be negative are quantized; None where they stay exact."""
-        return None if isinstance(self.activations, str) else signed_layers(self.activations)
+        if isinstance(self.activations, str):
+            return AFFINE if self.activations == SIGNED_4_BIT else None
+        return signed_layers(self.activations)
 
     @property
     def base(self) -> tuple[str, bool]:
@@ -157,14 +162,18 @@ def settings_of(
 ) -> list[Setting]:
     """FP32; then, for each sparsity, 8 bits, 4 uniform bits, and all combinations of the rest.
 
-    Each of these for each of ``weights``.
+    Each of these for each of ``weights``. Where a format is of signed activations too, so are 4
+    uniform bits in one more row.
     """
     activations: list[tuple[str | Activations, str | None]] = [(EXACT_8_BIT, None)]
     activations += [(UNIFORM_4_BIT, clipping) for clipping in (SAME, BEST)]
-    activations += [
+    own_formats: list[tuple[Activations, None]] = [
         (activations_of(name, rounded, lent, group), None)
         for group, rounded, lent, name in product(groups, rounding, vsparq, formats)
     ]
+    if any(signed_layers(fmt) for fmt, _ in own_formats):
+        activations.append((SIGNED_4_BIT, BEST))
+    activations += own_formats
     rows = [
         Setting(own, weight_bits, sparsity, clipping, weight)
         for sparsity in sparsities

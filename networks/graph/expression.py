@@ -33,6 +33,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 """What an expression is made of, the same bits on every machine."""
 
+_CACHED_ELEMENTS = 1 << 14
+"""Elements that an expression is evaluated for in one go, so that its parts stay in the cache."""
 _NEVER_NEGATIVE = {"absolute", "exp", "greater", "sigmoid", "softplus", "sqrt"}
 _KEEPS_SIGN = {"ceil", "erf", "floor", "rint", "sign", "tanh"}
 _LINEAR = {"add", "divide", "multiply", "subtract"}
@@ -50,6 +52,16 @@ class Expression:
 
     def __call__(self, x: Float64Array) -> Float64Array:
         """The value for each element of ``x`` (..., C)."""
+        if x.size <= _CACHED_ELEMENTS or x.ndim < 2:
+            return self._of(x)
+        rows = x.reshape(-1, x.shape[-1])
+        result = np.empty_like(rows)
+        count = max(1, _CACHED_ELEMENTS // x.shape[-1])
+        for top in range(0, len(rows), count):
+            result[top : top + count] = self._of(rows[top : top + count])
+        return result.reshape(x.shape)
+
+    def _of(self, x: Float64Array) -> Float64Array:
         made: dict[int, Float64Array] = {}
 
         def value(part: Expression | Float64Array) -> Float64Array:

@@ -84,11 +84,26 @@ class MatrixLayer:
         return self.lowering.output_shape(shape, self.width)
 
     def __call__(self, x: Float64Array) -> Float64Array:
-        lowered, weights = self.lowering.lower(to_fixed_point(x)), to_fixed_point(self.weights)
-        sums = np.stack(
-            [lowered[..., group, :] @ weights[group] for group in range(len(weights))], axis=-2
-        )
+        x, weights = to_fixed_point(x), to_fixed_point(self.weights)
+        groups, depth, _ = weights.shape
+        # Sums are exact, in whatever order they are made.
+        if isinstance(self.lowering, Patch) and 1 < groups == x.shape[-1]:
+            return self._depthwise(self.lowering, x, weights)
+        lowered = self.lowering.lower(x)
+        rows = lowered.reshape(-1, groups, depth)
+        parts = [rows[:, group] @ weights[group] for group in range(groups)]
+        sums = parts[0] if groups == 1 else np.stack(parts, axis=1)
         result: Float64Array = sums.reshape(*lowered.shape[:-2], self.width) + self.bias
+        return result
+
+    def _depthwise(self, patch: Patch, x: Float64Array, weights: Float64Array) -> Float64Array:
+        """An element of the kernel for all channels at once, image by image: these fit a cache."""
+        result = np.zeros((len(x), *self.output_shape(x.shape[1:])))
+        for image, total in zip(x[:, np.newaxis], result, strict=True):
+            sums = total.reshape(*total.shape[:2], *weights.shape[::2])
+            for k, tap in enumerate(patch.taps(image, 0)):
+                sums += tap[0, ..., np.newaxis] * weights[:, k]
+        result += self.bias
         return result
 
 

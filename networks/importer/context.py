@@ -215,11 +215,13 @@ class Context:
 
     def per_channel(self, index: int, channels: int) -> Float64Array:
         """The weights ``index``, which must be one per channel."""
+        return self.of_shape(index, (channels,))
+
+    def of_shape(self, index: int, shape: Shape) -> Float64Array:
+        """The weights ``index``, which must have that ``shape``."""
         weights = self.weights(index)
-        if weights.shape != (channels,):
-            raise ValueError(
-                f"input {index} must have the shape ({channels},), not {weights.shape}"
-            )
+        if weights.shape != shape:
+            raise ValueError(f"input {index} must have the shape {shape}, not {weights.shape}")
         return weights
 
     def scalar(self, index: int, default: float) -> float:

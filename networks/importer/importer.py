@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from networks.importer.model_file import (
 )
 from networks.importer.normalization import spelled_out
 from networks.importer.operators import OPERATORS, QUANTIZED, quantized
+from networks.importer.pools import logarithm_of_softmax
 
 
 def import_onnx(
@@ -201,11 +203,22 @@ class _Importer:
         if not whole:
             kept, output, ranking = as_ranking(fused, result.name)
         graph = Graph(source.name, image, kept, output, ranking, source.tokens)
+        return replace(graph, nodes=self.with_logarithms(graph))
+
+    def with_logarithms(self, graph: Graph) -> tuple[Node, ...]:
+        """The nodes of ``graph``, of which a LogSoftmax, not left out at the end, is several."""
+        nodes: list[Node] = []
         for node in graph.nodes:
-            if isinstance(node.operation, Softmax) and node.operation.logarithm:
-                self.place = f"node {node.name!r} (LogSoftmax): "
-                raise ValueError("a LogSoftmax is supported at the end of the model only")
-        return graph
+            if not (isinstance(node.operation, Softmax) and node.operation.logarithm):
+                nodes.append(node)
+                continue
+            self.place = f"node {node.name!r} (LogSoftmax): "
+            context = Context(node.name, [node.output], self.opset, self.batch, {}, [], nodes, {})
+            stored = graph.shapes[node.inputs[0]]
+            x = Value(node.inputs[0], stored, tuple(range(len(stored))))
+            logarithm_of_softmax(context, x, node.clip)
+        self.place = ""
+        return tuple(nodes)
 
     def convert(self, node: onnx.NodeProto) -> None:
         """Add what ``node`` makes to the values, and to the nodes where it needs some."""

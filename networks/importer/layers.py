@@ -197,15 +197,21 @@ def batch_normalization(node: Context) -> Value:
 
 
 def layer_normalization(node: Context) -> Value:
-    """LayerNormalization along the last axis."""
+    """LayerNormalization along the last axis, or all axes from one on."""
     x, given = node.value(), node.attribute("axis", -1)
     axis = node.axis(given, x)
-    if given % x.rank != x.rank - 1:
-        raise ValueError(f"the axis must be the last one, not {given}")
-    scale, offset = (
-        node.per_channel(index, x.stored[axis]) if node.has(index) else None for index in (1, 2)
-    )
-    return normalized(node, x, axis, node.attribute("epsilon", 1e-5), scale, offset)
+    first = given % x.rank - 1
+    features = x.shape[first:]
+    constants = [
+        node.of_shape(index, features).ravel() if node.has(index) else None for index in (1, 2)
+    ]
+    epsilon = node.attribute("epsilon", 1e-5)
+    if len(features) == 1:
+        return normalized(node, x, axis, epsilon, *constants)
+    flat = node.reshaped(x, (1, *x.shape[:first], math.prod(features)), 1, part="/flat")
+    inner = replace(node, name=f"{node.name}/lines", outputs=[f"{node.outputs[0]}/lines"])
+    lines = normalized(inner, flat, flat.order[-1], epsilon, *constants)
+    return node.reshaped(lines, (1, *x.shape), 1)
 
 
 def normalized(

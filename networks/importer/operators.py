@@ -89,6 +89,7 @@ OPERATORS: dict[str, Callable[[Context], Value | list[Value]]] = {
     "ReduceL2": pools.reduce_norm,
     "ReduceMax": pools.reduce_max,
     "ReduceMean": pools.reduce_mean,
+    "ReduceMin": pools.reduce_min,
     "ReduceSum": pools.reduce_sum,
     "ReduceSumSquare": pools.reduce_sum_of_squares,
     "Relu": elementwise.relu,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from networks.graph.elementwise import Function, Product
+from networks.graph.elementwise import Affine, Function, Product, Sum
 from networks.graph.expression import X, apply
 from networks.graph.lowering import Patch
 from networks.graph.operations import AveragePool, MaxPool
@@ -26,6 +26,7 @@ def average_pool(node: Context) -> Value:
     return node.emit(AveragePool(*pooling_patch(node, x)), x)
 
 
+NEGATIVE = Affine(np.array(-1.0), np.array(0.0))
 Pool = Callable[[Patch, tuple[int, int]], AveragePool | MaxPool]
 """A pool by its patch, and the rows and columns of its output."""
 
@@ -67,6 +68,15 @@ def reduce_max(node: Context) -> Value:
     return _reduce(node, _maximum)
 
 
+def reduce_min(node: Context) -> Value:
+    """ReduceMin: the negative of the largest of negatives."""
+    negatives = node.emit(NEGATIVE, node.value(), part="/negatives")
+    outputs = [f"{node.outputs[0]}/largest"]
+    inputs = [negatives, *node.inputs[1:]]
+    largest = reduce_max(replace(node, name=f"{node.name}/largest", outputs=outputs, inputs=inputs))
+    return node.emit(NEGATIVE, largest)
+
+
 def reduce_sum_of_squares(node: Context) -> Value:
     """ReduceSumSquare, likewise."""
     squares = node.emit(Function(apply("power", X, 2.0)), node.value(), part="/squares")
@@ -96,6 +106,25 @@ def local_response_normalization(node: Context) -> Value:
     inside = apply("add", apply("multiply", X, alpha), node.attribute("bias", 1.0))
     factor = node.emit(Function(apply("power", inside, -beta)), back, part="/factor")
     return node.emit(Product(), x, factor)
+
+
+def logarithm_of_softmax(node: Context, x: Value, clip: tuple[float, float] | None = None) -> Value:
+    """LogSoftmax along the last stored axis, within limits, of operations that integers have.
+
+    That is ``d - log(sum(exp(d)))`` with ``d = x - max(x)``.
+    """
+    last = {len(x.stored) - 1}
+
+    def reduced(value: Value, pool: Pool, part: str) -> Value:
+        inner = replace(node, name=node.name + part, outputs=[node.outputs[0] + part])
+        over = _reduced(inner, value, last, True, pool)
+        return node.arranged(over, x.order, len(x.stored), f"{part}/order")
+
+    below = node.emit(Sum((1.0, -1.0)), x, reduced(x, _maximum, "/largest"), part="/below")
+    powers = node.emit(Function(apply("exp", X)), below, part="/powers")
+    total = reduced(powers, _sum, "/total")
+    logarithm = node.emit(Function(apply("log", X)), total, part="/logarithm")
+    return node.emit(Sum((1.0, -1.0)), below, logarithm, clip=clip)
 
 
 def _reduce(node: Context, pool: Pool) -> Value:

@@ -9,6 +9,7 @@ from networks.graph.graph import Graph, propagate
 from networks.graph.lowering import Array
 from networks.graph.operations import BatchNormalization, MatrixLayer
 from networks.quantization.arithmetic import Arithmetic
+from networks.quantization.compiled import products
 from networks.quantization.network import IntegerNode, QuantizedNetwork
 from networks.quantization.operations import (
     Bytes,
@@ -42,17 +43,18 @@ def recalibrate(
         operation: Any = node.operation
         if not isinstance(operation, IntegerMatrixLayer):
             nodes.append(node)
-            return node.clipped(operation(*values))
-        products = arithmetic(operation, *values)
+            return node.value(arithmetic, values)
+        (x,) = values
+        sums = products(operation, x, arithmetic)
         if node.name in normalizations:
             operation = _normalized(
                 operation,
                 normalizations[node.name],
-                products,
+                sums,
                 network.quantizations[node.output],
             )
         nodes.append(replace(node, operation=operation))
-        return node.clipped(operation.finish(operation.biased(products)))
+        return node.clipped(operation.finish(operation.biased(sums)))
 
     propagate(network.nodes, network.source, images, network.output, apply)
     return replace(network, nodes=tuple(nodes))
@@ -61,10 +63,10 @@ def recalibrate(
 def _normalized(
     layer: IntegerMatrixLayer,
     norm: BatchNormalization,
-    products: Int32Array,
+    sums: Int32Array,
     output: Quantization,
 ) -> IntegerMatrixLayer:
-    rows = products.reshape(-1, layer.width)
+    rows = sums.reshape(-1, layer.width)
     zero = layer.fill * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
     center = rows.sum(axis=0, dtype=np.int64) / len(rows)
     # Some rows at a time: in floating point they take twice the memory.

@@ -10,6 +10,7 @@ from networks.fixed_point import Float64Array
 from networks.graph.graph import propagate
 from networks.graph.lowering import Array
 from networks.quantization.arithmetic import Arithmetic, exact
+from networks.quantization.compiled import products
 from networks.quantization.network import IntegerNode, QuantizedNetwork
 from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLayer
 from networks.quantization.quantize import with_scales
@@ -34,23 +35,23 @@ def correct_biases(
         operation: Any = node.operation
         if not isinstance(operation, IntegerMatrixLayer):
             nodes.append(node)
-            return node.clipped(operation(*values))
-        products = arithmetic(operation, *values)
-        reference = exact_layers[node.name]
-        error = _mean(operation, products) - _mean(reference, exact(reference, *values))
+            return node.value(arithmetic, values)
+        (x,) = values
+        sums, reference = products(operation, x, arithmetic), exact_layers[node.name]
+        error = _mean(operation, sums) - _mean(reference, products(reference, x, exact))
         if error.any():
             corrected = replace(operation, offset=operation.offset - error)
             operation = with_scales(corrected, network.quantizations[node.output])
         nodes.append(replace(node, operation=operation))
-        return node.clipped(operation.finish(operation.biased(products)))
+        return node.clipped(operation.finish(operation.biased(sums)))
 
     propagate(network.nodes, network.source, images, network.output, apply)
     return replace(network, nodes=tuple(nodes))
 
 
-def _mean(layer: IntegerMatrixLayer, products: Int32Array) -> Float64Array:
-    """What the ``products`` of each output channel stand for, on the mean."""
+def _mean(layer: IntegerMatrixLayer, sums: Int32Array) -> Float64Array:
+    """What the ``sums`` of products of each output channel stand for, on the mean."""
     zero = layer.fill * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
-    total = products.reshape(-1, layer.width).sum(axis=0, dtype=np.int64)
-    mean: Float64Array = (total / (products.size // layer.width) - zero) * layer.steps
+    total = sums.reshape(-1, layer.width).sum(axis=0, dtype=np.int64)
+    mean: Float64Array = (total / (sums.size // layer.width) - zero) * layer.steps
     return mean

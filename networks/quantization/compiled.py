@@ -5,7 +5,7 @@ Each result is that of NumPy, bit for bit.
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -37,8 +37,10 @@ from networks.quantization.arithmetic import (
     saturated,
 )
 from networks.quantization.operations import (
+    Alignment,
     Bytes,
     Combine,
+    Int32Array,
     IntegerMatrixLayer,
     LookUp,
     Requantization,
@@ -72,6 +74,17 @@ def run(
         case MaxPool() if limits is None:
             return _max_pool(operation, values[0])
     return None
+
+
+def products(layer: IntegerMatrixLayer, x: Bytes, arithmetic: Arithmetic) -> Int32Array:
+    """``arithmetic(layer, x)``, by the kernel where it has it."""
+    coding = None if kernel() is None or not x.size else _coding(layer, arithmetic)
+    if coding is None:
+        return arithmetic(layer, x)
+    none = np.zeros(0, np.int64)
+    bare = replace(layer, bias=np.zeros(layer.width, np.int32), finish=Alignment(none, none))
+    sums: Int32Array = _sums_or_bytes(bare, x, coding, None)
+    return sums
 
 
 @dataclass(frozen=True)
@@ -139,6 +152,17 @@ def _shared_tables(
 
 
 def _layer(layer: IntegerMatrixLayer, x: Bytes, coding: _Coding, limits: Limits | None) -> Array:
+    result = _sums_or_bytes(layer, x, coding, limits)
+    if isinstance(layer.finish, Requantization):
+        return result
+    value = layer.finish(result)
+    return value if limits is None else np.clip(value, *limits)
+
+
+def _sums_or_bytes(
+    layer: IntegerMatrixLayer, x: Bytes, coding: _Coding, limits: Limits | None
+) -> Array:
+    """Bytes, if the layer makes some, or sums with the bias added, int32."""
     operand = np.ascontiguousarray(layer.operand(x))
     shape = (len(x), *layer.lowering.output_shape(x.shape[1:], layer.width))
     bias = layer.bias
@@ -179,7 +203,7 @@ def _layer(layer: IntegerMatrixLayer, x: Bytes, coding: _Coding, limits: Limits 
             fill,
             result,
         )
-        return _finished(layer, result, limits)
+        return result
     # Neighbours along K are no channels of one pixel: as rows that are lowered before.
     row = prod(shape[1:-1]) * layer.groups * layer.depth
     count = max(1, LOWERED_BYTES // row)
@@ -194,15 +218,7 @@ def _layer(layer: IntegerMatrixLayer, x: Bytes, coding: _Coding, limits: Limits 
             ),
             *(layer.depth, 0, result[top : top + count]),
         )
-    return _finished(layer, result, limits)
-
-
-def _finished(layer: IntegerMatrixLayer, result: Array, limits: Limits | None) -> Array:
-    """Sums as the layer's output; bytes as they are."""
-    if isinstance(layer.finish, Requantization):
-        return result
-    value = layer.finish(result)
-    return value if limits is None else np.clip(value, *limits)
+    return result
 
 
 def _geometry(groups: int, width: int, patch: Patch, shape: Shape) -> list[Any]:

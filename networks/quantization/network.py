@@ -1,6 +1,6 @@
 """A network in integers alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -36,6 +36,18 @@ class IntegerNode:
     def clipped(self, value: Array) -> Array:
         """``value`` within the limits."""
         return value if self.clip is None else np.clip(value, *self.clip)
+
+    def value(
+        self, arithmetic: Arithmetic, values: Sequence[Array], compiled: bool = True
+    ) -> Array:
+        """What it makes of ``values``, products in ``arithmetic``; by NumPy if not ``compiled``."""
+        operation: Any = self.operation
+        made = run(operation, values, arithmetic, self.clip) if compiled else None
+        if made is not None:
+            return made
+        if isinstance(operation, IntegerMatrixLayer):
+            return self.clipped(operation.finish(operation.biased(arithmetic(operation, *values))))
+        return self.clipped(operation(*values))
 
 
 @dataclass(frozen=True)
@@ -89,13 +101,7 @@ class QuantizedNetwork:
             operation: Any = node.operation
             if isinstance(operation, IntegerMatrixLayer):
                 before(operation, *values)
-            value = run(operation, values, arithmetic, node.clip) if compiled else None
-            if value is None:
-                if isinstance(operation, IntegerMatrixLayer):
-                    value = operation.finish(operation.biased(arithmetic(operation, *values)))
-                else:
-                    value = operation(*values)
-                value = node.clipped(value)
+            value = node.value(arithmetic, values, compiled)
             observe(node, value)
             return value
 

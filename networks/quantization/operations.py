@@ -30,8 +30,16 @@ Bytes = npt.NDArray[np.uint8]
 Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 
-
 LEVELS_4_BIT = 15
+
+
+class UniformCodes(NamedTuple):
+    """Evenly spaced 4-bit codes: their distance, in steps of the byte, and which stands for 0."""
+
+    step: float
+    zero: int = 0
+
+
 """The largest of the uniform 4-bit activation codes."""
 
 CACHED_ELEMENTS = 1 << 16
@@ -157,7 +165,9 @@ class IntegerMatrixLayer:
     @property
     def fill(self) -> int:
         """What padding is to the multipliers."""
-        return self.input_zero_point if self.codes is None else int(self.codes[0])
+        return (
+            self.input_zero_point if self.codes is None else int(self.codes[self.input_zero_point])
+        )
 
 
 @dataclass(frozen=True)
@@ -248,8 +258,12 @@ class MultiplyMatrices:
     codes: Bytes | None = None
 
     def __call__(self, x: Bytes, y: Bytes) -> Bytes:
-        operand = x if self.codes is None else self.codes[x]
-        return self.requantization(golden.value_matmul(operand, y, self.zero_point, self.fmt))
+        sums = golden.value_matmul(self.operand(x), y, self.zero_point, self.fmt)
+        return self.requantization(sums)
+
+    def operand(self, x: Bytes) -> Bytes:
+        """``x`` as the multipliers take it: recoded."""
+        return x if self.codes is None else self.codes[x]
 
 
 @dataclass(frozen=True)

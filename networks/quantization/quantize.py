@@ -39,6 +39,7 @@ from networks.quantization.operations import (
     IntegerMatrixLayer,
     Quantization,
     Requantization,
+    UniformCodes,
     WideQuantization,
     WideRequantization,
 )
@@ -65,7 +66,7 @@ def quantize(
     weight_bits: int = 8,
     first_layer_windowed: bool = False,
     last_layer_windowed: bool = False,
-    activation_steps: Mapping[str, float] | None = None,
+    activation_codes: Mapping[str, UniformCodes] | None = None,
     channel_orders: Mapping[str, Int64Array] | None = None,
     signed: str | None = None,
     kept: Mapping[str, str] | None = None,
@@ -82,8 +83,8 @@ def quantize(
     A layer is windowed if its input cannot be negative; layers that take the network's input, and
     the last one, only if asked for.
 
-    ``activation_steps``, by layer: that layer's multipliers take activations of 4 bits, the real
-    value of one being so many steps of the byte it is made from. ``channel_orders``, by layer: the
+    ``activation_codes``, by layer: that layer's multipliers take activations of 4 bits, such codes
+    for the bytes. ``channel_orders``, by layer: the
     order in which the channels of its input are paired.
 
     With ``signed`` layers whose input can be negative are windowed too. ``affine``: of their bytes
@@ -123,7 +124,7 @@ def quantize(
         operation: Any = node.operation
         if isinstance(operation, MatrixLayer):
             codes = _codes(
-                (activation_steps or {}).get(node.name), inputs[0], signed == SIGNED_BYTES
+                (activation_codes or {}).get(node.name), inputs[0], signed == SIGNED_BYTES
             )
             integer: Any = _matrix_layer(
                 *(node.name, operation, weight_bits, inputs[0]),
@@ -401,19 +402,24 @@ def with_scales(layer: IntegerMatrixLayer, output: Quantization | None) -> Integ
 
 
 def _codes(
-    four_bit_step: float | None, source: Quantization, signed_bytes: bool
+    four_bits: UniformCodes | None, source: Quantization, signed_bytes: bool
 ) -> tuple[Bytes, float] | None:
     """What a layer's multipliers take for each byte, and its step in bytes; None for the bytes."""
-    if four_bit_step is not None:
-        return uniform_codes(four_bit_step, LEVELS_4_BIT), four_bit_step
+    if four_bits is not None:
+        step, zero = four_bits
+        return uniform_codes(step, LEVELS_4_BIT, source.zero_point, zero), step
     if signed_bytes and not source.zero_point:
         return uniform_codes(2.0, LARGEST_SYMMETRIC), 2.0
     return None
 
 
-def uniform_codes(step: float, largest: int) -> Bytes:
-    """The nearest of 0 to ``largest`` for each byte, of which each code stands for ``step``."""
-    codes: Bytes = np.clip(np.rint(np.arange(256) / step), 0, largest).astype(np.uint8)
+def uniform_codes(step: float, largest: int, zero_point: int = 0, zero: int = 0) -> Bytes:
+    """The nearest of 0 to ``largest`` for each byte, of which each code stands for ``step``.
+
+    The byte ``zero_point`` becomes the code ``zero``.
+    """
+    steps = np.rint((np.arange(256) - zero_point) / step) + zero
+    codes: Bytes = np.clip(steps, 0, largest).astype(np.uint8)
     return codes
 
 

@@ -1,6 +1,7 @@
 """Ranges of values that only functions take: as much as makes a difference to these."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -28,18 +29,21 @@ def without_saturation(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, R
         fixed = name in (graph.source, graph.output)
         if fixed or not taking or len(functions) < len(taking) or not low < high:
             continue
-        points = np.linspace(low, high, _POINTS)
         parts = [
-            _part_that_matters(function, points, ranges[node.output])
+            _part_that_matters(function, low, high, ranges[node.output])
             for function, node in zip(functions, taking, strict=True)
         ]
-        first, last = min(part[0] for part in parts), max(part[1] for part in parts)
-        result[name] = (float(points[first]), float(points[last]))
+        result[name] = (min(part[0] for part in parts), max(part[1] for part in parts))
     return result
 
 
-def _part_that_matters(function: Function, points: Float64Array, output: Range) -> tuple[int, int]:
-    """The first and the last of ``points`` beyond which ``function`` stays what it is there."""
+@lru_cache(maxsize=256)
+def _part_that_matters(function: Function, low: float, high: float, output: Range) -> Range:
+    """The part of ``low`` to ``high`` beyond which ``function`` stays what it is at its ends.
+
+    Kept, as a network is quantized once for each of many formats.
+    """
+    points = np.linspace(low, high, _POINTS)
     channels = function.expression.channels or 1
     values = function(np.repeat(points[:, np.newaxis], channels, axis=1))
     half_step = (max(output[1], 0.0) - min(output[0], 0.0)) / _STEPS / 2
@@ -51,4 +55,4 @@ def _part_that_matters(function: Function, points: Float64Array, output: Range) 
         return max(int(same.sum()) - 1, 0)
 
     last = len(points) - 1 - first(values[::-1])
-    return min(first(values), last), last
+    return float(points[min(first(values), last)]), float(points[last])

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import golden
 from networks.graph.lowering import Array
 from networks.quantization.arithmetic import Arithmetic, exact
+from networks.quantization.compiled import products
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import (
     LEVELS_4_BIT,
@@ -19,6 +20,7 @@ from networks.quantization.operations import (
     Int64Array,
     IntegerMatrixLayer,
     Quantization,
+    UniformCodes,
 )
 
 VALUES = 256
@@ -28,12 +30,14 @@ def pairs_along_k(layer: IntegerMatrixLayer, x: Bytes) -> Bytes:
     """The pairs (P, 2) that ``layer`` makes of its input ``x``.
 
     Each pair of channels counts once; where pairs run across pixels or kernel elements (a group has
-    an odd number of channels), each pair of each lowered row does, its odd tail paired with zero.
+    an odd number of channels), each pair of each lowered row does, its odd tail paired with what
+    stands for zero.
     """
     operand = layer.operand(x)
     if operand.shape[-1] // layer.groups % 2:
         rows = layer.lowering.lower(operand, layer.fill).reshape(-1, layer.depth)
-        operand = np.pad(rows, ((0, 0), (0, layer.depth % 2)))
+        tail = ((0, 0), (0, layer.depth % 2))
+        operand = np.pad(rows, tail, constant_values=layer.fill)
     return np.ascontiguousarray(operand).reshape(-1, 2)
 
 
@@ -82,13 +86,22 @@ class PairStatistics:
                 below = limit
         return used
 
-    def best_4_bit_step(self) -> float:
-        """The step of 4-bit codes, in bytes, with the least mean squared error (best clipping)."""
-        value = np.arange(VALUES)
+    def best_4_bit_codes(self, zero_point: int = 0) -> UniformCodes:
+        """The 4-bit codes with the least mean squared error (best clipping).
+
+        ``zero_point`` is the byte that stands for 0; where it is 0, so is the code for it.
+        """
+        value = np.arange(VALUES) - zero_point
         steps = np.arange(LEVELS_4_BIT, VALUES) / LEVELS_4_BIT
-        codes = np.clip(np.rint(value / steps[:, np.newaxis]), 0, LEVELS_4_BIT)
-        errors = ((codes * steps[:, np.newaxis] - value) ** 2 * self.values).sum(axis=1)
-        return float(steps[errors.argmin()])
+        nearest = np.rint(value / steps[:, np.newaxis])
+        best = np.inf, UniformCodes(float(steps[-1]))
+        for zero in range(LEVELS_4_BIT + 1 if zero_point else 1):
+            codes = np.clip(nearest, -zero, LEVELS_4_BIT - zero)
+            errors = ((codes * steps[:, np.newaxis] - value) ** 2 * self.values).sum(axis=1)
+            index = int(errors.argmin())
+            if errors[index] < best[0]:
+                best = errors[index], UniformCodes(float(steps[index]), zero)
+        return best[1]
 
 
 def pair_statistics(network: QuantizedNetwork, images: Bytes) -> Mapping[str, Int64Array]:
@@ -96,7 +109,7 @@ def pair_statistics(network: QuantizedNetwork, images: Bytes) -> Mapping[str, In
     counts = {}
 
     def count(layer: IntegerMatrixLayer, x: Bytes) -> None:
-        words = pairs_along_k(layer, x).astype(np.uint16) @ np.array([1, VALUES], np.uint16)
+        words = pairs_along_k(layer, x).view("<u2").reshape(-1)
         found = np.bincount(words, minlength=VALUES * VALUES)
         counts[layer.name] = found.reshape(VALUES, VALUES)
 
@@ -115,14 +128,14 @@ def product_sqnr(
     found = {}
 
     def compare(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
-        products = exact(layer, x)
+        whole = products(layer, x, exact)
         if layer.windowed:
             zero = layer.fill * layer.weights.sum(axis=1, dtype=np.int64).reshape(-1)
-            signal = float((((products - zero) * layer.steps) ** 2).sum())
-            difference = arithmetic(layer, x).astype(np.int64) - products
+            signal = float((((whole - zero) * layer.steps) ** 2).sum())
+            difference = products(layer, x, arithmetic).astype(np.int64) - whole
             error = float(((difference * layer.steps) ** 2).sum())
             found[layer.name] = 10 * log10(signal / error) if signal and error else inf
-        return products
+        return whole
 
     network.forward(images, compare)
     return found

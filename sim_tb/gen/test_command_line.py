@@ -136,6 +136,32 @@ def test_out_of_range(arguments: list[str], message: str, tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.every(2)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--attention", "windowed"],
+            "first-layer, last-layer and attention must come with a model: MODEL.onnx --data FILE",
+        ),
+        (
+            ["x.onnx", "--top", "engine", "--attention", "windowed"],
+            "attention has no effect where top is engine: leave it out",
+        ),
+        (
+            ["x.onnx", "--top", "engine", "--layers", "conv1"],
+            "layers has no effect where top is engine: leave it out",
+        ),
+        (["--data", "x.npz"], "data must come with a model: MODEL.onnx --data FILE"),
+    ],
+)
+def test_options_of_the_demo_that_fit_nothing(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    result = sparq(tmp_path, "demo", *arguments)
+    assert (result.returncode, result.stderr) == (2, f"sparq: {message}\n")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_what_each_does(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)

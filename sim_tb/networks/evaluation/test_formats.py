@@ -113,7 +113,7 @@ def test_rows_and_layers(options: Any, tmp_path: Path) -> None:
     assert json.loads(json.dumps(result)) == result
     assert [row["label"] for row in result["rows"]] == [setting.label for setting in settings]
     assert len({setting.label for setting in settings}) == len(settings)
-    assert len(settings) == 1 + 2 * (3 + 2 * 5 + 2)
+    assert len(settings) == 1 + 2 * (4 + 2 * 5 + 2)
     rows = {row["label"]: row for row in result["rows"]}
     bits = {label: rows[label]["bits_per_activation"] for label in FORMATS}
     assert bits == {
@@ -134,9 +134,16 @@ def test_rows_and_layers(options: Any, tmp_path: Path) -> None:
     assert found["5opt"] == [first, "5opt", signed, signed, last]
     assert found["s4opt"] == [first, "s4opt", "s4opt", "s4opt", last]
     assert found["5opt+s4opt"] == [first, "5opt", "s4opt", "s4opt", last]
+    formats = [layer["formats"] for layer in result["layers"]]
+    assert [each["a4w8 signed best"] for each in formats] == [first, *["4 bits"] * 3, last]
+    assert not any("a4w8 best" in each for each in formats)
+    assert rows["a4w8 signed best"]["bits_per_activation"] == 4
+    assert rows["a4w8 signed best"]["format"] == "a4w8 signed"
     assert found["mxfp4"] == [first, "mxfp4", f"8 bits: {DEPTHWISE}", "mxfp4", last]
     noise = {label: result["layers"][3]["sqnr_db"][label] for label in ["a8w8", *FORMATS]}
     assert noise["a8w8"] > noise["5opt"] > noise["s5opt"] > noise["mxfp4"]
+    uniform = result["layers"][3]["sqnr_db"]
+    assert noise["mxint8"] > uniform["a4w8 best"] > uniform["a4w8 signed best"] > 0
     assert noise["mxint8"] > noise["5opt+s4opt"] > noise["mxfp4"]
     assert rows["fp32"]["output_sqnr_db"] is None
     for label, decibels in result["layers"][-1]["sqnr_db"].items():
@@ -173,10 +180,10 @@ def test_rows_of_weights(tmp_path: Path) -> None:
     images, calibration = images_of(model, 8), images_of(model, 12, SEED + 1)
     weights = [weights_of("8bit"), weights_of("s4opt", 4), weights_of("mxfp6_e2m3")]
     settings = settings_of(["5opt", "mxfp4"], [True], [True], [1], 8, ["dense"], weights)
-    assert [setting.label for setting in settings[6:]] == [
+    assert [setting.label for setting in settings[7:]] == [
         f"{own} weights {name}"
         for name in ("s4opt group 4", "mxfp6_e2m3")
-        for own in ("a8w8", "a4w8 same", "a4w8 best", "5opt", "mxfp4")
+        for own in ("a8w8", "a4w8 same", "a4w8 best", "a4w8 signed best", "5opt", "mxfp4")
     ]
     result = evaluate_model(model, images, calibration, settings, Options(), quiet())
     first, second = (layer["sqnr_db"] for layer in result["layers"][:2])

@@ -11,6 +11,7 @@ from networks.evaluation.scoring import ranks_of, two_logits
 from networks.evaluation.settings import Setting, settings_of
 from networks.quantization.arithmetic import exact
 from networks.quantization.calibration import calibrate
+from networks.quantization.operations import UniformCodes
 from networks.quantization.quantize import quantize
 from networks.quantization.statistics import PairStatistics
 from sim_tb.networks.families import SEED, images_of, model_of
@@ -55,7 +56,7 @@ def test_uniform_4_bits(clipping: str, tmp_path: Path) -> None:
     ranges = calibrate(model.graph, [batch])
     name = next(layer.name for layer in quantize(model.graph, ranges).layers if layer.windowed)
     step = 17.0 if clipping == "same" else 9.5
-    network = quantize(model.graph, ranges, activation_steps={name: step})
+    network = quantize(model.graph, ranges, activation_codes={name: UniformCodes(step)})
     layer = next(layer for layer in network.layers if layer.name == name)
     assert layer.codes is not None
     assert layer.codes.tolist() == [
@@ -73,13 +74,42 @@ def test_best_clipping_has_the_least_error() -> None:
     x = np.minimum(rng.exponential(20, 4000), 255).astype(np.uint8)
     pairs = np.zeros((256, 256), np.int64)
     np.add.at(pairs, (x[1::2], x[::2]), 1)
-    step = PairStatistics(pairs).best_4_bit_step()
+    step, zero = PairStatistics(pairs).best_4_bit_codes()
+    assert zero == 0
 
     def error(step: float) -> float:
         return float(((np.clip(np.rint(x / step), 0, 15) * step - x) ** 2).mean())
 
     assert all(error(step) <= error(limit / 15) for limit in range(15, 256))
     assert error(step) < error(17)
+
+
+def test_best_clipping_of_signed_activations() -> None:
+    """Of all codes for zero; more of them are for the side that has more values."""
+    rng = np.random.default_rng(SEED)
+    x = np.clip(np.rint(rng.gamma(2, 20, 4000) + 80), 0, 255).astype(np.uint8)
+    pairs = np.zeros((256, 256), np.int64)
+    np.add.at(pairs, (x[1::2], x[::2]), 1)
+    step, zero = PairStatistics(pairs).best_4_bit_codes(100)
+    value = x - 100.0
+
+    def error(step: float, zero: int) -> float:
+        codes = np.clip(np.rint(value / step), -zero, 15 - zero)
+        return float(((codes * step - value) ** 2).mean())
+
+    others = [(limit / 15, code) for limit in range(15, 256) for code in range(16)]
+    assert all(error(step, zero) <= error(*other) for other in others)
+    assert 0 < zero < 5
+
+
+def test_rows_of_signed_formats() -> None:
+    """Uniform 4 bits of signed layers too, where a format is; the paper's rows are as ever."""
+    for name, signed in (("5opt", False), ("s4opt", True), ("5opt+s5opt", True), ("mxfp4", True)):
+        rows = settings_of([name], [True], [True], [1], 8, ["dense"])
+        paper = ["fp32", "a8w8", "a4w8 same", "a4w8 best"]
+        more = ["a4w8 signed best"] if signed else []
+        assert [row.label for row in rows] == [*paper, *more, name]
+        assert all(row.signed == "affine" for row in rows if row.label in more)
 
 
 def test_statistics_of_pairs() -> None:

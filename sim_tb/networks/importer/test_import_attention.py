@@ -9,6 +9,9 @@ from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
 from networks.graph.elementwise import Affine, Function, Sum
 from networks.graph.movement import Rearrange
 from networks.graph.operations import MatrixLayer
+from networks.quantization.arithmetic import exact
+from networks.quantization.calibration import calibrate
+from networks.quantization.quantize import quantize
 from sim_tb.networks.onnx_models import NEWEST_OPSET, Builder, kinds, number
 
 TOKENS, WIDTH, HEADS = 6, 8, 2
@@ -85,6 +88,32 @@ def test_layer_normalization(shape: Any, check: Any) -> None:
         x = b.op("LayerNormalization", b.op("Mul", "x", number(3)), *inputs, axis=axis, epsilon=0.1)
         graph = check(b, x)
         assert LayerNormalization in kinds(graph)
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3, -2])
+def test_layer_normalization_over_several_axes(axis: int, check: Any) -> None:
+    shape = (4, 3, 5)
+    b = Builder(*shape)
+    features = shape[axis - 1 if axis > 0 else axis :]
+    inputs = [b.random(*features), b.random(*features)]
+    graph = check(b, b.op("LayerNormalization", "x", *inputs, axis=axis, epsilon=0.1))
+    assert LayerNormalization in kinds(graph)
+
+
+@pytest.mark.parametrize("shape", [(6,), (TOKENS, WIDTH), (4, 3, 5)], ids=str)
+def test_logarithm_of_softmax_in_between(shape: Any, check: Any) -> None:
+    """Of operations that integers have; a limit behind it stays."""
+    for axis in {1, len(shape)}:
+        b = Builder(*shape)
+        logarithms = b.op("LogSoftmax", "x", axis=axis)
+        graph = check(b, b.op("Mul", b.op("Clip", logarithms, number(-3), ""), number(2)))
+        assert Softmax not in kinds(graph)
+        images = np.random.default_rng(5).normal(size=(20, *graph.input_shape))
+        values, network = graph.forward(images), quantize(graph, calibrate(graph, [images], "max"))
+        step, zero_point = network.quantizations[network.output]
+        integers = network.forward(network.quantize_images(images), exact).astype(np.int64)
+        found = (integers - zero_point) * step
+        assert np.abs(found - values.reshape(found.shape)).max() < 0.2
 
 
 @pytest.mark.parametrize(

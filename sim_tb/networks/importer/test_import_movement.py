@@ -172,7 +172,7 @@ def test_transposed_convolution(attributes: dict[str, Any], kernel: Any, check: 
 # --- reductions
 
 
-REDUCTIONS = ["ReduceMean", "ReduceSum", "ReduceMax", "ReduceL2", "ReduceSumSquare"]
+REDUCTIONS = ["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceSumSquare"]
 
 
 @pytest.mark.parametrize("operator", REDUCTIONS)

@@ -28,10 +28,10 @@ from networks.quantization.blocks import Blocks, block_weights
 from networks.quantization.calibration import calibrate
 from networks.quantization.equalization import equalize
 from networks.quantization.network import QuantizedNetwork
-from networks.quantization.operations import IntegerMatrixLayer
+from networks.quantization.operations import IntegerMatrixLayer, UniformCodes
 from networks.quantization.pruning import prune_2_4
 from networks.quantization.quantize import quantize, with_scales
-from networks.quantization.statistics import product_sqnr
+from networks.quantization.statistics import pair_statistics, product_sqnr
 from networks.quantization.weight_windows import window_weights
 from sim_tb.networks.quantization.test_quantization import (
     RELU,
@@ -269,8 +269,10 @@ def test_corrected_biases(mode: str, rng: np.random.Generator) -> None:
     arithmetic: Arithmetic
     if mode == "4 bits":
         reference_network = quantized(graph, images)
-        steps = {layer.name: 11.0 for layer in reference_network.layers if layer.windowed}
-        network, arithmetic = quantized(graph, images, activation_steps=steps), exact
+        codes = {
+            layer.name: UniformCodes(11.0) for layer in reference_network.layers if layer.windowed
+        }
+        network, arithmetic = quantized(graph, images, activation_codes=codes), exact
     else:
         network = reference_network = quantized(graph, images, signed=mode)
         fmt = named_format("s5opt" if mode == "affine" else "s4opt", rounding=False)
@@ -287,6 +289,32 @@ def test_corrected_biases(mode: str, rng: np.random.Generator) -> None:
     same = correct_biases(reference_network, exact, x, layers)
     for own, other in zip(reference_network.layers, same.layers, strict=True):
         assert own is other
+
+
+def test_pairs_are_counted_one_by_one(rng: np.random.Generator) -> None:
+    """The odd tail of a depthwise layer's rows is paired with what stands for 0."""
+    graph = every_operation(rng)
+    images = signed_images(graph, rng)
+    network = quantized(graph, images)
+    x = network.quantize_images(images)
+    found = pair_statistics(network, x)
+    odd_tails = set()
+
+    def count(layer: IntegerMatrixLayer, x: Array) -> None:
+        operand = layer.operand(x)
+        rows = operand.reshape(-1, operand.shape[-1])
+        if operand.shape[-1] // layer.groups % 2:
+            rows = layer.lowering.lower(operand, layer.fill).reshape(-1, layer.depth)
+            odd_tails.add((layer.depth % 2, layer.fill > 0))
+        expected = np.zeros((256, 256), np.int64)
+        for row in rows.tolist():
+            filled = [*row, layer.fill][: len(row) + len(row) % 2]
+            for first, second in zip(filled[::2], filled[1::2], strict=True):
+                expected[second, first] += 1
+        np.testing.assert_array_equal(found[layer.name], expected)
+
+    network.forward(x, exact, before=count)
+    assert (1, True) in odd_tails
 
 
 def test_noise_of_products(rng: np.random.Generator) -> None:

@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 import golden
 from gen.design.configuration import Configuration
+from gen.design.expectation import MismatchError
 from gen.simulation import compiled_array
 from gen.simulation.demo import LayerRun, through_array
 from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
@@ -48,12 +49,14 @@ from networks.graph.operations import (
 )
 from networks.quantization.arithmetic import (
     Arithmetic,
+    Windows,
     exact,
     matrices,
     multiply,
     windowed,
     windowed_2_4,
 )
+from networks.quantization.attention_windows import window_attention
 from networks.quantization.batch_norm import recalibrate
 from networks.quantization.calibration import calibrate
 from networks.quantization.network import IntegerNode, QuantizedNetwork
@@ -70,6 +73,7 @@ from networks.quantization.operations import (
     Multiply,
     MultiplyMatrices,
     Requantization,
+    UniformCodes,
     WideQuantization,
     WideRequantization,
 )
@@ -271,7 +275,8 @@ def sums_of(layer: IntegerMatrixLayer, x: Array, dot: Dot) -> Array:
     if isinstance(layer.lowering, Flat):
         rows = [[row.tolist()] for row in x.reshape(-1, x.shape[-1])]
     else:
-        fill = layer.input_zero_point if layer.codes is None else int(layer.codes[0])
+        zero = layer.input_zero_point
+        fill = zero if layer.codes is None else int(layer.codes[zero])
         each = x.shape[-1] // groups
         rows = [
             [
@@ -431,7 +436,7 @@ ARITHMETICS: list[tuple[Arithmetic, Dot]] = [
     [
         {},
         {"first_layer_windowed": True, "last_layer_windowed": True, "weight_bits": 3},
-        {"activation_steps": {"grouped": 17.0, "features": 9.5}},
+        {"activation_codes": {"grouped": UniformCodes(17.0), "features": UniformCodes(9.5)}},
         {"channel_orders": {"features": np.arange(360)[::-1], "grouped": None}},
     ],
     ids=["default", "all layers", "4 bits", "channel order"],
@@ -454,6 +459,23 @@ def test_integers_against_loops(
                 assert found[name][index].tolist() == expected.tolist(), name
     assert logits.tolist() == found["logits"].tolist()
     assert logits.dtype == np.int32
+
+
+def test_signed_4_bits_against_loops(rng: np.random.Generator) -> None:
+    """The code of the zero point is padding, and taken off; here of layers that have no ReLU."""
+    graph = every_operation(rng)
+    images = signed_images(graph, rng)
+    options: Any = {"signed": "affine", "first_layer_windowed": True}
+    layers = quantized(graph, images, **options).layers
+    codes = {
+        layer.name: UniformCodes(17.0, 9 if layer.fill else 0) for layer in layers if layer.windowed
+    }
+    options["activation_codes"] = codes
+    network = quantized(graph, images, **options)
+    signed = [layer for layer in network.layers if layer.windowed and layer.input_zero_point]
+    assert {layer.fill for layer in signed} == {9}
+    assert any(any(getattr(layer.lowering, "padding", ())) for layer in signed)
+    test_integers_against_loops(options, exact, reference.dot, rng)
 
 
 @pytest.mark.parametrize("make", [elementwise_operations, attention_operations])
@@ -821,6 +843,23 @@ def test_windowed_layers_run_on_the_array(rng: np.random.Generator) -> None:
         "depthwise": LayerRun(2 * 4 * 5, 9, 6, 6, 54),
         "features": LayerRun(2, 360, 7, 1, 360),
     }
+
+
+def test_products_of_values_run_on_the_array(rng: np.random.Generator) -> None:
+    """In exact elements, a product for each image; a wrong sum is noticed."""
+    graph = attention_operations(rng)
+    images = signed_images(graph, rng, 2)
+    network = window_attention(quantized(graph, images), Windows(golden.named_format("5opt")))
+    array: Any = StandIn()
+    x = network.quantize_images(images)
+    configuration, layers = Configuration(pe="8x8"), ["scores", "mixed"]
+    runs = through_array(network, x, configuration, array, Progress(), layers)
+    assert runs == {"scores": LayerRun(5, 4, 10, 2, 8), "mixed": LayerRun(5, 5, 8, 2, 10)}
+    array.matmul = lambda *given: compiled_array.Product(
+        StandIn().matmul(*given).sums + 1, tiles=1, cycles=1
+    )
+    with pytest.raises(MismatchError, match=r"^mixed on the 8x8 array: row 0, column 0: expected"):
+        through_array(network, x, configuration, array, Progress(), ["mixed"])
 
 
 # --- errors
