@@ -290,7 +290,7 @@ def tensor_cores(
 
 
 def engines(weight_bits: int, acc_bits: int, formats: Sequence[str] = FORMATS) -> Iterator[Unit]:
-    """Engines around arrays of 8 x 8: exact ones, the finest formats, and shared windows of them."""
+    """Engines around arrays of 8 x 8: exact ones, the finest formats and shared windows of them."""
     options: dict[str, Any] = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": 0}
     options |= {"rows": 8, "cols": 8}
     yield exact_unit(ENGINE, "8x8", "radix4", **options)
