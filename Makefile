@@ -47,6 +47,7 @@ endif
 # Literally: a $$ in them is no function of make.
 $(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
 # What is not given stays unset: an empty SIM or SEED would be one.
+SHARED ?= ../shared/data
 export $(VALUES) SHARED
 
 flag = $(if $(filter-out 0 1,$($1))$(word 2,$($1)),$(error $1 must be 0 or 1, not $($1)),$(if $($1),$(if $(filter 1,$($1)),--$2,--no-$2)))
@@ -60,7 +61,6 @@ CONFIGURATION = $(call option,PRESET,preset) $(call option,CONFIG,config) $(call
 	$(call option,RESULT_TILES,result-tiles) $(call option,COMMAND_DEPTH,command-depth) \
 	$(call option,STREAM_BITS,stream-bits) \
 	$(call flag,ENCODED_INPUT,encoded-input) $(call flag,ENCODED_OUTPUT,encoded-output)
-SHARED ?= ../shared/data
 RESNET20 = build/shared/resnet20_cifar10_bn.onnx --data build/shared/cifar10_test.npz \
 	--calibration build/shared/cifar10_calibration.npz
 SQUEEZENET = build/shared/squeezenet_dc_imagenet.onnx --data build/shared/imagenet_evaluation.zip \
@@ -84,10 +84,14 @@ LAYER_KINDS = p2o.Conv.0,p2o.Conv.1,p2o.Conv.22,p2o.Conv.23,p2o.Conv.33,p2o.MatM
 ONE_EACH = --formats 5opt,3opt,2opt,s4opt,s5opt
 GROUPS = --formats s4opt,s5opt --group 2,4
 CORRECTED = --equalize --correct-bias
-evaluate_modern = set -e; for formats in "$(ONE_EACH)" "$(GROUPS)"; do for corrected in "" "$(CORRECTED)"; do \
-	$(RUN) evaluate $($1) --data build/modern/$2_test.npz --calibration build/modern/$2_calib.npz \
-		--calibration-images $3 --calibration-method max $(call option,IMAGES,images) $(KEPT) $$formats $$corrected \
-		--output build/evaluate/modern; done; done
+modern_run = $(RUN) evaluate $($1) --data build/modern/$2_test.npz --calibration build/modern/$2_calib.npz \
+	--calibration-images $3 --calibration-method max $(call option,IMAGES,images) $(KEPT) $5 \
+	--output build/evaluate/$2_$4 --json build/evaluate/$2_$4.json
+evaluate_modern = set -e; \
+	$(call modern_run,$1,$2,$3,one_each,$(ONE_EACH)); \
+	$(call modern_run,$1,$2,$3,one_each_corrected,$(ONE_EACH) $(CORRECTED)); \
+	$(call modern_run,$1,$2,$3,groups,$(GROUPS)); \
+	$(call modern_run,$1,$2,$3,groups_corrected,$(GROUPS) $(CORRECTED))
 # The words of LIBRARY and LIBERTY as options of their own.
 LIBRARIES = set -f; set --; for name in $$LIBRARY; do set -- "$$@" --library "$$name"; done; \
 	for file in $$LIBERTY; do set -- "$$@" --liberty "$$file"; done
@@ -111,7 +115,7 @@ help: ## List the targets
 	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file;"
 	@echo "  NAME=top TESTBENCH=1 SEED=1 REGISTER_PAGE=1 of verilog"
 	@echo "OPTIONS and TESTS are words for the shell, quotes and all; every other value is taken as it is"
-	@echo "Of area, tradeoff, prove, fpga, demo, evaluate, evaluate-shared, bench: KEEP=1 keeps the result for tables"
+	@echo "Of area, tradeoff, prove, fpga, demo, evaluate, evaluate-shared, evaluate-modern, bench: KEEP=1 keeps the result for tables"
 
 setup: $(SETUP) ## Create .venv from the lock (every other target does it by itself)
 
@@ -161,7 +165,7 @@ evaluate-shared: $(SETUP) ## ResNet-20 on CIFAR-10 and SqueezeNet on ImageNet pi
 	@$(RUN) demo $(SQUEEZENET) --layers /fire9/expand3x3/Conv $(KEPT) --json build/evaluate/squeezenet_arrays.json
 
 evaluate-modern: $(SETUP) ## Text recognition, text direction and a BERT from PyPI (SHARED=folder, IMAGES=n)
-	@.venv/bin/python -m networks.samples.modern_networks.files "$$SHARED" build/modern
+	@.venv/bin/python -m networks.samples.modern_networks.files "$$SHARED" build/modern $(if $(IMAGES),"$$IMAGES")
 	@$(call evaluate_modern,DIRECTION,direction,100)
 	@if test -f build/modern/minilm_test.npz; then $(call evaluate_modern,MINILM,minilm,64); fi
 	@$(call evaluate_modern,RECOGNITION,recognition,24)

@@ -44,9 +44,13 @@ def shared_library(
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     target = folder / f"{source.stem}_{digest}.so"
     with locked(target.with_suffix(".lock")):
-        if not target.is_file():
-            _compile(what, source, target, options, headers)
-    return ctypes.CDLL(str(target.resolve()))
+        if target.is_file():
+            try:
+                return ctypes.CDLL(str(target.resolve()))
+            except OSError:  # broken, as by a full disk: made anew
+                target.unlink()
+        _compile(what, source, target, options, headers)
+        return ctypes.CDLL(str(target.resolve()))
 
 
 @cache
@@ -68,6 +72,7 @@ def _compile(
             [*command, str(source), "-o", str(built)], capture_output=True, text=True, check=False
         )
         if result.returncode:
-            first = (result.stderr.strip().splitlines() or ["no message"])[0]
+            lines = result.stderr.strip().splitlines()
+            first = lines[0] if lines else f"status {result.returncode} of {command[0]}"
             raise ToolError(f"building {what} failed: {first}")
         built.replace(target)

@@ -417,6 +417,14 @@ def test_make_variables_are_values_alone(value: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("given", "shared"), [([], "../shared/data"), (["SHARED=a"], "a")])
+def test_shared_has_a_default(given: list[str], shared: str) -> None:
+    """As the programs see it."""
+    show = ["--eval", "shown: ; @printf '[%s]' \"$$SHARED\"\nVARIABLES_shown := SHARED"]
+    result = make(*show, "shown", *given)
+    assert result.stdout == f"[{shared}]", result.stderr
+
+
 def test_make_takes_any_text_as_a_value(tmp_path: Path) -> None:
     folder = tmp_path / "a 'b' $c"
     result = make("verilog", "TOP=encoder", "FORMAT=4:0,1,4", f"OUTPUT={folder}")

