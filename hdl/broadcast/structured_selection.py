@@ -47,8 +47,8 @@ class StructuredSelection(Multiplier):
             )
         if multiplier.slices_per_group > 1:
             raise ValueError(
-                f"a window must be shared within one slice of {selected} selected activations, "
-                f"not by {multiplier.slices_per_group * selected}"
+                f"group must be at most {selected}, the selected activations of a slice, "
+                f"not {multiplier.slices_per_group * selected}"
             )
         if multiplier.row_scale:
             raise ValueError(

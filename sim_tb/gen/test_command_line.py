@@ -59,7 +59,7 @@ REFUSED = [
     (["--top", "tensor_core", "--pairs", "0"], "pairs must be an integer from 1 to 16, not 0"),
     (
         ["--preset", "sparse_tensor_core", "--group", "16", "--no-vsparq"],
-        "a window must be shared within one slice of 8 selected activations, not by 16",
+        "group must be at most 8, the selected activations of a slice, not 16",
     ),
     (["--weight-bits", "9"], "weight_bits must be an integer from 2 to 8, not 9"),
     (["--acc-bits", "16"], "acc_bits must be an integer from 17 to 64, not 16"),

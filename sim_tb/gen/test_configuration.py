@@ -92,7 +92,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"top": "sparse_tensor_core", "pairs": 2, "group": 8, "vsparq": False},
-        "a window must be shared within one slice of 4 selected activations, not by 8",
+        "group must be at most 4, the selected activations of a slice, not 8",
     ),
     (
         {"top": "sparse_tensor_core", "pairs": 1, "pe": "8x8"},
