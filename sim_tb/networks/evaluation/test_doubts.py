@@ -102,6 +102,17 @@ def test_accuracy_near_chance() -> None:
     assert doubts_of_accuracy(0.6, 10000, 2) == []
 
 
+def test_few_images_do_not_tell_chance() -> None:
+    """Of two classes three standard deviations of 36 guesses are half of the way to all right."""
+    for correct in (0.0, 0.5, 1.0):
+        assert doubts_of_accuracy(correct, 8, 2) == []
+        assert doubts_of_accuracy(correct, 35, 2) == []
+    assert len(doubts_of_accuracy(0.75, 36, 2)) == 1
+    assert doubts_of_accuracy(0.76, 36, 2) == []
+    assert doubts_of_accuracy(0.0, 9, 1000) == []
+    assert len(doubts_of_accuracy(0.0, 10, 1000)) == 1
+
+
 def result_of(model: Model, images: Any, calibration: Any, options: Options) -> dict[str, Any]:
     return {
         "images": len(images),
