@@ -298,7 +298,7 @@ def _layer_table(result: dict[str, Any]) -> Table:
     decided = _decisions(result)
     rows = table(
         "Layers (SQNR: signal to quantization noise of the output, dB)",
-        *("layer", "M x K x N", "products", *decided, "zeros %", "zero pairs %"),
+        *("layer", "M x K x N", "unsigned formats", *decided, "zeros %", "zero pairs %"),
         *shown,
     )
     for layer in result["layers"]:
@@ -316,7 +316,7 @@ def _layer_table(result: dict[str, Any]) -> Table:
 
 
 def _decisions(result: dict[str, Any]) -> list[str]:
-    """Rows whose layers run in other formats than those of the column of products say."""
+    """Rows whose layers run in other formats than the column of unsigned formats says."""
     layers = result["layers"]
     found: dict[tuple[str, ...], str] = {}
     for label in layers[0]["formats"] if layers else ():
@@ -332,10 +332,17 @@ def _decisions(result: dict[str, Any]) -> list[str]:
 
 def _summary(result: dict[str, Any]) -> str:
     lines = ["≈: the difference from 8 bits is below the standard error of the paired comparison"]
+    formats: dict[str, dict[str, None]] = {}
+    for row in result["rows"]:
+        if row["windowed_share"] is not None:
+            formats.setdefault(f"{row['windowed_share']:.1f} %", {})[row["format"]] = None
+    if formats:
+        shares = "; ".join(f"{share} in {', '.join(names)}" for share, names in formats.items())
+        lines.append(f"multiplications that are not at 8 bits: {shares}")
     if result["zeros"] is not None:
         lines.append(
-            f"{result['windowed_share']:.1f} % of the multiplications are windowed; of their "
-            f"activations {result['zeros']:.1f} % are zero, of their pairs "
+            "of the activations of layers that unsigned formats window "
+            f"{result['zeros']:.1f} % are zero, of their pairs "
             f"{result['zero_pairs']:.1f} % hold a zero"
         )
     return "\n".join(lines)
