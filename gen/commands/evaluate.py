@@ -1,6 +1,7 @@
 """``sparq evaluate``: the options, and the tables that it prints."""
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from gen.commands.data_options import data_options, load_given, warn
 from gen.commands.options import (
     Formats,
     Listed,
+    given_options,
     json_option,
     keep_option,
     keep_result,
@@ -18,12 +20,13 @@ from gen.commands.options import (
     write_json,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
-from golden import NAMED_FORMATS, BlockFormat
+from golden import BLOCK_FORMATS, NAMED_FORMATS, BlockFormat
 from golden.format import GROUPS
 from networks.evaluation.description import decisions
 from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.formats import (
     ACTIVATION_HELP,
+    AUTO,
     EIGHT_BITS,
     WEIGHT_HELP,
     canonical_name,
@@ -52,6 +55,11 @@ Preprocessing, x = (pixel - mean) / scale with pixels from 0 to 255, may also st
 beside the model, MODEL.toml, with the keys resize, crop, interpolation,
 exif_orientation, color_order, mean and scale.
 
+Of a model that takes tokens, data is an .npz file with an array of integers (N, length) for each
+input, called as that is, and `labels`. `length` (N,), the lengths of the sequences, may stand for
+a mask. --input-shape 1,LENGTH sets a length that the model leaves open; by default it is that of
+the longest sequence.
+
 \b
 ResNet-20 on CIFAR-10:
   sparq evaluate resnet20_cifar10_bn.onnx --data cifar10_test.npz \\
@@ -62,6 +70,10 @@ SqueezeNet on ImageNet:
   sparq evaluate squeezenet_dc_imagenet.onnx --data evaluation.zip \\
     --calibration calibration.zip --class-map classes.txt \\
     --color-order BGR --mean 104,117,123
+\b
+A BERT that ends in classes, on tokens:
+  sparq evaluate bert.onnx --data tokens.npz --input-shape 1,128 \\
+    --formats s4opt,s5opt --calibration-method max
 """
 
 
@@ -189,6 +201,9 @@ def evaluate(
     """Measure a trained network's accuracy in the integer arithmetic of the hardware."""
     if not 50 < percentile <= 100:
         raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
+    if not isfinite(auto_sqnr):
+        raise click.UsageError(f"auto-sqnr must be a number of decibels, not {auto_sqnr:g}")
+    _refuse_without_effect(formats, weight_formats, calibration_method)
     weights = [weights_of(name, int(weight_group)) for name in weight_formats]
     if SPARSE_2_4 in sparsity and any(isinstance(weight, BlockFormat) for weight in weights):
         raise click.UsageError("weights in block formats must be dense, not 2:4")
@@ -245,6 +260,30 @@ def evaluate(
     if attention_windowed:
         variant += "_attention"
     keep_result(keep, "evaluate", f"evaluate_{model.stem}_{variant}", result)
+
+
+WINDOW_OPTIONS = (
+    "rounding", "vsparq", "groups", "all_variants", "channel_order", "attention_windowed"
+)  # fmt: skip
+
+
+def _refuse_without_effect(
+    formats: Sequence[str], weight_formats: Sequence[str], calibration_method: str
+) -> None:
+    """Refuse options on the command line that nothing they are of is there for."""
+    blocks_alone = "where all formats are block formats"
+    reasons: dict[str, str] = {}
+    if all(name in BLOCK_FORMATS for name in formats):
+        reasons |= dict.fromkeys(WINDOW_OPTIONS, blocks_alone)
+    if AUTO not in formats:
+        reasons["auto_sqnr"] = f"without {AUTO} among the formats"
+    if all(name == EIGHT_BITS or name in BLOCK_FORMATS for name in weight_formats):
+        reasons["weight_group"] = "without a window format among the weight-formats"
+    if calibration_method != "percentile":
+        reasons["percentile"] = f"where calibration-method is {calibration_method}"
+    for name, option in given_options().items():
+        if name in reasons:
+            raise click.UsageError(f"{option} has no effect {reasons[name]}: leave it out")
 
 
 def _percent(value: float | None, digits: int = 2) -> str:
