@@ -271,10 +271,9 @@ def _refuse_without_effect(
     formats: Sequence[str], weight_formats: Sequence[str], calibration_method: str
 ) -> None:
     """Refuse options on the command line that nothing they are of is there for."""
-    blocks_alone = "where all formats are block formats"
     reasons: dict[str, str] = {}
     if all(name in BLOCK_FORMATS for name in formats):
-        reasons |= dict.fromkeys(WINDOW_OPTIONS, blocks_alone)
+        reasons |= dict.fromkeys(WINDOW_OPTIONS, "where all formats are block formats")
     if AUTO not in formats:
         reasons["auto_sqnr"] = f"without {AUTO} among the formats"
     if all(name == EIGHT_BITS or name in BLOCK_FORMATS for name in weight_formats):

@@ -115,6 +115,8 @@ def test_few_images_do_not_tell_chance() -> None:
 
 def result_of(model: Model, images: Any, calibration: Any, options: Options) -> dict[str, Any]:
     return {
+        "task": "classification",
+        "rows": [{"format": "fp32"}, {"format": "5opt"}],
         "images": len(images),
         "calibration_images": len(calibration),
         **describe(model, images, calibration, options),
@@ -141,6 +143,10 @@ def test_what_decides_is_told(model: Model, tmp_path: Path) -> None:
         "mean 0.485,0.456,0.406, scale 0.229,0.224,0.225",
         "options: weights of 8 bits, first layer 8 bits, last layer 8 bits, channel order natural",
     ]
+    result |= {"task": "ctc", "rows": [{"format": "auto"}]}
+    texts = decisions(result)
+    assert texts[1] == "data: photos, 4 of 10 images, seed 7; 2 different texts from class folders"
+    assert texts[-1].endswith(", channel order natural, auto from 20 dB")
     assert result["data"]["skipped"][0] == {"count": 2, "reason": "hidden", "first": "bee/.x"}
     assert result["preprocessing"]["mean"] == list(MEAN)
 

@@ -170,10 +170,12 @@ def test_signal_end_to_end(tmp_path: Path) -> None:
     ("metadata", "text", "message"),
     [
         (None, None, "lines.onnx has no characters in its metadata (character); give --characters"),
-        ("ab", None, "lines.onnx, metadata character: there must be 4 characters for 5 classes, or "
-                     "one less without the space, not 2"),
-        ("ab1", "a\nb\n1\n2\n3\n", "{}: there must be 4 characters for 5 classes, or one less "
-                                   "without the space, not 5"),
+        ("ab", None, "lines.onnx, metadata character: there must be 4 lines, a character each, for "
+                     "5 classes, or one less without the space, not 2"),
+        ("ab1", "a\nb\n1\n2\n3\n", "{}: there must be 4 lines, a character each, for 5 classes, "
+                                   "or one less without the space, not 5"),
+        ("ab1", "", "{}: there must be 4 lines, a character each, for 5 classes, or one less "
+                    "without the space, not 0"),
     ],
 )  # fmt: skip
 def test_characters_that_do_not_fit(
@@ -330,5 +332,46 @@ def test_labels_that_are_no_texts(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load_inputs(path, data, task="ctc")
     assert str(caught.value) == f"{data}: labels of the task ctc must be texts"
-    with pytest.raises(DataError, match=r"^characters are for the task ctc$"):
-        load_inputs(path, data, characters=tmp_path / "characters.txt")
+    characters = tmp_path / "characters.txt"
+    for task in ("classification", "signal"):
+        with pytest.raises(DataError) as caught:
+            load_inputs(path, data, characters=characters, task=task)
+        assert str(caught.value) == f"{characters}: characters are for the task ctc, not {task}"
+
+
+@pytest.mark.parametrize(("sides", "task"), [((6, 8), "ctc"), ((4, 6, 8), "signal")])
+def test_outputs_that_are_no_classes(sides: tuple[int, ...], task: str, tmp_path: Path) -> None:
+    """Of a recognizer, and of a detector, which has one axis more."""
+    b = Builder(*sides)
+    path, data = tmp_path / "more.onnx", tmp_path / "data.npz"
+    path.write_bytes(b.model(b.relu("x")).SerializeToString())
+    np.savez(data, images=np.zeros((4, *sides), np.float32), labels=np.zeros(4, int))
+    with pytest.raises(DataError) as caught:
+        load_inputs(path, data)
+    assert str(caught.value) == (
+        f"more.onnx: outputs of task classification must be (classes,), not {sides}; "
+        f"perhaps --task {task} is meant"
+    )
+
+
+def test_axes_of_one_are_none(tmp_path: Path) -> None:
+    """Such as those of global pooling at the end."""
+    b = Builder(3, 4, 4)
+    path, data = tmp_path / "pooled.onnx", tmp_path / "data.npz"
+    path.write_bytes(b.model(b.op("GlobalAveragePool", b.relu("x"))).SerializeToString())
+    np.savez(data, images=np.zeros((4, 3, 4, 4), np.float32), labels=np.zeros(4, int))
+    scoring = load_inputs(path, data).scoring
+    assert scoring is not None
+    assert scoring.classes == 3
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"resize": 28}, {"mean": (0.5,)}, {"exif_orientation": False}, {"class_map": Path("m")}],
+)
+def test_options_of_images_are_not_for_tokens(option: dict[str, Any], tmp_path: Path) -> None:
+    path, data = token_model(tmp_path), tmp_path / "tokens.npz"
+    np.savez(data, **token_arrays(), labels=np.zeros(60, int))
+    with pytest.raises(DataError) as caught:
+        load_inputs(path, data, input_shape=(1, LENGTH), **option)
+    assert str(caught.value) == f"{next(iter(option))} has no effect on tokens: leave it out"
