@@ -203,7 +203,7 @@ def evaluate(
         raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
     if not isfinite(auto_sqnr):
         raise click.UsageError(f"auto-sqnr must be a number of decibels, not {auto_sqnr:g}")
-    _refuse_without_effect(formats, weight_formats, calibration_method)
+    _refuse_without_effect(formats, weight_formats, calibration_method, all_variants)
     weights = [weights_of(name, int(weight_group)) for name in weight_formats]
     if SPARSE_2_4 in sparsity and any(isinstance(weight, BlockFormat) for weight in weights):
         raise click.UsageError("weights in block formats must be dense, not 2:4")
@@ -268,10 +268,15 @@ WINDOW_OPTIONS = (
 
 
 def _refuse_without_effect(
-    formats: Sequence[str], weight_formats: Sequence[str], calibration_method: str
+    formats: Sequence[str],
+    weight_formats: Sequence[str],
+    calibration_method: str,
+    all_variants: bool,
 ) -> None:
     """Refuse options on the command line that nothing they are of is there for."""
     reasons: dict[str, str] = {}
+    if all_variants:
+        reasons |= dict.fromkeys(("rounding", "vsparq"), "beside all-variants")
     if all(name in BLOCK_FORMATS for name in formats):
         reasons |= dict.fromkeys(WINDOW_OPTIONS, "where all formats are block formats")
     if AUTO not in formats:

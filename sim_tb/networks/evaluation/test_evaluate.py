@@ -391,6 +391,7 @@ REFUSED = [
         [*ARGUMENTS, "--formats", "s4opt,5opt,s4:0,1,2,3"],
         "formats must be different ones, not s4opt twice",
     ),
+    ([*ARGUMENTS, "--all-variants", "--no-rounding"], "rounding has no effect beside all-variants"),
     ([*ARGUMENTS, "--group", "2,1,2"], "group must be different ones, not 2 twice"),
     ([*ARGUMENTS, "--sparsity", "1:2"], "sparsity must be some of dense, 2:4, not '1:2'"),
     ([*ARGUMENTS, "--mean", "x"], "mean must be numbers separated by commas, not 'x'"),
