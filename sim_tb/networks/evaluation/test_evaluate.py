@@ -265,6 +265,9 @@ def test_command(mnist: Path, tmp_path: Path) -> None:
         assert {"name", "m", "k", "n", "zeros", "zero_pairs", "placements", "sqnr_db"} <= set(layer)
     assert [layer["reason"] for layer in report["layers"]] == ["first layer", "", "", ""]
     assert "8 bits: first layer" in result.stdout
+    share = by_label["5opt"]["windowed_share"]
+    assert share == report["windowed_share"] > 50
+    assert f"not at 8 bits: {share:.1f} % in 5opt, 2opt\n" in result.stdout
     assert result.stderr.count("warning") == 0
     assert report["warnings"] == []
     assert report["data"] == {
