@@ -8,6 +8,7 @@ import click
 from gen.commands.data_options import data_options, load_given
 from gen.commands.options import (
     Format,
+    given_options,
     json_option,
     keep_option,
     keep_result,
@@ -70,8 +71,10 @@ def demo(
     The network is the one for MNIST that comes with this project, or MODEL with --data, quantized
     as `sparq evaluate` does, which explains the options.
     """
-    if model is None and inputs["data"] is not None:
-        raise click.UsageError("data must come with a model: MODEL.onnx --data FILE")
+    if model is None:
+        for name, option in given_options().items():
+            if name in inputs:
+                raise click.UsageError(f"{option} must come with a model: MODEL.onnx --data FILE")
     options = Options(
         first_layer_windowed=first_layer_windowed,
         last_layer_windowed=last_layer_windowed,

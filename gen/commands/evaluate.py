@@ -1,6 +1,7 @@
 """``sparq evaluate``: the options, and the tables that it prints."""
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from gen.commands.data_options import data_options, load_given, warn
 from gen.commands.options import (
     Formats,
     Listed,
+    given_options,
     json_option,
     keep_option,
     keep_result,
@@ -18,12 +20,13 @@ from gen.commands.options import (
     write_json,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
-from golden import NAMED_FORMATS, BlockFormat
+from golden import BLOCK_FORMATS, NAMED_FORMATS, BlockFormat
 from golden.format import GROUPS
 from networks.evaluation.description import decisions
 from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.formats import (
     ACTIVATION_HELP,
+    AUTO,
     EIGHT_BITS,
     WEIGHT_HELP,
     canonical_name,
@@ -52,6 +55,11 @@ Preprocessing, x = (pixel - mean) / scale with pixels from 0 to 255, may also st
 beside the model, MODEL.toml, with the keys resize, crop, interpolation,
 exif_orientation, color_order, mean and scale.
 
+Of a model that takes tokens, data is an .npz file with an array of integers (N, length) for each
+input, called as that is, and `labels`. `length` (N,), the lengths of the sequences, may stand for
+a mask. --input-shape 1,LENGTH sets a length that the model leaves open; by default it is that of
+the longest sequence.
+
 \b
 ResNet-20 on CIFAR-10:
   sparq evaluate resnet20_cifar10_bn.onnx --data cifar10_test.npz \\
@@ -62,6 +70,10 @@ SqueezeNet on ImageNet:
   sparq evaluate squeezenet_dc_imagenet.onnx --data evaluation.zip \\
     --calibration calibration.zip --class-map classes.txt \\
     --color-order BGR --mean 104,117,123
+\b
+A BERT that ends in classes, on tokens:
+  sparq evaluate bert.onnx --data tokens.npz --input-shape 1,128 \\
+    --formats s4opt,s5opt --calibration-method max
 """
 
 
@@ -189,6 +201,9 @@ def evaluate(
     """Measure a trained network's accuracy in the integer arithmetic of the hardware."""
     if not 50 < percentile <= 100:
         raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
+    if not isfinite(auto_sqnr):
+        raise click.UsageError(f"auto-sqnr must be a number of decibels, not {auto_sqnr:g}")
+    _refuse_without_effect(formats, weight_formats, calibration_method, all_variants)
     weights = [weights_of(name, int(weight_group)) for name in weight_formats]
     if SPARSE_2_4 in sparsity and any(isinstance(weight, BlockFormat) for weight in weights):
         raise click.UsageError("weights in block formats must be dense, not 2:4")
@@ -247,6 +262,34 @@ def evaluate(
     keep_result(keep, "evaluate", f"evaluate_{model.stem}_{variant}", result)
 
 
+WINDOW_OPTIONS = (
+    "rounding", "vsparq", "groups", "all_variants", "channel_order", "attention_windowed"
+)  # fmt: skip
+
+
+def _refuse_without_effect(
+    formats: Sequence[str],
+    weight_formats: Sequence[str],
+    calibration_method: str,
+    all_variants: bool,
+) -> None:
+    """Refuse options on the command line that nothing they are of is there for."""
+    reasons: dict[str, str] = {}
+    if all_variants:
+        reasons |= dict.fromkeys(("rounding", "vsparq"), "beside all-variants")
+    if all(name in BLOCK_FORMATS for name in formats):
+        reasons |= dict.fromkeys(WINDOW_OPTIONS, "where all formats are block formats")
+    if AUTO not in formats:
+        reasons["auto_sqnr"] = f"without {AUTO} among the formats"
+    if all(name == EIGHT_BITS or name in BLOCK_FORMATS for name in weight_formats):
+        reasons["weight_group"] = "without a window format among the weight-formats"
+    if calibration_method != "percentile":
+        reasons["percentile"] = f"where calibration-method is {calibration_method}"
+    for name, option in given_options().items():
+        if name in reasons:
+            raise click.UsageError(f"{option} has no effect {reasons[name]}: leave it out")
+
+
 def _percent(value: float | None, digits: int = 2) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
@@ -298,7 +341,7 @@ def _layer_table(result: dict[str, Any]) -> Table:
     decided = _decisions(result)
     rows = table(
         "Layers (SQNR: signal to quantization noise of the output, dB)",
-        *("layer", "M x K x N", "products", *decided, "zeros %", "zero pairs %"),
+        *("layer", "M x K x N", "unsigned formats", *decided, "zeros %", "zero pairs %"),
         *shown,
     )
     for layer in result["layers"]:
@@ -316,7 +359,7 @@ def _layer_table(result: dict[str, Any]) -> Table:
 
 
 def _decisions(result: dict[str, Any]) -> list[str]:
-    """Rows whose layers run in other formats than those of the column of products say."""
+    """Rows whose layers run in other formats than the column of unsigned formats says."""
     layers = result["layers"]
     found: dict[tuple[str, ...], str] = {}
     for label in layers[0]["formats"] if layers else ():
@@ -332,10 +375,17 @@ def _decisions(result: dict[str, Any]) -> list[str]:
 
 def _summary(result: dict[str, Any]) -> str:
     lines = ["≈: the difference from 8 bits is below the standard error of the paired comparison"]
+    formats: dict[str, dict[str, None]] = {}
+    for row in result["rows"]:
+        if row["windowed_share"] is not None:
+            formats.setdefault(f"{row['windowed_share']:.1f} %", {})[row["format"]] = None
+    if formats:
+        shares = "; ".join(f"{share} in {', '.join(names)}" for share, names in formats.items())
+        lines.append(f"multiplications that are not at 8 bits: {shares}")
     if result["zeros"] is not None:
         lines.append(
-            f"{result['windowed_share']:.1f} % of the multiplications are windowed; of their "
-            f"activations {result['zeros']:.1f} % are zero, of their pairs "
+            "of the activations of layers that unsigned formats window "
+            f"{result['zeros']:.1f} % are zero, of their pairs "
             f"{result['zero_pairs']:.1f} % hold a zero"
         )
     return "\n".join(lines)

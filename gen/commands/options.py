@@ -1,12 +1,13 @@
 """The options that several commands share, and the types of their values."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from gen.design.unsigned_format import unsigned_format
 from gen.documentation.results import FOLDER, keep, program
@@ -30,14 +31,43 @@ class Integer(click.ParamType[Any]):
         return value
 
 
+def given_options() -> dict[str, str]:
+    """The options on the command line: what each is called, by the name of its parameter."""
+    context = click.get_current_context()
+    return {
+        param.name: _called(param)
+        for param in context.command.params
+        if param.name is not None
+        and context.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+    }
+
+
+def _called(param: click.Parameter) -> str:
+    return param.opts[0].removeprefix("--")
+
+
+def _distinct(param: click.Parameter, values: Iterable[Any]) -> tuple[Any, ...]:
+    """``values``; an error that names the first one that is repeated."""
+    found: list[Any] = []
+    for value in values:
+        if value in found:
+            raise click.UsageError(f"{_called(param)} must be different ones, not {value} twice")
+        found.append(value)
+    return tuple(found)
+
+
 class Listed(click.ParamType[Any]):
-    """Values separated by commas, each converted by ``convert_item``; a tuple."""
+    """Values separated by commas, each converted by ``convert_item``; a tuple.
+
+    Each once, if they shall be ``distinct``.
+    """
 
     name = "list"
 
-    def __init__(self, convert_item: Callable[[str], Any], expected: str):
+    def __init__(self, convert_item: Callable[[str], Any], expected: str, distinct: bool = False):
         self._convert_item = convert_item
         self._expected = expected
+        self._distinct = distinct
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """The values; an error that names the first one that is not ``expected``."""
@@ -48,22 +78,21 @@ class Listed(click.ParamType[Any]):
             try:
                 items.append(self._convert_item(item.strip()))
             except ValueError:
-                name = param.opts[0].removeprefix("--")
                 raise click.UsageError(
-                    f"{name} must be {self._expected}, not {item.strip()!r}"
+                    f"{_called(param)} must be {self._expected}, not {item.strip()!r}"
                 ) from None
-        return tuple(items)
+        return _distinct(param, items) if self._distinct else tuple(items)
 
     @classmethod
     def of(cls, *allowed: str) -> "Listed":
-        """A list of some of the names ``allowed``."""
+        """A list of some of the names ``allowed``, each once."""
 
         def convert_item(item: str) -> str:
             if item not in allowed:
                 raise ValueError
             return item
 
-        return cls(convert_item, f"some of {', '.join(allowed)}")
+        return cls(convert_item, f"some of {', '.join(allowed)}", distinct=True)
 
 
 def _writable(ctx: Any, param: Any, path: Path | None) -> Path | None:
@@ -131,12 +160,12 @@ class Formats(click.ParamType[tuple[str, ...]]):
         self._one_name = one_name
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
-        """Each name once."""
+        """The names; an error where two are of one format."""
         if isinstance(value, tuple):
             return value
         names = split_formats(value)
         try:
-            return tuple(dict.fromkeys(map(self._one_name, names)))
+            return _distinct(param, map(self._one_name, names))
         except ValueError as error:
             raise click.UsageError(str(error)) from None
 

@@ -31,14 +31,14 @@ def characters_of(model: Model, path: Path | None) -> tuple[str, ...]:
             raise DataError(f"{path}: characters must be a text file in UTF-8") from None
         where = str(path)
     # Not all that str.splitlines takes for the end of a line is one.
-    lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+    lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n") if text]
     shape = model.graph.shapes[model.graph.output]
     if len(shape) != 2:
         raise DataError(f"outputs of task ctc must be (steps, classes), not {shape}")
     missing = shape[1] - 1 - len(lines)
-    if missing not in (0, 1):
+    if not text or missing not in (0, 1):
         raise DataError(
-            f"{where}: there must be {shape[1] - 1} characters for {shape[1]} classes, or one "
-            f"less without the space, not {len(lines)}"
+            f"{where}: there must be {shape[1] - 1} lines, a character each, for {shape[1]} "
+            f"classes, or one less without the space, not {len(lines)}"
         )
     return (*lines, *[" "] * missing)

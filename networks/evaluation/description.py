@@ -3,9 +3,11 @@
 from dataclasses import asdict
 from typing import Any
 
+from networks.evaluation.formats import AUTO
 from networks.evaluation.images import Images
 from networks.evaluation.model import Model
 from networks.evaluation.preparation import Options
+from networks.evaluation.scoring import CTC
 
 
 def describe(model: Model, images: Images, calibration: Images, options: Options) -> dict[str, Any]:
@@ -31,16 +33,12 @@ def _preprocessing(images: Images) -> dict[str, Any] | None:
 def decisions(result: dict[str, Any]) -> list[str]:
     """The same in lines to print, of the result of an evaluation."""
     data, calibration, options = result["data"], result["calibration"], result["options"]
-    labels = f"labels {data['lowest_label']} to {data['highest_label']} from {data['labels']}"
-    if not data["labels"]:
-        labels = "no labels"
-    names = data["classes"]
-    named = f", {len(names)} classes ({_first_and_last(names)})" if names else ""
     others = result["output"]["others"]
     rest = f" (not {', '.join(others)})" if others else ""
     method = options["method"]
     if method == "percentile":
         method += f" {options['percentile']:g}"
+    automatic = any(row["format"] == AUTO for row in result["rows"])
     switches = [
         f"weights of {options['weight_bits']} bits",
         f"first layer {'windowed' if options['first_layer_windowed'] else '8 bits'}",
@@ -50,10 +48,11 @@ def decisions(result: dict[str, Any]) -> list[str]:
         *(["equalized channels"] if options["equalize"] else []),
         *(["corrected biases"] if options["correct_bias"] else []),
         *(["recalibrated batch normalization"] if options["recalibrate_batch_norm"] else []),
+        *([f"{AUTO} from {options['auto_sqnr']:g} dB"] if automatic else []),
     ]
     lines = [
         f"output: {result['output']['name']}, {result['output']['size']} values{rest}",
-        f"data: {_taken(data, result['images'])}; {labels}{named}",
+        f"data: {_taken(data, result['images'])}; {_labels(data, result['task'])}",
         f"calibration: {_taken(calibration, result['calibration_images'])}"
         f"{', set aside of the data' if calibration['set_aside'] else ''}; method {method}",
         f"preprocessing: {_pixels(result['preprocessing'], data['files'])}",
@@ -72,6 +71,18 @@ def skipped_lines(images: Images) -> list[str]:
         f"{each.reason}, the first {each.first}"
         for each in images.source.skipped
     ]
+
+
+def _labels(source: dict[str, Any], task: str) -> str:
+    """Which labels ``source`` has, and where they are from."""
+    if not source["labels"]:
+        return "no labels"
+    names = source["classes"]
+    if task == CTC:
+        return f"{len(names)} different texts from {source['labels']}"
+    named = f", {len(names)} classes ({_first_and_last(names)})" if names else ""
+    numbers = f"{source['lowest_label']} to {source['highest_label']}"
+    return f"labels {numbers} from {source['labels']}{named}"
 
 
 def _taken(source: dict[str, Any], count: int) -> str:

@@ -6,6 +6,8 @@ from networks.evaluation.images import Images
 
 SIGMAS = 3
 """Standard deviations of guessing that an accuracy must be above chance."""
+LEAST_IMAGES = 10
+"""Fewer say nothing of an accuracy."""
 
 
 def doubts_of_inputs(images: Images, of_model: int | None) -> list[str]:
@@ -36,9 +38,14 @@ def doubts_of_inputs(images: Images, of_model: int | None) -> list[str]:
 
 
 def doubts_of_accuracy(correct: float, images: int, classes: int) -> list[str]:
-    """``correct`` is the share of ``images`` that the network is right on in single precision."""
+    """``correct`` is the share of ``images`` that the network is right on in single precision.
+
+    Nothing where there are so few that guesses may be right on most of what they are wrong on.
+    """
     chance = 1 / classes
-    if correct > chance + SIGMAS * sqrt(chance * (1 - chance) / images):
+    margin = SIGMAS * sqrt(chance * (1 - chance) / images)
+    is_told = images >= LEAST_IMAGES and margin <= (1 - chance) / 2
+    if not is_told or correct > chance + margin:
         return []
     return [
         f"FP32 accuracy is near chance: {100 * correct:.2f} % of {images} images, where guessing "

@@ -22,7 +22,7 @@ from networks.evaluation.preparation import (
     reference_of,
     run_of,
 )
-from networks.evaluation.results import accuracy_rows, layer_rows, totals
+from networks.evaluation.results import accuracy_rows, layer_rows, row_shares, totals
 from networks.evaluation.scoring import Scoring, classification
 from networks.evaluation.settings import DENSE, FP32, SPARSE_2_4, Setting
 from networks.evaluation.tasks import all_noises, all_outcomes
@@ -99,6 +99,8 @@ def evaluate_model(
         if row["format"] == FP32 and scoring.classes is not None:
             doubt(doubts_of_accuracy(row["top1"] / 100, len(images), scoring.classes))
     layers = layer_rows(next(iter(bases.values())), settings, noises, runs)
+    for row, setting in zip(rows, settings, strict=True):
+        row |= row_shares(setting, layers)
     return {
         "model": model.name,
         "task": scoring.task,

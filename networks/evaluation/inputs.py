@@ -66,6 +66,10 @@ def load_inputs(
     if input_shape is None:
         input_shape = open_length(model_path, output_name, paths)
     model = load_model(model_path, output_name, input_shape, whole=task == SIGNAL)
+    if model.graph.tokens:
+        for name, value in {"class_map": class_map, **preprocessing_options}.items():
+            if value is not None:
+                raise DataError(f"{name} has no effect on tokens: leave it out")
     preprocessing = _preprocessing(model_path, preprocessing_options)
 
     def load(path: Path, labelled: bool) -> Images:
@@ -96,7 +100,7 @@ def _scoring(
     model: Model, task: str, images: Images, data: Path, characters: Path | None
 ) -> Scoring:
     if characters is not None and task != CTC:
-        raise DataError("characters are for the task ctc")
+        raise DataError(f"{characters}: characters are for the task ctc, not {task}")
     match task:
         case "ctc":
             if images.source.classes is None:
@@ -106,6 +110,13 @@ def _scoring(
             return load_head(data, model.logits)
         case "signal":
             return Signal(model.content, model.name)
+    shape = model.output_shape
+    if sum(side > 1 for side in shape) > 1:
+        other = CTC if len(shape) == 2 else SIGNAL
+        raise DataError(
+            f"{model.name}: outputs of task classification must be (classes,), not {shape}; "
+            f"perhaps --task {other} is meant"
+        )
     return classification(model)
 
 

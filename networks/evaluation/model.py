@@ -37,8 +37,12 @@ class Model(NamedTuple):
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one image in ONNX order: (C, H, W), or (F,)."""
-        shape = self.graph.input_shape
-        return (shape[-1], *shape[:-1]) if len(shape) == 3 else shape
+        return _channels_first(self.graph.input_shape)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the output of one image in ONNX order."""
+        return _channels_first(self.graph.shapes[self.graph.output])
 
     @property
     def logits(self) -> int:
@@ -87,6 +91,10 @@ def _ends_in_sigmoid(graph: onnx.GraphProto, output: str) -> bool:
     while output in producers and producers[output].op_type in MOVING:
         output = producers[output].input[0]
     return output in producers and producers[output].op_type == "Sigmoid"
+
+
+def _channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (shape[-1], *shape[:-1]) if len(shape) == 3 else shape
 
 
 def channels_last(images: Array) -> Array:

@@ -1,5 +1,6 @@
 """An evaluation's rows and layers."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import log10, prod
 from typing import Any
@@ -21,6 +22,8 @@ from networks.quantization.operations import Int64Array
 from networks.quantization.statistics import PairStatistics
 
 TOP5_CLASSES = 10
+AT_8_BITS = "8 bits"
+"""How the text begins that says why a layer is in no format."""
 
 
 def accuracy_rows(
@@ -48,6 +51,7 @@ def accuracy_rows(
             "character_error": None,
             "output_sqnr_db": _decibels(*noises.get((setting, OUTPUT), (0.0, 0.0))),
             "bits_per_activation": _stored_bits(setting),
+            "windowed_share": None,
             "difference": None,
             "difference_error": None,
             "within_error": None,
@@ -109,9 +113,8 @@ def _error(values: Array) -> float:
 def _stored_bits(setting: Setting) -> float:
     if isinstance(setting.activations, BlockFormat):
         return setting.activations.bits_per_element
-    if setting.windows is not None:
-        formats = (setting.windows.fmt, setting.windows.signed)
-        return max(fmt.bits_per_activation for fmt in formats if fmt)
+    if setting.sparq_format is not None:
+        return setting.sparq_format.bits_per_activation
     return {FP32: 32.0, UNIFORM_4_BIT: 4.0, SIGNED_4_BIT: 4.0}.get(str(setting.activations), 8.0)
 
 
@@ -162,6 +165,33 @@ def layer_rows(
     return layers
 
 
+def row_shares(setting: Setting, layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the ``layers`` of :func:`layer_rows` say of the row of ``setting``, if it has a format.
+
+    The share of the multiplications that are in it, and of two formats the mean of the bits, over
+    these multiplications; 8 bits where there are none.
+    """
+    if isinstance(setting.activations, str):
+        return {}
+    work = Counter[str]()
+    for layer in layers:
+        made = layer["formats"][setting.label]
+        work[AT_8_BITS if made.startswith(AT_8_BITS) else made] += _work(layer)
+    total = work.total()
+    windowed = total - work[AT_8_BITS]
+    shares = {"windowed_share": 100 * windowed / max(1, total)}
+    if isinstance(setting.activations, MixedFormat):
+        both = (setting.activations.unsigned, setting.activations.signed)
+        bits = sum(work[fmt.name] * fmt.sparq_format.bits_per_activation for fmt in both)
+        shares["bits_per_activation"] = bits / windowed if windowed else 8.0
+    return shares
+
+
+def _work(layer: Mapping[str, Any]) -> int:
+    """How many multiplications there are."""
+    return int(layer["m"] * layer["k"] * layer["n"])
+
+
 def decisions_of(setting: Setting, network: QuantizedNetwork) -> dict[str, str]:
     """By layer, the format of its products, or ``8 bits:`` and why; empty where there is none."""
     made = {}
@@ -175,13 +205,16 @@ def decisions_of(setting: Setting, network: QuantizedNetwork) -> dict[str, str]:
         if isinstance(setting.activations, MixedFormat):
             mixed = setting.activations
             name = (mixed.signed if layer.fill else mixed.unsigned).name
-        made[layer.name] = name if layer.windowed else f"8 bits: {layer.reason}"
+        made[layer.name] = name if layer.windowed else f"{AT_8_BITS}: {layer.reason}"
     return made
 
 
 def totals(base: Quantized, layers: list[dict[str, Any]]) -> dict[str, Any]:
-    """Share of multiplications that are windowed, and zeros among their operands; per cent."""
-    work = {layer["name"]: layer["m"] * layer["k"] * layer["n"] for layer in layers}
+    """Share of multiplications that formats of unsigned activations window, and zeros there.
+
+    Zeros among their activations, and pairs that hold one; per cent.
+    """
+    work = {layer["name"]: _work(layer) for layer in layers}
     windowed = [layer["name"] for layer in layers if layer["windowed"]]
     pairs = [base.pairs[name] for name in windowed]
     statistics = PairStatistics(np.sum(pairs, axis=0)) if windowed else None

@@ -173,14 +173,15 @@ def _lengths(
     path: Path, arrays: Mapping[str, npt.NDArray[Any]], names: Sequence[str]
 ) -> npt.NDArray[Any] | None:
     """How far each sequence reaches; None if nothing says so."""
-    count = len(next(arrays[name] for name in names if name in arrays))
+    count, width = next(arrays[name] for name in names if name in arrays).shape
     if LENGTH in arrays:
         lengths = arrays[LENGTH].astype(np.int64)
-        if lengths.shape != (count,) or lengths.min() < 1:
-            raise DataError(
-                f"{path}: {LENGTH} must be {count} integers of at least 1, not the shape "
-                f"{lengths.shape} from {lengths.min()}"
-            )
+        if lengths.shape != (count,):
+            raise DataError(f"{path}: {LENGTH} must have the shape {(count,)}, not {lengths.shape}")
+        lowest, highest = lengths.min(), lengths.max()
+        if lowest < 1 or highest > width:
+            outside = highest if highest > width else lowest
+            raise DataError(f"{path}: {LENGTH} must be from 1 to {width}, not {outside}")
         return lengths
     masks = [a for name, a in arrays.items() if name in names and a.max() == 1 and a.min() >= 0]
     if not masks:

@@ -153,6 +153,7 @@ def test_out_of_range(arguments: list[str], message: str, tmp_path: Path) -> Non
             "layers has no effect where top is engine: leave it out",
         ),
         (["--data", "x.npz"], "data must come with a model: MODEL.onnx --data FILE"),
+        (["--task", "ctc"], "task must come with a model: MODEL.onnx --data FILE"),
     ],
 )
 def test_options_of_the_demo_that_fit_nothing(

@@ -102,8 +102,21 @@ def test_accuracy_near_chance() -> None:
     assert doubts_of_accuracy(0.6, 10000, 2) == []
 
 
+def test_few_images_do_not_tell_chance() -> None:
+    """Of two classes three standard deviations of 36 guesses are half of the way to all right."""
+    for correct in (0.0, 0.5, 1.0):
+        assert doubts_of_accuracy(correct, 8, 2) == []
+        assert doubts_of_accuracy(correct, 35, 2) == []
+    assert len(doubts_of_accuracy(0.75, 36, 2)) == 1
+    assert doubts_of_accuracy(0.76, 36, 2) == []
+    assert doubts_of_accuracy(0.0, 9, 1000) == []
+    assert len(doubts_of_accuracy(0.0, 10, 1000)) == 1
+
+
 def result_of(model: Model, images: Any, calibration: Any, options: Options) -> dict[str, Any]:
     return {
+        "task": "classification",
+        "rows": [{"format": "fp32"}, {"format": "5opt"}],
         "images": len(images),
         "calibration_images": len(calibration),
         **describe(model, images, calibration, options),
@@ -130,6 +143,10 @@ def test_what_decides_is_told(model: Model, tmp_path: Path) -> None:
         "mean 0.485,0.456,0.406, scale 0.229,0.224,0.225",
         "options: weights of 8 bits, first layer 8 bits, last layer 8 bits, channel order natural",
     ]
+    result |= {"task": "ctc", "rows": [{"format": "auto"}]}
+    texts = decisions(result)
+    assert texts[1] == "data: photos, 4 of 10 images, seed 7; 2 different texts from class folders"
+    assert texts[-1].endswith(", channel order natural, auto from 20 dB")
     assert result["data"]["skipped"][0] == {"count": 2, "reason": "hidden", "first": "bee/.x"}
     assert result["preprocessing"]["mean"] == list(MEAN)
 

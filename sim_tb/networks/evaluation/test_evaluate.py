@@ -265,6 +265,9 @@ def test_command(mnist: Path, tmp_path: Path) -> None:
         assert {"name", "m", "k", "n", "zeros", "zero_pairs", "placements", "sqnr_db"} <= set(layer)
     assert [layer["reason"] for layer in report["layers"]] == ["first layer", "", "", ""]
     assert "8 bits: first layer" in result.stdout
+    share = by_label["5opt"]["windowed_share"]
+    assert share == report["windowed_share"] > 50
+    assert f"not at 8 bits: {share:.1f} % in 5opt, 2opt\n" in result.stdout
     assert result.stderr.count("warning") == 0
     assert report["warnings"] == []
     assert report["data"] == {
@@ -372,6 +375,27 @@ REFUSED = [
         "Invalid value for '--weight-bits': 3 is",
     ),
     ([*ARGUMENTS, "--percentile", "40"], "percentile must be above 50 and at most 100, not 40"),
+    (
+        [*ARGUMENTS, "--percentile", "99"],
+        "percentile has no effect where calibration-method is mean",
+    ),
+    ([*ARGUMENTS, "--auto-sqnr", "nan"], "auto-sqnr must be a number of decibels, not nan"),
+    ([*ARGUMENTS, "--auto-sqnr", "9"], "auto-sqnr has no effect without auto among the formats: "),
+    (
+        [*ARGUMENTS, "--weight-formats", "8bit,mxfp4", "--weight-group", "2"],
+        "weight-group has no effect without a window format among the weight-formats: leave it",
+    ),
+    (
+        [*ARGUMENTS, "--formats", "mxfp4,nvfp4", "--group", "2"],
+        "group has no effect where all formats are block formats: leave it out",
+    ),
+    ([*ARGUMENTS, "--formats", "mxfp4", "--no-vsparq"], "vsparq has no effect where all formats"),
+    (
+        [*ARGUMENTS, "--formats", "s4opt,5opt,s4:0,1,2,3"],
+        "formats must be different ones, not s4opt twice",
+    ),
+    ([*ARGUMENTS, "--all-variants", "--no-rounding"], "rounding has no effect beside all-variants"),
+    ([*ARGUMENTS, "--group", "2,1,2"], "group must be different ones, not 2 twice"),
     ([*ARGUMENTS, "--sparsity", "1:2"], "sparsity must be some of dense, 2:4, not '1:2'"),
     ([*ARGUMENTS, "--mean", "x"], "mean must be numbers separated by commas, not 'x'"),
     ([*ARGUMENTS, "--scale", "0"], "scale must not be zero"),
@@ -408,7 +432,9 @@ def test_refused(arguments: list[str], message: str, mnist: Path, tmp_path: Path
         assert not list(tmp_path.iterdir())
 
 
-def test_help_shows_both_recipes(tmp_path: Path) -> None:
+def test_help_shows_recipes(tmp_path: Path) -> None:
     text = sparq_evaluate(tmp_path, "--help").stdout
     assert "sparq evaluate resnet20_cifar10_bn.onnx --data cifar10_test.npz" in text
     assert "--color-order BGR --mean 104,117,123" in text
+    assert "sparq evaluate bert.onnx --data tokens.npz --input-shape 1,128" in text
+    assert "`length` (N,)" in text

@@ -18,7 +18,8 @@ from networks.evaluation.formats import (
 )
 from networks.evaluation.model import load_model
 from networks.evaluation.preparation import DEPTHWISE, Options
-from networks.evaluation.settings import settings_of
+from networks.evaluation.results import row_shares
+from networks.evaluation.settings import Setting, settings_of
 from sim_tb.networks.families import SEED, images_of, quiet
 from sim_tb.networks.onnx_models import Builder
 
@@ -115,11 +116,20 @@ def test_rows_and_layers(options: Any, tmp_path: Path) -> None:
     assert len({setting.label for setting in settings}) == len(settings)
     assert len(settings) == 1 + 2 * (4 + 2 * 5 + 2)
     rows = {row["label"]: row for row in result["rows"]}
+    work = [layer["m"] * layer["k"] * layer["n"] for layer in result["layers"]]
     bits = {label: rows[label]["bits_per_activation"] for label in FORMATS}
+    # Of two formats a mean: auto is in one of them in each layer, or at 8 bits.
+    both = (work[1] * 6.5 + (work[2] + work[3]) * 7.5) / sum(work[1:4])
+    assert 6.5 <= bits.pop("auto") <= both
     assert bits == {
-        **{"5opt": 6.5, "s4opt": 7.5, "s5opt": 7.5, "5opt+s4opt": 7.5, "auto": 7.5},
+        **{"5opt": 6.5, "s4opt": 7.5, "s5opt": 7.5, "5opt+s4opt": both},
         **{"mxfp4": 4.25, "mxint8": 8.25},
     }
+    shares = {label: rows[label]["windowed_share"] for label in ("5opt", "s4opt", "mxfp4", "a8w8")}
+    assert shares == {
+        "5opt": 100 * work[1] / sum(work), "s4opt": 100 * sum(work[1:4]) / sum(work),
+        "mxfp4": 100 * (work[1] + work[3]) / sum(work), "a8w8": None,
+    }  # fmt: skip
     assert rows["mxfp4"]["format"] == "mxfp4"
     assert rows["mxfp4"]["rounding"] is None
     found = {label: [layer["formats"][label] for layer in result["layers"]] for label in FORMATS}
@@ -148,6 +158,22 @@ def test_rows_and_layers(options: Any, tmp_path: Path) -> None:
     assert rows["fp32"]["output_sqnr_db"] is None
     for label, decibels in result["layers"][-1]["sqnr_db"].items():
         assert rows[label]["output_sqnr_db"] == decibels
+
+
+def test_bits_of_two_formats_are_a_mean() -> None:
+    """Over the multiplications that are in them; 8 where there are none."""
+    setting = Setting(activations_of("auto"), 8, "dense")
+
+    def shares(*made: str) -> list[float]:
+        layers = [
+            {"formats": {"auto": text}, "m": 2, "k": index, "n": 3}
+            for index, text in enumerate(made, 1)
+        ]
+        return list(row_shares(setting, layers).values())
+
+    assert shares("8 bits: first layer", "5opt", "s5opt") == [100 * 5 / 6, (2 * 6.5 + 3 * 7.5) / 5]
+    assert shares("5opt") == [100, 6.5]
+    assert shares("8 bits: last layer") == [0, 8]
 
 
 def test_auto_keeps_what_windows_spoil(tmp_path: Path) -> None:

@@ -170,10 +170,12 @@ def test_signal_end_to_end(tmp_path: Path) -> None:
     ("metadata", "text", "message"),
     [
         (None, None, "lines.onnx has no characters in its metadata (character); give --characters"),
-        ("ab", None, "lines.onnx, metadata character: there must be 4 characters for 5 classes, or "
-                     "one less without the space, not 2"),
-        ("ab1", "a\nb\n1\n2\n3\n", "{}: there must be 4 characters for 5 classes, or one less "
-                                   "without the space, not 5"),
+        ("ab", None, "lines.onnx, metadata character: there must be 4 lines, a character each, for "
+                     "5 classes, or one less without the space, not 2"),
+        ("ab1", "a\nb\n1\n2\n3\n", "{}: there must be 4 lines, a character each, for 5 classes, "
+                                   "or one less without the space, not 5"),
+        ("ab1", "", "{}: there must be 4 lines, a character each, for 5 classes, or one less "
+                    "without the space, not 0"),
     ],
 )  # fmt: skip
 def test_characters_that_do_not_fit(
@@ -294,9 +296,11 @@ def test_the_length_is_that_of_the_longest(tmp_path: Path) -> None:
          "no array 'ids'; needed are ids, mask, a mask of which 'length' may stand for"),
         ({"length": None},
          "no array 'mask'; needed are ids, mask, a mask of which 'length' may stand for"),
-        ({"length": np.full(60, LENGTH + 1)}, "sequences must have at most 6 elements, not 7"),
-        ({"length": np.zeros(60, int)},
-         "length must be 60 integers of at least 1, not the shape (60,) from 0"),
+        ({"ids": np.zeros((60, LENGTH + 2), int), "length": np.full(60, LENGTH + 1)},
+         "sequences must have at most 6 elements, not 7"),
+        ({"length": np.arange(60)}, "length must be from 1 to 6, not 59"),
+        ({"length": np.zeros(60, int)}, "length must be from 1 to 6, not 0"),
+        ({"length": np.ones(59, int)}, "length must have the shape (60,), not (59,)"),
         ({"mask": np.full((60, LENGTH), 2)}, "mask must be from 0 to 1, not 2"),
         ({"mask": np.ones((60, 2), int)}, "mask must have the shape (60, 6), not (60, 2)"),
         ({"labels": None}, "no array 'labels'"),
@@ -328,5 +332,46 @@ def test_labels_that_are_no_texts(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load_inputs(path, data, task="ctc")
     assert str(caught.value) == f"{data}: labels of the task ctc must be texts"
-    with pytest.raises(DataError, match=r"^characters are for the task ctc$"):
-        load_inputs(path, data, characters=tmp_path / "characters.txt")
+    characters = tmp_path / "characters.txt"
+    for task in ("classification", "signal"):
+        with pytest.raises(DataError) as caught:
+            load_inputs(path, data, characters=characters, task=task)
+        assert str(caught.value) == f"{characters}: characters are for the task ctc, not {task}"
+
+
+@pytest.mark.parametrize(("sides", "task"), [((6, 8), "ctc"), ((4, 6, 8), "signal")])
+def test_outputs_that_are_no_classes(sides: tuple[int, ...], task: str, tmp_path: Path) -> None:
+    """Of a recognizer, and of a detector, which has one axis more."""
+    b = Builder(*sides)
+    path, data = tmp_path / "more.onnx", tmp_path / "data.npz"
+    path.write_bytes(b.model(b.relu("x")).SerializeToString())
+    np.savez(data, images=np.zeros((4, *sides), np.float32), labels=np.zeros(4, int))
+    with pytest.raises(DataError) as caught:
+        load_inputs(path, data)
+    assert str(caught.value) == (
+        f"more.onnx: outputs of task classification must be (classes,), not {sides}; "
+        f"perhaps --task {task} is meant"
+    )
+
+
+def test_axes_of_one_are_none(tmp_path: Path) -> None:
+    """Such as those of global pooling at the end."""
+    b = Builder(3, 4, 4)
+    path, data = tmp_path / "pooled.onnx", tmp_path / "data.npz"
+    path.write_bytes(b.model(b.op("GlobalAveragePool", b.relu("x"))).SerializeToString())
+    np.savez(data, images=np.zeros((4, 3, 4, 4), np.float32), labels=np.zeros(4, int))
+    scoring = load_inputs(path, data).scoring
+    assert scoring is not None
+    assert scoring.classes == 3
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"resize": 28}, {"mean": (0.5,)}, {"exif_orientation": False}, {"class_map": Path("m")}],
+)
+def test_options_of_images_are_not_for_tokens(option: dict[str, Any], tmp_path: Path) -> None:
+    path, data = token_model(tmp_path), tmp_path / "tokens.npz"
+    np.savez(data, **token_arrays(), labels=np.zeros(60, int))
+    with pytest.raises(DataError) as caught:
+        load_inputs(path, data, input_shape=(1, LENGTH), **option)
+    assert str(caught.value) == f"{next(iter(option))} has no effect on tokens: leave it out"
