@@ -8,6 +8,7 @@ import numpy.typing as npt
 import golden
 from gen.design.configuration import Configuration
 from golden.format import ACTIVATION_BITS
+from golden.structured import select
 from hdl.catalogue import MacUnit
 from support.errors import RunError
 
@@ -49,7 +50,7 @@ def expected_products(
         return multiplied(unit, x).astype(np.int64) @ w.astype(np.int64)
     columns = []
     for column in np.moveaxis(w, -1, 0):
-        selected, values = golden.select_2_4(x, column)
+        selected, values = select(np.asarray(x), column)
         products = multiplied(unit, selected).astype(np.int64) * values[..., np.newaxis, :]
         columns.append(products.sum(axis=-1))
     return np.stack(columns, axis=-1)

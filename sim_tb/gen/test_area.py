@@ -17,8 +17,13 @@ from click.testing import CliRunner
 
 from gen.cli import cli
 from gen.commands.terminal import progress_bar
-from gen.design.configuration import ConfigurationError
-from gen.design.expectation import MismatchError
+from gen.design.configuration import Configuration, ConfigurationError
+from gen.design.expectation import (
+    MismatchError,
+    expected_product,
+    expected_products,
+    random_matrices,
+)
 from gen.library.errors import LibraryError
 from gen.library.load import load_library
 from gen.netlist.netlist import parse_netlist
@@ -203,6 +208,17 @@ def test_other_text_is_no_design() -> None:
         below("module m(a); input a; begin x = 1 endmodule", "m")
 
 
+@pytest.mark.parametrize("name", ["5opt", "s4opt"])
+def test_what_a_sparse_unit_must_compute(name: str) -> None:
+    """Of stacks of matrices what golden says of each, whatever activations the format takes."""
+    unit = Configuration(top="sparse_tensor_core", format=name, pairs=2)
+    rng = np.random.default_rng(3)
+    operands = [random_matrices(unit, 2, 16, 3, rng) for _ in range(4)]
+    x, w = (np.stack([getattr(each, name) for each in operands]) for name in ("x", "w"))
+    for found, each in zip(expected_products(unit.mac, x, w), operands, strict=True):
+        np.testing.assert_array_equal(found, expected_product(unit, *each))
+
+
 @pytest.mark.every(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
@@ -214,6 +230,7 @@ def test_other_text_is_no_design() -> None:
         exact_unit("sparse_tensor_core", "2x8x8", "booth", pairs=1, rows=2, cols=2),
         sparq_unit("sparse_tensor_core", "5opt", pairs=2, rows=2, cols=2),
         sparq_unit("encoder", "2opt", rounding=False),
+        sparq_unit("sparse_tensor_core", "s4opt", pairs=2, rows=2, cols=2),
     ],
     ids=lambda unit: unit.label.replace(" ", "-"),
 )
