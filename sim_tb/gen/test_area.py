@@ -219,7 +219,7 @@ def test_what_a_sparse_unit_must_compute(name: str) -> None:
         np.testing.assert_array_equal(found, expected_product(unit, *each))
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(3)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",

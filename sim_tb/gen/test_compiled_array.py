@@ -156,7 +156,7 @@ def test_bad_image_counts_are_refused(images: int) -> None:
     assert str(caught.value) == f"images must be an integer from 1 to 1000, not {images}"
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_the_steps_of_a_build_are_named_once(tmp_path: Path) -> None:
     """The next time there is nothing to build."""
     configuration = Configuration(rows=1, cols=1, pe="8x8")

@@ -199,8 +199,7 @@ def test_tiles_follow_each_other(name: str) -> None:
         assert long["busy"] >= 0.98 * long["cycles"]
 
 
-@pytest.mark.every(2)
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["encoded_group", "encoded"])
 def test_layer_after_layer(name: str, checks: Callable[[int], None]) -> None:
     """The stored pairs that leave go into the next layer as they are, and the last layer's sums are

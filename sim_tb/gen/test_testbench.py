@@ -203,9 +203,8 @@ def test_every_seed_passes(configuration: Configuration, tmp_path: Path) -> None
         assert status == 0, output
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @icarus
-@pytest.mark.every(3)
 @each_top
 def test_wrong_designs_fail(configuration: Configuration, tmp_path: Path, checks: Any) -> None:
     """One bit of one port inverted or stuck, or the adders changed: every one is seen."""

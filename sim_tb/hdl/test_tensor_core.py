@@ -282,7 +282,7 @@ ERRORS: list[tuple[Callable[[], object], str]] = [
     (lambda: StructuredSelection(Radix4(8, 2)), "Radix4 has a bias that depends on"),
     (
         lambda: dot_product("sparq", 2, sparq("5opt", 8, False), sparse=True),
-        "within one slice of 4 selected activations, not by 8",
+        "group must be at most 4, the selected activations of a slice, not 8",
     ),
     (lambda: dot_product("4x4", 2), "pe must be one of sparq, 8x8, 2x8x8, 2x4x8, not '4x4'"),
     (lambda: dot_product("sparq", 2), "pe 'sparq' needs a SparqFormat, not None"),

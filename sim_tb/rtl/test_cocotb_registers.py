@@ -14,7 +14,7 @@ SEED = 31
 
 @pytest.mark.every(2)
 @pytest.mark.slow
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [*TABLES][::-1])
 def test_register_file(table: str, checks: Callable[[int], None]) -> None:
     name = f"{table}_registers"
     verilog = Emission(name).verilog(RegisterFile(TABLES[table]()))
