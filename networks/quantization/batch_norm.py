@@ -1,16 +1,14 @@
 """Batch normalization recalibrated on the quantized network (paper, section 5)."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from networks.graph.graph import Graph, propagate
-from networks.graph.lowering import Array
+from networks.graph.graph import Graph
 from networks.graph.operations import BatchNormalization, MatrixLayer
+from networks.quantization.adjustment import adjusted
 from networks.quantization.arithmetic import Arithmetic
-from networks.quantization.compiled import products
-from networks.quantization.network import IntegerNode, QuantizedNetwork
+from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import (
     Bytes,
     Int32Array,
@@ -37,27 +35,15 @@ def recalibrate(
         for node in graph.nodes
         if isinstance(node.operation, MatrixLayer) and node.operation.batch_norm is not None
     }
-    nodes: list[IntegerNode] = []
 
-    def apply(node: IntegerNode, *values: Array) -> Array:
-        operation: Any = node.operation
-        if not isinstance(operation, IntegerMatrixLayer):
-            nodes.append(node)
-            return node.value(arithmetic, values)
-        (x,) = values
-        sums = products(operation, x, arithmetic)
-        if node.name in normalizations:
-            operation = _normalized(
-                operation,
-                normalizations[node.name],
-                sums,
-                network.quantizations[node.output],
-            )
-        nodes.append(replace(node, operation=operation))
-        return node.clipped(operation.finish(operation.biased(sums)))
+    def recalibrated(
+        layer: IntegerMatrixLayer, x: Bytes, sums: Int32Array, output: Quantization
+    ) -> IntegerMatrixLayer:
+        del x
+        norm = normalizations.get(layer.name)
+        return layer if norm is None else _normalized(layer, norm, sums, output)
 
-    propagate(network.nodes, network.source, images, network.output, apply)
-    return replace(network, nodes=tuple(nodes))
+    return adjusted(network, arithmetic, images, recalibrated)
 
 
 def _normalized(

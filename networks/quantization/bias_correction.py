@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from networks.fixed_point import Float64Array
-from networks.graph.graph import propagate
-from networks.graph.lowering import Array
+from networks.quantization.adjustment import adjusted
 from networks.quantization.arithmetic import Arithmetic, exact
 from networks.quantization.compiled import products
-from networks.quantization.network import IntegerNode, QuantizedNetwork
-from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLayer
+from networks.quantization.network import QuantizedNetwork
+from networks.quantization.operations import (
+    Bytes,
+    Int32Array,
+    IntegerMatrixLayer,
+    Quantization,
+)
 from networks.quantization.quantize import with_scales
 
 
@@ -29,24 +32,17 @@ def correct_biases(
     layer by layer, so that each sees what the corrected ones before it make. ``images`` are from
     ``network.quantize_images``. Layers without such an error stay as they are.
     """
-    nodes: list[IntegerNode] = []
 
-    def apply(node: IntegerNode, *values: Array) -> Array:
-        operation: Any = node.operation
-        if not isinstance(operation, IntegerMatrixLayer):
-            nodes.append(node)
-            return node.value(arithmetic, values)
-        (x,) = values
-        sums, reference = products(operation, x, arithmetic), exact_layers[node.name]
-        error = _mean(operation, sums) - _mean(reference, products(reference, x, exact))
-        if error.any():
-            corrected = replace(operation, offset=operation.offset - error)
-            operation = with_scales(corrected, network.quantizations[node.output])
-        nodes.append(replace(node, operation=operation))
-        return node.clipped(operation.finish(operation.biased(sums)))
+    def corrected(
+        layer: IntegerMatrixLayer, x: Bytes, sums: Int32Array, output: Quantization
+    ) -> IntegerMatrixLayer:
+        reference = exact_layers[layer.name]
+        error = _mean(layer, sums) - _mean(reference, products(reference, x, exact))
+        if not error.any():
+            return layer
+        return with_scales(replace(layer, offset=layer.offset - error), output)
 
-    propagate(network.nodes, network.source, images, network.output, apply)
-    return replace(network, nodes=tuple(nodes))
+    return adjusted(network, arithmetic, images, corrected)
 
 
 def _mean(layer: IntegerMatrixLayer, sums: Int32Array) -> Float64Array:

@@ -31,6 +31,7 @@ Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 
 LEVELS_4_BIT = 15
+"""The largest of the uniform 4-bit activation codes."""
 
 
 class UniformCodes(NamedTuple):
@@ -39,8 +40,6 @@ class UniformCodes(NamedTuple):
     step: float
     zero: int = 0
 
-
-"""The largest of the uniform 4-bit activation codes."""
 
 CACHED_ELEMENTS = 1 << 16
 """Elements per step of an element-wise operation."""
