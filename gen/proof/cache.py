@@ -1,6 +1,5 @@
 """Proofs that were made before, by what they are about."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from gen.proof import solver
 from gen.proof.job import Job, Rtl
 from gen.tools.provenance import compiler_version, programs_digest
+from support.digest import digest
 from support.files import write_if_changed
 
 ROOMS = (
@@ -23,14 +23,12 @@ def programs(compiled: bool = False) -> str:
     The C++ compiler is one of them for proofs that are ``compiled``.
     """
     compiler = compiler_version() if compiled else ""
-    return _digest(programs_digest(ROOMS, ("amaranth", "numpy")), solver.version(), compiler)
+    return digest(programs_digest(ROOMS, ("amaranth", "numpy")), solver.version(), compiler)
 
 
 def key(job: Job, rtl: Rtl) -> str:
     """Identifies what is proved: the emitted Verilog and the property."""
-    return _digest(
-        job.name, job.statement, *(text for item in sorted(rtl.items()) for text in item)
-    )
+    return digest(job.name, job.statement, *(text for item in sorted(rtl.items()) for text in item))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -45,7 +43,3 @@ def read(path: Path) -> dict[str, Any]:
 def write(path: Path, entry: dict[str, Any]) -> None:
     """Keep ``entry``."""
     write_if_changed(path, json.dumps(entry, indent=2) + "\n")
-
-
-def _digest(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]

@@ -92,7 +92,7 @@ def test_all_that_maps_is_known() -> None:
     others = {file for file in made_by if not file.startswith(MAPPED_BY)}
     assert others == {
         "gen/tools/provenance.py",
-        *("support/cpp.py", "support/errors.py", "support/files.py"),
+        *("support/cpp.py", "support/digest.py", "support/errors.py", "support/files.py"),
     }
 
 
