@@ -29,7 +29,8 @@ from golden.requantize import MAX_SHIFT, MULTIPLIER_BITS, rescale
 DESCRIPTOR_WORDS = 16
 DESCRIPTOR_BYTES = 4 * DESCRIPTOR_WORDS
 WAIT_COUNTS = 256
-"""Counts of finished descriptors that are waited for are modulo this."""
+"""Counts of finished descriptors that are waited for are modulo this: what a descriptor waits for
+is at most 127 behind what was started before it, also where it depends on none of that."""
 
 
 class Opcode(IntEnum):
