@@ -21,21 +21,16 @@ from golden.accelerator import (
     unpack_tensor,
     unpack_weights,
 )
-from golden.program import (
+from golden.descriptor import (
     DESCRIPTOR_BYTES,
     LAYOUT,
     PATCHES,
     Descriptor,
     Error,
-    Machine,
     Opcode,
-    Outcome,
-    Window,
     decode,
-    tiles,
-    tiles_of,
-    unpack_sums,
 )
+from golden.program import Machine, Outcome, Window, tiles, tiles_of, unpack_sums
 
 SIZES: dict[str, Any] = {
     **{"rows": 4, "cols": 4, "k_per_cycle": 2, "lines": 512},

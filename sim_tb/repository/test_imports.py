@@ -11,7 +11,8 @@ KNOWN = {
     "sim_tb": ("gen", "hdl", "networks", "golden", "support"),
     "gen": ("hdl", "networks", "golden", "support"),
     "networks": ("golden", "support"),
-    "hdl": ("golden/format", "golden/named"),  # the definition of the formats, never the arithmetic
+    # Definitions of formats and descriptors, never the arithmetic.
+    "hdl": ("golden/format", "golden/named", "golden/descriptor"),
     "golden": (),
     "support": (),
 }
@@ -62,7 +63,12 @@ LAYERS = {
         ("hdl/placement",),
         ("hdl/elements", "hdl/identity"),
     ),
-    "golden": (("golden",), ("golden/named",), ("golden/format",), ("golden/stored_layout",)),
+    "golden": (
+        ("golden",),
+        ("golden/named",),
+        ("golden/format", "golden/descriptor"),
+        ("golden/stored_layout",),
+    ),
     "support": (("support",),),
 }
 """The rooms of each package, the highest layer first.
