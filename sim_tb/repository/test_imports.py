@@ -51,7 +51,7 @@ LAYERS = {
     ),
     "hdl": (
         ("hdl",),
-        ("hdl/engine",),
+        ("hdl/engine", "hdl/memory"),
         ("hdl/array", "hdl/tensor", "hdl/catalogue", "hdl/bus", "hdl/stream"),
         ("hdl/tile",),
         ("hdl/edge", "hdl/grid"),
