@@ -35,6 +35,8 @@ from gen.synthesis.equivalence import are_equivalent
 from gen.verilog.emission import Emission
 from gen.verilog.naming import NameConflict
 from golden import named_format
+from hdl.accelerator.patch_reader import PatchReader
+from hdl.accelerator.patch_walk import PatchWalk
 from hdl.arithmetic.full_adder import FullAdder
 from hdl.arithmetic.half_adder import HalfAdder
 from hdl.array.systolic_array import SystolicArray
@@ -245,6 +247,8 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
         GemmEngine(own, f"{index:016x}", (1, 2, 3))
         for index, own in enumerate((ENGINES[1], NARROW, ENGINES[3]))
     ],
+    PatchWalk: lambda: [PatchWalk(2, 4), PatchWalk(4, 4), PatchWalk(2, 8)],
+    PatchReader: lambda: [PatchReader(2, 1, 4), PatchReader(2, 2, 4), PatchReader(4, 1, 2)],
     SparseTensorCore: lambda: [SparseTensorCore(1, 1, own) for own in (*SPARSE, SIGNED_SPARSE)],
 }
 """Of each component some that are not alike: in parameters of their own and of their parts."""
@@ -304,7 +308,7 @@ def test_every_component_has_variants() -> None:
 
 def every_kind() -> list[Any]:
     """Those that take minutes are left to the longest of the targets."""
-    whole = (GemmCore, GemmEngine)
+    whole = (GemmCore, GemmEngine, PatchReader, PatchWalk)
     return [pytest.param(own, marks=pytest.mark.full) if own in whole else own for own in VARIANTS]
 
 

@@ -50,6 +50,7 @@ LAYERS = {
     ),
     "hdl": (
         ("hdl",),
+        ("hdl/accelerator",),
         ("hdl/engine",),
         ("hdl/array", "hdl/tensor", "hdl/catalogue", "hdl/bus", "hdl/stream"),
         ("hdl/tile",),
