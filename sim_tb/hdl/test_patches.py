@@ -10,7 +10,7 @@ import pytest
 from hdl.accelerator.layouts import PIXELS
 from hdl.accelerator.patch_reader import PatchReader
 from sim_tb.hdl.pysim import SEED, Bench, Word
-from sim_tb.oracle.cycles import Agent, Chance, Source, moved
+from sim_tb.oracle.cycles import Agent, Chance, Source, Until, moved
 from sim_tb.oracle.patches import Bytes, Patches, Slice, slice_cycles, slices, store, tiles
 
 LINES = 64
@@ -39,24 +39,6 @@ class Banks(Agent):
                 for number, bank in enumerate(self.banks)
             ]
             self.data = int.from_bytes(np.concatenate(words).tobytes(), "little")
-
-
-class Until(Chance):
-    """Is done when so many words of a stream were taken."""
-
-    def __init__(self, prefix: str, count: int, stall: float):
-        super().__init__(**{f"{prefix}_ready": 1 - stall})
-        self.prefix = prefix
-        self.left = count
-
-    @property
-    def is_done(self) -> bool:  # type: ignore[override]  # it was True
-        """All were."""
-        return self.left == 0
-
-    def observe(self, ports: Any) -> None:
-        """One is taken."""
-        self.left -= bool(ports[f"{self.prefix}_valid"] and ports[f"{self.prefix}_ready"])
 
 
 Layer = tuple[Patches, Bytes, Bytes]
