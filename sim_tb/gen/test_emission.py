@@ -35,6 +35,11 @@ from gen.synthesis.equivalence import are_equivalent
 from gen.verilog.emission import Emission
 from gen.verilog.naming import NameConflict
 from golden import named_format
+from hdl.accelerator.byte_tables import ByteTables
+from hdl.accelerator.patch_reader import PatchReader
+from hdl.accelerator.patch_walk import PatchWalk
+from hdl.accelerator.result_writer import ResultWriter
+from hdl.accelerator.turner import Turner
 from hdl.arithmetic.full_adder import FullAdder
 from hdl.arithmetic.half_adder import HalfAdder
 from hdl.array.systolic_array import SystolicArray
@@ -286,6 +291,11 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     LineWalk: lambda: [LineWalk(SHAPES[0], bits) for bits in (13, 14)],
     LineLoader: lambda: [LineLoader(shape, 13) for shape in SHAPES],
     LineStorer: lambda: [LineStorer(shape, 13) for shape in SHAPES],
+    PatchWalk: lambda: [PatchWalk(2, 4), PatchWalk(4, 4), PatchWalk(2, 8)],
+    PatchReader: lambda: [PatchReader(2, 1, 4), PatchReader(2, 2, 4), PatchReader(4, 1, 2)],
+    Turner: lambda: [Turner(2, 2, 1), Turner(4, 2, 2), Turner(2, 4, 2)],
+    ByteTables: lambda: [ByteTables(1, 1), ByteTables(1, 2)],
+    ResultWriter: lambda: [ResultWriter(2, 1, 4), ResultWriter(2, 2, 4), ResultWriter(4, 1, 2)],
     SparseTensorCore: lambda: [SparseTensorCore(1, 1, own) for own in (*SPARSE, SIGNED_SPARSE)],
 }
 """Of each component some that are not alike: in parameters of their own and of their parts."""
@@ -345,7 +355,7 @@ def test_every_component_has_variants() -> None:
 
 def every_kind() -> list[Any]:
     """Those that take minutes are left to the longest of the targets."""
-    whole = (GemmCore, GemmEngine)
+    whole = (ByteTables, GemmCore, GemmEngine, PatchReader, PatchWalk)
     return [pytest.param(own, marks=pytest.mark.full) if own in whole else own for own in VARIANTS]
 
 

@@ -1,5 +1,6 @@
 """Components in Amaranth's own simulator, and what tests of them share."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
 from golden import SparqFormat
+from sim_tb.oracle.cycles import IDLE, Agent
 
 SEED = 20
 CUSTOM = (SparqFormat(4, (0, 5)), SparqFormat(8, (0,)), SparqFormat(3, (0, 3, 5)))
@@ -87,6 +89,30 @@ class Bench:
         simulator.add_testbench(testbench)
         simulator.run()
         return [self.unpack(word) for word in outputs]
+
+    def converse(self, agents: Sequence[Agent], rng: random.Random) -> list[Word]:
+        """All ports in each cycle, until no agent has more to do, and some cycles more."""
+        cycles: list[Word] = []
+
+        async def testbench(ctx: Any) -> None:
+            left = IDLE
+            while left:
+                given: Word = {"rst": 0}
+                for own in agents:
+                    given |= own.inputs(None, rng)
+                ctx.set(self.stimulus, self.pack(given))
+                cycles.append(given | self.unpack(ctx.get(self.response)))
+                for own in agents:
+                    own.observe(cycles[-1])
+                await ctx.tick()
+                left = left - 1 if all(own.is_done for own in agents) else IDLE
+                assert len(cycles) < 20_000, "the component is stuck"
+
+        simulator = Simulator(self.module)
+        simulator.add_clock(1e-6)
+        simulator.add_testbench(testbench)
+        simulator.run()
+        return cycles
 
 
 def respond(component: wiring.Component, inputs: Sequence[Word]) -> list[Word]:

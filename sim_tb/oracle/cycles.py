@@ -104,6 +104,34 @@ class Chance(Agent):
         return {name: int(rng.random() < own) for name, own in self.often.items()}
 
 
+class Until(Chance):
+    """Takes words of a stream, with random gaps, until there were so many.
+
+    Parameters
+    ----------
+    prefix : str
+        Of the ports of the stream.
+    count : int
+        Words.
+    stall : float
+        How often nothing is taken.
+    """
+
+    def __init__(self, prefix: str, count: int, stall: float):
+        super().__init__(**{f"{prefix}_ready": 1 - stall})
+        self.prefix = prefix
+        self.left = count
+
+    @property
+    def is_done(self) -> bool:  # type: ignore[override]  # it was True
+        """All were."""
+        return self.left == 0
+
+    def observe(self, ports: Mapping[str, int]) -> None:
+        """One is taken."""
+        self.left -= bool(ports[f"{self.prefix}_valid"] and ports[f"{self.prefix}_ready"])
+
+
 class Cycle(NamedTuple):
     """Inputs of a cycle, and what the outputs must be."""
 

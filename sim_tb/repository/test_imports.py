@@ -51,6 +51,7 @@ LAYERS = {
     ),
     "hdl": (
         ("hdl",),
+        ("hdl/accelerator",),
         ("hdl/engine", "hdl/memory"),
         ("hdl/array", "hdl/tensor", "hdl/catalogue", "hdl/bus", "hdl/stream"),
         ("hdl/tile",),

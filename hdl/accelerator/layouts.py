@@ -1,0 +1,87 @@
+"""What the parts of the accelerator tell each other.
+
+Pixels of a tensor are counted in row-major order. Pixel ``p`` lies in bank ``p % banks``; its
+channel word ``c``, some channels side by side, lies there at the line
+``base + p // banks * pitch + c``, modulo the lines that there are.
+"""
+
+from amaranth.hdl import signed
+from amaranth.lib import data
+
+SIZE_BITS = 15
+"""Of heights and widths."""
+
+POSITION_BITS = SIZE_BITS + 1
+"""Of rows and columns, which are negative before an image begins; signed."""
+
+STEP_BITS = 8
+"""Of sizes of kernels, strides and dilations."""
+
+LINE_BITS = 16
+"""Of bases and pitches; lines of a smaller memory wrap."""
+
+PIXEL_BITS = 24
+"""Of the number of a pixel; those of a smaller memory wrap."""
+
+WORD_BITS = 16
+"""Of the number of a channel word."""
+
+COUNT_BITS = 7
+"""Of the pixels of a tile."""
+
+PATCHES = data.StructLayout(
+    {
+        "height": SIZE_BITS,
+        "width": SIZE_BITS,
+        "pixels": PIXEL_BITS,
+        "out_width": SIZE_BITS,
+        "first_column": SIZE_BITS,
+        "top": signed(POSITION_BITS),
+        "left": signed(POSITION_BITS),
+        "skipped": POSITION_BITS,
+        "first_pixel": PIXEL_BITS,
+        "kernel_h": STEP_BITS,
+        "kernel_w": STEP_BITS,
+        "stride_y": STEP_BITS,
+        "stride_x": STEP_BITS,
+        "dilation_y": STEP_BITS,
+        "dilation_x": STEP_BITS,
+        "passes": WORD_BITS,
+        "words": WORD_BITS,
+        "by_matrix": 1,
+        "two_operands": 1,
+        "broadcast": 1,
+        "base": LINE_BITS,
+        "pitch": LINE_BITS,
+        "base_b": LINE_BITS,
+        "pitch_b": LINE_BITS,
+        "pad_byte": 8,
+    }
+)
+"""The patches that a layer reads.
+
+``height`` and ``width`` are those of the input; ``pixels`` output pixels in rows of ``out_width``
+are walked ``passes`` times, the first of them being output pixel ``first_pixel``, in the column
+``first_column``. The first tap of its patch is in row ``top`` of the input, ``skipped`` columns
+behind ``left``, where that of the first pixel of every row is: 0 less the padding. ``by_matrix``:
+every tap has all of ``words`` channel words; otherwise that with the number of the pass.
+``two_operands``: each tap comes from the tensor at ``base`` and then from that at ``base_b``, of
+the same size, whose pixel 0 serves all pixels with ``broadcast``; not with ``by_matrix``.
+``pad_byte`` stands for what lies outside of the image.
+
+All counts, sizes and steps are at least 1 (a step that is never taken may be 0). No tap lies
+outside of what rows and columns can say, -32768 to 32767.
+"""
+
+MARKS = data.StructLayout({"operand_b": 1, "ends_tile": 1, "ends_pass": 1, "ends_walk": 1})
+"""What a slice is: of the second operand; the last one of its tile, of its pass, of all passes."""
+
+PIXELS = data.StructLayout(
+    {"pixel": PIXEL_BITS, "count": COUNT_BITS, "ends_pass": 1, "ends_walk": 1}
+)
+"""The output pixels of a tile: ``count`` of them from ``pixel`` on; what the tile ends."""
+
+PLACE = data.StructLayout(
+    {"pixel": PIXEL_BITS, "count": COUNT_BITS, "channel": WORD_BITS, "last": 1}
+)
+"""Of a result: channel word ``channel`` of ``count`` pixels from ``pixel`` on; ``last`` of all."""

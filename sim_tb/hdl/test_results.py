@@ -1,0 +1,306 @@
+"""The way of results back to the banks, in Amaranth's own simulator."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from hdl.accelerator.byte_tables import ENTRIES, ByteTables
+from hdl.accelerator.layouts import PIXELS, PLACE
+from hdl.accelerator.result_writer import ResultWriter
+from hdl.accelerator.turner import Turner
+from sim_tb.hdl.pysim import SEED, Bench, Word
+from sim_tb.oracle.cycles import Agent, Source, Until, moved
+from sim_tb.oracle.patches import Bytes, pack_fields, store
+
+STALLS = [(0.0, 0.0), (0.5, 0.0), (0.0, 0.6), (0.3, 0.3)]
+"""How often a cycle passes before a word is offered, or in which none is taken."""
+
+
+class Fixed(Agent):
+    """Inputs that stay."""
+
+    def __init__(self, **values: int):
+        self.values = values
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """The same in every cycle."""
+        return self.values
+
+
+class Walked(NamedTuple):
+    """A tile, by the fields of :data:`PIXELS`, and its results (rows, bytes of a row)."""
+
+    pixel: int
+    lanes: int
+    ends_pass: int
+    ends_walk: int
+    results: Bytes
+
+    @property
+    def word(self) -> int:
+        """As the hardware takes it."""
+        return pack_fields(PIXELS, dict(zip(dict(PIXELS), self, strict=False)))
+
+
+class Placed(NamedTuple):
+    """Bytes (pixels, steps), and the fields of :data:`PLACE`."""
+
+    pixel: int
+    lanes: int
+    channel: int
+    last: int
+    data: Bytes
+
+    @property
+    def place(self) -> int:
+        """As the hardware gives it."""
+        return pack_fields(PLACE, dict(zip(dict(PLACE), self, strict=False)))
+
+
+def number(values: Bytes) -> int:
+    return int.from_bytes(values.tobytes(), "little")
+
+
+def random_bytes(rng: Any, *shape: int) -> Bytes:
+    values: Bytes = rng.integers(0, 256, shape, dtype=np.uint8)
+    return values
+
+
+def random_walk(rng: Any, rows: int, row_bytes: int, passes: int) -> Iterator[Walked]:
+    """Some tiles of any counts, in each pass the same ones."""
+    counts = rng.integers(1, rows + 1, rng.integers(1, 4)).tolist()
+    first = int(rng.integers(0, 100))
+    for own in range(passes):
+        pixel = first
+        for place, count in enumerate(counts, 1):
+            ends = place == len(counts)
+            results = random_bytes(rng, rows, row_bytes)
+            yield Walked(pixel, count, int(ends), int(ends and own == passes - 1), results)
+            pixel += count
+
+
+def turned(
+    walk: Sequence[Walked], steps: int, words: int, out_words: int, sums: bool
+) -> list[Placed]:
+    """What leaves of one walk."""
+    found = []
+    first = 0
+    for tile in walk:
+        channels = tile.results.reshape(len(tile.results), -1, steps)[: tile.lanes].swapaxes(0, 1)
+        kept = channels[: out_words - first]
+        if sums:
+            found += [
+                Placed(tile.pixel + row, 1, first + word, 0, data[row : row + 1])
+                for row in range(tile.lanes)
+                for word, data in enumerate(kept)
+            ]
+        else:
+            found += [
+                Placed(tile.pixel, tile.lanes, first + word, 0, data)
+                for word, data in enumerate(kept)
+            ]
+        first += len(channels) * tile.ends_pass
+    return [*found[:-1], found[-1]._replace(last=1)]
+
+
+@pytest.mark.every(5)
+@pytest.mark.parametrize("stalls", STALLS, ids=str)
+@pytest.mark.parametrize("sums", [False, True], ids=["bytes", "sums"])
+@pytest.mark.parametrize(
+    ("rows", "cols", "steps"), [(2, 4, 2), (4, 4, 1), (4, 8, 4), (8, 4, 2), (2, 2, 2)]
+)
+def test_turner(
+    rows: int, cols: int, steps: int, sums: bool, stalls: tuple[float, float], checks: Any
+) -> None:
+    """All words of two walks, whose last pass may not be full: each once, where it belongs."""
+    rng = np.random.default_rng((SEED, rows, cols, sums))
+    words = cols // steps
+    of_row = 4 if sums else 1
+    passes = int(rng.integers(1, 4))
+    walks = [[*random_walk(rng, rows, cols * of_row, passes)] for _ in range(2)]
+    out_words = (passes - 1) * words * of_row + int(rng.integers(1, words * of_row + 1))
+    expected = [own for walk in walks for own in turned(walk, steps, words, out_words, sums)]
+    tiles = [tile for walk in walks for tile in walk]
+    results = [
+        {"in_data": number(part)}
+        for tile in tiles
+        for row in tile.results
+        for part in np.split(row, of_row)
+    ]
+    agents = [
+        Fixed(sums=int(sums), out_words=out_words),
+        Source([{"tile": own.word} for own in tiles], "tile_valid", ["tile_ready"], 0),
+        Source(results, "in_valid", ["in_ready"], stalls[0]),
+        Until("out", len(expected), stalls[1]),
+    ]
+    ports = Bench(Turner(rows, cols, steps)).converse(agents, random.Random(SEED))
+    found = moved(ports, "out", "out_data", "out_place")
+    assert [place for _, place in found] == [own.place for own in expected]
+    for (data, _), own in zip(found, expected, strict=True):
+        assert data & (1 << 8 * own.data.size) - 1 == number(own.data)
+    assert sum(own["finished"] for own in ports) == 2
+    checks(2 * len(found))
+    if not any(stalls):
+        first = [own["in_ready"] for own in ports].index(1)
+        (*_, last) = (cycle for cycle, own in enumerate(ports) if own["finished"])
+        assert last - first == sum(
+            turning_cycles(walk, rows, words, out_words, sums) for walk in walks
+        )
+
+
+def turning_cycles(
+    walk: Sequence[Walked], rows: int, words: int, out_words: int, sums: bool
+) -> int:
+    """From the first row to the last word."""
+    cycles = first = 0
+    for tile in walk:
+        if sums:
+            left = [min(words, max(0, out_words - first - part * words)) for part in range(4)]
+            cycles += tile.lanes * sum(max(1, own) for own in left) + (rows - tile.lanes) * 4
+        else:
+            cycles += rows + min(words, out_words - first) - 1
+        first += words * (4 if sums else 1) * tile.ends_pass
+    return cycles
+
+
+class Written(Agent):
+    """Banks (banks, lines, steps) that are written."""
+
+    def __init__(self, banks: Bytes, stall: float):
+        self.banks = banks
+        self.stall = stall
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """Whether an access is taken does not depend on it."""
+        return {"write_ready": int(rng.random() >= self.stall)}
+
+    def observe(self, ports: Mapping[str, int]) -> None:
+        """An access is taken."""
+        if not (ports["write_valid"] and ports["write_ready"]):
+            return
+        banks, _, steps = self.banks.shape
+        data = ports["write_data"].to_bytes(banks // 2 * steps, "little")
+        for lane in range(ports["write_count"]):
+            bank = ports["write_bank"] + lane
+            line = ports["write_low"] if bank < banks else ports["write_high"]
+            own = np.frombuffer(data[lane * steps :][:steps], np.uint8)
+            self.banks[bank % banks, line] = own
+
+
+@pytest.mark.every(3)
+@pytest.mark.parametrize("stalls", STALLS, ids=str)
+@pytest.mark.parametrize(("rows", "steps"), [(2, 1), (4, 2), (8, 4)])
+def test_writer(rows: int, steps: int, stalls: tuple[float, float], checks: Any) -> None:
+    """Part of a tensor's channels, from any line on: what is around it stays."""
+    rng = np.random.default_rng((SEED, rows))
+    lines, words, channel, pitch, base = 16, 2, 1, 4, 11
+    tensor = random_bytes(rng, 5 * rows, words, steps)
+    banks = random_bytes(rng, 2 * rows, lines, steps)
+    wanted = banks.copy()
+    store(wanted, tensor, base, pitch, channel)
+    placed = []
+    start = 0
+    while start < len(tensor):
+        count = min(int(rng.integers(1, rows + 1)), len(tensor) - start)
+        pixels = tensor[start : start + count]
+        placed += [
+            Placed(start, count, channel + word, 0, pixels[:, word]) for word in range(words)
+        ]
+        start += count
+    placed[-1] = placed[-1]._replace(last=1)
+    agents = [
+        Fixed(base=base, pitch=pitch),
+        Source(
+            [{"in_data": number(own.data), "in_place": own.place} for own in placed],
+            "in_valid",
+            ["in_ready"],
+            stalls[0],
+        ),
+        Written(banks, stalls[1]),
+    ]
+    ports = Bench(ResultWriter(rows, steps, lines)).converse(agents, random.Random(SEED))
+    assert (banks == wanted).all()
+    writes = [own["write_valid"] and own["write_ready"] for own in ports]
+    assert [own["done"] for own in ports].index(1) == len(writes) - 1 - writes[::-1].index(1)
+    assert sum(own["done"] for own in ports) == 1
+    if not any(stalls):
+        assert writes[1 : len(placed) + 1] == [1] * len(placed)
+    checks(banks.size)
+
+
+@pytest.mark.every(5)
+@pytest.mark.parametrize("stalls", STALLS, ids=str)
+@pytest.mark.parametrize("applies", [1, 0])
+@pytest.mark.parametrize(("rows", "steps"), [(2, 1), (4, 2), (2, 4)])
+def test_tables(
+    rows: int, steps: int, applies: int, stalls: tuple[float, float], checks: Any
+) -> None:
+    """A second table replaces the first one; every byte of every lane is looked up, or none."""
+    rng = np.random.default_rng((SEED, rows))
+    bench = Bench(ByteTables(rows, steps))
+    tables = random_bytes(rng, 2, ENTRIES)
+    words = [np.arange(ENTRIES, dtype=np.uint8), random_bytes(rng, 20 * rows * steps)]
+    inputs = [own.reshape(-1, rows, steps) for own in words]
+    loads: list[Word] = [
+        {"load_valid": 1, "load_data": number(own), "applies": applies}
+        for own in tables.reshape(-1, 4)
+    ]
+    source = [
+        {"in_data": number(word), "in_place": place}
+        for place, word in enumerate(word for own in inputs for word in own)
+    ]
+    agents = [
+        Script(loads, Fixed(load_valid=0, applies=applies)),
+        After(len(loads), Source(source, "in_valid", ["in_ready"], stalls[0])),
+        Until("out", len(source), stalls[1]),
+    ]
+    ports = bench.converse(agents, random.Random(SEED))
+    loaded = [cycle for cycle, own in enumerate(ports) if own["loaded"]]
+    assert loaded == [len(loads) // 2 - 1, len(loads) - 1]
+    wanted = [number(tables[1][word] if applies else word) for own in inputs for word in own]
+    assert moved(ports, "out", "out_data") == wanted
+    assert moved(ports, "out", "out_place") == [*range(len(source))]
+    if not any(stalls):
+        cycles = [cycle for cycle, own in enumerate(ports) if own["out_valid"]]
+        each = steps if applies else 1
+        first = len(loads) + (steps if applies else 0)
+        assert cycles == [first + each * place for place in range(len(source))]
+    checks(2 * len(source))
+
+
+class Script(Agent):
+    """Inputs by cycle, and then those of another agent."""
+
+    def __init__(self, words: Sequence[Word], then: Agent):
+        self.words = iter(words)
+        self.then = then
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """The next ones."""
+        return next(self.words, None) or self.then.inputs(model, rng)
+
+
+class After(Agent):
+    """An agent that waits for some cycles."""
+
+    def __init__(self, cycles: int, then: Agent):
+        self.left = cycles
+        self.then = then
+
+    @property
+    def is_done(self) -> bool:  # type: ignore[override]  # it was True
+        """The other one is."""
+        return self.then.is_done
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """None at first."""
+        self.left -= 1
+        return {} if self.left >= 0 else self.then.inputs(model, rng)
+
+    def observe(self, ports: Mapping[str, int]) -> None:
+        """What the other one does."""
+        if self.left < 0:
+            self.then.observe(ports)

@@ -1,0 +1,160 @@
+"""Tensors in banks, and the patches of a layer, in plain loops."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from amaranth.hdl import Const
+from amaranth.lib import data
+
+from hdl.accelerator.layouts import PATCHES
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def pack_fields(layout: data.Layout, values: Any) -> int:
+    """A structure as a number."""
+    word = Const.cast(layout.const(values))
+    assert isinstance(word, Const)
+    return word.value
+
+
+@dataclass(frozen=True)
+class Patches:
+    """The fields of :data:`PATCHES`."""
+
+    height: int = 1
+    width: int = 1
+    pixels: int = 1
+    out_width: int = 1
+    first_column: int = 0
+    top: int = 0
+    left: int = 0
+    first_pixel: int = 0
+    kernel_h: int = 1
+    kernel_w: int = 1
+    stride_y: int = 1
+    stride_x: int = 1
+    dilation_y: int = 1
+    dilation_x: int = 1
+    passes: int = 1
+    words: int = 1
+    by_matrix: int = 0
+    two_operands: int = 0
+    broadcast: int = 0
+    base: int = 0
+    pitch: int = 1
+    base_b: int = 0
+    pitch_b: int = 1
+    pad_byte: int = 0
+
+    @property
+    def word(self) -> int:
+        """As the hardware takes them."""
+        skipped = self.first_column * self.stride_x
+        return pack_fields(PATCHES, {**asdict(self), "skipped": skipped})
+
+
+class Lane(NamedTuple):
+    """An output pixel: its number, and where the first tap of its patch is."""
+
+    pixel: int
+    row: int
+    column: int
+
+
+class Tile(NamedTuple):
+    """Output pixels that are computed together, and whether they are the last ones of a pass."""
+
+    number: int
+    """Of the pass."""
+    lanes: list[Lane]
+    ends_pass: bool
+
+
+def tiles(own: Patches, rows: int) -> Iterator[Tile]:
+    """All tiles of a layer on a machine of so many rows."""
+    lanes = []
+    for index in range(own.pixels):
+        y, x = divmod(own.first_column + index, own.out_width)
+        row, column = own.top + y * own.stride_y, own.left + x * own.stride_x
+        lanes.append(Lane(own.first_pixel + index, row, column))
+    for number in range(own.passes):
+        start = 0
+        while start < len(lanes):
+            first = lanes[start].row * own.width + lanes[start].column
+            end = start + 1
+            while end < len(lanes) and end - start < rows:
+                offset = lanes[end].row * own.width + lanes[end].column - first
+                if not 0 <= offset < 2 * rows:
+                    break
+                end += 1
+            yield Tile(number, lanes[start:end], end == len(lanes))
+            start = end
+
+
+def walk_cycles(tile: Tile, rows: int) -> int:
+    """Cycles in which the lanes of a tile are computed."""
+    return len(tile.lanes) + (not tile.ends_pass and len(tile.lanes) < rows)
+
+
+def slice_cycles(own: Patches, rows: int) -> list[int]:
+    """When each slice is offered if nothing stalls, in cycles since the patches were."""
+    words = own.words if own.by_matrix else 1 + own.two_operands
+    count = own.kernel_h * own.kernel_w * words
+    cycles: list[int] = []
+    first = 8
+    for tile in tiles(own, rows):
+        prepared = walk_cycles(tile, rows)
+        first += max(prepared, count) if cycles else prepared
+        cycles += range(first, first + count)
+    return cycles
+
+
+class Slice(NamedTuple):
+    """Bytes (rows, steps), and the marks."""
+
+    data: Bytes
+    operand_b: int
+    ends_tile: int
+    ends_pass: int
+    ends_walk: int
+
+
+def slices(own: Patches, rows: int, a: Bytes, b: Bytes | None = None) -> Iterator[Slice]:
+    """All slices of a layer; the operands are (height, width, channel words, steps)."""
+    for tile in tiles(own, rows):
+        words = range(own.words) if own.by_matrix else [tile.number]
+        taps = [
+            (ky * own.dilation_y, kx * own.dilation_x, word, is_b)
+            for ky in range(own.kernel_h)
+            for kx in range(own.kernel_w)
+            for word in words
+            for is_b in range(1 + own.two_operands)
+        ]
+        for place, (y, x, word, is_b) in enumerate(taps, 1):
+            operand = b if is_b and b is not None else a
+            values = np.zeros((rows, a.shape[-1]), np.uint8)
+            for lane, (_, row, column) in enumerate(tile.lanes):
+                if not (0 <= row + y < own.height and 0 <= column + x < own.width):
+                    values[lane] = own.pad_byte
+                elif is_b and own.broadcast:
+                    values[lane] = operand[0, 0, word]
+                else:
+                    values[lane] = operand[row + y, column + x, word]
+            ends_tile = place == len(taps)
+            ends_pass = ends_tile and tile.ends_pass
+            ends_walk = ends_pass and tile.number == own.passes - 1
+            yield Slice(values, is_b, int(ends_tile), int(ends_pass), int(ends_walk))
+
+
+def store(banks: Bytes, tensor: Bytes, base: int, pitch: int, channel: int = 0) -> None:
+    """Put pixels (..., channel words, steps) into banks (banks, lines, steps)."""
+    count, lines, _ = banks.shape
+    pixels = tensor.reshape(-1, *tensor.shape[-2:])
+    for pixel, words in enumerate(pixels):
+        for word, values in enumerate(words, channel):
+            line = base + pixel // count * pitch + word
+            banks[pixel % count, line % lines] = values
