@@ -1,11 +1,11 @@
 """The registers of the matrix engine: the one table that hardware, driver and pages are made of."""
 
-import re
 from collections.abc import Sequence
 from enum import IntEnum
 
 from golden.named import NamedFormat
 from hdl.bus.register_map import Access, Field, Register, RegisterMap
+from hdl.engine.identity_registers import constant, identity_registers
 
 IDENTIFICATION = 0x53505251
 """Reads as ``SPRQ``, its first letter in the highest byte."""
@@ -97,115 +97,32 @@ def engine_registers(
     ValueError
         One line that names the offending value and what is allowed.
     """
-    if not re.fullmatch("[0-9a-f]{16}", str(configuration_hash)):
-        raise ValueError(
-            "configuration_hash must be 16 hexadecimal digits in lower case, "
-            f"not {configuration_hash!r}"
-        )
-    if len(version) != 3:
-        raise ValueError(f"version must be three integers, not {version!r}")
-    major, minor, patch = version
     fmt = format.sparq_format if format else None
     has_zero_point = fmt is not None and fmt.signed and not encoded_input
-    shifts = sum(1 << shift for shift in fmt.shifts) if fmt else 0
-
     constants = [
-        Register(
-            "IDENTIFICATION",
-            0x00,
-            "Says that this is a SPARQ engine.",
-            (
-                _constant(
-                    "value", 0, 32, IDENTIFICATION, "The letters SPRQ, S in the highest byte."
-                ),
-            ),
-        ),
-        Register(
-            "VERSION",
-            0x04,
-            "Version of the generator.",
-            (
-                _constant("patch", 0, 8, patch, "Its third number."),
-                _constant("minor", 8, 8, minor, "Its second number."),
-                _constant("major", 16, 8, major, "Its first number."),
-            ),
-        ),
-        Register(
-            "HASH_HIGH",
-            0x08,
-            "Hash of the configuration, first half.",
-            (_constant("value", 0, 32, int(configuration_hash[:8], 16), "Its first 8 digits."),),
-        ),
-        Register(
-            "HASH_LOW",
-            0x0C,
-            "Hash of the configuration, second half.",
-            (_constant("value", 0, 32, int(configuration_hash[8:], 16), "Its last 8 digits."),),
-        ),
-        Register(
-            "SIZE",
-            0x10,
-            "Size of a tile.",
-            (
-                _constant("rows", 0, 16, rows, "Rows of a tile."),
-                _constant("cols", 16, 16, cols, "Columns of a tile."),
-            ),
-        ),
-        Register(
-            "WIDTHS",
-            0x14,
-            "Widths of what is multiplied.",
-            (
-                _constant("k_per_cycle", 0, 8, k_per_cycle, "Steps of the reduction in a slice."),
-                _constant("weight_bits", 8, 8, weight_bits, "Bits of a weight."),
-                _constant("acc_bits", 16, 8, acc_bits, "Bits of a sum."),
-                _constant("planes", 24, 8, planes, "Passes of the exact mode; 0: there is none."),
-            ),
-        ),
-        Register(
-            "FORMAT",
-            0x18,
-            "Windows of activations; all 0 where exact activations are multiplied.",
-            (
-                _constant("window_bits", 0, 4, fmt.window_bits if fmt else 0, "Bits of a window."),
-                _constant(
-                    "rounding", 4, 1, int(fmt.rounding) if fmt else 0, "Windows are rounded."
-                ),
-                _constant("vsparq", 5, 1, int(fmt.vsparq) if fmt else 0, "Zeros lend their bits."),
-                _constant(
-                    "encoded_input", 6, 1, int(encoded_input), "Activations come as stored pairs."
-                ),
-                _constant(
-                    "encoded_output",
-                    7,
-                    1,
-                    int(encoded_output),
-                    "Results can leave as stored pairs.",
-                ),
-                _constant(
-                    "group", 8, 5, fmt.group if fmt else 0, "Activations that share a shift."
-                ),
-                _constant("signs", 13, 1, int(fmt.signed) if fmt else 0, "Activations have signs."),
-                _constant(
-                    "affine",
-                    *(14, 1, int(fmt.takes_zero_point) if fmt else 0),
-                    "Those with signs are bytes less a zero point, which may be any byte.",
-                ),
-                _constant("shifts", 16, 8, shifts, "Bit s: a window may stand at shift s."),
-                _constant(
-                    "pair_bits", 24, 8, fmt.stored_pair_bits if fmt else 0, "Bits of a stored pair."
-                ),
-            ),
+        *identity_registers(
+            *("engine", IDENTIFICATION),
+            rows=rows,
+            cols=cols,
+            k_per_cycle=k_per_cycle,
+            weight_bits=weight_bits,
+            acc_bits=acc_bits,
+            planes=planes,
+            configuration_hash=configuration_hash,
+            version=version,
+            format=format,
+            encoded_input=encoded_input,
+            encoded_output=encoded_output,
         ),
         Register(
             "BUFFERS",
             0x1C,
             "Sizes of what weights and results pass.",
             (
-                _constant(
+                constant(
                     "weight_depth", 0, 16, weight_depth, "Slices of buffered weights; 0: no buffer."
                 ),
-                _constant("lanes", 16, 16, lanes, "Results that are requantized in a cycle."),
+                constant("lanes", 16, 16, lanes, "Results that are requantized in a cycle."),
             ),
         ),
         Register(
@@ -213,9 +130,9 @@ def engine_registers(
             0x20,
             "Sizes of what waits, and of what streams.",
             (
-                _constant("command_depth", 0, 8, command_depth, "Commands that can wait."),
-                _constant("result_tiles", 8, 8, result_tiles, "Tiles of results that can wait."),
-                _constant(
+                constant("command_depth", 0, 8, command_depth, "Commands that can wait."),
+                constant("result_tiles", 8, 8, result_tiles, "Tiles of results that can wait."),
+                constant(
                     "stream_bits",
                     *(16, 16, stream_bits),
                     "Bits of a word of activations, weights or results; 0: as many as they have.",
@@ -236,10 +153,6 @@ def engine_registers(
             *_counters(),
         ),
     )
-
-
-def _constant(name: str, low_bit: int, bits: int, value: int, description: str) -> Field:
-    return Field(name, low_bit, bits, Access.CONSTANT, description, value)
 
 
 def _parameter(name: str, description: str) -> tuple[Field]:

@@ -126,11 +126,19 @@ class Scratchpad(Component):
             self.read_data.eq(Cat(bank.read_data for bank in banks)),
         ]
         for number, bank in enumerate(banks):
-            line = Mux(self.patches_high_banks > number, self.patches_high, self.patches_low)
+            line = Mux(
+                self._is_below(number, self.patches_high_banks),
+                self.patches_high,
+                self.patches_low,
+            )
             m.d.comb += [
                 bank.read.eq(self.patches_valid | self.stores_valid),
                 bank.read_address.eq(Mux(self.stores_valid, self.stores_line, line)),
             ]
+
+    def _is_below(self, number: int, bank: Value) -> Value:
+        """Whether the bank with this number is before ``bank``; the last one never is."""
+        return bank > number if number + 1 < self.shape.banks else Const(0, 1)
 
     def _write(self, m: Module, banks: Sequence[ScratchpadBank], parts: int) -> None:
         shape = self.shape
@@ -157,7 +165,7 @@ class Scratchpad(Component):
         m.d.comb += self.loads_ready.eq(~self.results_valid)
         for number, bank in enumerate(banks):
             with m.If(self.results_valid):
-                line = Mux(first > number, self.results_high, self.results_low)
+                line = Mux(self._is_below(number, first), self.results_high, self.results_low)
                 m.d.comb += [
                     bank.write.eq(valid[number].replicate(parts)),
                     bank.write_address.eq(line),

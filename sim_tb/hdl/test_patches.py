@@ -193,9 +193,9 @@ def test_no_gap_between_tiles(words: int) -> None:
 def test_tiles_end_where_banks_do() -> None:
     """With a stride of 2 a row of outputs is read at once; no pixel before lane 0's is taken."""
     rows = 4
-    strided = Patches(4, 8, 2, 4, stride_y=2, stride_x=2)
+    strided = Patches(4, 8, 8, 4, stride_y=2, stride_x=2)
     assert [len(tile.lanes) for tile in tiles(strided, rows)] == [4, 4]
-    narrow = Patches(2, 1, 3, 7, 0, -3)
+    narrow = Patches(2, 1, 21, 7, 0, 0, -3)
     assert [len(tile.lanes) for tile in tiles(narrow, rows)] == [4, 3, 4, 3, 4, 3]
     backwards = [tile.lanes[-1].column for tile in tiles(narrow, rows)]
     assert backwards == [0, 3] * 3

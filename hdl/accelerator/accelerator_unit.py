@@ -1,0 +1,95 @@
+"""What an accelerator is."""
+
+from dataclasses import dataclass
+
+from hdl.bus.axi4 import Axi4Bus
+from hdl.engine.engine_unit import EngineUnit
+from hdl.memory.scratchpad_shape import ScratchpadShape
+
+KIB = 1024
+MAX_ROWS = 64
+SCRATCHPAD_KIB = tuple(1 << power for power in range(13))
+
+
+@dataclass(frozen=True)
+class AcceleratorUnit:
+    """An engine's machine, and the sizes of what is around it: the description that all else has.
+
+    Attributes
+    ----------
+    engine : EngineUnit
+        Its rows are a power of two from 2 to 64, its columns a multiple of the steps of the
+        reduction per cycle; all columns are requantized at once, streams are as wide as what they
+        carry, weights are buffered and activations come as bytes.
+    scratchpad_kib : int
+        Of the scratchpad, a power of two.
+    data_bits : int
+        Of the memory port.
+
+    Raises
+    ------
+    ValueError
+        One line that names the offending value and what is allowed.
+    """
+
+    engine: EngineUnit
+    scratchpad_kib: int = 64
+    data_bits: int = 128
+
+    def __post_init__(self) -> None:
+        engine = self.engine
+        rows, steps = engine.rows, self.k_per_cycle
+        if not 2 <= rows <= MAX_ROWS or rows & (rows - 1):
+            raise ValueError(
+                f"rows of an accelerator must be a power of two from 2 to {MAX_ROWS}, not {rows}"
+            )
+        if engine.cols % steps:
+            raise ValueError(
+                f"cols of an accelerator must be a multiple of {steps}, the steps of the "
+                f"reduction per cycle, not {engine.cols}"
+            )
+        if engine.machine == "sparse_tensor_core":
+            raise ValueError("the machine of an accelerator must have dense weights, not 2:4 ones")
+        for name, value, needed in (
+            ("encoded_input", engine.unit.encoded_input, False),
+            ("encoded_output", engine.encoded_output, False),
+            ("stream_bits", engine.stream_bits, 0),
+            ("lanes", engine.lanes, engine.cols),
+        ):
+            if value != needed:
+                raise ValueError(f"{name} of an accelerator must be {needed}, not {value}")
+        if not engine.weight_depth:
+            raise ValueError("weight_depth of an accelerator must be at least 1, not 0")
+        kib = self.scratchpad_kib
+        if type(kib) is not int or kib not in SCRATCHPAD_KIB:
+            raise ValueError(
+                f"scratchpad_kib must be a power of two from 1 to {SCRATCHPAD_KIB[-1]}, not {kib!r}"
+            )
+        line_bytes = 2 * rows * steps
+        if kib * KIB < 4 * line_bytes:
+            raise ValueError(
+                f"scratchpad_kib must be at least {-(-4 * line_bytes // KIB)} with {rows} rows, "
+                f"not {kib}"
+            )
+        if 8 * line_bytes < self.bus.data_bits:
+            raise ValueError(
+                f"data_bits must be at most {8 * line_bytes}, a line of the scratchpad, with "
+                f"{rows} rows, not {self.data_bits}"
+            )
+
+    @property
+    def k_per_cycle(self) -> int:
+        """Steps of the reduction per slice, which are the channels of a word."""
+        return self.engine.unit.mac.k_per_cycle
+
+    @property
+    def bus(self) -> Axi4Bus:
+        """The memory port."""
+        return Axi4Bus(self.data_bits)
+
+    @property
+    def scratchpad(self) -> ScratchpadShape:
+        """The scratchpad."""
+        banks = 2 * self.engine.rows
+        lines = self.scratchpad_kib * KIB // (banks * self.k_per_cycle)
+        return ScratchpadShape(banks, self.k_per_cycle, lines, self.data_bits)

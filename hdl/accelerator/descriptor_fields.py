@@ -1,0 +1,35 @@
+"""The fields of a descriptor as hardware sees them."""
+
+from amaranth.hdl import Const, Value
+
+from golden.descriptor import DESCRIPTOR_BYTES, LAYOUT, Opcode
+
+DESCRIPTOR_BITS = 8 * DESCRIPTOR_BYTES
+WORD_BITS = 32
+
+
+class DescriptorFields:
+    """The parts of ``value``, a descriptor: an attribute for each field of :data:`LAYOUT`."""
+
+    def __init__(self, value: Value, opcode: Opcode):
+        self._value = value
+        self._layout = LAYOUT[opcode]
+
+    def __getattr__(self, name: str) -> Value:
+        place = self._layout[name]
+        low = place.word * WORD_BITS + place.low_bit
+        return self._value[low : low + place.bits]
+
+    @property
+    def waits(self) -> tuple[Value, Value, Value]:
+        """LOADs, STOREs, and computing descriptors that must have ended."""
+        return self.wait_loads, self.wait_stores, self.wait_computes
+
+    @property
+    def has_other_bits(self) -> Value:
+        """Bits that are in no field are set."""
+        mask = 0
+        for place in self._layout.values():
+            mask |= place.largest << (place.word * WORD_BITS + place.low_bit)
+        others = Const(~mask & ((1 << DESCRIPTOR_BITS) - 1), DESCRIPTOR_BITS)
+        return (self._value & others).any()
