@@ -85,3 +85,20 @@ PLACE = data.StructLayout(
     {"pixel": PIXEL_BITS, "count": COUNT_BITS, "channel": WORD_BITS, "last": 1}
 )
 """Of a result: channel word ``channel`` of ``count`` pixels from ``pixel`` on; ``last`` of all."""
+
+WEIGHT_BITS = 16
+"""Of the weights of the vector unit, which are signed."""
+
+VECTOR_LOAD = data.StructLayout({"weights": WORD_BITS, "passes": WORD_BITS})
+"""What a layer has for the vector unit: so many weights of each channel, in each of its passes."""
+
+VECTOR = data.StructLayout(
+    {"product": 1, "maximum": 1, "uniform": 1, "sums": 1, "zero_a": 8, "zero_b": 8}
+)
+"""What the vector unit does with the slices of a tile.
+
+It adds up products with weights, one weight for each slice, or with ``uniform`` one for all. Or
+with ``product`` it multiplies the first one, of operand a, less ``zero_a`` by the second one, of
+operand b, less ``zero_b``. Or with ``maximum`` it takes the largest byte. Results leave as int32
+with ``sums``, otherwise requantized.
+"""

@@ -40,6 +40,9 @@ from hdl.accelerator.patch_reader import PatchReader
 from hdl.accelerator.patch_walk import PatchWalk
 from hdl.accelerator.result_writer import ResultWriter
 from hdl.accelerator.turner import Turner
+from hdl.accelerator.vector_lane import VectorLane
+from hdl.accelerator.vector_parameters import VectorParameters
+from hdl.accelerator.vector_unit import VectorUnit
 from hdl.arithmetic.full_adder import FullAdder
 from hdl.arithmetic.half_adder import HalfAdder
 from hdl.array.systolic_array import SystolicArray
@@ -296,6 +299,9 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     Turner: lambda: [Turner(2, 2, 1), Turner(4, 2, 2), Turner(2, 4, 2)],
     ByteTables: lambda: [ByteTables(1, 1), ByteTables(1, 2)],
     ResultWriter: lambda: [ResultWriter(2, 1, 4), ResultWriter(2, 2, 4), ResultWriter(4, 1, 2)],
+    VectorLane: lambda: [VectorLane(), VectorLane()],
+    VectorParameters: lambda: [VectorParameters(1, 2), VectorParameters(2, 2)],
+    VectorUnit: lambda: [VectorUnit(1, 1, 2), VectorUnit(1, 2, 2)],
     SparseTensorCore: lambda: [SparseTensorCore(1, 1, own) for own in (*SPARSE, SIGNED_SPARSE)],
 }
 """Of each component some that are not alike: in parameters of their own and of their parts."""
@@ -355,7 +361,7 @@ def test_every_component_has_variants() -> None:
 
 def every_kind() -> list[Any]:
     """Those that take minutes are left to the longest of the targets."""
-    whole = (ByteTables, GemmCore, GemmEngine, PatchReader, PatchWalk)
+    whole = (ByteTables, GemmCore, GemmEngine, PatchReader, PatchWalk, VectorUnit)
     return [pytest.param(own, marks=pytest.mark.full) if own in whole else own for own in VARIANTS]
 
 

@@ -8,26 +8,15 @@ import numpy as np
 import pytest
 
 from hdl.accelerator.byte_tables import ENTRIES, ByteTables
-from hdl.accelerator.layouts import PIXELS, PLACE
+from hdl.accelerator.layouts import PIXELS
 from hdl.accelerator.result_writer import ResultWriter
 from hdl.accelerator.turner import Turner
 from sim_tb.hdl.pysim import SEED, Bench, Word
-from sim_tb.oracle.cycles import Agent, Source, Until, moved
-from sim_tb.oracle.patches import Bytes, pack_fields, store
+from sim_tb.oracle.cycles import Agent, Fixed, Source, Until, moved
+from sim_tb.oracle.patches import Bytes, Placed, number, pack_fields, store
 
 STALLS = [(0.0, 0.0), (0.5, 0.0), (0.0, 0.6), (0.3, 0.3)]
 """How often a cycle passes before a word is offered, or in which none is taken."""
-
-
-class Fixed(Agent):
-    """Inputs that stay."""
-
-    def __init__(self, **values: int):
-        self.values = values
-
-    def inputs(self, model: Any, rng: random.Random) -> Word:
-        """The same in every cycle."""
-        return self.values
 
 
 class Walked(NamedTuple):
@@ -43,25 +32,6 @@ class Walked(NamedTuple):
     def word(self) -> int:
         """As the hardware takes it."""
         return pack_fields(PIXELS, dict(zip(dict(PIXELS), self, strict=False)))
-
-
-class Placed(NamedTuple):
-    """Bytes (pixels, steps), and the fields of :data:`PLACE`."""
-
-    pixel: int
-    lanes: int
-    channel: int
-    last: int
-    data: Bytes
-
-    @property
-    def place(self) -> int:
-        """As the hardware gives it."""
-        return pack_fields(PLACE, dict(zip(dict(PLACE), self, strict=False)))
-
-
-def number(values: Bytes) -> int:
-    return int.from_bytes(values.tobytes(), "little")
 
 
 def random_bytes(rng: Any, *shape: int) -> Bytes:

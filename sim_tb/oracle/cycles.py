@@ -104,6 +104,17 @@ class Chance(Agent):
         return {name: int(rng.random() < own) for name, own in self.often.items()}
 
 
+class Fixed(Agent):
+    """Inputs that stay."""
+
+    def __init__(self, **values: int):
+        self.values = values
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """The same in every cycle."""
+        return self.values
+
+
 class Until(Chance):
     """Takes words of a stream, with random gaps, until there were so many.
 

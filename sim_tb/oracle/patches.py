@@ -9,7 +9,7 @@ import numpy.typing as npt
 from amaranth.hdl import Const
 from amaranth.lib import data
 
-from hdl.accelerator.layouts import PATCHES
+from hdl.accelerator.layouts import PATCHES, PLACE
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -148,6 +148,26 @@ def slices(own: Patches, rows: int, a: Bytes, b: Bytes | None = None) -> Iterato
             ends_pass = ends_tile and tile.ends_pass
             ends_walk = ends_pass and tile.number == own.passes - 1
             yield Slice(values, is_b, int(ends_tile), int(ends_pass), int(ends_walk))
+
+
+class Placed(NamedTuple):
+    """Bytes (pixels, steps), and the fields of :data:`PLACE`."""
+
+    pixel: int
+    lanes: int
+    channel: int
+    last: int
+    data: Bytes
+
+    @property
+    def place(self) -> int:
+        """As the hardware gives it."""
+        return pack_fields(PLACE, dict(zip(dict(PLACE), self, strict=False)))
+
+
+def number(values: Bytes) -> int:
+    """As a number, the first byte low."""
+    return int.from_bytes(values.tobytes(), "little")
 
 
 def store(banks: Bytes, tensor: Bytes, base: int, pitch: int, channel: int = 0) -> None:
