@@ -5,6 +5,8 @@ channel word ``c``, some channels side by side, lies there at the line
 ``base + p // banks * pitch + c``, modulo the lines that there are.
 """
 
+from enum import IntEnum
+
 from amaranth.hdl import signed
 from amaranth.lib import data
 
@@ -101,4 +103,23 @@ It adds up products with weights, one weight for each slice, or with ``uniform``
 with ``product`` it multiplies the first one, of operand a, less ``zero_a`` by the second one, of
 operand b, less ``zero_b``. Or with ``maximum`` it takes the largest byte. Results leave as int32
 with ``sums``, otherwise requantized.
+"""
+
+TABLE_BYTES = 256
+
+
+class StreamKind(IntEnum):
+    """What a stream from memory carries."""
+
+    MATRIX = 0
+    VECTOR = 1
+    TABLE = 2
+
+
+STREAM = data.StructLayout({"kind": 2, "tiles_n": 16, "depth": 16, "words": 32})
+"""A stream of parameters and weights.
+
+For the machine that multiplies ``tiles_n`` times the parameters of a column of tiles and then
+``depth`` slices of its weights; otherwise ``words`` words of 32 bits. Each of these fills up its
+last beat.
 """
