@@ -11,9 +11,9 @@ from gen.compiler.lowering.context import Context, parameters
 from gen.compiler.step import Step
 from gen.compiler.values import Value
 from golden.accelerator import AcceleratorShape, Bytes, pack_columns, pack_weights
-from golden.format import ACTIVATION_BITS, SparqFormat
+from golden.format import ACTIVATION_BITS
 from golden.program import Opcode
-from networks.graph.lowering import Lowering, Patch
+from networks.graph.lowering import Patch
 from networks.quantization.network import IntegerNode
 from networks.quantization.operations import (
     Alignment,
@@ -54,28 +54,18 @@ def is_depthwise(groups: int, inputs: int, width: int) -> bool:
     return groups > 1 and inputs == width == 1
 
 
-def unwindowed(
-    shape: AcceleratorShape, lowering: Lowering, groups: int, depth: int, width: int
-) -> str:
+def unwindowed(shape: AcceleratorShape, groups: int, inputs: int, width: int) -> str:
     """Why a layer cannot have the windows that it is to have; empty if it can.
 
-    ``depth`` and ``width`` are those of a group. Channels of a pixel fill up whole words, so that
-    what meets beside them along K must be channels of one pixel.
+    Each of its groups takes ``inputs`` channels of a pixel and makes ``width``. Channels of a pixel
+    fill up whole words, so that what shares a window along K must be channels of one pixel.
     """
-    fmt = shape.format
+    fmt, steps = shape.format, shape.k_per_cycle
     if fmt is None:
         return ""
-    taps = lowering.kernel[0] * lowering.kernel[1] if isinstance(lowering, Patch) else 1
-    inputs = depth // taps
     if is_depthwise(groups, inputs, width):
         return "depthwise"
-    return _straddling(shape, fmt, group_parts(shape, groups, inputs, width), inputs)
-
-
-def _straddling(
-    shape: AcceleratorShape, fmt: SparqFormat, parts: list[GroupParts], inputs: int
-) -> str:
-    steps = shape.k_per_cycle
+    parts = group_parts(shape, groups, inputs, width)
     if all(part.count == 1 for part in parts) and inputs % steps == 0:
         return ""  # K is what it was
     span = max(2, fmt.group) if fmt.vsparq or fmt.group > 1 else 1
@@ -83,12 +73,12 @@ def _straddling(
     starts = [part.word * steps for part in parts]
     if all(length % span == 0 for length in (*lengths, *starts)):
         return ""
-    return f"windows of {span} neighbours and {inputs} input channels"
+    return f"{inputs} input channels for windows of {span} neighbours"
 
 
 def lower_matrix(context: Context, node: IntegerNode, layer: IntegerMatrixLayer) -> None:
     """The steps of a convolution or fully connected layer."""
-    _require_possible(context.shape, layer)
+    _require_possible(layer)
     if isinstance(layer.lowering, Patch):
         value, patch, pad_byte = context.image(node, layer.lowering, layer.fill)
         size = patch.output_shape(value.shape, layer.width)
@@ -105,30 +95,29 @@ def lower_matrix(context: Context, node: IntegerNode, layer: IntegerMatrixLayer)
     inputs = value.channels // layer.groups
     width = layer.width // layer.groups
     output = context.new(node, size, has_sums=isinstance(layer.finish, Alignment))
+    if layer.windowed:
+        _require_windows(context.shape, layer, inputs, width)
     if is_depthwise(layer.groups, inputs, width):
         steps = [_depthwise(context, node, layer, value, output, patch, pad_byte)]
     else:
-        if context.shape.format is not None and layer.windowed:
-            parts = group_parts(context.shape, layer.groups, inputs, width)
-            reason = _straddling(context.shape, context.shape.format, parts, inputs)
-            if reason:
-                raise CompileError(
-                    f"{layer.name}: {reason} do not fit words of {context.shape.k_per_cycle} "
-                    "channels; keep it at 8 bits"
-                )
+        _require_products(context.shape, layer)
         make = _Products(context, node, layer, value, output, replace(patch, groups=1), pad_byte)
         steps = [*make.steps(inputs, width)]
     context.add(node, output, steps)
 
 
-def _require_possible(shape: AcceleratorShape, layer: IntegerMatrixLayer) -> None:
-    name, fmt = layer.name, shape.format
+def _require_possible(layer: IntegerMatrixLayer) -> None:
+    name = layer.name
     if layer.codes is not None:
         raise CompileError(f"{name}: activations are recoded, which an accelerator cannot")
     if layer.channel_order is not None:
         raise CompileError(f"{name}: channels have an order of their own, which is not supported")
     if isinstance(layer.finish, WideRequantization):
         raise CompileError(f"{name}: results are integers of 16 bits, which is not supported")
+
+
+def _require_products(shape: AcceleratorShape, layer: IntegerMatrixLayer) -> None:
+    name, fmt = layer.name, shape.format
     if shape.activation_bits < ACTIVATION_BITS:
         raise CompileError(
             f"{name}: activations are bytes, of which the machine multiplies "
@@ -148,6 +137,16 @@ def _require_possible(shape: AcceleratorShape, layer: IntegerMatrixLayer) -> Non
         )
 
 
+def _require_windows(
+    shape: AcceleratorShape, layer: IntegerMatrixLayer, inputs: int, width: int
+) -> None:
+    reason = unwindowed(shape, layer.groups, inputs, width)
+    if reason:
+        raise CompileError(
+            f"{layer.name}: the layer is windowed, but has to stay at 8 bits ({reason})"
+        )
+
+
 def _finish(layer: IntegerMatrixLayer) -> Requantization | None:
     return layer.finish if isinstance(layer.finish, Requantization) else None
 
@@ -162,11 +161,6 @@ def _depthwise(
     pad_byte: int,
 ) -> Step:
     """Sums of each channel, on the vector unit, which are exact."""
-    if layer.windowed and context.shape.format is not None:
-        raise CompileError(
-            f"{layer.name}: a depthwise layer runs on the vector unit, which has no windows; keep "
-            "it at 8 bits"
-        )
     weights = list(layer.weights[:, :, 0].T)
     stream = context.channels(
         layer.name, layer.width, layer.bias, _finish(layer), node.clip, weights
