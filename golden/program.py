@@ -22,6 +22,7 @@ from golden.accelerator import (
 from golden.byte_table import look_up
 from golden.descriptor import (
     DESCRIPTOR_BYTES,
+    MOST_TAPS,
     PATCHES,
     WAIT_COUNTS,
     Descriptor,
@@ -83,6 +84,22 @@ def tiles_of(shape: AcceleratorShape, d: Descriptor) -> list[Tile]:
         stride=(d.stride_y, d.stride_x),
     )
     return [tile for _, tile in zip(range(d.tiles_m), every, strict=False)]
+
+
+def taps(
+    shape: AcceleratorShape, d: Descriptor
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
+    """Of each of a patch: its pixel of the tensor for all results, and whether it is inside."""
+    computed = sum(tile.pixels for tile in tiles_of(shape, d))
+    rows, columns = np.divmod(
+        d.first_row * d.out_width + d.first_column + np.arange(computed), d.out_width
+    )
+    for ky in range(d.kernel_height):
+        for kx in range(d.kernel_width):
+            y = rows * d.stride_y - d.pad_top + ky * d.dilation_y
+            x = columns * d.stride_x - d.pad_left + kx * d.dilation_x
+            inside = (y >= 0) & (y < d.in_height) & (x >= 0) & (x < d.in_width)
+            yield y * d.in_width + x, inside
 
 
 def weights_per_channel(d: Descriptor) -> int:
@@ -204,7 +221,7 @@ class Machine:
         elif d.opcode in (Opcode.COMBINE, Opcode.PRODUCT):
             fits = taps == 1
         else:
-            fits = taps <= TABLE_BYTES
+            fits = taps <= MOST_TAPS
         if not fits or d.beats != stream_beats(shape, d):
             return Error.FIELD
         held = self.reads.holds(d.address, d.beats * shape.beat_bytes)
@@ -249,24 +266,11 @@ class Machine:
         lines = d.out_line + blocks[:, np.newaxis] * d.out_pitch + first_word + np.arange(count)
         self.scratchpad[lines % self.shape.lines, banks[:, np.newaxis]] = words[:, :count]
 
-    def _taps(self, d: Descriptor) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
-        """Of each of a patch: its pixel of the tensor for all results, and whether it is inside."""
-        computed = sum(tile.pixels for tile in tiles_of(self.shape, d))
-        rows, columns = np.divmod(
-            d.first_row * d.out_width + d.first_column + np.arange(computed), d.out_width
-        )
-        for ky in range(d.kernel_height):
-            for kx in range(d.kernel_width):
-                y = rows * d.stride_y - d.pad_top + ky * d.dilation_y
-                x = columns * d.stride_x - d.pad_left + kx * d.dilation_x
-                inside = (y >= 0) & (y < d.in_height) & (x >= 0) & (x < d.in_width)
-                yield y * d.in_width + x, inside
-
     def _patches(self, d: Descriptor) -> Bytes:
         """All patches: uint8 (pixels, kernel positions, words, k_per_cycle)."""
         words = np.arange(d.in_words if d.opcode is Opcode.MATRIX else d.out_words)
         parts = []
-        for pixels, inside in self._taps(d):
+        for pixels, inside in taps(self.shape, d):
             values = self._words(d.in_line, d.in_pitch, words, pixels)
             parts.append(np.where(inside[:, np.newaxis, np.newaxis], values, np.uint8(d.pad_byte)))
         return np.stack(parts, axis=1)
@@ -310,14 +314,14 @@ class Machine:
         stream = self._read(d.address, d.beats * shape.beat_bytes)
         parameters, weights = unpack_channels(shape, stream, d.out_words * shape.k_per_cycle, count)
         patches = self._patches(d).astype(np.int64)
-        taps = patches.reshape(*patches.shape[:2], -1)
+        values = patches.reshape(*patches.shape[:2], -1)
         match d.opcode:
             case Opcode.MAX:
-                sums = taps.max(axis=1)
+                sums = values.max(axis=1)
             case Opcode.SUM:
-                sums = (taps * weights.T.astype(np.int64)).sum(axis=1)
+                sums = (values * weights.T.astype(np.int64)).sum(axis=1)
             case _:
-                x, y = taps[:, 0], self._other(d)
+                x, y = values[:, 0], self._other(d)
                 if d.opcode is Opcode.PRODUCT:
                     sums = (x - d.zero_point) * (y - d.other_zero_point)
                 else:
@@ -325,7 +329,7 @@ class Machine:
         self._write(d, 0, _finish(sums, parameters, bool(d.sums)))
 
     def _other(self, d: Descriptor) -> npt.NDArray[np.int64]:
-        pixels, _ = next(self._taps(d))
+        pixels, _ = next(taps(self.shape, d))
         if d.broadcast:
             pixels = np.zeros_like(pixels)
         words = self._words(d.other_line, d.other_pitch, np.arange(d.out_words), pixels)

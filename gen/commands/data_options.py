@@ -1,5 +1,6 @@
 """The options that say which model and which images a command takes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,9 @@ import click
 
 from gen.commands.options import Listed
 from networks.evaluation.description import skipped_lines
-from networks.evaluation.inputs import Inputs, load_inputs
+from networks.evaluation.images import Images
+from networks.evaluation.inputs import Inputs, load_calibration, load_inputs
+from networks.evaluation.model import Model
 from networks.evaluation.preprocessing import COLOR_ORDERS, INTERPOLATIONS
 from networks.evaluation.scoring import CLASSIFICATION, TASKS
 
@@ -16,60 +19,74 @@ NUMBERS = Listed(float, "numbers separated by commas")
 SIZES = Listed(int, "integers separated by commas")
 
 
+PATH = click.Path(path_type=Path)
+CALIBRATION = click.option(
+    "--calibration",
+    type=PATH,
+    metavar="FILE",
+    help="Images to calibrate with, which need no labels.",
+)
+CALIBRATION_IMAGES = click.option(
+    "--calibration-images", type=int, metavar="N", help="Calibrate with so many."
+)
+CLASS_MAP = click.option(
+    "--class-map",
+    type=PATH,
+    metavar="FILE",
+    help="Lines `name,label` for image files or folders.",
+)
+CHARACTERS = click.option(
+    "--characters",
+    type=PATH,
+    metavar="FILE",
+    help="Of the classes of the task ctc, one a line. [default: the model's metadata]",
+)
+PREPROCESSING = [
+    click.option("--resize", type=SIDES, metavar="N|H,W", help="Shorter side, or both, in pixels."),
+    click.option("--crop", type=int, metavar="N", help="Side of the centre square."),
+    click.option(
+        "--interpolation", metavar="NAME", help=f"Of resize: {' or '.join(INTERPOLATIONS)}."
+    ),
+    click.option(
+        "--exif-orientation/--no-exif-orientation",
+        default=None,
+        help="Turn photos upright. [default: as they are stored, as torchvision does]",
+    ),
+    click.option("--color-order", metavar="NAME", help=f"{' or '.join(COLOR_ORDERS)}."),
+    click.option("--mean", type=NUMBERS, metavar="X,...", help="One, or per channel."),
+    click.option("--scale", type=NUMBERS, metavar="X,...", help="Likewise."),
+]
+TASK = click.option(
+    "--task",
+    type=click.Choice(TASKS),
+    default=CLASSIFICATION,
+    show_default=True,
+    help="What is counted: right classes; lines of text read right; right classes of a "
+    "head on embeddings; noise against FP32.",
+)
+MODEL = [
+    click.option("--output-name", metavar="NAME", help="Of several outputs. [default: first]"),
+    click.option(
+        "--input-shape",
+        type=SIZES,
+        metavar="N,C,H,W",
+        help="Of the input, where the model leaves sizes open.",
+    ),
+]
+
+
+def add_options(command: Any, options: Sequence[Any]) -> Any:
+    """``command`` with ``options``, in their order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def data_options(command: Any) -> Any:
     """Add the options that :func:`load_given` takes."""
-    path = click.Path(path_type=Path)
     options = [
-        click.option("--data", type=path, metavar="FILE", help="Labelled images, or tokens."),
-        click.option(
-            "--calibration",
-            type=path,
-            metavar="FILE",
-            help="Images to calibrate with, which need no labels.",
-        ),
-        click.option(
-            "--class-map",
-            type=path,
-            metavar="FILE",
-            help="Lines `name,label` for image files or folders.",
-        ),
-        click.option(
-            "--resize", type=SIDES, metavar="N|H,W", help="Shorter side, or both, in pixels."
-        ),
-        click.option("--crop", type=int, metavar="N", help="Side of the centre square."),
-        click.option(
-            "--interpolation", metavar="NAME", help=f"Of resize: {' or '.join(INTERPOLATIONS)}."
-        ),
-        click.option(
-            "--exif-orientation/--no-exif-orientation",
-            default=None,
-            help="Turn photos upright. [default: as they are stored, as torchvision does]",
-        ),
-        click.option("--color-order", metavar="NAME", help=f"{' or '.join(COLOR_ORDERS)}."),
-        click.option("--mean", type=NUMBERS, metavar="X,...", help="One, or per channel."),
-        click.option("--scale", type=NUMBERS, metavar="X,...", help="Likewise."),
-        click.option(
-            "--task",
-            type=click.Choice(TASKS),
-            default=CLASSIFICATION,
-            show_default=True,
-            help="What is counted: right classes; lines of text read right; right classes of a "
-            "head on embeddings; noise against FP32.",
-        ),
-        click.option(
-            "--characters",
-            type=path,
-            metavar="FILE",
-            help="Of the classes of the task ctc, one a line. [default: the model's metadata]",
-        ),
-        click.option("--output-name", metavar="NAME", help="Of several outputs. [default: first]"),
-        click.option(
-            "--input-shape",
-            type=SIZES,
-            metavar="N,C,H,W",
-            help="Of the input, where the model leaves sizes open.",
-        ),
-        click.option("--calibration-images", type=int, metavar="N", help="Calibrate with so many."),
+        click.option("--data", type=PATH, metavar="FILE", help="Labelled images, or tokens."),
+        *(CALIBRATION, CLASS_MAP, *PREPROCESSING, TASK, CHARACTERS, *MODEL, CALIBRATION_IMAGES),
         click.option(
             "--seed",
             type=click.IntRange(0),
@@ -79,9 +96,13 @@ def data_options(command: Any) -> Any:
             help="Of the choice of images for calibration, where they are not given.",
         ),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return add_options(command, options)
+
+
+def calibration_options(command: Any) -> Any:
+    """Add the options that :func:`load_calibration_given` takes."""
+    options = [CALIBRATION, CALIBRATION_IMAGES, *PREPROCESSING, TASK, *MODEL]
+    return add_options(command, options)
 
 
 def load_given(
@@ -93,13 +114,32 @@ def load_given(
     """
     if data is None:
         raise click.UsageError("data must be given: --data FILE")
-    side = resize[0] if resize and len(resize) == 1 else resize
-    inputs = load_inputs(model, data, resize=side, **options)
+    inputs = load_inputs(model, data, resize=_side(resize), **options)
     # Parts of one source skip the same.
-    parts = (inputs.images, inputs.calibration)
+    warn_of_skipped(inputs.images, inputs.calibration)
+    return inputs
+
+
+def load_calibration_given(
+    model: Path, calibration: Path | None, resize: tuple[int, ...] | None, **options: Any
+) -> tuple[Model, Images]:
+    """The model and its images to calibrate with, as :func:`load_given`."""
+    if calibration is None:
+        raise click.UsageError("calibration must be given: --calibration FILE")
+    loaded, images = load_calibration(model, calibration, resize=_side(resize), **options)
+    warn_of_skipped(images)
+    return loaded, images
+
+
+def warn_of_skipped(*parts: Images) -> None:
+    """Say what was skipped of images, each once."""
     for line in dict.fromkeys(line for part in parts for line in skipped_lines(part)):
         warn(line)
-    return inputs
+
+
+def _side(resize: tuple[int, ...] | None) -> Any:
+    """The shorter side, or both."""
+    return resize[0] if resize and len(resize) == 1 else resize
 
 
 def warn(text: str) -> None:

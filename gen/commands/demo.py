@@ -50,7 +50,7 @@ from networks.evaluation.preparation import Options
 @click.option(
     "--layers", metavar="NAME,...", help="These layers alone. [default: all windowed layers]"
 )
-@layer_options
+@layer_options()
 @json_option
 @keep_option
 def demo(

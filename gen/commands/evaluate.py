@@ -134,7 +134,7 @@ A BERT that ends in classes, on tokens:
     "mean of each image's percentile.",
 )
 @click.option("--percentile", type=float, default=PERCENTILE, show_default=True, metavar="P")
-@layer_options
+@layer_options()
 @click.option(
     "--recalibrate-batch-norm", is_flag=True, help="Restate it for the quantized network."
 )

@@ -178,19 +178,26 @@ LAYERS_HELP = {
 }
 
 
-def layer_options(command: Any) -> Any:
-    """Add the options of what else is windowed: ``first_layer_windowed`` and so on, bool."""
-    for name, text in reversed(LAYERS_HELP.items()):
-        option = click.option(
-            *(name, f"{name[2:].replace('-', '_')}_windowed"),
-            type=click.Choice(["8bit", WINDOWED]),
-            default="8bit",
-            show_default=True,
-            callback=lambda ctx, param, value: value == WINDOWED,
-            help=text,
-        )
-        command = option(command)
-    return command
+def layer_options(*names: str) -> Callable[[Any], Any]:
+    """Add the options of what else is windowed: ``first_layer_windowed`` and so on, bool.
+
+    All of them, or those of the ``names`` in :data:`LAYERS_HELP`.
+    """
+
+    def add(command: Any) -> Any:
+        for name in reversed(names or (*LAYERS_HELP,)):
+            option = click.option(
+                *(name, f"{name[2:].replace('-', '_')}_windowed"),
+                type=click.Choice(["8bit", WINDOWED]),
+                default="8bit",
+                show_default=True,
+                callback=lambda ctx, param, value: value == WINDOWED,
+                help=LAYERS_HELP[name],
+            )
+            command = option(command)
+        return command
+
+    return add
 
 
 formats_option = click.option(

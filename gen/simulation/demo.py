@@ -25,11 +25,11 @@ from networks.graph.graph import Graph
 from networks.graph.operations import MatrixLayer
 from networks.quantization.arithmetic import (
     Arithmetic,
-    CodedProducts,
     Weights,
     Windows,
     exact,
     matrices,
+    of_machine,
     saturated,
     with_zero_point,
 )
@@ -179,20 +179,14 @@ def demo_network(
         part.check()
     network = calibrated_network(inputs.model, inputs.calibration, options, signed)
     if options is not None and options.attention_windowed and fmt is not None:
-        network = window_attention(network, _windows(fmt.sparq_format))
+        windows = fmt.sparq_format
+        network = window_attention(network, Windows(windows, windows if windows.signed else None))
     return network, network.quantize_images(channels_last(chosen.batch()))
 
 
 def arithmetic_of(configuration: Configuration) -> Arithmetic:
     """What a machine multiplies the layers of such a network in."""
-    if configuration.format is None:
-        return exact
-    return CodedProducts(_windows(configuration.sparq_format))
-
-
-def _windows(fmt: SparqFormat) -> Windows:
-    """Of a machine of one format."""
-    return Windows(fmt, fmt if fmt.signed else None)
+    return of_machine(None if configuration.format is None else configuration.sparq_format)
 
 
 def operand_of(rows: Bytes, fmt: SparqFormat | None, zero_point: int) -> tuple[Bytes, int]:

@@ -1,6 +1,6 @@
 """What is evaluated: a model with its images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,78 @@ def load_inputs(
     ``DataError``, and ``ModelError`` for the model, before anything is computed.
     """
     paths = [data] if calibration is None else [data, calibration]
+    model, load = _loader(
+        model_path, paths, class_map, output_name, input_shape, task, preprocessing_options
+    )
+    evaluated = load(data, task != SIGNAL)
+    if calibration is None:
+        aside = calibration_images
+        if aside is None:
+            aside = min(DEFAULT_CALIBRATION, max(1, len(evaluated) // 10))
+        most = max(1, len(evaluated) - 1)
+        _check_images("calibration_images", aside, most)
+        calibrating, evaluated = split(evaluated, aside, seed)
+    else:
+        calibrating = load(calibration, False)
+        if calibration_images is not None:
+            most = len(calibrating)
+            _check_images("calibration_images", calibration_images, most)
+            calibrating = calibrating.select(np.arange(calibration_images))
+    return Inputs(model, evaluated, calibrating, _scoring(model, task, evaluated, data, characters))
+
+
+def load_calibration(
+    model_path: Path,
+    calibration: Path,
+    calibration_images: int | None = None,
+    output_name: str | None = None,
+    input_shape: Sequence[int] | None = None,
+    task: str = CLASSIFICATION,
+    **preprocessing_options: Any,
+) -> tuple[Model, Images]:
+    """The ONNX model at ``model_path`` and the images to calibrate it with; all as of
+    :func:`load_inputs`.
+    """
+    model, load = _loader(
+        model_path, [calibration], None, output_name, input_shape, task, preprocessing_options
+    )
+    images = load(calibration, False)
+    if calibration_images is not None:
+        _check_images("calibration_images", calibration_images, len(images))
+        images = images.select(np.arange(calibration_images))
+    return model, images
+
+
+def load_evaluation(
+    model_path: Path,
+    data: Path,
+    class_map: Path | None = None,
+    output_name: str | None = None,
+    input_shape: Sequence[int] | None = None,
+    task: str = CLASSIFICATION,
+    characters: Path | None = None,
+    **preprocessing_options: Any,
+) -> tuple[Images, Scoring]:
+    """The images of ``data`` to evaluate a model on, and what is counted; all as of
+    :func:`load_inputs`, which sets some aside.
+    """
+    model, load = _loader(
+        model_path, [data], class_map, output_name, input_shape, task, preprocessing_options
+    )
+    images = load(data, task != SIGNAL)
+    return images, _scoring(model, task, images, data, characters)
+
+
+def _loader(
+    model_path: Path,
+    paths: Sequence[Path],
+    class_map: Path | None,
+    output_name: str | None,
+    input_shape: Sequence[int] | None,
+    task: str,
+    preprocessing_options: dict[str, Any],
+) -> tuple[Model, Callable[[Path, bool], Images]]:
+    """The model, and what loads the images in one of ``paths``, which may be labelled."""
     if input_shape is None:
         input_shape = open_length(model_path, output_name, paths)
     model = load_model(model_path, output_name, input_shape, whole=task == SIGNAL)
@@ -79,21 +151,7 @@ def load_inputs(
         texts = task == CTC
         return load_data(path, model.input_shape, preprocessing, labels_in, labelled, texts)
 
-    evaluated = load(data, task != SIGNAL)
-    if calibration is None:
-        aside = calibration_images
-        if aside is None:
-            aside = min(DEFAULT_CALIBRATION, max(1, len(evaluated) // 10))
-        most = max(1, len(evaluated) - 1)
-        _check_images("calibration_images", aside, most)
-        calibrating, evaluated = split(evaluated, aside, seed)
-    else:
-        calibrating = load(calibration, False)
-        if calibration_images is not None:
-            most = len(calibrating)
-            _check_images("calibration_images", calibration_images, most)
-            calibrating = calibrating.select(np.arange(calibration_images))
-    return Inputs(model, evaluated, calibrating, _scoring(model, task, evaluated, data, characters))
+    return model, load
 
 
 def _scoring(

@@ -99,22 +99,26 @@ class Reference:
 
 
 def calibrated_network(
-    model: Model, calibration: Images, options: Options | None = None, signed: str | None = None
+    model: Model,
+    calibration: Images,
+    options: Options | None = None,
+    signed: str | None = None,
+    kept: Mapping[str, str] | None = None,
 ) -> QuantizedNetwork:
     """The dense integer network of ``model``, that of the exact 8-bit row, or of a signed format.
 
     Products of two values are exact still, whatever ``options`` say: their scales are such that the
     first ones can be windowed.
-    ``signed`` is that of :func:`networks.quantization.quantize.quantize`.
+    ``signed`` and ``kept`` are those of :func:`networks.quantization.quantize.quantize`.
     """
     options = options or Options()
     if options.equalize:
         model = equalized(model, calibration)
     found = calibrated(model, calibration, options, False, lambda count: None)
-    if signed is None and not options.attention_windowed:
+    if signed is None and not options.attention_windowed and not kept:
         return found.network
-    attention = options.attention_windowed
-    return _quantize(found.graph, found.ranges, options, signed=signed, attention=attention)
+    more = {"signed": signed, "attention": options.attention_windowed, "kept": kept}
+    return _quantize(found.graph, found.ranges, options, **more)
 
 
 def equalized(model: Model, calibration: Images) -> Model:

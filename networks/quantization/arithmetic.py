@@ -40,6 +40,11 @@ def windowed(fmt: golden.SparqFormat, signed: golden.SparqFormat | None = None) 
     return CodedProducts(Windows(fmt, signed))
 
 
+def of_machine(fmt: golden.SparqFormat | None) -> Arithmetic:
+    """What a machine multiplies layers in: those that are windowed in its one format, if any."""
+    return exact if fmt is None else windowed(fmt, fmt if fmt.signed else None)
+
+
 def windowed_2_4(fmt: golden.SparqFormat, signed: golden.SparqFormat | None = None) -> Arithmetic:
     """Products of windowed layers as ``golden.sparq_matmul_2_4``, of the others exact.
 

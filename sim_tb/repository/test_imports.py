@@ -32,6 +32,7 @@ LAYERS = {
         ("gen/commands",),
         (
             "gen/benchmark",
+            "gen/compiler",
             "gen/documentation",
             "gen/synthesis",
             "gen/fpga",

@@ -1,0 +1,141 @@
+"""``sparq compile``: a trained network as a program of an accelerator."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gen.commands.configuration_options import configuration_options, load_configuration
+from gen.commands.data_options import calibration_options, load_calibration_given
+from gen.commands.options import layer_options
+from gen.commands.terminal import progress_bar
+from gen.compiler.accelerator import (
+    MEMORY_BITS,
+    MEMORY_WIDTHS,
+    SCRATCHPAD_KIB,
+    WEIGHT_DEPTH,
+    accelerator_shape,
+)
+from gen.compiler.compile import compile_network
+from gen.compiler.files import require_own, write_compiled
+from gen.compiler.windows import unwindowed_layers
+from gen.design.configuration import OPTIONS
+from networks.evaluation.formats import signed_layers
+from networks.evaluation.preparation import Options, calibrated_network
+from networks.quantization.calibration import METHODS, PERCENTILE
+from support.files import make_folder
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")
+@calibration_options
+@click.option(
+    "--calibration-method",
+    type=click.Choice(METHODS),
+    default="mean",
+    show_default=True,
+    help="Range of a tensor: mean over images of each image's largest, the largest of all, or "
+    "mean of each image's percentile.",
+)
+@click.option("--percentile", type=float, default=PERCENTILE, show_default=True, metavar="P")
+@click.option(
+    "--equalize", is_flag=True, help="Equalize ranges of channels, across layers, before."
+)
+@layer_options("--first-layer", "--last-layer")
+@click.option(
+    "--scratchpad",
+    type=int,
+    default=SCRATCHPAD_KIB,
+    show_default=True,
+    metavar="N",
+    help="Of the accelerator, in KiB.",
+)
+@click.option(
+    "--memory-bits",
+    type=int,
+    default=MEMORY_BITS,
+    show_default=True,
+    metavar="N",
+    help=f"Of a word of memory: {', '.join(map(str, MEMORY_WIDTHS))}.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("build/compile"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the files; what is in it is replaced.",
+)
+@configuration_options
+def compile(
+    model: Path,
+    calibration_method: str,
+    percentile: float,
+    equalize: bool,
+    first_layer_windowed: bool,
+    last_layer_windowed: bool,
+    scratchpad: int,
+    memory_bits: int,
+    output: Path,
+    preset: str | None,
+    config: Path | None,
+    calibration: Path | None,
+    calibration_images: int | None,
+    task: str,
+    output_name: str | None,
+    input_shape: tuple[int, ...] | None,
+    **options: Any,
+) -> None:
+    """Make a program and a memory image of a trained network.
+
+    The network is quantized as `sparq evaluate` does, which explains those options; layers that
+    the accelerator cannot compute in windows stay at 8 bits. docs/compiler.md describes the files.
+    """
+    hardware = {name: options.pop(name) for name in OPTIONS}
+    hardware["top"] = hardware["top"] or "engine"
+    if hardware["weight_depth"] is None:
+        hardware["weight_depth"] = WEIGHT_DEPTH
+    configuration = load_configuration(preset, config, hardware)
+    shape = accelerator_shape(configuration, scratchpad, memory_bits)
+    require_own(output)
+    make_folder(output.parent)
+    named: dict[str, Any] = {"task": task, "output_name": output_name, "input_shape": input_shape}
+    network, images = load_calibration_given(
+        model, calibration, calibration_images=calibration_images, **named, **options
+    )
+    images.check()
+    kept = unwindowed_layers(shape, network.graph)
+    chosen = Options(
+        weight_bits=shape.weight_bits,
+        method=calibration_method,
+        percentile=percentile,
+        first_layer_windowed=first_layer_windowed,
+        last_layer_windowed=last_layer_windowed,
+        equalize=equalize,
+    )
+    signed = signed_layers(configuration.format) if configuration.format else None
+    with progress_bar() as progress:
+        task_id = progress.add_task("quantizing", total=2)
+        integers = calibrated_network(network, images, chosen, signed, kept)
+        progress.update(task_id, description="compiling", advance=1)
+        compiled = compile_network(shape, integers)
+        progress.advance(task_id)
+    about = {
+        "model": network.name,
+        "configuration": configuration.canonical,
+        "data": {**named, "preprocessing": images.preprocessing.fields},
+        "layers": [
+            {"name": layer.name, "windowed": layer.windowed, "reason": layer.reason}
+            for layer in integers.layers
+        ],
+    }
+    write_compiled(output, compiled, integers, model.read_bytes(), about)
+    image = compiled.image
+    windowed = sum(layer.windowed for layer in integers.layers)
+    striped = sum(len(each.stripes) > 1 for each in compiled.allocation.striping)
+    click.echo(
+        f"{network.name}: {len(compiled.steps)} steps, {striped} of them in stripes; "
+        f"{len(compiled.program)} descriptors; {windowed} of {len(integers.layers)} layers "
+        f"windowed; {image.size} bytes of memory"
+    )
+    click.echo(f"wrote {output}")

@@ -1,0 +1,1 @@
+"""Each operation of a network as steps of the accelerator."""

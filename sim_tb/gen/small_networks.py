@@ -1,0 +1,190 @@
+"""Small networks of what an accelerator runs, in random order and sizes."""
+
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from networks.fixed_point import Float64Array
+from networks.graph.elementwise import Affine, Function, Product, Sum
+from networks.graph.expression import X, apply
+from networks.graph.graph import Graph, Node
+from networks.graph.lowering import Flat, Patch
+from networks.graph.movement import Concat, Pad, Rearrange, Slice
+from networks.graph.operations import AveragePool, MatrixLayer, MaxPool
+
+RELU = (0.0, inf)
+
+
+def matrix_layer(
+    rng: np.random.Generator, lowering: Patch | Flat, channels: int, width: int
+) -> MatrixLayer:
+    """Random weights."""
+    shape = (lowering.groups, lowering.depth(channels), width // lowering.groups)
+    weights = rng.normal(size=shape) / np.sqrt(shape[1])
+    return MatrixLayer(lowering, weights, rng.normal(size=width) / 4)
+
+
+def graph_of(shape: tuple[int, ...], *nodes: tuple[Any, ...]) -> Graph:
+    """A graph of (operation, inputs, output[, clip]); nodes are called as what they make."""
+    made = tuple(
+        Node(output, operation, inputs, output, *clip) for operation, inputs, output, *clip in nodes
+    )
+    return Graph("x", shape, made, made[-1].output)
+
+
+def average(patch: Patch) -> AveragePool:
+    """Padding counts."""
+    return AveragePool(patch, np.full((1, 1, 1), float(patch.kernel[0] * patch.kernel[1])))
+
+
+class Growing:
+    """A graph that random operations are added to; ``word`` channels are a word."""
+
+    def __init__(self, rng: np.random.Generator, word: int):
+        self.rng, self.word = rng, word
+        size = (int(rng.integers(3, 12)), int(rng.integers(3, 12)), int(rng.integers(1, 6)))
+        self.size = size
+        self.nodes: list[tuple[Any, ...]] = []
+        self.shapes: dict[str, tuple[int, ...]] = {"x": size}
+
+    def add(self, operation: Any, inputs: tuple[str, ...], *clip: tuple[float, float]) -> str:
+        """One more node, and its value's name."""
+        name = f"{type(operation).__name__} {len(self.nodes)}"
+        self.shapes[name] = operation.output_shape(*(self.shapes[each] for each in inputs))
+        self.nodes.append((operation, inputs, name, *clip))
+        return name
+
+    def pick(self, allowed: Any = lambda shape: True) -> str | None:
+        """One of the images, rather a new one."""
+        names = [name for name, shape in self.shapes.items() if allowed(shape)]
+        if not names:
+            return None
+        return names[-1 - int(min(self.rng.geometric(0.5) - 1, len(names) - 1))]
+
+    def patch(self, shape: tuple[int, ...], groups: int = 1, over_image: bool = False) -> Patch:
+        """One that fits an image; always with a pixel of it, if it has to be ``over_image``."""
+        rng = self.rng
+        kernel = [int(rng.integers(1, 4)) for _ in range(2)]
+        dilation = [1 if over_image else int(rng.integers(1, 3)) for _ in range(2)]
+        padding = [int(rng.integers(0, k + (not over_image))) for k in (*kernel, *kernel)]
+        for axis in range(2):
+            extent = (kernel[axis] - 1) * dilation[axis] + 1
+            if shape[axis] + padding[axis] + padding[axis + 2] < extent:
+                kernel[axis] = dilation[axis] = 1
+                padding[axis] = padding[axis + 2] = 0
+        stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+        top, left, bottom, right = padding
+        return Patch(
+            *((kernel[0], kernel[1]), stride, (top, left, bottom, right)),
+            *((dilation[0], dilation[1]), groups),
+        )
+
+    def limits(self) -> list[tuple[float, float]]:
+        """Those of a result: none, or such as those of ReLU."""
+        return [[], [RELU], [RELU], [(-0.5, 1.0)]][int(self.rng.integers(4))]
+
+    def convolution(self, name: str) -> str:
+        """Dense, grouped or depthwise."""
+        rng, channels = self.rng, self.shapes[name][-1]
+        width = int(rng.integers(1, 13))
+        groups = 1
+        if rng.integers(3) == 0:
+            groups = int(rng.choice([g for g in (1, 2, 3, channels) if channels % g == 0]))
+            width = groups * int(rng.integers(1, 4))
+        patch = self.patch(self.shapes[name], groups)
+        return self.add(matrix_layer(rng, patch, channels, width), (name,), *self.limits())
+
+    def grow(self) -> None:
+        """One more operation, or a few that belong together."""
+        rng = self.rng
+        name = self.pick() or "x"
+        shape = self.shapes[name]
+        match int(rng.integers(10)):
+            case 0 | 1 | 2:
+                self.convolution(name)
+            case 3:
+                self.add(MaxPool(self.patch(shape, over_image=True)), (name,))
+            case 4:
+                self.add(average(self.patch(shape)), (name,), *self.limits())
+            case 5:
+                other = self.pick(lambda s: s == shape) or name
+                self.add(Sum((1.0, float(rng.normal()))), (name, other), *self.limits())
+            case 6:
+                scale, offset = rng.normal(size=(2, shape[-1]))
+                self.add(Affine(scale, offset), (name,), *self.limits())
+            case 7:
+                made = self.convolution(name) if rng.integers(2) else name
+                self.add(Function(apply("tanh", X)), (made,), *self.limits())
+            case 8:
+                gate = self.add(average(Patch((shape[0], shape[1]))), (name,))
+                gate = self.add(Function(apply("sigmoid", X)), (gate,))
+                inputs = (name, gate) if rng.integers(2) else (gate, name)
+                self.add(Product(), inputs, *self.limits())
+            case _:
+                self.join_and_cut(name)
+
+    def join_and_cut(self, name: str) -> None:
+        """Parts that are whole words; pads."""
+        rng, shape, word = self.rng, self.shapes[name], self.word
+        if rng.integers(3) == 0:
+            amounts = [(int(rng.integers(0, 3)), int(rng.integers(0, 3))) for _ in range(2)]
+            name = self.add(Pad((*amounts, (0, 0)), "constant", float(rng.normal())), (name,))
+            if rng.integers(2):
+                self.convolution(name)
+            return
+        parts = [
+            self.add(
+                matrix_layer(rng, Patch((1, 1)), shape[-1], word * int(rng.integers(1, 4))),
+                (name,),
+                *self.limits(),
+            )
+            for _ in range(int(rng.integers(1, 3)))
+        ]
+        if shape[-1] % word == 0 and rng.integers(2):
+            parts.append(name)
+        joined = self.add(Concat(3), (*parts, self.convolution_like(name)))
+        if rng.integers(2):
+            words = self.shapes[joined][-1] // word
+            first = int(rng.integers(0, words))
+            end = int(rng.integers(first, words)) + 1
+            cut = slice(first * word, end * word)
+            self.add(Slice((slice(None), slice(None), cut)), (joined,))
+
+    def convolution_like(self, name: str) -> str:
+        """Of 1x1, and any number of channels."""
+        width = int(self.rng.integers(1, 6))
+        return self.add(
+            matrix_layer(self.rng, Patch((1, 1)), self.shapes[name][-1], width), (name,)
+        )
+
+    def graph(self) -> Graph:
+        """With a fully connected layer, or sums or an image of bytes, at the end."""
+        rng = self.rng
+        name = self.pick() or "x"
+        shape = self.shapes[name]
+        match int(rng.integers(3)):
+            case 0:
+                count = int(np.prod(shape))
+                name = self.add(Rearrange((0, 1, 2), (count,), (0,)), (name,))
+                name = self.add(matrix_layer(rng, Flat(), count, 7), (name,), RELU)
+                self.add(matrix_layer(rng, Flat(), 7, 5), (name,))
+            case 1:
+                self.add(average(Patch((shape[0], shape[1]))), (name,))
+            case _:
+                self.add(Sum(), (self.convolution(name),), RELU)
+        return graph_of(self.size, *self.nodes)
+
+
+def random_graph(rng: np.random.Generator, word: int, operations: int) -> Graph:
+    """So many random operations, on images that can be negative or not."""
+    growing = Growing(rng, word)
+    for _ in range(operations):
+        growing.grow()
+    return growing.graph()
+
+
+def images_of(graph: Graph, rng: np.random.Generator, count: int) -> Float64Array:
+    """Random images."""
+    images: Float64Array = rng.normal(size=(count, *graph.input_shape))
+    return np.abs(images) if rng.integers(2) else images
