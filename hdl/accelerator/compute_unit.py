@@ -5,15 +5,15 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
+from golden.descriptor import MOST_TAPS, Opcode
 from golden.descriptor import PATCHES as PATCH_OPCODES
 from golden.descriptor import VECTOR as VECTOR_OPCODES
-from golden.descriptor import Opcode
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.byte_tables import ByteTables
 from hdl.accelerator.descriptor_fields import DESCRIPTOR_BITS, DescriptorFields
 from hdl.accelerator.layouts import PIXELS, POSITION_BITS, STREAM, VECTOR_LOAD
 from hdl.accelerator.patch_reader import PatchReader
-from hdl.accelerator.program_reader import COUNT_BITS, VECTOR_TAPS
+from hdl.accelerator.program_reader import COUNT_BITS
 from hdl.accelerator.result_writer import ResultWriter
 from hdl.accelerator.stream_router import StreamRouter
 from hdl.accelerator.turner import Turner
@@ -155,7 +155,7 @@ class ComputeUnit(Component):
         ]
 
         # Parameters and weights come, each where it is taken.
-        vector = VectorUnit(rows, steps, VECTOR_TAPS)
+        vector = VectorUnit(rows, steps, MOST_TAPS)
         tables = ByteTables(rows, steps)
         router = StreamRouter(unit, len(core.weights_data))
         for name, component in (("vector", vector), ("tables", tables), ("router", router)):

@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from golden.descriptor import DESCRIPTOR_BYTES, WAIT_COUNTS, Error, Opcode
+from golden.descriptor import DESCRIPTOR_BYTES, MOST_TAPS, WAIT_COUNTS, Error, Opcode
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.descriptor_fields import DESCRIPTOR_BITS, DescriptorFields
 from hdl.accelerator.layouts import STREAM, TABLE_BYTES, StreamKind
@@ -17,8 +17,6 @@ from hdl.stream.upsizer import Upsizer
 WINDOW_BITS = 32
 COUNT_BITS = (WAIT_COUNTS - 1).bit_length()
 FACTOR_BITS = 32, 16
-VECTOR_TAPS = 256
-"""The largest patch of the vector unit."""
 
 LOADS, STORES, COMPUTES = (
     (Opcode.LOAD,),
@@ -381,7 +379,7 @@ class _Checks:
             & (p.out_words > (p.tiles_n - 1).as_unsigned()[:16] * words)
         )
         of_two = self.is_one_of(Opcode.COMBINE, Opcode.PRODUCT)
-        vector_fits = Mux(of_two, taps == 1, taps <= VECTOR_TAPS)
+        vector_fits = Mux(of_two, taps == 1, taps <= MOST_TAPS)
         is_matrix = self.opcode == Opcode.MATRIX
         fits = Mux(is_matrix, matrix_fits, vector_fits)
         beats = Mux(is_matrix, product, (product * 4 + beat_bytes - 1) // beat_bytes)
