@@ -46,8 +46,8 @@ REFUSED = [
     ),
     (
         ["--top", "engine", "--format", "s5opt", "--encoded-output"],
-        "encoded_output must be False with format s5opt, as each column of results has a zero "
-        "point of its own, not True",
+        "encoded_output must be left out with format s5opt, as each column of results has a zero "
+        "point of its own",
     ),
     (["--format", "4:1,4"], "format 4:1,4: shifts must contain 0, not (1, 4)"),
     (["--pe", "8x8", "--format", "3opt"], "format has no effect where pe is 8x8: leave it out"),
