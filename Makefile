@@ -73,15 +73,15 @@ evaluate_shared = set -e; \
 	$(RUN) evaluate $($1) $(KEPT) $(CALIBRATED) --output build/evaluate/calibrated --json build/evaluate/$1_calibrated.json; \
 	$(RUN) evaluate $($1) $(KEPT) $(SHARED_WINDOWS) --output build/evaluate/shared --json build/evaluate/$1_shared.json; \
 	$(RUN) evaluate $($1) $(KEPT) $(SHARED_WINDOWS) $(CALIBRATED) --output build/evaluate/shared_calibrated --json build/evaluate/$1_shared_calibrated.json
-# Networks whose inputs can be negative: formats of one activation each, and of two and four; both with
-# equalized channels and corrected biases too.
+# Networks whose inputs can be negative: formats of one activation each, and of two and four, and block
+# formats; all with equalized channels and corrected biases too.
 RECOGNITION = build/modern/recognition.onnx --task ctc --input-shape 1,3,48,320
 DIRECTION = build/modern/direction.onnx --input-shape 1,3,48,192
 MINILM = build/modern/minilm.onnx --task embedding --output-name 461
 # Of the text recognition: a 3x3 and a depthwise convolution; 1x1, of a signed and an unsigned input; 1x3;
 # products with weights; Q K; P V; the last layer.
 LAYER_KINDS = p2o.Conv.0,p2o.Conv.1,p2o.Conv.22,p2o.Conv.23,p2o.Conv.33,p2o.MatMul.0,p2o.MatMul.2,p2o.MatMul.4,p2o.MatMul.24
-ONE_EACH = --formats 5opt,3opt,2opt,s4opt,s5opt
+ONE_EACH = --formats 5opt,3opt,2opt,s4opt,s5opt,mxfp4,mxfp6_e2m3,nvfp4,int4_16
 GROUPS = --formats s4opt,s5opt --group 2,4
 CORRECTED = --equalize --correct-bias
 modern_run = $(RUN) evaluate $($1) --data build/modern/$2_test.npz --calibration build/modern/$2_calib.npz \
