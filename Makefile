@@ -82,7 +82,7 @@ MINILM = build/modern/minilm.onnx --task embedding --output-name 461
 # products with weights; Q K; P V; the last layer.
 LAYER_KINDS = p2o.Conv.0,p2o.Conv.1,p2o.Conv.22,p2o.Conv.23,p2o.Conv.33,p2o.MatMul.0,p2o.MatMul.2,p2o.MatMul.4,p2o.MatMul.24
 ONE_EACH = --formats 5opt,3opt,2opt,s4opt,s5opt,mxfp4,mxfp6_e2m3,nvfp4,int4_16
-GROUPS = --formats s4opt,s5opt --group 2,4
+GROUPS = --formats s4opt,s5opt --group 2,4 --no-vsparq
 CORRECTED = --equalize --correct-bias
 modern_run = $(RUN) evaluate $($1) --data build/modern/$2_test.npz --calibration build/modern/$2_calib.npz \
 	--calibration-images $3 --calibration-method max $(call option,IMAGES,images) $(KEPT) $5 \
