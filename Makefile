@@ -44,6 +44,12 @@ EMPTY := $(strip $(foreach name,$(VALUES),$(if $(value $(name)),,$(name))))
 ifneq ($(EMPTY),)
 $(error $(EMPTY) must have a value, or be left out)
 endif
+# The network for MNIST has its own images to calibrate with.
+ifneq ($(filter CALIBRATION,$(GIVEN)),)
+ifeq ($(filter MODEL DATA,$(GIVEN)),)
+$(error CALIBRATION must come with MODEL or DATA)
+endif
+endif
 # Literally: a $$ in them is no function of make.
 $(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
 # What is not given stays unset: an empty SIM or SEED would be one.
