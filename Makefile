@@ -44,6 +44,12 @@ EMPTY := $(strip $(foreach name,$(VALUES),$(if $(value $(name)),,$(name))))
 ifneq ($(EMPTY),)
 $(error $(EMPTY) must have a value, or be left out)
 endif
+# The network for MNIST has its own images to calibrate with.
+ifneq ($(filter CALIBRATION,$(GIVEN)),)
+ifeq ($(filter MODEL DATA,$(GIVEN)),)
+$(error CALIBRATION must come with MODEL or DATA)
+endif
+endif
 # Literally: a $$ in them is no function of make.
 $(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
 # What is not given stays unset: an empty SIM or SEED would be one.
@@ -73,16 +79,16 @@ evaluate_shared = set -e; \
 	$(RUN) evaluate $($1) $(KEPT) $(CALIBRATED) --output build/evaluate/calibrated --json build/evaluate/$1_calibrated.json; \
 	$(RUN) evaluate $($1) $(KEPT) $(SHARED_WINDOWS) --output build/evaluate/shared --json build/evaluate/$1_shared.json; \
 	$(RUN) evaluate $($1) $(KEPT) $(SHARED_WINDOWS) $(CALIBRATED) --output build/evaluate/shared_calibrated --json build/evaluate/$1_shared_calibrated.json
-# Networks whose inputs can be negative: formats of one activation each, and of two and four; both with
-# equalized channels and corrected biases too.
+# Networks whose inputs can be negative: formats of one activation each, and of two and four, and block
+# formats; all with equalized channels and corrected biases too.
 RECOGNITION = build/modern/recognition.onnx --task ctc --input-shape 1,3,48,320
 DIRECTION = build/modern/direction.onnx --input-shape 1,3,48,192
 MINILM = build/modern/minilm.onnx --task embedding --output-name 461
 # Of the text recognition: a 3x3 and a depthwise convolution; 1x1, of a signed and an unsigned input; 1x3;
 # products with weights; Q K; P V; the last layer.
 LAYER_KINDS = p2o.Conv.0,p2o.Conv.1,p2o.Conv.22,p2o.Conv.23,p2o.Conv.33,p2o.MatMul.0,p2o.MatMul.2,p2o.MatMul.4,p2o.MatMul.24
-ONE_EACH = --formats 5opt,3opt,2opt,s4opt,s5opt
-GROUPS = --formats s4opt,s5opt --group 2,4
+ONE_EACH = --formats 5opt,3opt,2opt,s4opt,s5opt,mxfp4,mxfp6_e2m3,nvfp4,int4_16
+GROUPS = --formats s4opt,s5opt --group 2,4 --no-vsparq
 CORRECTED = --equalize --correct-bias
 modern_run = $(RUN) evaluate $($1) --data build/modern/$2_test.npz --calibration build/modern/$2_calib.npz \
 	--calibration-images $3 --calibration-method max $(call option,IMAGES,images) $(KEPT) $5 \
@@ -123,7 +129,7 @@ $(SETUP): pyproject.toml requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON): install Python 3.11 or newer (Debian: apt install python3 python3-venv), or set PYTHON" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1): Python 3.11 or newer is needed; set PYTHON to one" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module: install it (Debian: apt install python3-venv)" >&2; exit 1; }
-	@for compiler in $${CXX:-c++ g++ clang++}; do command -v "$$compiler" >/dev/null && exit; done; echo "no C++ compiler$${CXX:+ ($$CXX)}: install one (Debian: apt install g++; macOS: xcode-select --install), or set CXX" >&2; exit 1
+	@$(PYTHON) -m support.cpp
 	@echo "Setting up .venv"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock

@@ -2,8 +2,10 @@
 
 import ctypes
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -14,15 +16,46 @@ from support.errors import ToolError
 from support.files import locked
 
 
-def cpp_compiler() -> str:
-    """The C++ compiler: what CXX says, or the machine's; raises :class:`ToolError` without one."""
-    compiler = os.environ.get("CXX") or next(filter(shutil.which, ("c++", "g++", "clang++")), None)
-    if compiler is None or shutil.which(compiler) is None:
+def cpp_compiler() -> tuple[str, ...]:
+    """The words of the command that compiles C++: of CXX, as a shell splits it, or the machine's.
+
+    Raises :class:`ToolError` if there is no such program.
+    """
+    given = os.environ.get("CXX")
+    try:
+        words = tuple(shlex.split(given or ""))
+    except ValueError as error:
+        raise ToolError(f"CXX must be a command, not {given!r}: {error}") from None
+    words = words or tuple(filter(shutil.which, ("c++", "g++", "clang++")))[:1]
+    if not words or shutil.which(words[0]) is None:
         raise ToolError(
-            f"no C++ compiler ({compiler or 'c++'}): install one (Debian: apt install g++; "
-            "macOS: xcode-select --install), or set CXX"
+            f"no C++ compiler ({shlex.join(words) or 'c++'}): install one (Debian: apt install "
+            "g++; macOS: xcode-select --install), or set CXX"
         )
-    return compiler
+    return words
+
+
+def compiler_version() -> str:
+    """What the C++ compiler says that it is, and the words that it is called with.
+
+    Raises :class:`ToolError` if there is none.
+    """
+    return _version(cpp_compiler())
+
+
+@cache
+def _version(words: tuple[str, ...]) -> str:
+    command = [*words, "--version"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise ToolError(f"{shlex.join(command)} failed: {_first_line(result)}")
+    return result.stdout + " ".join(words[1:])
+
+
+def _first_line(result: subprocess.CompletedProcess[str]) -> str:
+    """What a program that failed says first, or with which status it ended."""
+    lines = result.stderr.strip().splitlines()
+    return lines[0] if lines else f"status {result.returncode}"
 
 
 def shared_library(
@@ -53,9 +86,9 @@ def shared_library(
 
 
 @cache
-def _macros(compiler: str, options: tuple[str, ...]) -> str:
+def _macros(compiler: tuple[str, ...], options: tuple[str, ...]) -> str:
     """What the compiler defines: its version, and the instructions that it uses."""
-    command = [compiler, *options, "-dM", "-E", "-x", "c++", os.devnull]
+    command = [*compiler, *options, "-dM", "-E", "-x", "c++", os.devnull]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
@@ -66,12 +99,17 @@ def _compile(
         for name, header in headers.items():
             (Path(folder) / name).write_text(header, encoding="utf-8")
         built = Path(folder) / target.name
-        command = [cpp_compiler(), *options, "-shared", "-fPIC", f"-I{folder}"]
+        command = [*cpp_compiler(), *options, "-shared", "-fPIC", f"-I{folder}"]
         result = subprocess.run(
             [*command, str(source), "-o", str(built)], capture_output=True, text=True, check=False
         )
         if result.returncode:
-            lines = result.stderr.strip().splitlines()
-            first = lines[0] if lines else f"status {result.returncode} of {command[0]}"
-            raise ToolError(f"building {what} failed: {first}")
+            raise ToolError(f"building {what} failed: {_first_line(result)}")
         built.replace(target)
+
+
+if __name__ == "__main__":
+    try:
+        cpp_compiler()
+    except ToolError as refusal:
+        sys.exit(str(refusal))

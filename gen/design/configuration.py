@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -178,7 +179,7 @@ class Configuration:
                 sizes |= {"encoded_output": value["encoded_output"]}
                 engine = EngineUnit(machine, value["rows"], value["cols"], unit, **sizes)
         except (TypeError, ValueError) as error:
-            raise ConfigurationError(str(error)) from None
+            raise ConfigurationError(_refusal(error, top, machine)) from None
         is_machine = machine in MACHINES
         object.__setattr__(self, "top", top)
         object.__setattr__(self, "engine", engine)
@@ -303,6 +304,17 @@ def _without_effect(top: str, machine: str, pe: str) -> dict[str, str]:
         of_sparq = ("format", "rounding", "vsparq", "group", *ENCODED)
         found |= dict.fromkeys(of_sparq, f"pe is {pe}")
     return found
+
+
+def _refusal(error: Exception, top: str, machine: str) -> str:
+    """What a unit or an engine says of its arguments, said of the options.
+
+    A flag that must not be given has no value there, as make, files and commands each spell it;
+    ``sparse`` is no option.
+    """
+    text = re.sub(r" must be False (.*), not True$", r" must be left out \1", str(error))
+    place = "top" if top == machine else "machine"
+    return text.replace(" where sparse,", f" where {place} is {machine},")
 
 
 def least_acc_bits(weight_bits: int, pairs: int | None) -> int:

@@ -26,6 +26,10 @@ class KeptError(InputError):
     """A result cannot be kept or read: one line that says why."""
 
 
+class NotKeptError(KeptError):
+    """There is no such kept result."""
+
+
 class Measured(NamedTuple):
     """What the results of a command depend on, and what of them is kept."""
 
@@ -87,6 +91,7 @@ FRONT_KEYS = (
 ACCURACY_KEYS = (
     *("label", "bits_per_activation", "top1", "standard_error"),
     *("difference", "difference_error", "within_error"),
+    *("character_error", "windowed_share"),
 )
 SYNTHESIS = (
     *("golden", "hdl", "gen/design", "gen/verilog", "gen/tools"),
@@ -204,10 +209,13 @@ def keep(command: str, name: str, result: Result, folder: Path = FOLDER) -> Path
 
 
 def load(name: str, folder: Path = FOLDER) -> Kept:
-    """The kept result of that name; raises :class:`KeptError` if there is none."""
+    """The kept result of that name; raises :class:`KeptError`, of its kinds
+    :class:`NotKeptError` if there is none."""
     path = folder / f"{name}.json"
     try:
         return Kept(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise NotKeptError(f"cannot read {path}: {error.strerror}") from None
     except OSError as error:
         raise KeptError(f"cannot read {path}: {error.strerror}") from None
     except (TypeError, ValueError) as error:

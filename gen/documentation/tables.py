@@ -1,7 +1,8 @@
 """The tables of the documentation: ``python -m gen.documentation.tables``.
 
 A table stands in a Markdown file between ``<!-- table: NAME -->`` and ``<!-- end -->``, and is made
-of kept results (:mod:`gen.documentation.results`) alone, or of what an engine is.
+of kept results (:mod:`gen.documentation.results`) alone, or of what an engine is. One whose results
+are not kept yet says which command keeps them.
 """
 
 import re
@@ -9,11 +10,11 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gen.documentation import engine_tables
-from gen.documentation.results import FOLDER, Kept, KeptError, load
-from golden import named_format
+from gen.documentation.results import FOLDER, Kept, KeptError, NotKeptError, load
+from golden import BLOCK_FORMATS, named_format
 from support.errors import InputError
 from support.files import write_if_changed
 
@@ -66,6 +67,32 @@ def one_accuracy(kept: Kept) -> Grid:
         [label, f"{row['bits_per_activation']:g}", _percent(row), _difference(row)]
         for label, row in _labelled(kept).items()
     ]
+    return headings, rows
+
+
+def signed_accuracy(*kept: Kept, lines: bool = False) -> Grid:
+    """The score of one network in every format, as it is and corrected: exact lines, or top-1.
+
+    ``kept`` are of formats of one activation each, the same corrected, of groups, these corrected;
+    raises :class:`KeptError` where they are not of the same images. Block formats come last.
+    """
+    counts = list(dict.fromkeys(each.result["images"] for each in kept))
+    if len(counts) > 1:
+        model, found = kept[0].result["model"], " and ".join(map(str, counts))
+        raise KeptError(f"results of {model} must be of the same images, not of {found}")
+    tables = [_labelled(each) for each in kept]
+    plain, corrected = tables[2] | tables[0], tables[3] | tables[1]
+    labels = dict.fromkeys([*tables[0], *tables[2]])
+    headings = ["format", "bits per activation", "multiplications in it %"]
+    headings += [f"{'exact lines' if lines else 'top-1'} %, of {counts[0]}", "- 8-bit"]
+    headings += ["corrected", "- 8-bit", *(["characters wrong %", "corrected"] if lines else [])]
+    rows = []
+    for label in sorted(labels, key=lambda label: label in BLOCK_FORMATS):
+        row, other = plain[label], corrected[label]
+        texts = [label, f"{row['bits_per_activation']:g}", _number(row["windowed_share"], 1)]
+        texts += [_percent(row), _difference(row), _percent(other), _difference(other)]
+        wrong = [_number(each["character_error"], 2) for each in (row, other)] if lines else []
+        rows.append([*texts, *wrong])
     return headings, rows
 
 
@@ -374,67 +401,89 @@ def emission(kept: Kept) -> Grid:
     return ["array", "seconds", "bytes", "modules", "peak MiB"], rows
 
 
+class Table(NamedTuple):
+    """How a table is made of which kept results, and the command that keeps these."""
+
+    make: Callable[..., Grid]
+    sources: tuple[str, ...] = ()
+    kept_by: str = ""
+
+
 def _evaluations(*names: str) -> tuple[str, ...]:
     return tuple(f"evaluate_{model}_{name}" for model in (RESNET20, SQUEEZENET) for name in names)
 
 
-def _of_library(
-    library: str, energy: bool
-) -> dict[str, tuple[Callable[..., Grid], tuple[str, ...]]]:
-    kept = (f"area_{library}",)
+def _of_library(library: str, energy: bool, kept_by: str) -> dict[str, Table]:
+    kept = (f"area_{library}",), kept_by
     return {
-        f"elements {library}": (partial(units, unit="pe", energy=energy), kept),
-        f"four pairs {library}": (
-            partial(units, unit="dot_product", energy=energy, pairs=4),
-            kept,
+        f"elements {library}": Table(partial(units, unit="pe", energy=energy), *kept),
+        f"four pairs {library}": Table(
+            partial(units, unit="dot_product", energy=energy, pairs=4), *kept
         ),
-        f"machines {library}": (machines, kept),
-        f"engines {library}": (engines, kept),
-        f"engine parts {library}": (engine_parts, kept),
+        f"machines {library}": Table(machines, *kept),
+        f"engines {library}": Table(engines, *kept),
+        f"engine parts {library}": Table(engine_parts, *kept),
     }
 
 
-TABLES: dict[str, tuple[Callable[..., Grid], tuple[str, ...]]] = {
-    "accuracy": (accuracy, _evaluations("natural")),
-    "accuracy mnist": (one_accuracy, ("evaluate_mnist_natural",)),
-    "channel order": (channel_order, _evaluations("natural", "calibrated")),
-    "shared windows": (
-        shared_windows,
-        _evaluations("natural", "natural_groups", "calibrated_groups"),
+def _signed(model: str, lines: bool = False) -> dict[str, Table]:
+    names = ("natural", "natural_corrected", "natural_groups", "natural_groups_corrected")
+    kept = tuple(f"evaluate_{model}_{name}" for name in names)
+    return {f"accuracy {model}": Table(partial(signed_accuracy, lines=lines), kept, MODERN)}
+
+
+OSU018, GENERIC = "make area LIBRARY=osu018 KEEP=1", "make area KEEP=1"
+SHARED, MODERN = "make evaluate-shared SHARED=folder KEEP=1", "make evaluate-modern KEEP=1"
+BENCH = "make bench KEEP=1"
+
+TABLES: dict[str, Table] = {
+    "accuracy": Table(accuracy, _evaluations("natural"), SHARED),
+    "accuracy mnist": Table(one_accuracy, ("evaluate_mnist_natural",), "make evaluate KEEP=1"),
+    "channel order": Table(channel_order, _evaluations("natural", "calibrated"), SHARED),
+    "shared windows": Table(
+        shared_windows, _evaluations("natural", "natural_groups", "calibrated_groups"), SHARED
     ),
-    **_of_library("osu018", energy=True),
+    **_signed("direction"),
+    **_signed("minilm"),
+    **_signed("recognition", lines=True),
+    **_of_library("osu018", True, OSU018),
     # Without energy inside cells, a row with adder cells looks better than one without.
-    **_of_library("generic", energy=False),
-    "glitches osu018": (glitches, ("area_osu018",)),
-    "tradeoff generic": (front, ("tradeoff_generic",)),
-    "proofs": (proofs, ("prove",)),
-    "fpga": (fpga, ("fpga",)),
-    "demo mnist": (demo, ("demo_mnist",)),
-    "demo engine mnist": (engine_demo, ("demo_engine_mnist",)),
-    "products": (products, ("bench",)),
-    "networks": (networks, ("bench",)),
-    "emission": (emission, ("bench",)),
-    "engine ports": (engine_tables.ports, ()),
-    "engine registers": (engine_tables.registers, ()),
-    "engine counters": (engine_tables.counters, ()),
-    "engine errors": (engine_tables.errors, ()),
-    "column parameters": (engine_tables.column_parameters, ()),
-    "exact planes": (engine_tables.planes, ()),
-    "engine bandwidth": (engine_tables.bandwidth, ()),
-    "engine streams": (engine_tables.streams, ()),
+    **_of_library("generic", False, GENERIC),
+    "glitches osu018": Table(glitches, ("area_osu018",), OSU018),
+    "tradeoff generic": Table(front, ("tradeoff_generic",), "make tradeoff KEEP=1"),
+    "proofs": Table(proofs, ("prove",), "make prove KEEP=1"),
+    "fpga": Table(fpga, ("fpga",), "make fpga KEEP=1"),
+    "demo mnist": Table(demo, ("demo_mnist",), "make demo KEEP=1"),
+    "demo recognition": Table(demo, ("demo_recognition",), MODERN),
+    "demo engine mnist": Table(engine_demo, ("demo_engine_mnist",), "make demo TOP=engine KEEP=1"),
+    "products": Table(products, ("bench",), BENCH),
+    "networks": Table(networks, ("bench",), BENCH),
+    "emission": Table(emission, ("bench",), BENCH),
+    "engine ports": Table(engine_tables.ports),
+    "engine registers": Table(engine_tables.registers),
+    "engine counters": Table(engine_tables.counters),
+    "engine errors": Table(engine_tables.errors),
+    "column parameters": Table(engine_tables.column_parameters),
+    "exact planes": Table(engine_tables.planes),
+    "engine bandwidth": Table(engine_tables.bandwidth),
+    "engine streams": Table(engine_tables.streams),
 }
-"""All tables: how each is made, and of which kept results."""
+"""All tables."""
 
 
 def table(name: str, folder: Path = FOLDER) -> str:
     """The table of that name in Markdown, and below it where its figures come from.
 
-    Raises :class:`KeptError` for an unknown table, and for a result that is not kept.
+    Where a result is not kept, one line that says so. Raises :class:`KeptError` for an unknown
+    table, and for a result that cannot be read.
     """
     if name not in TABLES:
         raise KeptError(f"table must be one of {', '.join(TABLES)}, not {name!r}")
-    make, sources = TABLES[name]
-    kept = [load(source, folder) for source in sources]
+    make, sources, kept_by = TABLES[name]
+    try:
+        kept = [load(source, folder) for source in sources]
+    except NotKeptError:
+        return f"Not measured yet: `{kept_by}` keeps what this table is made of.\n"
     headings, rows = make(*kept)
     lines = [f"| {' | '.join(cells)} |" for cells in (headings, *rows)]
     lines.insert(1, "|---" * len(headings) + "|")
@@ -455,8 +504,13 @@ def main() -> None:
                 print(f"wrote {path}")
     except InputError as error:
         sys.exit(f"tables: {error}")
-    for name in dict.fromkeys(name for _, names in TABLES.values() for name in names):
-        kept = load(name)
+    commands = {source: each.kept_by for each in TABLES.values() for source in each.sources}
+    for name, command in commands.items():
+        try:
+            kept = load(name)
+        except NotKeptError:
+            print(f"not kept: {name}, of {command}")
+            continue
         if kept.stale:
             print(f"stale: {name}, of commit {kept.commit[:7]}: what it depends on has changed")
 

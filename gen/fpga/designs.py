@@ -32,6 +32,8 @@ UNITS: Mapping[str, dict[str, Any]] = {
     "2x8x8": {"pe": "2x8x8"},
     "5opt": {"format": "5opt"},
     "group2": {"format": "5opt", "group": 2, "vsparq": False},
+    "s5opt": {"format": "s5opt"},
+    "s5opt_group2": {"format": "s5opt", "group": 2, "vsparq": False},
 }
 """Elements by the names that designs have."""
 
@@ -52,7 +54,8 @@ def _designs() -> Iterator[Design]:
                 yield Design(f"{name}_{side}x{side}_luts", array, multipliers=False)
     # Up to the largest with multipliers: an 85k part has 156 of them, of which an element takes one
     # for each MAC, and a lane of the requantizer two.
-    for side, names in ((4, UNITS), (8, UNITS), (11, ("8x8",))):
+    of_engines = [name for name in UNITS if name != "s5opt_group2"]
+    for side, names in ((4, of_engines), (8, of_engines), (11, ["8x8"])):
         for name in names:
             size = {"rows": side, "cols": side, "pipeline": PIPELINE}
             engine = Configuration(top="engine", **size, **UNITS[name], style="behavioral")

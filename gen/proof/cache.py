@@ -6,7 +6,8 @@ from typing import Any
 
 from gen.proof import solver
 from gen.proof.job import Job, Rtl
-from gen.tools.provenance import compiler_version, programs_digest
+from gen.tools.provenance import programs_digest
+from support.cpp import compiler_version
 from support.digest import digest
 from support.files import write_if_changed
 

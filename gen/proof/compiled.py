@@ -77,7 +77,7 @@ def run(header: str, entries: bytes, timeout: float) -> str:
         (path / "entries").write_bytes(entries)
         program = path / "enumeration"
         # -O1: more has made wrong programs of such text.
-        command = [compiler, "-std=c++17", "-O1", f"-I{path}", str(HARNESS), "-o", str(program)]
+        command = [*compiler, "-std=c++17", "-O1", f"-I{path}", str(HARNESS), "-o", str(program)]
         try:
             built = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=timeout

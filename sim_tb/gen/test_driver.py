@@ -73,7 +73,7 @@ def test_compiles_without_a_warning(language: str, standard: str, tmp_path: Path
     source.write_text(f'#include "{DRIVER}"\n#include "{DRIVER}"\n')
     # C99 and C++98 both, though C++98 has no <stdint.h> of its own and no long long.
     extra = ["-Wno-long-long"] if standard == "c++98" else []
-    command = [cpp_compiler(), "-x", language, f"-std={standard}", *STRICT, *extra]
+    command = [*cpp_compiler(), "-x", language, f"-std={standard}", *STRICT, *extra]
     subprocess.run([*command, "-fsyntax-only", source], check=True)
 
 
@@ -115,7 +115,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The driver's functions, which a library can be called for: none is static in it."""
     folder = tmp_path_factory.mktemp("driver")
     (folder / "driver.c").write_text(TEXT.replace("static inline ", ""))
-    command = [cpp_compiler(), "-x", "c", "-std=c99", *STRICT, "-fsanitize=undefined"]
+    command = [*cpp_compiler(), "-x", "c", "-std=c99", *STRICT, "-fsanitize=undefined"]
     command += ["-fsanitize-undefined-trap-on-error", "-O1", "-shared", "-fPIC", "driver.c"]
     subprocess.run([*command, "-o", "driver.so"], cwd=folder, check=True)
     found = ctypes.CDLL(str(folder / "driver.so"))

@@ -27,6 +27,17 @@ def test_designs_are_named_by_what_they_are() -> None:
     assert DESIGNS["2x8x8_4x4"].macs_per_cycle == 32
     assert not DESIGNS["5opt_8x8_luts"].multipliers
     assert DESIGNS["8x8_engine_11x11"].macs_per_cycle == 121
+    kinds = {"", "_luts", "_structural", "_4x4", "_4x4_luts", "_8x8", "_8x8_luts"}
+    engines = {"_engine_4x4", "_engine_8x8"}
+    signed = [
+        f"{name}{kind}"
+        for name, own in (("s5opt", kinds | engines), ("s5opt_group2", kinds))
+        for kind in own
+    ]
+    assert set(signed) <= set(DESIGNS)
+    formats = {name: design.configuration.format for name, design in DESIGNS.items()}
+    found = {name for name, fmt in formats.items() if fmt and fmt.sparq_format.signed}
+    assert found == set(signed)
 
 
 def test_engines_are_placed_once() -> None:

@@ -84,7 +84,7 @@ endmodule
 def test_the_c_example_compiles(language: list[str], tmp_path: Path) -> None:
     write_files(tmp_path, {"example.c": example("c"), DRIVER.name: DRIVER.read_text()})
     warnings = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
-    command = [cpp_compiler(), "-x", *language, *warnings, "-c", "example.c", "-o", "example.o"]
+    command = [*cpp_compiler(), "-x", *language, *warnings, "-c", "example.c", "-o", "example.o"]
     subprocess.run(command, cwd=tmp_path, check=True)
 
 

@@ -131,7 +131,7 @@ def test_c_header(table: RegisterMap, tmp_path: Path) -> None:
     source.write_text("\n".join([text, *lines, "  return 0;", "}", ""]))
     for language in (["c", "-std=c99"], ["c++", "-std=c++11"]):
         program = tmp_path / language[0].replace("+", "p")
-        command = [cpp_compiler(), "-x", *language, "-Wall", "-Wextra", "-Werror", "-O0"]
+        command = [*cpp_compiler(), "-x", *language, "-Wall", "-Wextra", "-Werror", "-O0"]
         subprocess.run([*command, source, "-o", program], check=True)
         result = subprocess.run([program]).returncode
         assert result == 0, checks[result - 1]
@@ -155,7 +155,7 @@ def test_c_headers_of_several_engines_go_together(language: str, tmp_path: Path)
         lines.append(f"  if ({macro}HASH_LOW__VALUE_reset != 0x{own[8:]}) return 3;")
     lines += ["  return SPARQ_ENGINE__SIZE__ROWS_bp + (sizeof(sparq_engine_t) < 4);", "}", ""]
     (tmp_path / "both").write_text("\n".join(lines))
-    command = [cpp_compiler(), "-x", language, "-Wall", "-Wextra", "-Werror", "both", "-o", "run"]
+    command = [*cpp_compiler(), "-x", language, "-Wall", "-Wextra", "-Werror", "both", "-o", "run"]
     subprocess.run(command, cwd=tmp_path, check=True)
     assert subprocess.run([tmp_path / "run"]).returncode == 0
 

@@ -19,11 +19,11 @@ from amaranth.lib import wiring
 from cocotb_tools.runner import Verilator, get_runner
 
 from gen.design.configuration import Configuration
-from gen.tools.provenance import compiler_version
 from gen.tools.verilator import LINT_WAIVERS, environment
 from gen.tools.verilator_runtime import Runtime
 from gen.verilog.emission import Emission
 from gen.verilog.generate import generate, write_verilog
+from support.cpp import compiler_version
 from support.files import locked
 
 BUILD = Path("build/sim_tb")
