@@ -11,9 +11,8 @@ from hdl.memory.axi_reader import MEMORY
 from hdl.memory.axi_writer import AxiWriter
 from hdl.memory.burst_splitter import BurstSplitter
 from hdl.memory.read_queue import ReadQueue
-from hdl.memory.transfer import BEAT_COUNT_BITS, burst_layout, transfer_layout
+from hdl.memory.transfer import beat_count_bits, burst_layout, transfer_layout
 
-COUNT = f"[{BEAT_COUNT_BITS - 1}:0]"
 START = (
     "reg started = 0; always @(posedge clk) started <= 1;",
     "always @* assume (started || rst);",
@@ -64,10 +63,11 @@ class BurstsJob(_MemoryJob):
     def statement(self) -> str:
         """``left`` and ``next`` are what must be left, and where."""
         bus = self.bus
+        count = f"[{beat_count_bits(bus.address_bits) - 1}:0]"
         place_bits = bus.address_bits - bus.size
         block_bits = bus.max_burst.bit_length() - 1
         asked = f"request[{self.request_bits - 1}:{bus.address_bits}]"
-        inside = f"(* keep *) wire {COUNT} rest;"
+        inside = f"(* keep *) wire {count} rest;"
         inside += f" (* keep *) wire [{place_bits - block_bits - 1}:0] block;"
         first = f"next[{block_bits - 1}:0]" if block_bits else "0"
         claims = [
@@ -92,7 +92,7 @@ class BurstsJob(_MemoryJob):
             "    .burst_ready(burst_ready), .burst(burst));",
             f"  {self._burst()} {inside}",
             *(f"  {line}" for line in START),
-            f"  reg {COUNT} left = 0; reg [{place_bits - 1}:0] next = 0;",
+            f"  reg {count} left = 0; reg [{place_bits - 1}:0] next = 0;",
             "  wire takes = request_valid && request_ready, goes = burst_valid && burst_ready;",
             "  always @(posedge clk) begin",
             f"    left <= rst ? 0 : takes ? {asked} : goes ? left - length - 1 : left;",

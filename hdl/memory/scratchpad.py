@@ -40,7 +40,7 @@ class Scratchpad(Component):
         It is, if it is to be.
     patches_low, patches_high : In(range(shape.lines))
         The lines.
-    patches_high_banks : In(range(shape.banks))
+    patches_remainder : In(range(shape.banks))
         So many banks, from bank 0 on, are read in the high line.
     stores_valid : In(1)
         A line is to be read.
@@ -83,7 +83,7 @@ class Scratchpad(Component):
                 "patches_ready": Out(1),
                 "patches_low": In(line),
                 "patches_high": In(line),
-                "patches_high_banks": In(range(shape.banks)),
+                "patches_remainder": In(range(shape.banks)),
                 "stores_valid": In(1),
                 "stores_ready": Out(1, init=1),
                 "stores_line": In(line),
@@ -125,7 +125,7 @@ class Scratchpad(Component):
             self.patches_ready.eq(~self.stores_valid),
             self.read_data.eq(Cat(bank.read_data for bank in banks)),
         ]
-        is_high = _below(self.patches_high_banks, len(banks))
+        is_high = _below(self.patches_remainder, len(banks))
         for number, bank in enumerate(banks):
             line = Mux(is_high[number], self.patches_high, self.patches_low)
             m.d.comb += [

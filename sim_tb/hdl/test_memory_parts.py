@@ -275,7 +275,7 @@ def test_tensors(shape: ScratchpadShape) -> None:
                 "patches_valid": 1,
                 "patches_low": low,
                 "patches_high": high,
-                "patches_high_banks": start % banks,
+                "patches_remainder": start % banks,
             }
         )
     whole_lines = range(pixels // banks)
