@@ -19,6 +19,7 @@ from gen.proof.element_ports import ContractJob, CorrectionJob
 from gen.proof.encoder import EncoderJob
 from gen.proof.engine_control import BanksJob, WalkJob
 from gen.proof.job import Job
+from gen.proof.memory import BeatsJob, BurstsJob, RoomJob
 from gen.proof.output import OutputJob
 from gen.proof.planes import PlanesJob
 from gen.proof.queues import AdapterJob, GearboxJob, QueueJob
@@ -30,6 +31,7 @@ from gen.proof.top import TopJob
 from gen.proof.wiring import EdgesJob, GridJob
 from golden import NAMED_FORMATS, SIGNED_FORMATS, NamedFormat
 from hdl import MacUnit, sparq_mac
+from hdl.bus.axi4 import Axi4Bus
 from hdl.element.processing_element import MAX_PIPELINE
 from hdl.multiplier.style import Style
 
@@ -46,6 +48,12 @@ FLAGS = ((True, False), (True, False))
 NARROW: dict[str, Any] = {"weight_bits": 2, "acc_bits": 11}
 PLANES = ((0xF0, 0x0F), (0xE0, 0x1C, 0x03), (0xC0, 0x30, 0x0C, 0x03))
 """Of windows of 4, 3 and 2 bits."""
+
+BUSES = ((32, 16, 1), (32, 16, 4), (128, 64, 16), (256, 64, 128), (32, 32, 256))
+"""Bits of a beat and of an address, beats of the longest burst."""
+
+BEAT_QUEUES = (((32, 16, 1), 3), ((32, 16, 4), 4), ((32, 16, 4), 7), ((64, 32, 16), 32))
+"""The same, and beats that a queue holds."""
 
 SIZES = ((1, 2), (2, 1), (2, 3), (3, 2), (5, 7), (16, 16), (64, 64))
 
@@ -125,6 +133,9 @@ def all_jobs() -> list[Job]:
             for group in (1, 2, 4, 8)
         ),
         (OutputJob(*sizes) for sizes in ((1, 1, 1), (2, 2, 1), (3, 3, 3), (5, 6, 2))),
+        (BurstsJob(Axi4Bus(*sizes)) for sizes in BUSES),
+        (RoomJob(Axi4Bus(*sizes), depth) for sizes, depth in BEAT_QUEUES),
+        (BeatsJob(Axi4Bus(*sizes), depth) for sizes, depth in BEAT_QUEUES),
     ]
     found = [job for group in jobs for job in group]
     for job in found:
@@ -279,6 +290,8 @@ def _set_effort(job: Job) -> None:
         job.quick = job.group <= 2
     elif isinstance(job, QueueJob | AdapterJob):
         job.quick = job.words <= 3
+    elif isinstance(job, BurstsJob | RoomJob | BeatsJob):
+        job.quick = job.bus.max_burst <= 4
     elif isinstance(job, RegistersJob | BanksJob | OutputJob | GearboxJob | ResultsJob):
         job.quick = True
     else:

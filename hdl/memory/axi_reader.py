@@ -27,7 +27,10 @@ class AxiReader(Component):
     the order of its requests.
 
     Where nothing waits, a request is taken in cycle 0, its first burst is offered on the bus in
-    cycle 2, one burst per cycle; a beat is offered to its destination two cycles after it came.
+    cycle 2, one burst per cycle; a beat is offered to its destination two cycles after it came. A
+    destination that asks for all, and takes all, has a beat in every cycle from a memory that
+    brings the first beat of a burst T cycles after that was taken if its queue holds
+    ``T + max_burst + 3`` beats and ``(T + max_burst + 1) / max_burst`` bursts may be under way.
 
     A response that tells of an error is reported, and its beat delivered like any other. While
     ``stop`` is 1 no burst is begun, and those that are under way come to their ends: when ``busy``

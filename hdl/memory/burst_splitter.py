@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib.wiring import In, Out
 
 from hdl.bus.axi4 import LENGTH_BITS, Axi4Bus
-from hdl.memory.transfer import BEAT_COUNT_BITS, burst_layout, transfer_layout
+from hdl.memory.transfer import burst_layout, transfer_layout
 from hdl.placement import Component
 
 
@@ -63,7 +63,7 @@ class BurstSplitter(Component):
         block_bits = self.bus.max_burst.bit_length() - 1
         first = Signal(block_bits, reset_less=True)
         block = Signal(self.bus.address_bits - beat_bits - block_bits, reset_less=True)
-        rest = Signal(BEAT_COUNT_BITS, reset_less=True)  # beats that are left, but one
+        rest = Signal(len(self.request.beats), reset_less=True)  # beats that are left, but one
 
         # Up to the end of the block, or of the request.
         to_end = Signal(LENGTH_BITS)

@@ -40,7 +40,7 @@ class Scratchpad(Component):
         It is, if it is to be.
     patches_low, patches_high : In(range(shape.lines))
         The lines.
-    patches_high_banks : In(range(shape.banks))
+    patches_remainder : In(range(shape.banks))
         So many banks, from bank 0 on, are read in the high line.
     stores_valid : In(1)
         A line is to be read.
@@ -83,7 +83,7 @@ class Scratchpad(Component):
                 "patches_ready": Out(1),
                 "patches_low": In(line),
                 "patches_high": In(line),
-                "patches_high_banks": In(range(shape.banks)),
+                "patches_remainder": In(range(shape.banks)),
                 "stores_valid": In(1),
                 "stores_ready": Out(1, init=1),
                 "stores_line": In(line),
@@ -125,20 +125,13 @@ class Scratchpad(Component):
             self.patches_ready.eq(~self.stores_valid),
             self.read_data.eq(Cat(bank.read_data for bank in banks)),
         ]
+        is_high = _below(self.patches_remainder, len(banks))
         for number, bank in enumerate(banks):
-            line = Mux(
-                self._is_below(number, self.patches_high_banks),
-                self.patches_high,
-                self.patches_low,
-            )
+            line = Mux(is_high[number], self.patches_high, self.patches_low)
             m.d.comb += [
                 bank.read.eq(self.patches_valid | self.stores_valid),
                 bank.read_address.eq(Mux(self.stores_valid, self.stores_line, line)),
             ]
-
-    def _is_below(self, number: int, bank: Value) -> Value:
-        """Whether the bank with this number is before ``bank``; the last one never is."""
-        return bank > number if number + 1 < self.shape.banks else Const(0, 1)
 
     def _write(self, m: Module, banks: Sequence[ScratchpadBank], parts: int) -> None:
         shape = self.shape
@@ -146,7 +139,8 @@ class Scratchpad(Component):
         # its bank and to the one that lies half of all further on, but only one of them takes it.
         first = self.results_bank
         words = self.results_data
-        valid = Cat(self.results_count > pixel for pixel in range(shape.rows))
+        valid = _below(self.results_count, shape.rows)
+        is_high = _below(first, len(banks))
         for stage in range(shape.rows.bit_length() - 1):
             words = _rotated(m, f"words_{stage}", words, first[stage], shape.word_bits << stage)
         valid = Cat(valid, Const(0, shape.rows))
@@ -165,7 +159,7 @@ class Scratchpad(Component):
         m.d.comb += self.loads_ready.eq(~self.results_valid)
         for number, bank in enumerate(banks):
             with m.If(self.results_valid):
-                line = Mux(self._is_below(number, first), self.results_high, self.results_low)
+                line = Mux(is_high[number], self.results_high, self.results_low)
                 m.d.comb += [
                     bank.write.eq(valid[number].replicate(parts)),
                     bank.write_address.eq(line),
@@ -180,6 +174,12 @@ class Scratchpad(Component):
                     bank.write_address.eq(self.loads_line),
                     bank.write_data.eq(beats[place_in_beat:][: shape.word_bits]),
                 ]
+
+
+def _below(limit: Value, count: int) -> Value:
+    """Of the numbers from 0 on, so many, a bit each: whether it is below the limit."""
+    highest = (1 << len(limit)) - 1
+    return Cat(limit > number if number < highest else Const(0, 1) for number in range(count))
 
 
 def _rotated(m: Module, name: str, value: Value, by: Value, bits: int) -> Signal:

@@ -5,8 +5,13 @@ from amaranth.lib import data
 from hdl.bus.axi4 import LENGTH_BITS
 from hdl.memory.scratchpad_shape import ScratchpadShape
 
-BEAT_COUNT_BITS = 30
-"""Windows of memory have addresses of 32 bits, and a beat four bytes or more."""
+OFFSET_BITS = 32
+"""Of addresses inside a window of memory: nothing that is moved at once is larger."""
+
+
+def beat_count_bits(address_bits: int) -> int:
+    """Bits of a number of beats, of four bytes or more each."""
+    return min(OFFSET_BITS, address_bits) - 2
 
 
 def transfer_layout(address_bits: int) -> data.StructLayout:
@@ -14,7 +19,7 @@ def transfer_layout(address_bits: int) -> data.StructLayout:
 
     The address is that of a byte; those of its bits that point into a beat are not read.
     """
-    return data.StructLayout({"address": address_bits, "beats": BEAT_COUNT_BITS})
+    return data.StructLayout({"address": address_bits, "beats": beat_count_bits(address_bits)})
 
 
 def burst_layout(address_bits: int) -> data.StructLayout:

@@ -24,6 +24,7 @@ from gen.proof.encoder import EncoderJob
 from gen.proof.engine_control import BanksJob, WalkJob
 from gen.proof.gates import Gates
 from gen.proof.job import Job
+from gen.proof.memory import BeatsJob, BurstsJob, RoomJob
 from gen.proof.output import OutputJob
 from gen.proof.planes import PlanesJob
 from gen.proof.queues import AdapterJob, GearboxJob, QueueJob
@@ -40,6 +41,7 @@ from gen.proof.verdict import ProofError
 from gen.proof.wiring import EdgesJob, GridJob
 from golden import NAMED_FORMATS, NamedFormat
 from hdl import MacUnit, sparq_mac
+from hdl.bus.axi4 import Axi4Bus
 from hdl.multiplier.style import Style
 from sim_tb.oracle.random_formats import random_formats
 from support.errors import ToolError
@@ -48,6 +50,7 @@ SPARQ = sparq_mac("5opt")
 BEHAVIORAL = sparq_mac("5opt", style=Style.BEHAVIORAL)
 RADIX_4 = MacUnit("8x8", "radix4")
 NARROW = replace(SPARQ, weight_bits=2, acc_bits=11)
+SHORT_BURSTS = Axi4Bus(32, 16, 4)
 TIMEOUT = 120
 
 
@@ -236,6 +239,22 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
         swap("stage", r"(advance) = [^;]*;", r"\1 = out_ready;"),
     ),
     ("unmarked", OutputJob(2, 2, 1), swap("stage", r"out_last = [^;]*;", "out_last = is_last[4];")),
+    (
+        "beyond a page",
+        BurstsJob(SHORT_BURSTS),
+        swap("splitter", r"to_end\[1:0\] = ~ first", "to_end[1:0] = 2'h3"),
+    ),
+    ("no credit", RoomJob(SHORT_BURSTS, 4), swap("queue", "has_room = [^;]*;", "has_room = 1'h1;")),
+    (
+        "a beat early",
+        BeatsJob(SHORT_BURSTS, 4),
+        swap("writer", r"(splitter_burst\[23:16\]) < ", r"\1 <= "),
+    ),
+    (
+        "one beat less",
+        BeatsJob(SHORT_BURSTS, 7),
+        swap("writer", r"wlast = ~\| rest", "wlast = ~| rest[7:1]"),
+    ),
     ("full word", GearboxJob(6, 8), swap("stage", r">= 3'h4", "> 3'h4")),
     ("cut packet", GearboxJob(4, 6), swap("stage", r"out_last = [^;]*;", "out_last = in_last;")),
     (

@@ -15,6 +15,7 @@ from hdl.memory.read_queue import ReadQueue
 from hdl.memory.scratchpad import Scratchpad
 from hdl.memory.scratchpad_bank import ScratchpadBank
 from hdl.memory.scratchpad_shape import ScratchpadShape
+from hdl.memory.transfer import beat_count_bits
 from sim_tb.hdl.part_case import PartCase, Random, words
 from sim_tb.oracle.cycles import Agent, Chance, Source, Word
 from sim_tb.oracle.memory_parts import (
@@ -37,7 +38,7 @@ ADDRESS_BITS = 20
 
 BUSES = {
     "1_beat": Axi4Bus(32, 16, 1),
-    "4_beats": Axi4Bus(32, 14, 4),
+    "4_beats": Axi4Bus(32, 13, 4),
     "16_beats": Axi4Bus(64, 64, 16),
     "4_kib": Axi4Bus(256, 20, 128),
 }
@@ -96,11 +97,12 @@ def beat_at(address: int, bits: int) -> int:
     return (address * 0x9E3779B97F4A7C15F39CC0605CEDC835 >> 7) & (1 << bits) - 1
 
 
-def burst_splitter(bus: Axi4Bus) -> PartCase:
+def burst_splitter(bus: Axi4Bus, long: bool = False) -> PartCase:
     def agents(rng: Random, before: float, after: float) -> list[Agent]:
-        offered = [
-            {"request": with_low_bits(rng, bus, own)} for own in requests(rng, bus, 30, around=True)
-        ]
+        asks = requests(rng, bus, 30, around=True)
+        if long:
+            asks += [Request(0, 1 << bits) for bits in range(beat_count_bits(bus.address_bits))]
+        offered = [{"request": with_low_bits(rng, bus, own)} for own in asks]
         source = Source(offered, "request_valid", ["request_ready"], before)
         return [source, Chance(burst_ready=1 - after)]
 
@@ -331,7 +333,7 @@ class Accesses(Agent):
             "patches_valid": int(rng.random() >= self.after),
             "patches_low": rng.randrange(shape.lines),
             "patches_high": rng.randrange(shape.lines),
-            "patches_high_banks": rng.randrange(shape.banks),
+            "patches_remainder": rng.randrange(shape.banks),
             "stores_valid": int(rng.random() < 0.2),
             "stores_line": rng.randrange(shape.lines),
             "results_valid": int(not unknown and rng.random() < 0.5),
@@ -429,6 +431,7 @@ def line_storer(shape: ScratchpadShape) -> PartCase:
 def memory_cases() -> dict[str, PartCase]:
     """All of them, by name."""
     cases = {f"burst_splitter_{name}": burst_splitter(bus) for name, bus in BUSES.items()}
+    cases["burst_splitter_long"] = burst_splitter(BUSES["4_beats"], long=True)
     for name, depth in QUEUES.items():
         cases[f"read_queue_{name}"] = read_queue(BUSES[name], depth)
     for name, reader in READERS.items():

@@ -1,6 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """Scratchpads, and what moves data between them and memory: what their models do not say."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -143,6 +144,62 @@ def test_latency_of_reads() -> None:
     assert [own["first_valid"] for own in ports[first + 2 :]] == beats[first:-2]
 
 
+class SlowMemory(Agent):
+    """Takes all bursts, and brings their beats so many cycles later; all else never waits."""
+
+    def __init__(self, cycles: int):
+        self.cycles = cycles
+        self.cycle = 0
+        self.beats: deque[tuple[int, int]] = deque()
+        """When each comes, and whether it ends its burst."""
+
+    def inputs(self, model: Any, rng: Random) -> Word:
+        """One request, in the first cycle."""
+        valid = bool(self.beats and self.beats[0][0] <= self.cycle)
+        axi = {"arready": 1, "rvalid": int(valid), "rlast": self.beats[0][1] if valid else 0}
+        return {f"{MEMORY}_{name}": value for name, value in axi.items()} | {
+            **{"only_request_valid": int(self.cycle == 0), "only_ready": 1, "stop": 0},
+            **{"only_request": Request(0, 200).packed(16), f"{MEMORY}_rdata": self.cycle},
+            f"{MEMORY}_rresp": 0,
+        }
+
+    def observe(self, ports: Mapping[str, int]) -> None:
+        """The bus is always ready."""
+        if ports[f"{MEMORY}_rvalid"]:
+            self.beats.popleft()
+        if ports[f"{MEMORY}_arvalid"]:
+            length = ports[f"{MEMORY}_arlen"]
+            comes = self.cycle + self.cycles
+            self.beats += [(comes, int(place == length)) for place in range(length + 1)]
+        self.cycle += 1
+
+
+@pytest.mark.every(2)
+@pytest.mark.parametrize(("longest", "cycles"), [(4, 5), (1, 2), (16, 20), (4, 1)])
+def test_what_keeps_pace(longest: int, cycles: int) -> None:
+    """A queue of the size that is stated never lets the bus idle; a smaller one does."""
+    bus = Axi4Bus(32, 16, longest)
+    depth, outstanding = cycles + longest + 3, -(-(cycles + longest + 1) // longest)
+
+    def idles(depth: int, outstanding: int) -> bool:
+        sizes = (bus, {"only": depth}, outstanding)
+        case = PartCase(
+            lambda: AxiReader(*sizes),
+            lambda: AxiReaderModel(*sizes),
+            lambda rng, before, after: [SlowMemory(cycles)],
+        )
+        given = [own.given for own in case.cycles(SEED, 0, 0)]
+        ready = [own["only_valid"] for own in clock(case.component(), given)]
+        assert sum(ready) == 200
+        first = ready.index(1)
+        return not all(ready[first : first + 200])
+
+    assert not idles(depth, outstanding)
+    assert idles(depth - 1, outstanding)
+    if outstanding > 2:
+        assert idles(depth, outstanding - 1)
+
+
 class Later(Agent):
     """What takes nothing from ``first`` before all has come for ``second``."""
 
@@ -275,7 +332,7 @@ def test_tensors(shape: ScratchpadShape) -> None:
                 "patches_valid": 1,
                 "patches_low": low,
                 "patches_high": high,
-                "patches_high_banks": start % banks,
+                "patches_remainder": start % banks,
             }
         )
     whole_lines = range(pixels // banks)

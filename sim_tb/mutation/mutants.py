@@ -316,11 +316,20 @@ PARTS = (
     "plane_splitter_1_s4opt",
     "output_stage_2_6_2_20",
     "output_stage_2_6_6_16_2opt",
+    "burst_splitter_long",
+    "scratchpad_4_2_4_32",
+    "line_loader_4_2_4_32",
+    "line_storer_4_2_4_32",
 )
-"""Of the matrix engine: keys of ``CASES``."""
+"""Of the matrix engine, and around a scratchpad: keys of ``CASES``."""
+
+SPLITTER = "burst_splitter_4_beats_of_32b"
+"""A part of others; a bench of its own reaches all bits of its counters."""
 
 
-def _part(name: str) -> Component:
+def _part(
+    name: str, mutated: Callable[[str, str], list[str]] = lambda verilog, top: _names(verilog)
+) -> Component:
     return Component(
         name.replace("_", " "),
         1,
@@ -328,6 +337,7 @@ def _part(name: str) -> Component:
         lambda: emitted(f"part_{name}", CASES[name].component()),
         lambda module: {"case": name},
         own=None,
+        mutated=mutated,
     )
 
 
@@ -370,6 +380,7 @@ def _components() -> list[Component]:
             lambda module: parameters(),
         ),
         *(_part(name) for name in PARTS),
+        *(_part(name, _outside(SPLITTER)) for name in ("axi_reader_4_beats", "axi_writer_4_beats")),
     ]
 
 

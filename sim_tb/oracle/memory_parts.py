@@ -11,7 +11,6 @@ from sim_tb.oracle.streams import DownsizerModel, QueueModel, RegisterModel
 
 PORT = "m_axi_memory"
 LENGTH_BITS = 8
-BEAT_COUNT_BITS = 30
 COMMANDS_AHEAD = 3
 
 
@@ -361,7 +360,7 @@ class ScratchpadModel(Model):
         if given["stores_valid"]:
             self.read = list(self.bytes[given["stores_line"]])
         elif given["patches_valid"]:
-            high = given["patches_high_banks"] * size
+            high = given["patches_remainder"] * size
             self.read = [
                 *self.bytes[given["patches_high"]][:high],
                 *self.bytes[given["patches_low"]][high:],
