@@ -8,8 +8,9 @@ import numpy as np
 from gen.compiler.allocation import stripe_lines, stripes_of
 from gen.compiler.step import Step
 from golden.accelerator import AcceleratorShape
+from golden.descriptor import VECTOR, Descriptor
 from golden.engine import WORDS_PER_SUM
-from golden.program import VECTOR, Descriptor, weights_per_channel
+from golden.program import weights_per_channel
 
 
 def split_large(shape: AcceleratorShape, steps: Iterable[Step]) -> Iterator[Step]:

@@ -8,7 +8,7 @@ from gen.compiler.errors import CompileError
 from gen.compiler.lowering.context import Context, Padded
 from gen.compiler.step import Step
 from gen.compiler.values import Buffer, Value
-from golden.program import Opcode
+from golden.descriptor import Opcode
 from networks.graph.lowering import Patch
 from networks.graph.movement import Concat, Pad, Rearrange, Slice
 from networks.graph.operations import MaxPool
