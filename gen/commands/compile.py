@@ -15,6 +15,7 @@ from gen.compiler.accelerator import (
     SCRATCHPAD_KIB,
     WEIGHT_DEPTH,
     accelerator_shape,
+    require_engine,
 )
 from gen.compiler.compile import compile_network
 from gen.compiler.files import require_own, write_compiled
@@ -92,10 +93,10 @@ def compile(
     the accelerator cannot compute in windows stay at 8 bits. docs/compiler.md describes the files.
     """
     hardware = {name: options.pop(name) for name in OPTIONS}
-    hardware["top"] = hardware["top"] or "engine"
-    if hardware["weight_depth"] is None:
-        hardware["weight_depth"] = WEIGHT_DEPTH
-    configuration = load_configuration(preset, config, hardware)
+    engine = {"top": "engine"}
+    require_engine(load_configuration(preset, config, hardware, engine))
+    deep = {**engine, "weight_depth": WEIGHT_DEPTH}
+    configuration = load_configuration(preset, config, hardware, deep)
     shape = accelerator_shape(configuration, scratchpad, memory_bits)
     require_own(output)
     make_folder(output.parent)

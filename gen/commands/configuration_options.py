@@ -41,19 +41,23 @@ def configuration_options(command: Any) -> Any:
 
 
 def load_configuration(
-    preset: str | None, config: Path | None, options: dict[str, Any]
+    preset: str | None,
+    config: Path | None,
+    options: dict[str, Any],
+    defaults: dict[str, Any] | None = None,
 ) -> Configuration:
     """The configuration of a preset, a TOML file and single options, each of which may be missing.
 
-    Raises ``ConfigurationError``.
+    What none of them says is as in ``defaults``, or :data:`OPTIONS`. Raises ``ConfigurationError``.
     """
+    defaults = defaults or {}
     given = load_toml(config) if config is not None else {}
     given |= {name: value for name, value in options.items() if value is not None}
     if preset is None:
-        return Configuration(**given)
+        return Configuration(**defaults | given)
     preset_options = load_preset(preset)
     try:
-        return Configuration(**preset_options | given)
+        return Configuration(**defaults | preset_options | given)
     except ConfigurationError as error:
         name = str(error).partition(" ")[0]
         if name not in preset_options or name in given:

@@ -2,6 +2,7 @@
 
 from gen.design.configuration import Configuration, ConfigurationError, check_integer
 from golden.accelerator import AcceleratorShape
+from hdl.engine.engine_unit import EngineUnit
 
 SCRATCHPAD_KIB = 256
 MEMORY_BITS = 128
@@ -9,6 +10,13 @@ WEIGHT_DEPTH = 2048
 """Slices of weights that its machine holds, unless a configuration says otherwise."""
 MAX_SCRATCHPAD_KIB = 1 << 16
 MEMORY_WIDTHS = (32, 64, 128, 256)
+
+
+def require_engine(configuration: Configuration) -> EngineUnit:
+    """The engine of a configuration; ``ConfigurationError`` if it is of something else."""
+    if configuration.engine is None:
+        raise ConfigurationError("top must be engine, of whose machine an accelerator is made")
+    return configuration.engine
 
 
 def accelerator_shape(
@@ -21,9 +29,7 @@ def accelerator_shape(
     Its scratchpad has as many lines, a power of two, as ``scratchpad_kib`` hold; words of memory
     are of ``memory_bits``. Raises ``ConfigurationError``, one line, for what no accelerator is.
     """
-    engine = configuration.engine
-    if engine is None:
-        raise ConfigurationError("top must be engine, of whose machine an accelerator is made")
+    engine = require_engine(configuration)
     unit = configuration.mac
     if configuration.is_sparse:
         raise ConfigurationError("machine of an accelerator must not have sparse weights")
