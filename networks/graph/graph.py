@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from networks.fixed_point import Float64Array
+from networks.graph.attention import MatrixProduct
 from networks.graph.lowering import Array, Shape
 from networks.graph.operations import MatrixLayer, Operation
 
@@ -98,6 +99,12 @@ class Graph:
     def matrix_nodes(self) -> tuple[Node, ...]:
         """The nodes that multiply with weights, in order."""
         return tuple(node for node in self.nodes if isinstance(node.operation, MatrixLayer))
+
+    @property
+    def product_nodes(self) -> tuple[Node, ...]:
+        """The nodes that multiply with weights or two values as matrices, in order."""
+        kinds = MatrixLayer | MatrixProduct
+        return tuple(node for node in self.nodes if isinstance(node.operation, kinds))
 
     @property
     def consumers(self) -> dict[str, list[Node]]:
