@@ -57,7 +57,7 @@ class Sum:
 class Product:
     """The product of two values, whose shapes are of one rank and broadcast, times ``factor``.
 
-    That is a number, or one per channel, float64 (C,).
+    That is a positive number, or one per channel, float64 (C,).
     """
 
     factor: float | Float64Array = 1.0
