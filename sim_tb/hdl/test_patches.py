@@ -9,36 +9,12 @@ import pytest
 
 from hdl.accelerator.layouts import PIXELS
 from hdl.accelerator.patch_reader import PatchReader
+from sim_tb.hdl.banks import ReadBanks
 from sim_tb.hdl.pysim import SEED, Bench, Word
-from sim_tb.oracle.cycles import Agent, Chance, Source, Until, moved
+from sim_tb.oracle.cycles import Chance, Source, Until, moved
 from sim_tb.oracle.patches import Bytes, Patches, Slice, slice_cycles, slices, store, tiles
 
 LINES = 64
-
-
-class Banks(Agent):
-    """Gives what an access reads one cycle later, and anything in all other cycles."""
-
-    def __init__(self, banks: Bytes, stall: float):
-        self.banks = banks
-        self.stall = stall
-        self.data: int | None = None
-
-    def inputs(self, model: Any, rng: random.Random) -> Word:
-        """Whether an access is taken does not depend on it."""
-        word = rng.getrandbits(8 * self.banks[:, 0].size) if self.data is None else self.data
-        return {"read_ready": int(rng.random() >= self.stall), "read_data": word}
-
-    def observe(self, ports: Any) -> None:
-        """An access is taken."""
-        self.data = None
-        if ports["read_valid"] and ports["read_ready"]:
-            low, high = ports["read_low"], ports["read_high"]
-            words = [
-                bank[high if number < ports["read_remainder"] else low]
-                for number, bank in enumerate(self.banks)
-            ]
-            self.data = int.from_bytes(np.concatenate(words).tobytes(), "little")
 
 
 Layer = tuple[Patches, Bytes, Bytes]
@@ -73,20 +49,14 @@ def random_layer(rng: Any, rows: int, steps: int, most: int, first: int | None =
         if blocks * sum(pitches) > (LINES if first is None else LINES // 2):
             continue
         base = int(rng.integers(0, LINES)) if first is None else first
-        own = Patches(
-            height=size[0],
-            width=size[1],
-            out_rows=out[0] - start,
-            out_width=out[1],
-            top=start * stride[0] - before[0],
-            left=-before[1],
+        own = Patches.of(
+            size,
+            [out[0] - start, out[1]],
+            [start * stride[0] - before[0], -before[1]],
+            kernel,
+            stride,
+            dilation,
             first_pixel=start * out[1],
-            kernel_h=kernel[0],
-            kernel_w=kernel[1],
-            stride_y=stride[0],
-            stride_x=stride[1],
-            dilation_y=dilation[0],
-            dilation_x=dilation[1],
             passes=passes,
             words=words,
             by_matrix=int(matrix),
@@ -118,7 +88,7 @@ def read(
     words = [{"patches": own.word} for own, _, _ in layers]
     agents = [
         Source(words, "patches_valid", ["patches_ready"], before),
-        Banks(banks, before),
+        ReadBanks(banks, before),
         Until("slice", len(expected(layers, rows)), after),
         Chance(tile_ready=1 - after / 2),
     ]

@@ -1,6 +1,6 @@
 """Tensors in banks, and the patches of a layer, in plain loops."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -48,6 +48,34 @@ class Patches:
     base_b: int = 0
     pitch_b: int = 1
     pad_byte: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        size: Sequence[int],
+        out: Sequence[int],
+        start: Sequence[int] = (0, 0),
+        kernel: Sequence[int] = (1, 1),
+        stride: Sequence[int] = (1, 1),
+        dilation: Sequence[int] = (1, 1),
+        **more: int,
+    ) -> "Patches":
+        """By both axes: sizes of input and output, where the first patch begins, and so on."""
+        return cls(
+            height=size[0],
+            width=size[1],
+            out_rows=out[0],
+            out_width=out[1],
+            top=start[0],
+            left=start[1],
+            kernel_h=kernel[0],
+            kernel_w=kernel[1],
+            stride_y=stride[0],
+            stride_x=stride[1],
+            dilation_y=dilation[0],
+            dilation_x=dilation[1],
+            **more,
+        )
 
     @property
     def word(self) -> int:
