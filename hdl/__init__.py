@@ -13,6 +13,7 @@ Rooms, each above those named before it:
 - ``tile``: the handshake, the control and the streams of machines that multiply tiles;
 - ``array`` and ``tensor``: the machines, the systolic array and the tensor cores;
 - ``stream`` and ``bus``: queues and registers between streams, ports of AXI4, registers by table;
+- ``memory``: scratchpads, and what moves data between them and the memory behind an AXI4 port;
 - ``engine``: a machine with buffers, commands and requantization around it, on a bus.
 
 ``catalogue`` has all units by description, ``elements`` says what the word of a port consists of.

@@ -33,10 +33,12 @@ PATCHES = data.StructLayout(
     {
         "height": SIZE_BITS,
         "width": SIZE_BITS,
-        "out_rows": SIZE_BITS,
+        "pixels": PIXEL_BITS,
         "out_width": SIZE_BITS,
+        "first_column": SIZE_BITS,
         "top": signed(POSITION_BITS),
         "left": signed(POSITION_BITS),
+        "skipped": POSITION_BITS,
         "first_pixel": PIXEL_BITS,
         "kernel_h": STEP_BITS,
         "kernel_w": STEP_BITS,
@@ -58,13 +60,14 @@ PATCHES = data.StructLayout(
 )
 """The patches that a layer reads.
 
-``height`` and ``width`` are those of the input; ``out_rows`` rows of ``out_width`` output pixels
-are walked ``passes`` times, the first of them being output pixel ``first_pixel``. The first tap of
-its patch is in row ``top`` and column ``left`` of the input: 0 less the padding, where it is the
-first one of the image. ``by_matrix``: every tap has all of ``words`` channel words; otherwise that
-with the number of the pass. ``two_operands``: each tap comes from the tensor at ``base`` and then
-from that at ``base_b``, of the same size, whose pixel 0 serves all pixels with ``broadcast``; not
-with ``by_matrix``. ``pad_byte`` stands for what lies outside of the image.
+``height`` and ``width`` are those of the input; ``pixels`` output pixels in rows of ``out_width``
+are walked ``passes`` times, the first of them being output pixel ``first_pixel``, in the column
+``first_column``. The first tap of its patch is in row ``top`` of the input, ``skipped`` columns
+behind ``left``, where that of the first pixel of every row is: 0 less the padding. ``by_matrix``:
+every tap has all of ``words`` channel words; otherwise that with the number of the pass.
+``two_operands``: each tap comes from the tensor at ``base`` and then from that at ``base_b``, of
+the same size, whose pixel 0 serves all pixels with ``broadcast``; not with ``by_matrix``.
+``pad_byte`` stands for what lies outside of the image.
 
 All counts, sizes and steps are at least 1 (a step that is never taken may be 0). No tap lies
 outside of what rows and columns can say, -32768 to 32767.

@@ -111,9 +111,8 @@ class PatchWalk(Component):
 
         # The next output pixel: its number, its place in the output, where its patch begins.
         number = Signal(len(self.tile.pixel), reset_less=True)
-        out_row, out_column = (
-            Signal(SIZE_BITS, name=f"out_{axis}", reset_less=True) for axis in ("row", "column")
-        )
+        left = Signal(len(patches.pixels), reset_less=True)
+        out_column = Signal(SIZE_BITS, reset_less=True)
         row, column = (
             Signal(signed(POSITION_BITS), name=axis, reset_less=True) for axis in ("row", "column")
         )
@@ -121,7 +120,7 @@ class PatchWalk(Component):
             Signal(pixel, name=name, reset_less=True) for name in ("first_of_row", "begin")
         )
         ends_row = out_column + 1 == patches.out_width
-        ends_pass = ends_row & (out_row + 1 == patches.out_rows)
+        ends_pass = left == 1
 
         # It fills a lane, unless it is too far from lane 0, and the tile is complete.
         active = Signal()
@@ -172,13 +171,13 @@ class PatchWalk(Component):
         with m.If(accepts):
             m.d.sync += [
                 number.eq(number + 1),
+                left.eq(left - 1),
                 out_column.eq(out_column + 1),
                 column.eq(column + patches.stride_x),
                 begin.eq(begin + patches.stride_x),
             ]
             with m.If(ends_row):
                 m.d.sync += [
-                    out_row.eq(out_row + 1),
                     out_column.eq(0),
                     row.eq(row + patches.stride_y),
                     column.eq(patches.left),
@@ -188,12 +187,12 @@ class PatchWalk(Component):
         with m.If(multiplies[1] | (accepts & ends_pass)):
             m.d.sync += [
                 number.eq(patches.first_pixel),
-                out_row.eq(0),
-                out_column.eq(0),
+                left.eq(patches.pixels),
+                out_column.eq(patches.first_column),
                 row.eq(patches.top),
-                column.eq(patches.left),
+                column.eq(patches.left + patches.skipped),
                 first_of_row.eq(origin),
-                begin.eq(origin),
+                begin.eq(origin + patches.skipped),
             ]
         with m.If(multiplies[2]):
             m.d.sync += [active.eq(1), passes.eq(0)]

@@ -50,6 +50,7 @@ from hdl.broadcast.dot_product import dot_product
 from hdl.broadcast.lane_encoder import LaneEncoder
 from hdl.broadcast.multiplier_part import MultiplierPart
 from hdl.bus import register_map as table
+from hdl.bus.axi4 import Axi4Bus
 from hdl.bus.register_file import RegisterFile
 from hdl.catalogue import MacUnit, sparq_mac
 from hdl.edge.activation_lane import ActivationLane
@@ -88,6 +89,16 @@ from hdl.engine.result_encoder import ResultEncoder
 from hdl.engine.tile_walk import TileWalk
 from hdl.engine.weight_buffer import WeightBuffer
 from hdl.grid.grid import Grid
+from hdl.memory.axi_reader import AxiReader
+from hdl.memory.axi_writer import AxiWriter
+from hdl.memory.burst_splitter import BurstSplitter
+from hdl.memory.line_loader import LineLoader
+from hdl.memory.line_storer import LineStorer
+from hdl.memory.line_walk import LineWalk
+from hdl.memory.read_queue import ReadQueue
+from hdl.memory.scratchpad import Scratchpad
+from hdl.memory.scratchpad_bank import ScratchpadBank
+from hdl.memory.scratchpad_shape import ScratchpadShape
 from hdl.multiplier.exact import DistributedArithmetic, Radix4
 from hdl.multiplier.mac import Mac
 from hdl.multiplier.shared_window import SharedWindow
@@ -143,6 +154,14 @@ ENGINES = [
 ]
 NARROW = EngineUnit("array", 2, 1, MacUnit("8x8", **SHORT), 1, 0, 2, 2, 8)
 """Of which a slice of activations takes two words of its stream."""
+
+BUSES = [Axi4Bus(32, 13, 1), Axi4Bus(32, 13, 4), Axi4Bus(64, 13, 1)]
+SHAPES = [
+    ScratchpadShape(2, 1, 2, 8),
+    ScratchpadShape(2, 1, 2, 16),
+    ScratchpadShape(4, 1, 2, 8),
+    ScratchpadShape(2, 2, 2, 8),
+]
 
 
 def register_map(access: table.Access, strobe: bool = False) -> table.RegisterMap:
@@ -253,6 +272,28 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
         GemmEngine(own, f"{index:016x}", (1, 2, 3))
         for index, own in enumerate((ENGINES[1], NARROW, ENGINES[3]))
     ],
+    BurstSplitter: lambda: [BurstSplitter(bus) for bus in BUSES],
+    ReadQueue: lambda: [
+        ReadQueue(BUSES[0], 3),
+        *(ReadQueue(BUSES[1], depth) for depth in (4, 5)),
+    ],
+    AxiReader: lambda: [
+        AxiReader(BUSES[0], {"a": 3}, 2),
+        AxiReader(BUSES[0], {"a": 3, "b": 4}, 2),
+        AxiReader(BUSES[0], {"a": 3}, 3),
+    ],
+    AxiWriter: lambda: [
+        AxiWriter(BUSES[0], 3, 2),
+        AxiWriter(BUSES[1], 4, 2),
+        AxiWriter(BUSES[0], 3, 3),
+    ],
+    ScratchpadBank: lambda: [
+        ScratchpadBank(*sizes) for sizes in ((4, 2, 1), (4, 2, 2), (4, 4, 1), (6, 2, 1))
+    ],
+    Scratchpad: lambda: [Scratchpad(shape) for shape in SHAPES],
+    LineWalk: lambda: [LineWalk(SHAPES[0], bits) for bits in (13, 14)],
+    LineLoader: lambda: [LineLoader(shape, 13) for shape in SHAPES],
+    LineStorer: lambda: [LineStorer(shape, 13) for shape in SHAPES],
     PatchWalk: lambda: [PatchWalk(2, 4), PatchWalk(4, 4), PatchWalk(2, 8)],
     PatchReader: lambda: [PatchReader(2, 1, 4), PatchReader(2, 2, 4), PatchReader(4, 1, 2)],
     Turner: lambda: [Turner(2, 2, 1), Turner(4, 2, 2), Turner(2, 4, 2)],

@@ -1,8 +1,6 @@
 """Parts of the matrix engine with what they are given: for their tests in every simulator."""
 
-import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from golden import NAMED_FORMATS, SparqFormat, encode_pairs, named_format, store_pairs
@@ -14,13 +12,14 @@ from hdl.engine.parameter_buffer import ParameterBuffer
 from hdl.engine.plane_splitter import PlaneSplitter
 from hdl.engine.tile_walk import TileWalk
 from hdl.engine.weight_buffer import WeightBuffer
-from hdl.placement import Component
 from hdl.stream.downsizer import Downsizer
 from hdl.stream.gearbox import Gearbox
 from hdl.stream.stream_fifo import StreamFifo
 from hdl.stream.stream_register import StreamRegister
 from hdl.stream.upsizer import Upsizer
-from sim_tb.oracle.cycles import Agent, Chance, Cycle, Model, Source, Word, script
+from sim_tb.hdl.memory_cases import memory_cases
+from sim_tb.hdl.part_case import PartCase, Random, words
+from sim_tb.oracle.cycles import Agent, Chance, Model, Source, Word
 from sim_tb.oracle.engine_parts import (
     EventCountersModel,
     OutputStageModel,
@@ -39,31 +38,6 @@ from sim_tb.oracle.streams import (
     RegisterModel,
     UpsizerModel,
 )
-
-STALLS = (0, 0.2, 0.5, 0.9)
-"""How often a cycle passes before a word is offered, or in which none is taken."""
-
-Random = random.Random
-
-
-@dataclass(frozen=True)
-class PartCase:
-    """A part, its model, and what is around it, for two rates of stalls: before and after it."""
-
-    component: Callable[[], Component]
-    model: Callable[[], Model]
-    agents: Callable[[Random, float, float], list[Agent]]
-
-    def cycles(self, seed: int, before: float, after: float, resets: float = 0) -> list[Cycle]:
-        """The inputs of each cycle, and what the outputs must be."""
-        rng = Random(seed)
-        return script(self.model, self.agents(rng, before, after), rng, resets)
-
-
-def words(rng: Random, bits: int, count: int) -> list[int]:
-    """Random words, some of them of equal bits."""
-    ends = (0, (1 << bits) - 1)
-    return [rng.choice((*[rng.getrandbits(bits)] * 6, *ends)) for _ in range(count)]
 
 
 def stage(component: Callable[[], Any], model: Callable[[], Model], width: int) -> PartCase:
@@ -393,7 +367,7 @@ def _cases() -> dict[str, PartCase]:
     for name, fmt in SIGNED.items():
         cases[f"pair_counter_3_{name}"] = pair_counter(3, split_format=fmt)
     cases["event_counters"] = event_counters(a=1, b=5)
-    return cases
+    return cases | memory_cases()
 
 
 CASES = _cases()

@@ -1,4 +1,4 @@
-"""Parts of the matrix engine in Amaranth's own simulator."""
+"""Parts of the matrix engine, and around a scratchpad, in Amaranth's own simulator."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -13,7 +13,8 @@ from golden.engine import Command, EngineShape, busy_cycles
 from hdl.catalogue import MacUnit
 from hdl.engine.engine_unit import EngineUnit
 from hdl.engine.gemm_core import GemmCore
-from sim_tb.hdl.part_cases import CASES, ENCODED_OUTPUTS, SIGNED, STALLS, all_planes
+from sim_tb.hdl.part_case import STALLS
+from sim_tb.hdl.part_cases import CASES, ENCODED_OUTPUTS, SIGNED, all_planes
 from sim_tb.hdl.parts import compare, ports_of, run_part
 from sim_tb.hdl.pysim import SEED, Word
 from sim_tb.oracle.cycles import moved
@@ -42,7 +43,7 @@ def test_part_is_its_model(name: str, rates: tuple[float, float], checks: Any) -
 def test_resets(name: str, checks: Any) -> None:
     """What is held is lost, and nothing else."""
     seed = SEED + 1
-    cycles = CASES[name].cycles(seed, 0.2, 0.3, resets=0.02)
+    cycles = CASES[name].cycles(seed, 0.2, 0.3, resets=0.04)
     assert any(own.given["rst"] for own in cycles)
     checks(compare(name, seed, cycles, run_part(name, cycles)))
 

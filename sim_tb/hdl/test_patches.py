@@ -38,7 +38,8 @@ def random_layer(rng: Any, rows: int, steps: int, most: int, first: int | None =
         ]
         if min(out) < 1:
             continue
-        start = int(rng.integers(0, out[0]))
+        pixel = int(rng.integers(0, out[0] * out[1]))
+        start, column = divmod(pixel, out[1])
         words, words_b = rng.integers(1, 4, 2).tolist()
         matrix = kind == "matrix"
         passes = int(rng.integers(1, 4)) if matrix else words if not one else min(words, words_b)
@@ -51,12 +52,14 @@ def random_layer(rng: Any, rows: int, steps: int, most: int, first: int | None =
         base = int(rng.integers(0, LINES)) if first is None else first
         own = Patches.of(
             size,
-            [out[0] - start, out[1]],
+            int(rng.integers(1, out[0] * out[1] - pixel + 1)),
+            out[1],
             [start * stride[0] - before[0], -before[1]],
             kernel,
             stride,
             dilation,
-            first_pixel=start * out[1],
+            first_column=column,
+            first_pixel=pixel,
             passes=passes,
             words=words,
             by_matrix=int(matrix),
@@ -148,7 +151,7 @@ def test_cycles(seed: int, checks: Any) -> None:
 def test_no_gap_between_tiles(words: int) -> None:
     """Tiles over the ends of rows, of as many slices as there are rows, or twice as many."""
     rows = 4
-    own = Patches(5, 6, 5, 6, -1, -1, 0, 2, 2, passes=2, words=words, by_matrix=1, pitch=words)
+    own = Patches(5, 6, 30, 6, 0, -1, -1, 0, 2, 2, passes=2, words=words, by_matrix=1, pitch=words)
     data = np.zeros((5, 6, words, 1), np.uint8)
     assert [len(tile.lanes) for tile in tiles(own, rows)] == [4, 4, 4, 4, 4, 4, 4, 2] * 2
     ports = read(rows, 1, [(own, data, data[:, :, :1])])
@@ -161,9 +164,9 @@ def test_no_gap_between_tiles(words: int) -> None:
 def test_tiles_end_where_banks_do() -> None:
     """With a stride of 2 a row of outputs is read at once; no pixel before lane 0's is taken."""
     rows = 4
-    strided = Patches(4, 8, 2, 4, stride_y=2, stride_x=2)
+    strided = Patches(4, 8, 8, 4, stride_y=2, stride_x=2)
     assert [len(tile.lanes) for tile in tiles(strided, rows)] == [4, 4]
-    narrow = Patches(2, 1, 3, 7, 0, -3)
+    narrow = Patches(2, 1, 21, 7, 0, 0, -3)
     assert [len(tile.lanes) for tile in tiles(narrow, rows)] == [4, 3, 4, 3, 4, 3]
     backwards = [tile.lanes[-1].column for tile in tiles(narrow, rows)]
     assert backwards == [0, 3] * 3

@@ -171,7 +171,8 @@ def test_convolution(stride: int, sums: bool, checks: Any) -> None:
     out_size = [(n + 2 - 3) // stride + 1 for n in size]
     own = Patches.of(
         size,
-        out_size,
+        out_size[0] * out_size[1],
+        out_size[1],
         (-1, -1),
         (3, 3),
         (stride, stride),
@@ -240,7 +241,8 @@ def test_vector(kind: str, stride: int, checks: Any) -> None:
     out_size = [(n + padding - taps) // stride + 1 for n in size]
     own = Patches.of(
         size,
-        out_size,
+        out_size[0] * out_size[1],
+        out_size[1],
         (-padding, -padding),
         (taps, taps),
         (stride, stride),

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from sim_tb.hdl.part_cases import CASES, STALLS
+from sim_tb.hdl.part_case import STALLS
+from sim_tb.hdl.part_cases import CASES
 from sim_tb.hdl.parts import compare, ports_of, run_part
 from sim_tb.hdl.pysim import SEED, clock
 from sim_tb.oracle.cycles import moved

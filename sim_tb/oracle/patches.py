@@ -27,8 +27,9 @@ class Patches:
 
     height: int = 1
     width: int = 1
-    out_rows: int = 1
+    pixels: int = 1
     out_width: int = 1
+    first_column: int = 0
     top: int = 0
     left: int = 0
     first_pixel: int = 0
@@ -53,19 +54,20 @@ class Patches:
     def of(
         cls,
         size: Sequence[int],
-        out: Sequence[int],
+        pixels: int,
+        out_width: int,
         start: Sequence[int] = (0, 0),
         kernel: Sequence[int] = (1, 1),
         stride: Sequence[int] = (1, 1),
         dilation: Sequence[int] = (1, 1),
         **more: int,
     ) -> "Patches":
-        """By both axes: sizes of input and output, where the first patch begins, and so on."""
+        """By both axes: the input's size, where the first patch of a row begins, and so on."""
         return cls(
             height=size[0],
             width=size[1],
-            out_rows=out[0],
-            out_width=out[1],
+            pixels=pixels,
+            out_width=out_width,
             top=start[0],
             left=start[1],
             kernel_h=kernel[0],
@@ -80,7 +82,8 @@ class Patches:
     @property
     def word(self) -> int:
         """As the hardware takes them."""
-        return pack_fields(PATCHES, asdict(self))
+        skipped = self.first_column * self.stride_x
+        return pack_fields(PATCHES, {**asdict(self), "skipped": skipped})
 
 
 class Lane(NamedTuple):
@@ -102,15 +105,11 @@ class Tile(NamedTuple):
 
 def tiles(own: Patches, rows: int) -> Iterator[Tile]:
     """All tiles of a layer on a machine of so many rows."""
-    lanes = [
-        Lane(
-            own.first_pixel + y * own.out_width + x,
-            own.top + y * own.stride_y,
-            own.left + x * own.stride_x,
-        )
-        for y in range(own.out_rows)
-        for x in range(own.out_width)
-    ]
+    lanes = []
+    for index in range(own.pixels):
+        y, x = divmod(own.first_column + index, own.out_width)
+        row, column = own.top + y * own.stride_y, own.left + x * own.stride_x
+        lanes.append(Lane(own.first_pixel + index, row, column))
     for number in range(own.passes):
         start = 0
         while start < len(lanes):

@@ -11,7 +11,8 @@ KNOWN = {
     "sim_tb": ("gen", "hdl", "networks", "golden", "support"),
     "gen": ("hdl", "networks", "golden", "support"),
     "networks": ("golden", "support"),
-    "hdl": ("golden/format", "golden/named"),  # the definition of the formats, never the arithmetic
+    # Definitions of formats and descriptors, never the arithmetic.
+    "hdl": ("golden/format", "golden/named", "golden/descriptor"),
     "golden": (),
     "support": (),
 }
@@ -51,7 +52,7 @@ LAYERS = {
     "hdl": (
         ("hdl",),
         ("hdl/accelerator",),
-        ("hdl/engine",),
+        ("hdl/engine", "hdl/memory"),
         ("hdl/array", "hdl/tensor", "hdl/catalogue", "hdl/bus", "hdl/stream"),
         ("hdl/tile",),
         ("hdl/edge", "hdl/grid"),
@@ -63,7 +64,12 @@ LAYERS = {
         ("hdl/placement",),
         ("hdl/elements", "hdl/identity"),
     ),
-    "golden": (("golden",), ("golden/named",), ("golden/format",), ("golden/stored_layout",)),
+    "golden": (
+        ("golden",),
+        ("golden/named",),
+        ("golden/format", "golden/descriptor"),
+        ("golden/stored_layout",),
+    ),
     "support": (("support",),),
 }
 """The rooms of each package, the highest layer first.

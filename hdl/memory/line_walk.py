@@ -1,0 +1,133 @@
+"""The lines of commands, one after the other, and what moves them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib.wiring import In, Member, Out
+
+from hdl.memory.scratchpad_shape import ScratchpadShape
+from hdl.memory.transfer import line_transfer_layout, transfer_layout
+from hdl.placement import Component, place
+from hdl.stream.stream_fifo import GAPLESS_DEPTH, StreamFifo
+
+COMMANDS_AHEAD = GAPLESS_DEPTH
+"""Commands whose beats may be asked for before their lines are done."""
+
+
+class LineMover(Component):
+    """Takes commands to move lines, and asks for the beats of these.
+
+    The request of a command is offered in the cycle in which the command is, and taken with it;
+    that of the next command goes while the lines of this one are still under way.
+
+    Parameters
+    ----------
+    shape : ScratchpadShape
+    address_bits : int
+    more : mapping
+        What else a kind of mover has.
+
+    Members
+    -------
+    command_valid : In(1)
+        A command is offered.
+    command_ready : Out(1)
+        A command that is offered is taken.
+    command : In(line_transfer_layout(shape, address_bits))
+        The command.
+    request_valid : Out(1)
+        The request of the command is offered, until it is taken.
+    request_ready : In(1)
+        A request that is offered is taken.
+    request : Out(transfer_layout(address_bits))
+        All beats of its lines.
+    """
+
+    def __init__(self, shape: ScratchpadShape, address_bits: int, more: Mapping[str, Member]):
+        self.shape = shape
+        self.address_bits = address_bits
+        super().__init__(
+            {
+                "command_valid": In(1),
+                "command_ready": Out(1),
+                "command": In(line_transfer_layout(shape, address_bits)),
+                "request_valid": Out(1),
+                "request_ready": In(1),
+                "request": Out(transfer_layout(address_bits)),
+                **more,
+            }
+        )
+
+    def place_walk(self, m: Module, platform: Any) -> "LineWalk":
+        """What takes the commands in here, and says which lines are to be moved."""
+        walk = LineWalk(self.shape, self.address_bits)
+        place(m, platform, "walk", walk)
+        m.d.comb += [
+            walk.command_valid.eq(self.command_valid),
+            walk.command.eq(self.command),
+            self.command_ready.eq(walk.command_ready),
+            self.request_valid.eq(walk.request_valid),
+            self.request.eq(walk.request),
+            walk.request_ready.eq(self.request_ready),
+        ]
+        return walk
+
+
+class LineWalk(LineMover):
+    """Says which lines are to be moved.
+
+    The first line of a command is offered two cycles after the command was taken, the next one in
+    the cycle after it was taken.
+
+    Parameters
+    ----------
+    shape : ScratchpadShape
+    address_bits : int
+
+    Members
+    -------
+    command_valid, command_ready, command, request_valid, request_ready, request
+        Of a :class:`LineMover`.
+    line_valid : Out(1)
+        A line is offered, until it is taken.
+    line_ready : In(1)
+        A line that is offered is taken.
+    line : Out(range(shape.lines))
+        The line.
+    line_last : Out(1)
+        It is the last one of its command.
+    """
+
+    def __init__(self, shape: ScratchpadShape, address_bits: int):
+        ports = {"line_valid": Out(1), "line_ready": In(1), "line_last": Out(1)}
+        super().__init__(shape, address_bits, {**ports, "line": Out(range(shape.lines))})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        command = self.command
+        waiting = StreamFifo(len(command.line) + len(command.lines), COMMANDS_AHEAD)
+        place(m, platform, "waiting", waiting)
+        m.d.comb += [
+            self.request_valid.eq(self.command_valid & waiting.in_ready),
+            self.request.address.eq(command.address),
+            self.request.beats.eq(command.lines * self.shape.beats_per_line),
+            waiting.in_valid.eq(self.command_valid & self.request_ready),
+            waiting.in_data.eq(Cat(command.line, command.lines)),
+            self.command_ready.eq(waiting.in_ready & self.request_ready),
+        ]
+
+        first = waiting.out_data[: len(command.line)]
+        lines = waiting.out_data[len(command.line) :]
+        number = Signal(len(command.lines), init=1)
+        m.d.comb += [
+            self.line_valid.eq(waiting.out_valid),
+            self.line.eq(first + number - 1),
+            self.line_last.eq(number == lines),
+            waiting.out_ready.eq(self.line_ready & self.line_last),
+        ]
+        with m.If(self.line_valid & self.line_ready):
+            m.d.sync += number.eq(number + 1)
+            with m.If(self.line_last):
+                m.d.sync += number.eq(1)
+        return m
