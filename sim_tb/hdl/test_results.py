@@ -112,7 +112,10 @@ def test_turner(
     assert [place for _, place in found] == [own.place for own in expected]
     for (data, _), own in zip(found, expected, strict=True):
         assert data & (1 << 8 * own.data.size) - 1 == number(own.data)
-    assert sum(own["finished"] for own in ports) == 2
+    finished = [own["finished"] for own in ports]
+    assert sum(finished) == 2
+    ends = [own["out_valid"] and own["out_ready"] and own["out_place"] >> 47 for own in ports]
+    assert ends == finished, "something is left behind the last word"
     checks(2 * len(found))
     if not any(stalls):
         first = [own["in_ready"] for own in ports].index(1)
@@ -131,6 +134,7 @@ def turning_cycles(
         if sums:
             left = [min(words, max(0, out_words - first - part * words)) for part in range(4)]
             cycles += tile.lanes * sum(max(1, own) for own in left) + (rows - tile.lanes) * 4
+            cycles += tile.ends_walk and (tile.lanes < rows or not left[-1])
         else:
             cycles += rows + min(words, out_words - first) - 1
         first += words * (4 if sums else 1) * tile.ends_pass
