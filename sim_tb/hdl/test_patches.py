@@ -147,18 +147,19 @@ def test_cycles(seed: int, checks: Any) -> None:
     checks(len(cycles) + len(accesses))
 
 
-@pytest.mark.parametrize("words", [1, 2])
-def test_no_gap_between_tiles(words: int) -> None:
-    """Tiles over the ends of rows, of as many slices as there are rows, or twice as many."""
+@pytest.mark.parametrize("height", [1, 2])
+def test_no_gap_between_tiles(height: int) -> None:
+    """Tiles of two or four slices, each in one row of outputs or two."""
     rows = 4
-    own = Patches(5, 6, 30, 6, 0, -1, -1, 0, 2, 2, passes=2, words=words, by_matrix=1, pitch=words)
-    data = np.zeros((5, 6, words, 1), np.uint8)
+    size = 5, 6
+    own = Patches.of(size, 30, 6, (-1, -1), (height, 2), passes=2, by_matrix=1)
+    data = np.zeros((*size, 1, 1), np.uint8)
     assert [len(tile.lanes) for tile in tiles(own, rows)] == [4, 4, 4, 4, 4, 4, 4, 2] * 2
-    ports = read(rows, 1, [(own, data, data[:, :, :1])])
+    ports = read(rows, 1, [(own, data, data)])
     offered = [bool(each["slice_valid"]) for each in ports]
-    count = 16 * 4 * words
+    count = 16 * 2 * height
     assert sum(offered) == count
-    assert all(offered[12 : 12 + count])
+    assert all(offered[9 : 9 + count])
 
 
 def test_tiles_end_where_banks_do() -> None:

@@ -124,9 +124,11 @@ def tiles(own: Patches, rows: int) -> Iterator[Tile]:
             start = end
 
 
-def walk_cycles(tile: Tile, rows: int) -> int:
+def walk_cycles(tile: Tile, own: Patches, rows: int) -> int:
     """Cycles in which the lanes of a tile are computed."""
-    return len(tile.lanes) + (not tile.ends_pass and len(tile.lanes) < rows)
+    ends = [(lane.column - own.left) // own.stride_x == own.out_width - 1 for lane in tile.lanes]
+    is_full = len(tile.lanes) == rows or tile.ends_pass
+    return 1 + sum(ends[:-1]) + (ends[-1] and not is_full)
 
 
 def slice_cycles(own: Patches, rows: int) -> list[int]:
@@ -136,7 +138,7 @@ def slice_cycles(own: Patches, rows: int) -> list[int]:
     cycles: list[int] = []
     first = 8
     for tile in tiles(own, rows):
-        prepared = walk_cycles(tile, rows)
+        prepared = walk_cycles(tile, own, rows)
         first += max(prepared, count) if cycles else prepared
         cycles += range(first, first + count)
     return cycles
