@@ -361,7 +361,7 @@ def test_every_component_has_variants() -> None:
 
 def every_kind() -> list[Any]:
     """Those that take minutes are left to the longest of the targets."""
-    whole = (ByteTables, GemmCore, GemmEngine, PatchReader, PatchWalk, VectorUnit)
+    whole = (ByteTables, GemmCore, GemmEngine, PatchReader, PatchWalk, VectorParameters, VectorUnit)
     return [pytest.param(own, marks=pytest.mark.full) if own in whole else own for own in VARIANTS]
 
 
