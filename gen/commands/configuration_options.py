@@ -41,17 +41,18 @@ def configuration_options(command: Any) -> Any:
 
 
 def load_configuration(
-    preset: str | None, config: Path | None, options: dict[str, Any]
+    preset: str | None, config: Path | None, options: dict[str, Any], top: str | None = None
 ) -> Configuration:
     """The configuration of a preset, a TOML file and single options, each of which may be missing.
 
-    Raises ``ConfigurationError``.
+    Where none of them says what the top is, it is ``top``. Raises ``ConfigurationError``.
     """
     given = load_toml(config) if config is not None else {}
     given |= {name: value for name, value in options.items() if value is not None}
+    default = {} if top is None else {"top": top}
     if preset is None:
-        return Configuration(**given)
-    preset_options = load_preset(preset)
+        return Configuration(**default | given)
+    preset_options = default | load_preset(preset)
     try:
         return Configuration(**preset_options | given)
     except ConfigurationError as error:
