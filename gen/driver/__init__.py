@@ -1,5 +1,6 @@
-"""The C driver of the matrix engine: one header, which is used as it is."""
+"""The C drivers of engine and accelerator: one header each, which are used as they are."""
 
 from pathlib import Path
 
 DRIVER = Path(__file__).parent / "sparq_engine.h"
+ACCELERATOR_DRIVER = Path(__file__).parent / "sparq_accelerator.h"

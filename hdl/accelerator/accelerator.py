@@ -238,7 +238,7 @@ class Accelerator(Component):
             scratchpad.patches_valid.eq(compute.read_valid),
             scratchpad.patches_low.eq(compute.read_low),
             scratchpad.patches_high.eq(compute.read_high),
-            scratchpad.patches_high_banks.eq(compute.read_remainder),
+            scratchpad.patches_remainder.eq(compute.read_remainder),
             compute.read_ready.eq(scratchpad.patches_ready),
             compute.read_data.eq(scratchpad.read_data),
             scratchpad.results_valid.eq(compute.write_valid),
