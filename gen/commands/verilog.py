@@ -59,8 +59,8 @@ def verilog(
 
     That is its JSON sidecar, which says what to know of it (docs/sidecar.md), a template that
     places it, and a list of its Verilog files; of an engine or an accelerator its registers as
-    SystemRDL and as a C header, and of an engine the C driver (docs/integration.md). Of each
-    activation the element 2x4x8 uses the low four bits alone.
+    SystemRDL and as a C header, and the C driver (docs/integration.md). Of each activation the
+    element 2x4x8 uses the low four bits alone.
     """
     configuration = load_configuration(preset, config, options)
     if not testbench and seed is not None:

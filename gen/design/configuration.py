@@ -63,7 +63,9 @@ class Option(NamedTuple):
 
 OPTIONS: dict[str, Option] = {
     "top": Option("array", f"What to emit: {', '.join(TOPS)}."),
-    "machine": Option("array", f"What an engine or an accelerator multiplies with: {', '.join(MACHINES)}."),
+    "machine": Option(
+        "array", f"What an engine or an accelerator multiplies with: {', '.join(MACHINES)}."
+    ),
     "rows": Option(16, f"Rows of the array or tensor core, 1 to {MAX_SIDE}."),
     "cols": Option(16, f"Columns of the array or tensor core, 1 to {MAX_SIDE}."),
     "pairs": Option(

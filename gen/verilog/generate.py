@@ -9,7 +9,7 @@ from typing import Any
 from amaranth.lib import wiring
 
 from gen.design.configuration import Configuration
-from gen.driver import DRIVER
+from gen.driver import ACCELERATOR_DRIVER, DRIVER
 from gen.verilog.emission import Emission
 from gen.verilog.module_name import require_module_name
 from gen.verilog.sidecar import make_sidecar
@@ -76,8 +76,7 @@ def generate(configuration: Configuration, name: str | None = None) -> Generated
     verilog = Emission(name).verilog(component)
     if name in (port["name"] for port in sidecar["ports"]):  # Verilator would refuse it
         raise InputError(f"name must not be that of a port, as {name!r} is")
-    has_registers = isinstance(component, (GemmEngine, Accelerator))
-    registers = component.registers if has_registers else None
+    registers = component.registers if isinstance(component, GemmEngine | Accelerator) else None
     return Generated(configuration, f"{header}\n{verilog}", sidecar, registers)
 
 
@@ -85,7 +84,7 @@ def design_files(generated: Generated) -> dict[str, str]:
     """The names and texts of a design's files.
 
     Verilog, sidecar, instantiation template and list of Verilog files; of an engine or an
-    accelerator its registers, too; of an engine the driver.
+    accelerator its registers, too, and the driver.
     """
     name = generated.name
     files = {
@@ -99,8 +98,8 @@ def design_files(generated: Generated) -> dict[str, str]:
         from gen.registers.exports import register_files
 
         files |= register_files(generated.registers, name)
-    if generated.configuration.engine is not None:
-        files[DRIVER.name] = DRIVER.read_text(encoding="utf-8")
+        driver = DRIVER if generated.configuration.engine else ACCELERATOR_DRIVER
+        files[driver.name] = driver.read_text(encoding="utf-8")
     return files
 
 

@@ -12,9 +12,9 @@ from gen.verilog.emission import CLOCK_AND_RESET
 from golden.descriptor import DESCRIPTOR_BYTES
 from golden.format import ACTIVATION_BITS, SPARSE_BLOCK, SPARSE_KEPT, SparqFormat
 from golden.structured import NO_PLACES
+from hdl.accelerator.accelerator import Accelerator
 from hdl.bus.register_map import RegisterMap
 from hdl.elements import Elements
-from hdl.accelerator.accelerator import Accelerator
 from hdl.engine.engine_unit import EngineUnit
 from hdl.engine.gemm_core import GemmCore
 from hdl.engine.gemm_engine import GemmEngine

@@ -20,8 +20,8 @@ class AcceleratorUnit:
     ----------
     engine : EngineUnit
         Its rows are a power of two from 2 to 64, its columns a multiple of the steps of the
-        reduction per cycle, and these a power of two; all columns are requantized at once, streams are as wide as what they
-        carry, weights are buffered and activations come as bytes.
+        reduction per cycle, and these a power of two; all columns are requantized at once, streams
+        are as wide as what they carry, weights are buffered and activations come as bytes.
     scratchpad_kib : int
         Of the scratchpad, a power of two: at least 4 lines, at most 65536.
     data_bits : int

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.progress import Progress
 
+from gen.compiler.accelerator import accelerator_shape
 from gen.design.configuration import (
     ACCELERATOR_DEFAULTS,
     ACCELERATOR_SIZES,
@@ -21,6 +23,8 @@ from gen.design.configuration import (
     load_preset,
     load_toml,
 )
+from gen.simulation.simulate import run_simulation
+from gen.simulation.testbench import make_testbench
 from golden import NAMED_FORMATS, exact_matmul
 from hdl import PROCESSING_ELEMENTS
 
@@ -34,6 +38,58 @@ GROUP = "group must be one of 1, 2, 4, 8, 16, not"
 SIDE = "must be an integer from 1 to 256, not"
 FLAG = "must be true or false, not"
 
+ACCELERATORS_REFUSED: list[tuple[dict[str, Any], str]] = [
+    *(
+        (
+            {"rows": rows},
+            f"rows of an accelerator must be a power of two from 2 to 64, not {rows}",
+        )
+        for rows in (1, 12, 128)
+    ),
+    (
+        {"cols": 15},
+        "cols of an accelerator must be a multiple of 2, the steps of the reduction per "
+        "cycle, not 15",
+    ),
+    (
+        {"machine": "sparse_tensor_core"},
+        "the machine of an accelerator must have dense weights, not 2:4 ones",
+    ),
+    (
+        {"machine": "tensor_core", "pairs": 3, "cols": 12},
+        "pairs of an accelerator must be a power of two, not 3",
+    ),
+    (
+        {"weight_depth": 0},
+        "weight_depth of an accelerator must be at least 1, not 0",
+    ),
+    *(
+        (
+            {"scratchpad": value},
+            f"scratchpad must be a power of two from 1 to 4096, not {value!r}",
+        )
+        for value in (0, 3, 8192, 64.0, True, "64", None)
+    ),
+    (
+        {"rows": 64, "machine": "tensor_core", "pairs": 16, "cols": 32, "scratchpad": 8},
+        "scratchpad must be from 16 to 262144 with lines of 4096 bytes, not 8",
+    ),
+    (
+        {"rows": 2, "cols": 2, "pe": "8x8", "memory_bits": 32, "scratchpad": 512},
+        "scratchpad must be from 1 to 256 with lines of 4 bytes, not 512",
+    ),
+    *(
+        (
+            {"memory_bits": value},
+            f"memory_bits must be one of 32, 64, 128, 256, not {value!r}",
+        )
+        for value in (0, 16, 96, 512, 64.0, True, "64", None)
+    ),
+    (
+        {"rows": 2, "cols": 2, "memory_bits": 128},
+        "memory_bits must be at most 64, a line of the scratchpad, not 128",
+    ),
+]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"top": "core"}, f"top must be one of {TOPS}, not 'core'"),
     ({"top": 1}, f"top must be one of {TOPS}, not 1"),
@@ -225,61 +281,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             ("accelerator", "encoded_output", True),
         )
     ),
-    *(
-        ({"top": "accelerator"} | options, message)
-        for options, message in (
-            *(
-                (
-                    {"rows": rows},
-                    f"rows of an accelerator must be a power of two from 2 to 64, not {rows}",
-                )
-                for rows in (1, 12, 128)
-            ),
-            (
-                {"cols": 15},
-                "cols of an accelerator must be a multiple of 2, the steps of the reduction per "
-                "cycle, not 15",
-            ),
-            (
-                {"machine": "sparse_tensor_core"},
-                "the machine of an accelerator must have dense weights, not 2:4 ones",
-            ),
-            (
-                {"machine": "tensor_core", "pairs": 3, "cols": 12},
-                "pairs of an accelerator must be a power of two, not 3",
-            ),
-            (
-                {"weight_depth": 0},
-                "weight_depth of an accelerator must be at least 1, not 0",
-            ),
-            *(
-                (
-                    {"scratchpad": value},
-                    f"scratchpad must be a power of two from 1 to 4096, not {value!r}",
-                )
-                for value in (0, 3, 8192, 64.0, True, "64", None)
-            ),
-            (
-                {"rows": 64, "machine": "tensor_core", "pairs": 16, "cols": 32, "scratchpad": 8},
-                "scratchpad must be from 16 to 262144 with lines of 4096 bytes, not 8",
-            ),
-            (
-                {"rows": 2, "cols": 2, "pe": "8x8", "memory_bits": 32, "scratchpad": 512},
-                "scratchpad must be from 1 to 256 with lines of 4 bytes, not 512",
-            ),
-            *(
-                (
-                    {"memory_bits": value},
-                    f"memory_bits must be one of 32, 64, 128, 256, not {value!r}",
-                )
-                for value in (0, 16, 96, 512, 64.0, True, "64", None)
-            ),
-            (
-                {"rows": 2, "cols": 2, "memory_bits": 128},
-                "memory_bits must be at most 64, a line of the scratchpad, not 128",
-            ),
-        )
-    ),
+    *(({"top": "accelerator", **options}, message) for options, message in ACCELERATORS_REFUSED),
     (
         {"top": "engine", "pairs": 4},
         "pairs has no effect where machine is array: leave it out",
@@ -292,7 +294,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"row": 4},
         "unknown key 'row'; allowed are acc_bits, cols, command_depth, encoded_input, "
         "encoded_output, format, group, lanes, machine, memory_bits, pairs, pe, pipeline, "
-        "result_tiles, rounding, rows, scratchpad, stream_bits, style, top, vsparq, weight_bits, weight_depth",
+        "result_tiles, rounding, rows, scratchpad, stream_bits, style, top, vsparq, "
+        "weight_bits, weight_depth",
     ),
 ]
 
@@ -435,7 +438,8 @@ SWEEP: list[dict[str, Any]] = [
     {"top": "engine", "machine": machine, "rows": 4, "cols": 4, **sizes}
     for machine in ("array", *TENSOR_CORES)
     for sizes in ENGINE_OPTIONS
-] + [
+]
+SWEEP += [
     {"top": "accelerator", "machine": machine, "rows": 4, "cols": 8, **sizes}
     for machine in ("array", "tensor_core")
     for sizes in ACCELERATOR_OPTIONS
@@ -609,8 +613,33 @@ def test_defaults_of_an_accelerator() -> None:
     assert ACCELERATOR_DEFAULTS == {"weight_depth": 2048}
     assert default == Configuration(top="accelerator", **sizes)
     assert {name: default.canonical[name] for name in sizes} == sizes
-    assert default.accelerator is not None and default.engine is None
+    assert default.accelerator is not None
+    assert default.engine is None
     assert default.accelerator.engine.lanes == default.cols
+
+
+@pytest.mark.parametrize("top", [top for top in TOPS.split(", ") if top != "accelerator"])
+def test_what_programs_are_not_for(top: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        accelerator_shape(Configuration(top=top))
+    assert str(error.value) == f"top must be accelerator to compile a network, not {top!r}"
+
+
+def test_what_an_accelerator_is_not_for() -> None:
+    """Benches of tiles."""
+    configuration = Configuration(top="accelerator")
+    with pytest.raises(ConfigurationError) as error:
+        make_testbench(configuration, {}, 1)
+    assert str(error.value) == (
+        "testbench has no effect where top is accelerator: leave it out; sparq run takes networks "
+        "through one"
+    )
+    with pytest.raises(ConfigurationError) as error:
+        run_simulation(configuration, 1, 1, Progress(disable=True))
+    assert str(error.value) == (
+        "top must be one of array, tensor_core, sparse_tensor_core, engine to simulate, not "
+        "'accelerator', through which sparq run takes networks"
+    )
 
 
 def test_all_lanes_are_the_default() -> None:
