@@ -34,8 +34,8 @@ COMMANDS = {
     "simulate": "Run random tiles through the emitted array or engine, and compare with golden.",
     "tradeoff": "Set the area of processing elements against accuracy and noise of the network for "
     "MNIST.",
-    "verilog": "Emit plain Verilog of a machine, an engine or a part of one, and what goes with "
-    "it.",
+    "verilog": "Emit plain Verilog of a machine, of what is around one, or of a part, and what "
+    "goes with it.",
 }
 """All commands, each the function of its name in ``gen.commands``, and what they do.
 

@@ -14,13 +14,15 @@ Rooms, each above those named before it:
 - ``array`` and ``tensor``: the machines, the systolic array and the tensor cores;
 - ``stream`` and ``bus``: queues and registers between streams, ports of AXI4, registers by table;
 - ``memory``: scratchpads, and what moves data between them and the memory behind an AXI4 port;
-- ``engine``: a machine with buffers, commands and requantization around it, on a bus.
+- ``engine``: a machine with buffers, commands and requantization around it, on a bus;
+- ``accelerator``: an engine's machine, a scratchpad and a vector unit, which run programs.
 
 ``catalogue`` has all units by description, ``elements`` says what the word of a port consists of.
 ``placement`` and ``identity`` let a component be emitted once, however often it is placed. Nothing
 here knows of tools or files.
 """
 
+from hdl.accelerator.accelerator import Accelerator
 from hdl.array.systolic_array import SystolicArray
 from hdl.catalogue import MacUnit, sparq_mac
 from hdl.element.dot_product_unit import DotProductUnit
@@ -47,6 +49,7 @@ from hdl.tensor.tensor_core import TensorCore
 
 __all__ = [
     "PROCESSING_ELEMENTS",
+    "Accelerator",
     "DotProductUnit",
     "GemmEngine",
     "LeadingOneDetector",

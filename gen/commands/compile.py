@@ -9,14 +9,7 @@ from gen.commands.configuration_options import configuration_options, load_confi
 from gen.commands.data_options import calibration_options, load_calibration_given
 from gen.commands.options import layer_options
 from gen.commands.terminal import progress_bar
-from gen.compiler.accelerator import (
-    MEMORY_BITS,
-    MEMORY_WIDTHS,
-    SCRATCHPAD_KIB,
-    WEIGHT_DEPTH,
-    accelerator_shape,
-    require_engine,
-)
+from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import compile_network
 from gen.compiler.files import require_own, write_compiled
 from gen.compiler.windows import unwindowed_layers
@@ -44,22 +37,6 @@ from support.files import make_folder
 )
 @layer_options("--first-layer", "--last-layer")
 @click.option(
-    "--scratchpad",
-    type=int,
-    default=SCRATCHPAD_KIB,
-    show_default=True,
-    metavar="N",
-    help="Of the accelerator, in KiB.",
-)
-@click.option(
-    "--memory-bits",
-    type=int,
-    default=MEMORY_BITS,
-    show_default=True,
-    metavar="N",
-    help=f"Of a word of memory: {', '.join(map(str, MEMORY_WIDTHS))}.",
-)
-@click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("build/compile"),
@@ -75,8 +52,6 @@ def compile(
     equalize: bool,
     first_layer_windowed: bool,
     last_layer_windowed: bool,
-    scratchpad: int,
-    memory_bits: int,
     output: Path,
     preset: str | None,
     config: Path | None,
@@ -93,11 +68,8 @@ def compile(
     the accelerator cannot compute in windows stay at 8 bits. docs/compiler.md describes the files.
     """
     hardware = {name: options.pop(name) for name in OPTIONS}
-    engine = {"top": "engine"}
-    require_engine(load_configuration(preset, config, hardware, engine))
-    deep = {**engine, "weight_depth": WEIGHT_DEPTH}
-    configuration = load_configuration(preset, config, hardware, deep)
-    shape = accelerator_shape(configuration, scratchpad, memory_bits)
+    configuration = load_configuration(preset, config, hardware, "accelerator")
+    shape = accelerator_shape(configuration)
     require_own(output)
     make_folder(output.parent)
     named: dict[str, Any] = {"task": task, "output_name": output_name, "input_shape": input_shape}

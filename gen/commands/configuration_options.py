@@ -41,23 +41,20 @@ def configuration_options(command: Any) -> Any:
 
 
 def load_configuration(
-    preset: str | None,
-    config: Path | None,
-    options: dict[str, Any],
-    defaults: dict[str, Any] | None = None,
+    preset: str | None, config: Path | None, options: dict[str, Any], top: str | None = None
 ) -> Configuration:
     """The configuration of a preset, a TOML file and single options, each of which may be missing.
 
-    What none of them says is as in ``defaults``, or :data:`OPTIONS`. Raises ``ConfigurationError``.
+    Where none of them says what the top is, it is ``top``. Raises ``ConfigurationError``.
     """
-    defaults = defaults or {}
     given = load_toml(config) if config is not None else {}
     given |= {name: value for name, value in options.items() if value is not None}
+    default = {} if top is None else {"top": top}
     if preset is None:
-        return Configuration(**defaults | given)
-    preset_options = load_preset(preset)
+        return Configuration(**default | given)
+    preset_options = default | load_preset(preset)
     try:
-        return Configuration(**defaults | preset_options | given)
+        return Configuration(**preset_options | given)
     except ConfigurationError as error:
         name = str(error).partition(" ")[0]
         if name not in preset_options or name in given:

@@ -7,7 +7,8 @@ import click
 
 from gen.commands.configuration_options import configuration_options, load_configuration
 from gen.commands.options import json_option, write_json
-from gen.simulation.testbench import make_testbench
+from gen.design.configuration import AROUND
+from gen.simulation.testbench import make_testbench, require_testbench
 from gen.verilog.generate import design_files, generate
 from support.files import make_folder, write_files
 
@@ -39,7 +40,8 @@ from support.files import make_folder, write_files
 @click.option(
     "--register-page",
     is_flag=True,
-    help="Also write NAME_registers/index.html, a page about the registers of an engine (8 MB).",
+    help="Also write NAME_registers/index.html, a page about the registers of an engine or an "
+    "accelerator (8 MB).",
 )
 @json_option
 def verilog(
@@ -53,18 +55,21 @@ def verilog(
     json_file: Path | None,
     **options: Any,
 ) -> None:
-    """Emit plain Verilog of a machine, an engine or a part of one, and what goes with it.
+    """Emit plain Verilog of a machine, of what is around one, or of a part, and what goes with it.
 
     That is its JSON sidecar, which says what to know of it (docs/sidecar.md), a template that
-    places it, and a list of its Verilog files; of an engine its registers as SystemRDL and as a C
-    header, and the C driver (docs/integration.md). Of each activation the element 2x4x8 uses the
-    low four bits alone.
+    places it, and a list of its Verilog files; of an engine or an accelerator its registers as
+    SystemRDL and as a C header, and the C driver (docs/integration.md). Of each activation the
+    element 2x4x8 uses the low four bits alone.
     """
     configuration = load_configuration(preset, config, options)
     if not testbench and seed is not None:
         raise click.UsageError("seed must come with --testbench (make: TESTBENCH=1)")
-    if register_page and configuration.engine is None:
-        raise click.UsageError("register-page must come with --top engine (make: TOP=engine)")
+    if register_page and configuration.top not in AROUND:
+        tops = " or ".join(AROUND)
+        raise click.UsageError(f"register-page must come with --top {tops} (make: TOP={tops})")
+    if testbench:
+        require_testbench(configuration)
     generated = generate(configuration, name)
     files = design_files(generated)
     if testbench:

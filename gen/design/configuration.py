@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from golden import NamedFormat, SparqFormat
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, GROUPS
 from golden.named import ANY_FORMAT_HELP, format_fields
+from hdl.accelerator.accelerator_unit import SCRATCHPAD_KIB, AcceleratorUnit
+from hdl.bus.axi4 import DATA_BITS
 from hdl.catalogue import MacUnit, width_fields
 from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import PROCESSING_ELEMENTS
@@ -28,14 +30,22 @@ from support.errors import InputError
 
 TENSOR_CORES = ("tensor_core", "sparse_tensor_core")
 MACHINES = tuple(engine_unit.MACHINES)
-"""Tops that multiply tiles of matrices, by themselves or in an engine."""
-TOPS = (*MACHINES, "engine", "pe", "encoder")
+"""Tops that multiply tiles of matrices, by themselves or in what is :data:`AROUND` one."""
+AROUND = ("engine", "accelerator")
+"""Tops that have a machine in them."""
+TOPS = (*MACHINES, *AROUND, "pe", "encoder")
 MAX_SIDE = 256
 WEIGHT_BITS = range(2, 9)
 MAX_ACC_BITS = 64
 MAX_PAIRS = 16
 ENGINE_SIZES = ("weight_depth", "lanes", "result_tiles", "command_depth", "stream_bits")
 """Of what is around an engine's machine."""
+GIVEN_SIZES = ("lanes", "stream_bits")
+"""Those of them that an accelerator decides."""
+ACCELERATOR_SIZES = ("scratchpad", "memory_bits")
+"""Of what is around an engine's machine in an accelerator."""
+ACCELERATOR_DEFAULTS = {"weight_depth": 2048}
+"""Defaults of an accelerator that are not those of an engine."""
 ENCODED = ("encoded_input", "encoded_output")
 """Whether activations come, and results leave, as stored pairs."""
 
@@ -53,7 +63,9 @@ class Option(NamedTuple):
 
 OPTIONS: dict[str, Option] = {
     "top": Option("array", f"What to emit: {', '.join(TOPS)}."),
-    "machine": Option("array", f"What an engine multiplies with: {', '.join(MACHINES)}."),
+    "machine": Option(
+        "array", f"What an engine or an accelerator multiplies with: {', '.join(MACHINES)}."
+    ),
     "rows": Option(16, f"Rows of the array or tensor core, 1 to {MAX_SIDE}."),
     "cols": Option(16, f"Columns of the array or tensor core, 1 to {MAX_SIDE}."),
     "pairs": Option(
@@ -87,7 +99,8 @@ OPTIONS: dict[str, Option] = {
     "weight_depth": Option(
         256,
         "Slices of weights that each of an engine's two banks holds, to "
-        f"{MAX_WEIGHT_DEPTH}; 0: weights stream in with the activations.",
+        f"{MAX_WEIGHT_DEPTH}; 0: weights stream in with the activations. Of an accelerator "
+        f"{ACCELERATOR_DEFAULTS['weight_depth']} unless it is given.",
     ),
     "lanes": Option(
         0, "Columns that an engine requantizes per cycle, a divisor of all columns; 0: all."
@@ -102,6 +115,14 @@ OPTIONS: dict[str, Option] = {
         0,
         "Bits of a word of an engine's streams but that of parameters, a power of two from "
         f"{STREAM_BITS[0]} to {STREAM_BITS[-1]}; 0: each as many as a slice or its results have.",
+    ),
+    "scratchpad": Option(
+        256,
+        f"KiB of an accelerator's scratchpad, a power of two from 1 to {SCRATCHPAD_KIB[-1]}.",
+    ),
+    "memory_bits": Option(
+        128,
+        f"Bits of a word of an accelerator's memory port: {', '.join(map(str, DATA_BITS))}.",
     ),
     "style": Option(
         Style.STRUCTURAL.value,
@@ -132,6 +153,8 @@ class Configuration:
         Of the activations; ``None`` for exact elements.
     engine : EngineUnit or None
         What an engine is; ``None`` for anything else.
+    accelerator : AcceleratorUnit or None
+        What an accelerator is; ``None`` for anything else.
     """
 
     top: str
@@ -140,14 +163,18 @@ class Configuration:
     unit: MacUnit | None
     format: NamedFormat | None
     engine: EngineUnit | None
+    accelerator: AcceleratorUnit | None
 
     def __init__(self, **options: Any) -> None:
         check_keys(options, OPTIONS)
-        value = {name: option.default for name, option in OPTIONS.items()} | options
+        value = {name: option.default for name, option in OPTIONS.items()}
+        if options.get("top") == "accelerator":
+            value |= ACCELERATOR_DEFAULTS
+        value |= options
         top, pe = value["top"], value["pe"]
         check_choice("top", top, TOPS)
         check_choice("machine", value["machine"], MACHINES)
-        machine = value["machine"] if top == "engine" else top
+        machine = value["machine"] if top in AROUND else top
         sparse = machine == "sparse_tensor_core"
         check_choice("pe", pe, PROCESSING_ELEMENTS)
         if top == "encoder" and pe != "sparq":
@@ -173,16 +200,20 @@ class Configuration:
             fmt = NamedFormat(*options_of_format) if pe == "sparq" else None
             described = (pe, None, fmt, *widths, pairs, sparse, value["encoded_input"])
             unit = None if top == "encoder" else MacUnit(*described, style=style)
-            engine = None
-            if top == "engine" and unit is not None:
+            engine = accelerator = None
+            if top in AROUND and unit is not None:
                 sizes = {name: value[name] for name in ENGINE_SIZES}
                 sizes |= {"encoded_output": value["encoded_output"]}
                 engine = EngineUnit(machine, value["rows"], value["cols"], unit, **sizes)
+            if top == "accelerator" and engine is not None:
+                accelerator = AcceleratorUnit(engine, value["scratchpad"], value["memory_bits"])
+                engine = None
         except (TypeError, ValueError) as error:
             raise ConfigurationError(_refusal(error, top, machine)) from None
         is_machine = machine in MACHINES
         object.__setattr__(self, "top", top)
         object.__setattr__(self, "engine", engine)
+        object.__setattr__(self, "accelerator", accelerator)
         object.__setattr__(self, "rows", value["rows"] if is_machine else 1)
         object.__setattr__(self, "cols", value["cols"] if is_machine else 1)
         object.__setattr__(self, "unit", unit)
@@ -215,7 +246,8 @@ class Configuration:
     @property
     def name(self) -> str:
         """Name of the top module and of the files, different for different hardware."""
-        parts = [self.top] if self.engine is None else [self.top, self.engine.machine]
+        own = self._own_engine
+        parts = [self.top] if own is None else [self.top, own.machine]
         parts.extend([f"{self.rows}x{self.cols}"] if self.has_rows else [])
         if self.unit is not None and self.unit.pairs is not None:
             parts.append(f"{self.unit.pairs}pairs")
@@ -225,11 +257,30 @@ class Configuration:
             parts.append(f"w{self.unit.weight_bits}_acc{self.unit.acc_bits}")
             parts.extend([f"p{self.unit.pipeline}"] if self.unit.pipeline else [])
             parts.extend([self.unit.style] if self.unit.is_behavioral else [])
-        for name in ENGINE_SIZES if self.engine else ():
-            size = getattr(self.engine, name)
-            default = self.cols if name == "lanes" else OPTIONS[name].default
-            parts.extend([f"{name}{size}"] if size != default else [])
+        defaults = {name: option.default for name, option in OPTIONS.items()}
+        defaults |= {"lanes": self.cols} | (ACCELERATOR_DEFAULTS if self.accelerator else {})
+        for name, size in self._sizes.items():
+            parts.extend([f"{name}{size}"] if size != defaults[name] else [])
         return "_".join(parts)
+
+    @property
+    def _own_engine(self) -> EngineUnit | None:
+        """Of an engine or an accelerator, what its machine is in."""
+        return self.accelerator.engine if self.accelerator else self.engine
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        """The options that say how large is what is around a machine."""
+        own = self._own_engine
+        if own is None:
+            return {}
+        sizes = {name: getattr(own, name) for name in ENGINE_SIZES}
+        if self.accelerator is None:
+            return sizes
+        for name in GIVEN_SIZES:
+            del sizes[name]
+        own_sizes = self.accelerator.scratchpad_kib, self.accelerator.data_bits
+        return sizes | dict(zip(ACCELERATOR_SIZES, own_sizes, strict=True))
 
     @property
     def _is_encoded(self) -> dict[str, bool]:
@@ -241,21 +292,22 @@ class Configuration:
 
     @property
     def has_rows(self) -> bool:
-        """Whether it has rows and columns: it is a machine, or an engine around one."""
-        return self.top in MACHINES or self.engine is not None
+        """Whether it has rows and columns: it is a machine, or has one in it."""
+        return self.top in MACHINES or self._own_engine is not None
 
     @property
     def canonical(self) -> dict[str, Any]:
         """The options as plain data, ``None`` for those that do not matter to the hardware."""
-        engine: dict[str, Any] = {}
-        if self.engine is not None:  # what is none has no key, and the hash that it always had
-            sizes = {name: getattr(self.engine, name) for name in ENGINE_SIZES}
-            if not self.engine.stream_bits:  # as it was before there was a choice
-                del sizes["stream_bits"]
-            engine = {"machine": self.engine.machine, **sizes}
+        around: dict[str, Any] = {}
+        own = self._own_engine
+        if own is not None:  # what is none has no key, and the hash that it always had
+            sizes = self._sizes
+            if not own.stream_bits:  # as it was before there was a choice
+                sizes.pop("stream_bits", None)
+            around = {"machine": own.machine, **sizes}
         return {
             "top": self.top,
-            **engine,
+            **around,
             "rows": self.rows if self.has_rows else None,
             "cols": self.cols if self.has_rows else None,
             "pairs": self.unit and self.unit.pairs,
@@ -292,8 +344,12 @@ def _without_effect(top: str, machine: str, pe: str) -> dict[str, str]:
     """The options that do not change what is emitted, and why."""
     where = f"top is {top}"
     found: dict[str, str] = {}
-    if top != "engine":
+    if top not in AROUND:
         found |= dict.fromkeys(("machine", *ENGINE_SIZES, "encoded_output"), where)
+    if top == "accelerator":
+        found |= dict.fromkeys((*GIVEN_SIZES, *ENCODED), where)
+    else:
+        found |= dict.fromkeys(ACCELERATOR_SIZES, where)
     if machine not in MACHINES:
         found |= {"rows": where, "cols": where, "encoded_input": where}
     if machine not in TENSOR_CORES:
@@ -310,11 +366,12 @@ def _refusal(error: Exception, top: str, machine: str) -> str:
     """What a unit or an engine says of its arguments, said of the options.
 
     A flag that must not be given has no value there, as make, files and commands each spell it;
-    ``sparse`` is no option.
+    ``sparse`` is no option, and the sizes of an accelerator have the names of theirs.
     """
     text = re.sub(r" must be False (.*), not True$", r" must be left out \1", str(error))
     place = "top" if top == machine else "machine"
-    return text.replace(" where sparse,", f" where {place} is {machine},")
+    text = text.replace(" where sparse,", f" where {place} is {machine},")
+    return text.replace("scratchpad_kib", "scratchpad").replace("data_bits", "memory_bits")
 
 
 def least_acc_bits(weight_bits: int, pairs: int | None) -> int:

@@ -91,8 +91,9 @@ class CompiledAccelerator:
         on_step("emitting Verilog")
         generated = generate(configuration)
         self.configuration = configuration
-        engine = configuration.engine
-        assert engine is not None
+        accelerator = configuration.accelerator
+        assert accelerator is not None
+        engine = accelerator.engine
         products = engine.rows * engine.cols * configuration.mac.k_per_cycle
         kind = "pe" if engine.machine == "array" else "dot_product_unit"
         element = None if products <= SMALL else kind

@@ -24,8 +24,9 @@ def run_simulation(
     """
     if configuration.top not in MACHINES:
         allowed = ", ".join((*MACHINES, "engine"))
+        instead = ", through which sparq run takes networks" if configuration.accelerator else ""
         raise ConfigurationError(
-            f"top must be one of {allowed} to simulate, not {configuration.top!r}"
+            f"top must be one of {allowed} to simulate, not {configuration.top!r}{instead}"
         )
     with progress:
         [array] = build_machines(

@@ -4,11 +4,20 @@ from typing import Any
 
 import numpy as np
 
-from gen.design.configuration import MACHINES, Configuration
+from gen.design.configuration import MACHINES, Configuration, ConfigurationError
 from gen.simulation.engine_bench import engine_bench
 from gen.simulation.tile_bench import tile_bench
 from gen.simulation.vector_bench import vector_bench
 from gen.simulation.vectors import encoder_vectors, pe_vectors
+
+
+def require_testbench(configuration: Configuration) -> None:
+    """Raise ``ConfigurationError`` for a configuration that has no test bench: an accelerator."""
+    if configuration.accelerator is not None:
+        raise ConfigurationError(
+            "testbench has no effect where top is accelerator: leave it out; sparq run takes "
+            "networks through one"
+        )
 
 
 def make_testbench(configuration: Configuration, sidecar: dict[str, Any], seed: int) -> str:
@@ -16,8 +25,9 @@ def make_testbench(configuration: Configuration, sidecar: dict[str, Any], seed: 
 
     It prints a line that starts with ``PASS`` and ends with ``$finish``, or lines that say what was
     wrong, a line that starts with ``FAIL``, and ends with ``$stop``. The same ``seed``, the same
-    bytes.
+    bytes. Raises as :func:`require_testbench`.
     """
+    require_testbench(configuration)
     generator = np.random.default_rng(seed)
     if configuration.engine is not None:
         text = engine_bench(configuration, sidecar, generator)

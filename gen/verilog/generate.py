@@ -9,12 +9,12 @@ from typing import Any
 from amaranth.lib import wiring
 
 from gen.design.configuration import Configuration
-from gen.driver import DRIVER
+from gen.driver import ACCELERATOR_DRIVER, DRIVER
 from gen.verilog.emission import Emission
 from gen.verilog.module_name import require_module_name
 from gen.verilog.sidecar import make_sidecar
 from gen.verilog.template import instantiation_template
-from hdl import GemmEngine, PairEncoder, SignedPairEncoder
+from hdl import Accelerator, GemmEngine, PairEncoder, SignedPairEncoder
 from hdl.bus.register_map import RegisterMap
 from hdl.engine.engine_unit import MACHINES
 from support.errors import InputError
@@ -23,7 +23,7 @@ from support.files import make_folder, write_files
 
 @dataclass(frozen=True)
 class Generated:
-    """One design: its Verilog text, its sidecar, and its registers if it is an engine."""
+    """One design: its Verilog text, its sidecar, and its registers if it has some."""
 
     configuration: Configuration
     verilog: str
@@ -41,9 +41,12 @@ def build(configuration: Configuration) -> wiring.Component:
     if configuration.unit is None:
         fmt = configuration.sparq_format
         return SignedPairEncoder(fmt) if fmt.signed else PairEncoder(fmt)
+    major, minor, patch = (int(number) for number in version("sparq").split("."))
+    identity = configuration.hash, (major, minor, patch)
     if configuration.engine is not None:
-        major, minor, patch = (int(number) for number in version("sparq").split("."))
-        return GemmEngine(configuration.engine, configuration.hash, (major, minor, patch))
+        return GemmEngine(configuration.engine, *identity)
+    if configuration.accelerator is not None:
+        return Accelerator(configuration.accelerator, *identity)
     if configuration.top == "pe":
         return configuration.unit.processing_element()
     machine = MACHINES[configuration.top]
@@ -73,15 +76,15 @@ def generate(configuration: Configuration, name: str | None = None) -> Generated
     verilog = Emission(name).verilog(component)
     if name in (port["name"] for port in sidecar["ports"]):  # Verilator would refuse it
         raise InputError(f"name must not be that of a port, as {name!r} is")
-    registers = component.registers if isinstance(component, GemmEngine) else None
+    registers = component.registers if isinstance(component, GemmEngine | Accelerator) else None
     return Generated(configuration, f"{header}\n{verilog}", sidecar, registers)
 
 
 def design_files(generated: Generated) -> dict[str, str]:
     """The names and texts of a design's files.
 
-    Verilog, sidecar, instantiation template and list of Verilog files; of an engine its registers,
-    too, and the driver.
+    Verilog, sidecar, instantiation template and list of Verilog files; of an engine or an
+    accelerator its registers, too, and the driver.
     """
     name = generated.name
     files = {
@@ -95,7 +98,8 @@ def design_files(generated: Generated) -> dict[str, str]:
         from gen.registers.exports import register_files
 
         files |= register_files(generated.registers, name)
-        files[DRIVER.name] = DRIVER.read_text(encoding="utf-8")
+        driver = DRIVER if generated.configuration.engine else ACCELERATOR_DRIVER
+        files[driver.name] = driver.read_text(encoding="utf-8")
     return files
 
 

@@ -9,9 +9,14 @@ from amaranth.lib import wiring
 from gen.design.configuration import MACHINES, Configuration
 from gen.verilog import docstring
 from gen.verilog.emission import CLOCK_AND_RESET
+from golden.descriptor import DESCRIPTOR_BYTES
 from golden.format import ACTIVATION_BITS, SPARSE_BLOCK, SPARSE_KEPT, SparqFormat
 from golden.structured import NO_PLACES
+from hdl.accelerator.accelerator import Accelerator
+from hdl.bus.register_map import RegisterMap
 from hdl.elements import Elements
+from hdl.engine.engine_unit import EngineUnit
+from hdl.engine.gemm_core import GemmCore
 from hdl.engine.gemm_engine import GemmEngine
 from hdl.multiplier.multiplier import Multiplier
 from hdl.multiplier.style import Style
@@ -44,6 +49,7 @@ def make_sidecar(configuration: Configuration, component: Any, name: str) -> dic
         "k_per_cycle": 2 if top == "encoder" else component.k_per_cycle,
         "sparse": configuration.is_sparse,
         "engine": _engine(component) if configuration.engine else None,
+        "accelerator": _accelerator(component) if configuration.accelerator else None,
         **{field: configuration.canonical[field] for field in REPEATED.split()},
         "encoded_input": configuration.unit is not None and configuration.unit.encoded_input,
         "activation_bits": ACTIVATION_BITS,
@@ -84,24 +90,53 @@ def _activation_kind(configuration: Configuration) -> str:
 
 def _engine(component: GemmEngine) -> dict[str, Any]:
     """What is around an engine's machine."""
-    engine, machine = component.engine, component.core.machine
+    engine = component.engine
     fmt = engine.unit.format
     return {
-        "machine": engine.machine,
-        "machine_latency": machine.latency,
-        "weight_depth": engine.weight_depth,
+        **_core(engine, component.core),
         "lanes": engine.lanes,
-        "result_tiles": component.core.result_tiles,
-        "command_depth": engine.command_depth,
         "stream_bits": engine.stream_bits,
         "stream_words": component.stream_words,
         "stream_elements": {name: _parts(parts) for name, parts in component.stream_parts.items()},
-        "planes": list(engine.planes),
         "encoded_output": engine.encoded_output,
         "pair_bits": fmt.sparq_format.stored_pair_bits if fmt else 0,
-        "slices_per_group": machine.mac.multiplier.slices_per_group,
-        "registers": {register.name: register.offset for register in component.registers.registers},
+        "registers": _offsets(component.registers),
     }
+
+
+def _accelerator(component: Accelerator) -> dict[str, Any]:
+    """What is around an accelerator's machine."""
+    unit, bus, scratchpad = component.unit, component.unit.bus, component.unit.scratchpad
+    return {
+        **_core(unit.engine, component.compute.core),
+        "scratchpad": unit.scratchpad_kib,
+        "lines": scratchpad.lines,
+        "banks": scratchpad.banks,
+        "line_bytes": scratchpad.line_bits // 8,
+        "memory_bits": bus.data_bits,
+        "address_bits": bus.address_bits,
+        "max_burst": bus.max_burst,
+        "descriptor_bytes": DESCRIPTOR_BYTES,
+        "registers": _offsets(component.registers),
+    }
+
+
+def _core(engine: EngineUnit, core: GemmCore) -> dict[str, Any]:
+    """What is said of a machine with its buffers, wherever it is."""
+    return {
+        "machine": engine.machine,
+        "machine_latency": core.machine.latency,
+        "weight_depth": engine.weight_depth,
+        "result_tiles": core.result_tiles,
+        "command_depth": engine.command_depth,
+        "planes": list(engine.planes),
+        "slices_per_group": core.machine.mac.multiplier.slices_per_group,
+    }
+
+
+def _offsets(registers: RegisterMap) -> dict[str, int]:
+    """Where each register is."""
+    return {register.name: register.offset for register in registers.registers}
 
 
 def _ports(component: wiring.Component, combinational: bool) -> list[dict[str, Any]]:

@@ -60,6 +60,7 @@ class Accelerator(Component):
         self, unit: AcceleratorUnit, configuration_hash: str, version: tuple[int, int, int]
     ):
         self.unit = unit
+        self.compute = ComputeUnit(unit)
         engine = unit.engine
         self.registers = accelerator_registers(
             rows=engine.rows,
@@ -82,6 +83,11 @@ class Accelerator(Component):
         self.elements = {
             name: Elements(len(getattr(self, name))) for name in self.signature.members
         }
+
+    @property
+    def k_per_cycle(self) -> int:
+        """Steps of the reduction per slice of the machine."""
+        return self.unit.k_per_cycle
 
     @property
     def port_meanings(self) -> dict[str, str]:
@@ -148,7 +154,7 @@ class Accelerator(Component):
         scratchpad = Scratchpad(shape)
         place(m, platform, "scratchpad", scratchpad)
         loader, storer = LineLoader(shape, bus.address_bits), LineStorer(shape, bus.address_bits)
-        compute = ComputeUnit(unit)
+        compute = self.compute
         streams = StreamFifo(STREAM.size, GAPLESS_DEPTH)
         for name, part in (
             ("loader", loader),

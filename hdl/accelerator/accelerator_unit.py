@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from hdl.bus.axi4 import Axi4Bus
 from hdl.engine.engine_unit import EngineUnit
-from hdl.memory.scratchpad_shape import ScratchpadShape
+from hdl.memory.scratchpad_shape import MAX_LINES, ScratchpadShape
 
 KIB = 1024
 MAX_ROWS = 64
+MIN_LINES = 4
 SCRATCHPAD_KIB = tuple(1 << power for power in range(13))
 
 
@@ -19,10 +20,10 @@ class AcceleratorUnit:
     ----------
     engine : EngineUnit
         Its rows are a power of two from 2 to 64, its columns a multiple of the steps of the
-        reduction per cycle; all columns are requantized at once, streams are as wide as what they
-        carry, weights are buffered and activations come as bytes.
+        reduction per cycle, and these a power of two; all columns are requantized at once, streams
+        are as wide as what they carry, weights are buffered and activations come as bytes.
     scratchpad_kib : int
-        Of the scratchpad, a power of two.
+        Of the scratchpad, a power of two: at least 4 lines, at most 65536.
     data_bits : int
         Of the memory port.
 
@@ -33,8 +34,8 @@ class AcceleratorUnit:
     """
 
     engine: EngineUnit
-    scratchpad_kib: int = 64
-    data_bits: int = 128
+    scratchpad_kib: int
+    data_bits: int
 
     def __post_init__(self) -> None:
         engine = self.engine
@@ -42,6 +43,10 @@ class AcceleratorUnit:
         if not 2 <= rows <= MAX_ROWS or rows & (rows - 1):
             raise ValueError(
                 f"rows of an accelerator must be a power of two from 2 to {MAX_ROWS}, not {rows}"
+            )
+        if steps & (steps - 1):
+            raise ValueError(
+                f"pairs of an accelerator must be a power of two, not {engine.unit.pairs}"
             )
         if engine.cols % steps:
             raise ValueError(
@@ -66,15 +71,16 @@ class AcceleratorUnit:
                 f"scratchpad_kib must be a power of two from 1 to {SCRATCHPAD_KIB[-1]}, not {kib!r}"
             )
         line_bytes = 2 * rows * steps
-        if kib * KIB < 4 * line_bytes:
+        least, most = (-(-lines * line_bytes // KIB) for lines in (MIN_LINES, MAX_LINES))
+        if not least <= kib <= most:
             raise ValueError(
-                f"scratchpad_kib must be at least {-(-4 * line_bytes // KIB)} with {rows} rows, "
+                f"scratchpad_kib must be from {least} to {most} with lines of {line_bytes} bytes, "
                 f"not {kib}"
             )
         if 8 * line_bytes < self.bus.data_bits:
             raise ValueError(
-                f"data_bits must be at most {8 * line_bytes}, a line of the scratchpad, with "
-                f"{rows} rows, not {self.data_bits}"
+                f"data_bits must be at most {8 * line_bytes}, a line of the scratchpad, not "
+                f"{self.data_bits}"
             )
 
     @property

@@ -267,7 +267,17 @@ def test_register_page_without_registers(tmp_path: Path) -> None:
     result = sparq(tmp_path, "verilog", "--top", "encoder", "--register-page")
     assert result.returncode == 2
     assert result.stderr == (
-        "sparq: register-page must come with --top engine (make: TOP=engine)\n"
+        "sparq: register-page must come with --top engine or accelerator "
+        "(make: TOP=engine or accelerator)\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_programs_are_not_for(tmp_path: Path) -> None:
+    arguments = ("compile", "x.onnx", "--calibration", "y.npz", "--top", "engine")
+    result = sparq(tmp_path, *arguments)
+    assert (result.returncode, result.stderr) == (
+        *(2, "sparq: top must be accelerator to compile a network, not 'engine'\n"),
     )
     assert not list(tmp_path.iterdir())
 

@@ -6,10 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.progress import Progress
 
+from gen.compiler.accelerator import accelerator_shape
 from gen.design.configuration import (
+    ACCELERATOR_DEFAULTS,
+    ACCELERATOR_SIZES,
     ENCODED,
     ENGINE_SIZES,
+    GIVEN_SIZES,
     OPTIONS,
     PRESETS,
     TENSOR_CORES,
@@ -18,11 +23,13 @@ from gen.design.configuration import (
     load_preset,
     load_toml,
 )
+from gen.simulation.simulate import run_simulation
+from gen.simulation.testbench import make_testbench
 from golden import NAMED_FORMATS, exact_matmul
 from hdl import PROCESSING_ELEMENTS
 
 MACHINES = "array, tensor_core, sparse_tensor_core"
-TOPS = f"{MACHINES}, engine, pe, encoder"
+TOPS = f"{MACHINES}, engine, accelerator, pe, encoder"
 FORMATS = (
     "5opt, 3opt, 2opt, 6opt, 7opt, or window bits and shifts such as 4:0,1,4; "
     "of signed activations s4opt, s5opt, or such as s4:0,1,3"
@@ -31,6 +38,58 @@ GROUP = "group must be one of 1, 2, 4, 8, 16, not"
 SIDE = "must be an integer from 1 to 256, not"
 FLAG = "must be true or false, not"
 
+ACCELERATORS_REFUSED: list[tuple[dict[str, Any], str]] = [
+    *(
+        (
+            {"rows": rows},
+            f"rows of an accelerator must be a power of two from 2 to 64, not {rows}",
+        )
+        for rows in (1, 12, 128)
+    ),
+    (
+        {"cols": 15},
+        "cols of an accelerator must be a multiple of 2, the steps of the reduction per "
+        "cycle, not 15",
+    ),
+    (
+        {"machine": "sparse_tensor_core"},
+        "the machine of an accelerator must have dense weights, not 2:4 ones",
+    ),
+    (
+        {"machine": "tensor_core", "pairs": 3, "cols": 12},
+        "pairs of an accelerator must be a power of two, not 3",
+    ),
+    (
+        {"weight_depth": 0},
+        "weight_depth of an accelerator must be at least 1, not 0",
+    ),
+    *(
+        (
+            {"scratchpad": value},
+            f"scratchpad must be a power of two from 1 to 4096, not {value!r}",
+        )
+        for value in (0, 3, 8192, 64.0, True, "64", None)
+    ),
+    (
+        {"rows": 64, "machine": "tensor_core", "pairs": 16, "cols": 32, "scratchpad": 8},
+        "scratchpad must be from 16 to 262144 with lines of 4096 bytes, not 8",
+    ),
+    (
+        {"rows": 2, "cols": 2, "pe": "8x8", "memory_bits": 32, "scratchpad": 512},
+        "scratchpad must be from 1 to 256 with lines of 4 bytes, not 512",
+    ),
+    *(
+        (
+            {"memory_bits": value},
+            f"memory_bits must be one of 32, 64, 128, 256, not {value!r}",
+        )
+        for value in (0, 16, 96, 512, 64.0, True, "64", None)
+    ),
+    (
+        {"rows": 2, "cols": 2, "memory_bits": 128},
+        "memory_bits must be at most 64, a line of the scratchpad, not 128",
+    ),
+]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"top": "core"}, f"top must be one of {TOPS}, not 'core'"),
     ({"top": 1}, f"top must be one of {TOPS}, not 1"),
@@ -212,8 +271,17 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             ("pe", "result_tiles", 2),
             ("encoder", "command_depth", 4),
             ("array", "stream_bits", 0),
+            ("array", "scratchpad", 256),
+            ("engine", "scratchpad", 64),
+            ("engine", "memory_bits", 128),
+            ("pe", "memory_bits", 32),
+            ("accelerator", "lanes", 16),
+            ("accelerator", "stream_bits", 0),
+            ("accelerator", "encoded_input", False),
+            ("accelerator", "encoded_output", True),
         )
     ),
+    *(({"top": "accelerator", **options}, message) for options, message in ACCELERATORS_REFUSED),
     (
         {"top": "engine", "pairs": 4},
         "pairs has no effect where machine is array: leave it out",
@@ -225,8 +293,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"row": 4},
         "unknown key 'row'; allowed are acc_bits, cols, command_depth, encoded_input, "
-        "encoded_output, format, group, lanes, machine, pairs, pe, pipeline, result_tiles, "
-        "rounding, rows, stream_bits, style, top, vsparq, weight_bits, weight_depth",
+        "encoded_output, format, group, lanes, machine, memory_bits, pairs, pe, pipeline, "
+        "result_tiles, rounding, rows, scratchpad, stream_bits, style, top, vsparq, "
+        "weight_bits, weight_depth",
     ),
 ]
 
@@ -347,6 +416,10 @@ ENGINE_OPTIONS: list[dict[str, Any]] = [
     dict(zip(ENGINE_SIZES, sizes, strict=True))
     for sizes in itertools.product((0, 256, 300), (1, 2, 4), (0, 2, 5), (2, 4), (0, 32))
 ]
+ACCELERATOR_OPTIONS: list[dict[str, Any]] = [
+    dict(zip(("weight_depth", *ACCELERATOR_SIZES), sizes, strict=True))
+    for sizes in itertools.product((256, 2048), (64, 256), (32, 128))
+]
 SWEEP: list[dict[str, Any]] = [
     {"top": top, **size, **element, **widths}
     for top, sizes, all_widths in (
@@ -366,6 +439,11 @@ SWEEP: list[dict[str, Any]] = [
     for machine in ("array", *TENSOR_CORES)
     for sizes in ENGINE_OPTIONS
 ]
+SWEEP += [
+    {"top": "accelerator", "machine": machine, "rows": 4, "cols": 8, **sizes}
+    for machine in ("array", "tensor_core")
+    for sizes in ACCELERATOR_OPTIONS
+]
 
 
 def test_names_and_hashes_tell_hardware_apart() -> None:
@@ -379,7 +457,7 @@ def test_names_and_hashes_tell_hardware_apart() -> None:
     assert len(keys) == len({key[1] for key in keys})
     assert len(keys) == len({key[2] for key in keys})
     machines_and_parts = 3 * 7 * (7 * 12 + 3) + 7 * (7 * 12 + 3) + 7 * 12
-    assert len(keys) == len(SWEEP) == machines_and_parts + 3 * 108
+    assert len(keys) == len(SWEEP) == machines_and_parts + 3 * 108 + 2 * 8
 
 
 @pytest.mark.parametrize(
@@ -390,6 +468,7 @@ def test_names_and_hashes_tell_hardware_apart() -> None:
         ({"top": "tensor_core", "pe": "8x8"}, ["format", "rounding", "vsparq", "group"]),
         ({"top": "engine"}, ["pairs"]),
         ({"top": "engine", "machine": "tensor_core"}, []),
+        ({"top": "accelerator"}, ["pairs"]),
         (
             {"top": "encoder"},
             ["rows", "cols", "pairs", "weight_bits", "acc_bits", "pipeline"],
@@ -402,8 +481,11 @@ def test_what_does_not_matter(options: dict[str, Any], absent: list[str]) -> Non
     """
     configuration = Configuration(**options)
     canonical = configuration.canonical
-    of_engines = () if configuration.top == "engine" else ("machine", *ENGINE_SIZES)
-    names = set(OPTIONS) - {"style", "stream_bits", *ENCODED} - set(of_engines)
+    names = set(OPTIONS) - {"style", "stream_bits", *ENCODED}
+    names -= {
+        "engine": {*ACCELERATOR_SIZES},
+        "accelerator": {*GIVEN_SIZES},
+    }.get(configuration.top, {"machine", *ENGINE_SIZES, *ACCELERATOR_SIZES})
     assert set(canonical) == names
     assert len(canonical) == len(names)
     assert [name for name, value in canonical.items() if value is None] == absent
@@ -499,6 +581,67 @@ def test_what_matters_to_an_engine(change: dict[str, Any]) -> None:
     assert engine.name != changed.name
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"machine": "tensor_core"},
+        {"rows": 8},
+        {"cols": 8},
+        {"pe": "8x8"},
+        {"format": "s5opt"},
+        {"weight_depth": 256},
+        {"result_tiles": 2},
+        {"command_depth": 5},
+        {"scratchpad": 64},
+        {"memory_bits": 64},
+        {"pipeline": 1},
+        {"style": "behavioral"},
+        {"top": "engine"},
+    ],
+)
+def test_what_matters_to_an_accelerator(change: dict[str, Any]) -> None:
+    default = Configuration(top="accelerator")
+    changed = Configuration(**{"top": "accelerator"} | change)
+    assert default.hash != changed.hash
+    assert default.name != changed.name
+
+
+def test_defaults_of_an_accelerator() -> None:
+    """A buffer of weights as large as layers of networks need, unless it is given."""
+    default = Configuration(top="accelerator")
+    sizes = {"weight_depth": 2048, "scratchpad": 256, "memory_bits": 128}
+    assert ACCELERATOR_DEFAULTS == {"weight_depth": 2048}
+    assert default == Configuration(top="accelerator", **sizes)
+    assert {name: default.canonical[name] for name in sizes} == sizes
+    assert default.accelerator is not None
+    assert default.engine is None
+    assert default.accelerator.engine.lanes == default.cols
+
+
+@pytest.mark.parametrize("top", [top for top in TOPS.split(", ") if top != "accelerator"])
+def test_what_programs_are_not_for(top: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        accelerator_shape(Configuration(top=top))
+    assert str(error.value) == f"top must be accelerator to compile a network, not {top!r}"
+
+
+def test_what_an_accelerator_is_not_for() -> None:
+    """Benches of tiles."""
+    configuration = Configuration(top="accelerator")
+    with pytest.raises(ConfigurationError) as error:
+        make_testbench(configuration, {}, 1)
+    assert str(error.value) == (
+        "testbench has no effect where top is accelerator: leave it out; sparq run takes networks "
+        "through one"
+    )
+    with pytest.raises(ConfigurationError) as error:
+        run_simulation(configuration, 1, 1, Progress(disable=True))
+    assert str(error.value) == (
+        "top must be one of array, tensor_core, sparse_tensor_core, engine to simulate, not "
+        "'accelerator', through which sparq run takes networks"
+    )
+
+
 def test_all_lanes_are_the_default() -> None:
     default, all_lanes = Configuration(top="engine"), Configuration(top="engine", lanes=16)
     assert default == all_lanes
@@ -570,6 +713,15 @@ def test_names_and_hashes_stay(options: dict[str, Any], name: str, digits: str) 
         (
             {"top": "engine", "encoded_input": True, "encoded_output": True},
             "engine_array_16x16_sparq_5opt_encoded_input_encoded_output_w8_acc32",
+        ),
+        ({"top": "accelerator"}, "accelerator_array_16x16_sparq_5opt_w8_acc32"),
+        (
+            {
+                **{"top": "accelerator", "rows": 8, "cols": 8, "pe": "8x8", "weight_depth": 256},
+                **{"command_depth": 2, "scratchpad": 64, "memory_bits": 32},
+            },
+            "accelerator_array_8x8_mac_8x8_w8_acc32_weight_depth256_command_depth2_scratchpad64"
+            "_memory_bits32",
         ),
         ({"rows": 2}, "array_2x16_sparq_5opt_w8_acc32"),
         ({"encoded_input": True}, "array_16x16_sparq_5opt_encoded_input_w8_acc32"),

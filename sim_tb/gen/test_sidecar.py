@@ -12,7 +12,16 @@ import pytest
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
-from gen.design.configuration import ENGINE_SIZES, MACHINES, OPTIONS, TENSOR_CORES, Configuration
+from gen.compiler.accelerator import accelerator_shape
+from gen.design.configuration import (
+    ACCELERATOR_SIZES,
+    ENGINE_SIZES,
+    GIVEN_SIZES,
+    MACHINES,
+    OPTIONS,
+    TENSOR_CORES,
+    Configuration,
+)
 from gen.driver.product import ColumnParameters, EngineProduct
 from gen.simulation.compiled_engine import engine_shape
 from gen.simulation.tiling import ArrayShape
@@ -28,8 +37,15 @@ from golden import (
     sparq,
     store_pairs,
 )
+from golden.descriptor import DESCRIPTOR_BYTES
 from hdl import PROCESSING_ELEMENTS
-from sim_tb.gen.test_verilog import CONFIGURATIONS, ENGINES, every_configuration
+from sim_tb.gen.test_verilog import (
+    ACCELERATORS,
+    CONFIGURATIONS,
+    ENGINES,
+    every_accelerator,
+    every_configuration,
+)
 from sim_tb.hdl.pysim import clock
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "sidecar.md"
@@ -58,7 +74,7 @@ def key_paths(value: Any, before: str = "") -> set[str]:
 
 
 def test_every_key_is_documented() -> None:
-    designs = (*CONFIGURATIONS, *ENGINES)
+    designs = (*CONFIGURATIONS, *ENGINES, *ACCELERATORS)
     keys = set().union(*(key_paths(sidecar_of(each)) for each in designs))
     rows = re.findall(r"^\| (`.*?) \|", DOCUMENT.read_text(), re.MULTILINE)
     documented = [name for row in rows for name in re.findall(r"`([\w.]+)`", row)]
@@ -100,7 +116,9 @@ def test_ports_are_described(configuration: Configuration) -> None:
 
 
 @pytest.mark.every(3)
-@pytest.mark.parametrize("configuration", [*CONFIGURATIONS, *ENGINES], ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "configuration", [*CONFIGURATIONS, *ENGINES, *ACCELERATORS], ids=lambda c: c.name
+)
 def test_elements_make_up_each_port(configuration: Configuration) -> None:
     for port in sidecar_of(configuration)["ports"]:
         elements = port["elements"]
@@ -230,13 +248,18 @@ def test_streams_by_the_sidecar_alone(options: dict[str, Any], stream_bits: int)
     assert (results["elements"]["width"], parameters["elements"]["width"]) == (8, 32)
 
 
-@pytest.mark.parametrize("configuration", [*CONFIGURATIONS, *ENGINES], ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "configuration", [*CONFIGURATIONS, *ENGINES, *ACCELERATORS], ids=lambda c: c.name
+)
 def test_options_that_the_configuration_leaves_out(configuration: Configuration) -> None:
     """Those of docs/sidecar.md alone, and these where they have their defaults."""
     later = {"stream_bits", "encoded_input", "encoded_output", "style"}
-    of_engines = {"machine", *ENGINE_SIZES}
+    absent = {
+        "engine": {*ACCELERATOR_SIZES},
+        "accelerator": {*GIVEN_SIZES},
+    }.get(configuration.top, {"machine", *ENGINE_SIZES, *ACCELERATOR_SIZES})
     own = sidecar_of(configuration)["configuration"]
-    expected = set(OPTIONS) - later - (set() if configuration.engine else of_engines)
+    expected = set(OPTIONS) - later - absent
     assert set(own) - later == expected
     for name in later & set(own):
         assert own[name] not in (None, OPTIONS[name].default)
@@ -323,7 +346,8 @@ def test_low_bits_of_2x4x8_are_stated() -> None:
 def test_what_applies_to_which_top() -> None:
     """Keys that say something of one kind of top are null for the others."""
     of_top = {top: sidecar_of(Configuration(top=top, rows=2, cols=2)) for top in MACHINES}
-    of_top |= {top: sidecar_of(Configuration(top=top)) for top in ("pe", "encoder", "engine")}
+    others = ("pe", "encoder", "engine", "accelerator")
+    of_top |= {top: sidecar_of(Configuration(top=top)) for top in others}
     for key, tops in {
         "row_order": MACHINES,
         "max_stall_cycles": MACHINES,
@@ -331,15 +355,56 @@ def test_what_applies_to_which_top() -> None:
         "codes": ("pe",),
         "encoding": ("pe", "encoder"),
         "sparse_weights": ("sparse_tensor_core",),
-        "clock": (*MACHINES, "pe", "engine"),
-        "reset": (*MACHINES, "pe", "engine"),
+        "clock": (*MACHINES, "pe", "engine", "accelerator"),
+        "reset": (*MACHINES, "pe", "engine", "accelerator"),
         "pairs": TENSOR_CORES,
         "engine": ("engine",),
+        "accelerator": ("accelerator",),
         "latency": (*MACHINES, "pe", "encoder"),
     }.items():
         assert [top for top in of_top if of_top[top][key] is not None] == list(tops), key
     assert sidecar_of(Configuration(top="pe", pe="8x8"))["encoding"] is None
     assert of_top["array"]["row_order"] == "descending"
+
+
+@every_accelerator
+def test_accelerator(configuration: Configuration) -> None:
+    """What is around the machine, where each register is, and the same to programs."""
+    component: Any = build(configuration)
+    sidecar, own = sidecar_of(configuration), sidecar_of(configuration)["accelerator"]
+    given, unit = configuration.canonical, configuration.mac
+    for name in ("machine", "weight_depth", "command_depth", *ACCELERATOR_SIZES):
+        assert own[name] == given[name], name
+    assert own["result_tiles"] == given["result_tiles"] or not given["result_tiles"]
+    pairs = {} if unit.pairs is None else {"pairs": unit.pairs}
+    engine = sidecar_of(
+        Configuration(
+            top="engine",
+            **{name: given[name] for name in ("machine", "rows", "cols", "pe", "pipeline")},
+            **{name: given[name] for name in ("format", "group") if given[name] is not None},
+            **pairs,
+        )
+    )["engine"]
+    for name in ("machine_latency", "planes", "slices_per_group"):
+        assert own[name] == engine[name], name
+    assert own["banks"] == 2 * sidecar["rows"]
+    assert own["line_bytes"] == own["banks"] * sidecar["k_per_cycle"]
+    assert own["lines"] * own["line_bytes"] == own["scratchpad"] * 1024
+    widths = {port["name"]: port["width"] for port in sidecar["ports"]}
+    for channel in ("ar", "aw"):
+        assert widths[f"m_axi_memory_{channel}addr"] == own["address_bits"]
+        assert own["max_burst"] <= 1 << widths[f"m_axi_memory_{channel}len"]
+    assert widths["m_axi_memory_rdata"] == widths["m_axi_memory_wdata"] == own["memory_bits"]
+    assert own["descriptor_bytes"] == DESCRIPTOR_BYTES
+    assert own["registers"] == {r.name: r.offset for r in component.registers.registers}
+    shape = accelerator_shape(configuration)
+    for name in ("rows", "cols", "k_per_cycle", "weight_bits"):
+        assert getattr(shape, name) == sidecar[name], name
+    assert shape.activation_bits == sidecar["activation_bits_used"]
+    for name in ("banks", "lines", "line_bytes", "weight_depth"):
+        assert getattr(shape, name) == own[name], name
+    assert 8 * shape.beat_bytes == own["memory_bits"]
+    assert shape.format == configuration.mac.sparq_format
 
 
 def _check_stream_words(sidecar: dict[str, Any]) -> None:

@@ -44,6 +44,7 @@ SIDECAR = {
     *("configuration", "hash", "tools", "activation_bits", "activation_bits_used", "codes"),
     *("activation_kind", "zero_point_port"),
     *("encoding", "sparse_weights", "max_stall_cycles", "row_order", "clock", "reset", "engine"),
+    "accelerator",
 }
 CONFIGURATIONS = [
     *(Configuration(rows=3, cols=2, pe=pe) for pe in PROCESSING_ELEMENTS),
@@ -130,6 +131,21 @@ ENGINES = [
         {"rows": 2, "cols": 1, "format": "s5opt", "encoded_input": True},
     )
 ]
+ACCELERATORS = [
+    Configuration(top="accelerator", **options)
+    for options in (
+        {"rows": 2, "cols": 2, "scratchpad": 1, "memory_bits": 32, "weight_depth": 16},
+        {"rows": 2, "cols": 3, "pe": "8x8", "scratchpad": 2, "memory_bits": 32, "weight_bits": 5},
+        {"rows": 4, "cols": 4, "format": "s5opt", "scratchpad": 4, "style": "behavioral"},
+        {
+            **{"machine": "tensor_core", "rows": 2, "cols": 4, "pairs": 2, "pe": "2x8x8"},
+            **{"memory_bits": 64, "result_tiles": 3, "command_depth": 2, "pipeline": 1},
+        },
+        {"rows": 8, "cols": 2, "group": 4, "format": "3opt", "memory_bits": 256},
+        {"rows": 4, "cols": 2, "pe": "2x4x8", "memory_bits": 64, "scratchpad": 16},
+    )
+]
+every_accelerator = pytest.mark.parametrize("configuration", ACCELERATORS, ids=lambda c: c.name)
 every_engine = pytest.mark.parametrize("configuration", ENGINES, ids=lambda c: c.name)
 every_configuration = pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda c: c.name)
 
@@ -553,6 +569,18 @@ def lint_with_icarus(top: str, file: str, folder: Path) -> None:
 @every_engine
 def test_engine_in_all_tools(configuration: Configuration, tmp_path: Path) -> None:
     """An engine is emitted once for all of them."""
+    check_in_all_tools(configuration, tmp_path)
+
+
+@pytest.mark.every(6)
+@every_accelerator
+def test_accelerator_in_all_tools(configuration: Configuration, tmp_path: Path) -> None:
+    """So is an accelerator."""
+    check_in_all_tools(configuration, tmp_path)
+
+
+def check_in_all_tools(configuration: Configuration, tmp_path: Path) -> None:
+    """What is emitted once, for all that reads it."""
     test_plain_text(configuration)
     test_structural_order(configuration)
     test_each_component_once(configuration)
@@ -593,6 +621,37 @@ def test_ports_of_an_engine() -> None:
     """Systems are wired to these names: they stay."""
     ports = make_sidecar(ENGINES[1], build(ENGINES[1]), "engine")["ports"]
     expected = re.findall(r"(\w+) ([<>]) (\d+)", ENGINE_PORTS)
+    assert [
+        (p["name"], "<>"[p["direction"] == "output"], str(p["width"])) for p in ports
+    ] == expected
+    assert not any(port["signed"] for port in ports)
+
+
+ACCELERATOR_PORTS = f"""
+    {ENGINE_PORTS[: ENGINE_PORTS.index("s_axis")]}
+    m_axi_memory_arid > 1  m_axi_memory_araddr > 64  m_axi_memory_arlen > 8
+    m_axi_memory_arsize > 3  m_axi_memory_arburst > 2
+    m_axi_memory_arcache > 4  m_axi_memory_arprot > 3
+    m_axi_memory_arvalid > 1  m_axi_memory_arready < 1
+    m_axi_memory_rid < 1  m_axi_memory_rdata < 64  m_axi_memory_rresp < 2
+    m_axi_memory_rlast < 1  m_axi_memory_rvalid < 1  m_axi_memory_rready > 1
+    m_axi_memory_awid > 1  m_axi_memory_awaddr > 64  m_axi_memory_awlen > 8
+    m_axi_memory_awsize > 3  m_axi_memory_awburst > 2
+    m_axi_memory_awcache > 4  m_axi_memory_awprot > 3
+    m_axi_memory_awvalid > 1  m_axi_memory_awready < 1
+    m_axi_memory_wdata > 64  m_axi_memory_wstrb > 8
+    m_axi_memory_wlast > 1  m_axi_memory_wvalid > 1  m_axi_memory_wready < 1
+    m_axi_memory_bid < 1  m_axi_memory_bresp < 2
+    m_axi_memory_bvalid < 1  m_axi_memory_bready > 1
+    irq > 1
+"""
+"""In their order, of a memory port of 64 bits; nothing else of a configuration counts."""
+
+
+def test_ports_of_an_accelerator() -> None:
+    """These names stay, too."""
+    ports = make_sidecar(ACCELERATORS[3], build(ACCELERATORS[3]), "accelerator")["ports"]
+    expected = re.findall(r"(\w+) ([<>]) (\d+)", ACCELERATOR_PORTS)
     assert [
         (p["name"], "<>"[p["direction"] == "output"], str(p["width"])) for p in ports
     ] == expected
