@@ -25,10 +25,15 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compiled(mnist: Path) -> Path:
     output = mnist / "compiled"
     calibration = ("--calibration", str(mnist / "calibration.npz"), "--calibration-images", "20")
-    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, "--output", str(output)]
+    report = ("--report", "--json", str(mnist / "layers.json"))
+    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, "--output", str(output), *report]
     result = CliRunner().invoke(compile, arguments, catch_exceptions=False)
     assert result.exit_code == 0
-    *_, summary, wrote = result.stdout.splitlines()
+    lines = result.stdout.splitlines()
+    [summary] = [line for line in lines if line.startswith("mnist.onnx: 5 steps")]
+    for name in ("conv1", "conv2", "pool", "conv3", "linear", "all"):
+        assert any(line.split()[:1] == [name] for line in lines)
+    wrote = lines[-1]
     assert summary.startswith("mnist.onnx: 5 steps, 2 of them in stripes; ")
     assert "2 of 4 layers windowed" in summary
     assert wrote == f"wrote {output}"
@@ -62,6 +67,26 @@ def test_what_is_made_says_what_it_was_made_of(compiled: Path) -> None:
     assert [each["reason"] for each in made["layers"]] == ["first layer", "", "", "last layer"]
     assert made["data"]["preprocessing"]["scale"] == [255]
     assert made["shape"]["lines"] == 256
+
+
+def test_the_report_adds_up(mnist: Path, compiled: Path) -> None:
+    report = json.loads((mnist / "layers.json").read_text())
+    made = json.loads((compiled / "map.json").read_text())
+    layers, total = report["layers"], report["total"]
+    assert [each["layer"] for each in layers] == ["conv1", "conv2", "pool", "conv3", "linear"]
+    assert total["descriptors"] == made["program"]["descriptors"] - 1  # but END
+    for name in ("cycles", "slices", "loaded", "stored", "streamed"):
+        assert total[name] == sum(each[name] for each in layers)
+    streams = sum(each["stream_bytes"] * each["stripes"] for each in made["steps"])
+    assert total["streamed"] == streams
+    # conv1: two columns of tiles, two tiles for each of 14 rows; 49 slices, in two planes.
+    assert layers[0]["slices"] == 2 * (2 * 14) * 49 * 2
+    for each in layers:
+        assert each["slices"] <= each["computing"] <= each["cycles"]
+        assert each["bound"] == (
+            "compute" if each["computing"] >= 0.9 * each["cycles"] else "memory"
+        )
+    assert layers[2]["slices"] == 0 == layers[2]["utilization"]
 
 
 @pytest.mark.parametrize(

@@ -237,6 +237,15 @@ def test_parts_are_joined_by_address() -> None:
     assert opcodes(compiled) == ["LOAD", *["MATRIX"] * 4, "STORE"]
 
 
+def test_slices_of_slices_are_one() -> None:
+    rows = Slice((slice(1, None, 2), slice(None), slice(None)))
+    columns = Slice((slice(None), slice(None, 5, 2), slice(2, 4)))
+    graph = small_graph((rows, ("x",), "a"), (columns, ("a",), "b"), (layer(2), ("b",), "c"))
+    compiled = compiled_of(graph)
+    assert opcodes(compiled) == ["LOAD", "SUM", "MATRIX", "STORE"]
+    assert compiled.program[1].values["stride_y"] == 2 == compiled.program[1].values["stride_x"]
+
+
 def test_borders_are_those_of_patches() -> None:
     pad = Pad(((1, 0), (2, 1), (0, 0)), "constant", 0.0)
     inner = layer(patch=Patch((3, 3), padding=(1, 1, 1, 1)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from gen.compiler.errors import CompileError
-from gen.compiler.lowering.context import Context, Padded
+from gen.compiler.lowering.context import Context, Cut, Padded
 from gen.compiler.step import Step
 from gen.compiler.values import Buffer, Value
 from golden.descriptor import Opcode
@@ -61,9 +61,16 @@ def _join(context: Context, name: str, value: Value, joined: Value, word: int) -
 
 
 def lower_slice(context: Context, node: IntegerNode, cut: Slice) -> None:
-    """Whole words of channels, where they are; of some pixels a copy."""
-    value = context.value(node)
-    ranges = [range(size)[part] for size, part in zip(value.shape, cut.slices, strict=True)]
+    """Whole words of channels, where they are; of some pixels a copy, once for all slices."""
+    before = context.cuts.get(node.inputs[0])
+    value = before.value if before else context.value(node)
+    ranges = before.ranges if before else tuple(map(range, value.shape))
+    ranges = tuple(each[part] for each, part in zip(ranges, cut.slices, strict=True))
+    takers = context.consumers(node.output)
+    is_output = node.output == context.network.output
+    if node.clip is None and not is_output and all(isinstance(n.operation, Slice) for n in takers):
+        context.cuts[node.output] = Cut(value, ranges)
+        return
     part, kept = _cut_channels(context, node, value, ranges[-1]), ranges[:-1]
     if all(each == range(size) for each, size in zip(kept, value.shape, strict=False)):
         _moved(context, node, part)
