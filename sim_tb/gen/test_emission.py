@@ -267,12 +267,11 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     BurstSplitter: lambda: [BurstSplitter(bus) for bus in BUSES],
     ReadQueue: lambda: [
         ReadQueue(BUSES[0], 3),
-        *(ReadQueue(BUSES[1], depth) for depth in (4, 5)),
+        ReadQueue(BUSES[1], 4),
     ],
     AxiReader: lambda: [
         AxiReader(BUSES[0], {"a": 3}, 2),
-        AxiReader(BUSES[0], {"a": 3, "b": 4}, 2),
-        AxiReader(BUSES[0], {"a": 3}, 3),
+        AxiReader(BUSES[0], {"a": 3, "b": 4}, 3),
     ],
     AxiWriter: lambda: [
         AxiWriter(BUSES[0], 3, 2),
