@@ -93,8 +93,11 @@ def test_the_report_adds_up(mnist: Path, compiled: Path) -> None:
     ("arguments", "text"),
     [
         ([], "calibration must be given: --calibration FILE"),
-        (["--calibration", "c.npz", "--top", "array"], "top must be engine, of whose machine"),
-        (["--calibration", "c.npz", "--memory-bits", "8"], "memory-bits must be one of 32, 64, "),
+        (
+            ["--calibration", "c.npz", "--top", "array"],
+            "top must be accelerator to compile a network",
+        ),
+        (["--calibration", "c.npz", "--memory-bits", "8"], "memory_bits must be one of 32, 64, "),
         (["--calibration", "c.npz", "--rows", "3"], "rows of an accelerator must be a power of "),
         (["--calibration", "c.npz"], "cannot read "),
     ],
