@@ -137,8 +137,10 @@ class Error(IntEnum):
     OPCODE = 1
     """There is no such descriptor."""
     FIELD = 2
-    """A size is 0, a depth is not that of its patch or more than the machine holds, a stream is not
-    as long as its parameters and weights, or bits that are in no field are set."""
+    """A size is 0, lines are more than the scratchpad has, the first column is beyond the last one,
+    a depth is not that of its patch or is more than the machine holds, columns of tiles are not as
+    many as results need, a stream is not as long as its parameters and weights, or bits that are in
+    no field are set."""
     WAIT = 3
     """It waits for more than was started before it."""
     READ = 4
@@ -149,6 +151,9 @@ class Error(IntEnum):
     """The memory answered with an error."""
     TIMEOUT = 7
     """Nothing moved for as many cycles as the watchdog allows."""
+    TILES = 8
+    """Its results are not as many tiles as it says. Hardware finds this while it computes them:
+    what does not wait for that may have been started, too, and lines of results may be written."""
 
 
 @dataclass(frozen=True)

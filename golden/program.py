@@ -6,6 +6,7 @@ do.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,8 @@ from golden.format import ACTIVATION_BITS
 from golden.matmul import exact_matmul, sparq_matmul
 from golden.quantize import low_bits
 from golden.requantize import MAX_SHIFT, MULTIPLIER_BITS, rescale
+
+SHIFT_BITS = MAX_SHIFT.bit_length()
 
 
 class Tile(NamedTuple):
@@ -76,24 +79,20 @@ def tiles(
 
 
 def tiles_of(shape: AcceleratorShape, d: Descriptor) -> list[Tile]:
-    """Those that a descriptor computes: ``tiles_m`` of :func:`tiles`, or all if there are fewer."""
+    """Those of all results of a descriptor; no more than one beyond ``tiles_m``."""
     every = tiles(
         *(shape, d.first_pixel, d.pixels, d.first_row, d.first_column),
         out_width=d.out_width,
         in_width=d.in_width,
         stride=(d.stride_y, d.stride_x),
     )
-    return [tile for _, tile in zip(range(d.tiles_m), every, strict=False)]
+    return list(islice(every, d.tiles_m + 1))
 
 
-def taps(
-    shape: AcceleratorShape, d: Descriptor
-) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
+def taps(d: Descriptor) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
     """Of each of a patch: its pixel of the tensor for all results, and whether it is inside."""
-    computed = sum(tile.pixels for tile in tiles_of(shape, d))
-    rows, columns = np.divmod(
-        d.first_row * d.out_width + d.first_column + np.arange(computed), d.out_width
-    )
+    first = d.first_row * d.out_width + d.first_column
+    rows, columns = np.divmod(first + np.arange(d.pixels), d.out_width)
     for ky in range(d.kernel_height):
         for kx in range(d.kernel_width):
             y = rows * d.stride_y - d.pad_top + ky * d.dilation_y
@@ -194,7 +193,7 @@ class Machine:
             window, error = (
                 (self.reads, Error.READ) if d.opcode is Opcode.LOAD else (self.writes, Error.WRITE)
             )
-            if not d.lines or d.address % shape.line_bytes:
+            if not 1 <= d.lines <= shape.lines or d.address % shape.line_bytes:
                 return Error.FIELD
             return Error.NONE if window.holds(d.address, d.lines * shape.line_bytes) else error
         if d.opcode is Opcode.TABLE:
@@ -212,21 +211,21 @@ class Machine:
             *(d.stride_y, d.stride_x, d.dilation_y, d.dilation_x),
             *(d.out_words, d.out_width, d.tiles_m, d.pixels),
         )
-        if not all(sizes) or d.address % shape.beat_bytes:
+        if not all(sizes) or d.first_column >= d.out_width or d.address % shape.beat_bytes:
             return Error.FIELD
         taps = d.kernel_height * d.kernel_width
         if d.opcode is Opcode.MATRIX:
-            fits = d.tiles_n and d.depth == taps * d.in_words and d.depth <= shape.weight_depth
-            # Each column of tiles has results.
-            fits = fits and d.out_words > (d.tiles_n - 1) * shape.column_words
+            fits = d.depth == taps * d.in_words and d.depth <= shape.weight_depth
+            fits = fits and d.tiles_n == -(-d.out_words // shape.column_words)
         elif d.opcode in (Opcode.COMBINE, Opcode.PRODUCT):
             fits = taps == 1
         else:
             fits = weights_per_channel(d) <= MOST_WEIGHTS
         if not fits or d.beats != stream_beats(shape, d):
             return Error.FIELD
-        held = self.reads.holds(d.address, d.beats * shape.beat_bytes)
-        return Error.NONE if held else Error.READ
+        if not self.reads.holds(d.address, d.beats * shape.beat_bytes):
+            return Error.READ
+        return Error.NONE if len(tiles_of(shape, d)) == d.tiles_m else Error.TILES
 
     def _read(self, address: int, count: int) -> Bytes:
         start = self.reads.start + address
@@ -237,10 +236,7 @@ class Machine:
 
     def _load(self, d: Descriptor) -> None:
         data = self._read(d.address, d.lines * self.shape.line_bytes)
-        lines = data.reshape(d.lines, *self.scratchpad.shape[1:])
-        # One after the other: more lines than there are overwrite each other.
-        for line, values in zip(self._lines(d), lines, strict=True):
-            self.scratchpad[line] = values
+        self.scratchpad[self._lines(d)] = data.reshape(d.lines, *self.scratchpad.shape[1:])
 
     def _store(self, d: Descriptor) -> None:
         start = self.writes.start + d.address
@@ -271,7 +267,7 @@ class Machine:
         """All patches: uint8 (pixels, kernel positions, words, k_per_cycle)."""
         words = np.arange(d.in_words if d.opcode is Opcode.MATRIX else d.out_words)
         parts = []
-        for pixels, inside in taps(self.shape, d):
+        for pixels, inside in taps(d):
             values = self._words(d.in_line, d.in_pitch, words, pixels)
             parts.append(np.where(inside[:, np.newaxis, np.newaxis], values, np.uint8(d.pad_byte)))
         return np.stack(parts, axis=1)
@@ -331,7 +327,7 @@ class Machine:
 
     def _other(self, d: Descriptor) -> npt.NDArray[np.int64]:
         """Of the second tensor: outside of the first one it is ``pad_byte``, too."""
-        pixels, inside = next(taps(self.shape, d))
+        pixels, inside = next(taps(d))
         if d.broadcast:
             pixels = np.zeros_like(pixels)
         words = self._words(d.other_line, d.other_pitch, np.arange(d.out_words), pixels)
@@ -347,7 +343,8 @@ def _finish(
     if as_sums:
         return np.ascontiguousarray(biased, "<i4").view(np.uint8)
     multiplier = parameters["multiplier"] & ((1 << MULTIPLIER_BITS) - 1)
-    shift = np.minimum(parameters["shift"], MAX_SHIFT)
+    # A shift that is larger, or a low limit above the high one, leaves its channel unspecified.
+    shift = np.minimum(parameters["shift"] & ((1 << SHIFT_BITS) - 1), MAX_SHIFT)
     scaled = rescale(biased, multiplier, shift) + parameters["zero_point"]
     clipped: Bytes = np.clip(scaled, parameters["low"], parameters["high"]).astype(np.uint8)
     return clipped

@@ -74,8 +74,7 @@ def touched(shape: AcceleratorShape, d: Descriptor, reads: Window, writes: Windo
         case Opcode.TABLE:
             return Touched(streamed=_memory(shape, reads.start + d.address, TABLE_BYTES))
     stream = _memory(shape, reads.start + d.address, d.beats * shape.beat_bytes)
-    pixels = [positions[inside] // shape.banks for positions, inside in taps(shape, d)]
-    count = len(next(taps(shape, d))[1])
+    pixels = [positions[inside] // shape.banks for positions, inside in taps(d)]
     words = d.in_words if d.opcode is Opcode.MATRIX else d.out_words
     read = _lines(shape, d.in_line, d.in_pitch, np.concatenate(pixels), words)
     if d.opcode in (Opcode.COMBINE, Opcode.PRODUCT):
@@ -85,7 +84,7 @@ def touched(shape: AcceleratorShape, d: Descriptor, reads: Window, writes: Windo
     results = d.out_words
     if d.opcode is Opcode.MATRIX:
         results = min(results, d.tiles_n * shape.column_words)
-    blocks = (d.first_pixel + np.arange(count)) // shape.banks
+    blocks = (d.first_pixel + np.arange(d.pixels)) // shape.banks
     written = _lines(shape, d.out_line, d.out_pitch, blocks, results * (4 if d.sums else 1))
     return Touched(read, written, streamed=stream)
 
@@ -95,7 +94,7 @@ def _memory(shape: AcceleratorShape, address: int, count: int) -> Places:
 
 
 def _moved(shape: AcceleratorShape, d: Descriptor) -> Places:
-    return (d.line + np.arange(min(d.lines, shape.lines))) % shape.lines
+    return (d.line + np.arange(d.lines)) % shape.lines
 
 
 def _lines(

@@ -272,6 +272,8 @@ class Accelerator(Component):
         with m.If(program.running & ~is_stopping):
             with m.If(reader.error | writer.error):
                 m.d.sync += [is_stopping.eq(1), code.eq(Error.BUS)]
+            with m.Elif(compute.fails):
+                m.d.sync += [is_stopping.eq(1), code.eq(Error.TILES)]
             with m.Elif(hangs):
                 m.d.sync += [is_stopping.eq(1), code.eq(Error.TIMEOUT)]
             with m.Elif(program.ended):

@@ -65,6 +65,8 @@ class ComputeUnit(Component):
         A descriptor is computed.
     moves : Out(1)
         A slice or a result goes on in this cycle.
+    fails : Out(1)
+        A descriptor has not as many tiles as it says: until reset. It may never end.
     """
 
     def __init__(self, unit: AcceleratorUnit):
@@ -92,6 +94,7 @@ class ComputeUnit(Component):
                 **_ports(self._writer, "write_"),
                 "busy": Out(1),
                 "moves": Out(1),
+                "fails": Out(1),
             }
         )
 
@@ -153,6 +156,18 @@ class ComputeUnit(Component):
             reader.patches_valid.eq(reads),
             *self._patches(reader.patches, own, is_matrix),
         ]
+
+        # They are as many tiles as the machine was told.
+        tiles = Signal(len(own.tiles_m), reset_less=True)
+        fails = Signal()
+        ends_pass = reader.tile.ends_pass
+        with m.If(reader.tile_valid & reader.tile_ready):
+            m.d.sync += tiles.eq(Mux(ends_pass, 0, tiles + 1))
+            with m.If((tiles + 1 == own.tiles_m) != ends_pass):
+                m.d.sync += fails.eq(1)
+        with m.If(~running):
+            m.d.sync += tiles.eq(0)
+        m.d.comb += self.fails.eq(fails)
 
         # Parameters and weights come, each where it is taken.
         vector = VectorUnit(rows, steps, MOST_WEIGHTS)

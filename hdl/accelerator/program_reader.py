@@ -348,10 +348,12 @@ class _Checks:
 
     def _of_move(self) -> Value:
         reader, move = self._reader, self.move
-        line_bytes = self._unit.scratchpad.line_bits // 8
+        shape = self._unit.scratchpad
+        line_bytes = shape.line_bits // 8
         is_load = self.opcode == Opcode.LOAD
         size = Mux(is_load, reader.reads_size, reader.writes_size)
-        wrong = (move.lines == 0) | _is_no_multiple(move.address, line_bytes)
+        too_many = move.lines > shape.lines
+        wrong = (move.lines == 0) | too_many | _is_no_multiple(move.address, line_bytes)
         outside = move.address + move.lines * line_bytes > size
         error = Mux(is_load, Error.READ, Error.WRITE)
         return Mux(wrong, Error.FIELD, Mux(outside, error, Error.NONE))
@@ -372,11 +374,12 @@ class _Checks:
         )
         no_size = Cat(size == 0 for size in sizes).any()
         words = unit.engine.cols // unit.k_per_cycle
+        words_of_tiles = p.tiles_n * words
         matrix_fits = (
-            (p.tiles_n != 0)
-            & (p.depth == depth)
+            (p.depth == depth)
             & (p.depth <= unit.engine.weight_depth)
-            & (p.out_words > (p.tiles_n - 1).as_unsigned()[:16] * words)
+            & (p.out_words <= words_of_tiles)
+            & (words_of_tiles - p.out_words < words)
         )
         of_two = self.is_one_of(Opcode.COMBINE, Opcode.PRODUCT)
         own_weights = (self.opcode == Opcode.SUM) & ~p.uniform
@@ -384,7 +387,9 @@ class _Checks:
         is_matrix = self.opcode == Opcode.MATRIX
         fits = Mux(is_matrix, matrix_fits, vector_fits)
         beats = Mux(is_matrix, product, (product * 4 + beat_bytes - 1) // beat_bytes)
-        wrong = no_size | _is_no_multiple(p.address, beat_bytes) | ~fits | (p.beats != beats)
+        starts_outside = p.first_column >= p.out_width
+        wrong = no_size | starts_outside | _is_no_multiple(p.address, beat_bytes)
+        wrong |= ~fits | (p.beats != beats)
         outside = p.address + p.beats * beat_bytes > self._reader.reads_size
         return Mux(wrong, Error.FIELD, Mux(outside, Error.READ, Error.NONE))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,17 +15,20 @@ from golden.accelerator import (
     pack_channels,
     pack_columns,
     pack_weights,
+    unpack_channels,
+    unpack_columns,
 )
-from golden.descriptor import DESCRIPTOR_BYTES, PATCHES, VECTOR, Descriptor, Opcode
-from golden.program import Machine, Window, tiles, weights_per_channel
+from golden.descriptor import DESCRIPTOR_BYTES, PATCHES, VECTOR, Descriptor, Error, Opcode
+from golden.program import SHIFT_BITS, Machine, Outcome, Window, tiles, weights_per_channel
 from golden.program_order import Footprints, touched, unit_of, unordered, wait_fields
+from golden.requantize import MAX_SHIFT
 
 PROGRAM_BYTES = 1 << 12
 """In front of what programs read."""
 STREAM_BYTES = 1 << 15
 MARGIN_LINES = 4
 """Before and behind the windows."""
-MOST_WORK = 1 << 18
+MOST_WORK = 1 << 17
 """Bytes that a descriptor multiplies or moves, as far as it is compared."""
 
 
@@ -70,31 +73,48 @@ class _Recorder(Machine):
         self.descriptors.append(descriptor)
 
 
-def is_defined(image: Image) -> bool:
-    """Whether the program has one result, whatever is done first, and does not take long."""
+class Prospect(NamedTuple):
+    """What is known of a program that has not run: how it ends; whether that does not take long;
+    and whether it leaves the same memory, whatever is done first.
+    """
+
+    outcome: Outcome
+    is_short: bool
+    is_defined: bool
+
+
+def prospect(image: Image) -> Prospect:
+    """Of the program in ``image``."""
     recorder = _Recorder(image)
-    recorder.run(0)
-    shape, descriptors = image.shape, recorder.descriptors
-    if any(_work(shape, each) > MOST_WORK for each in descriptors):
-        return False
-    if not all(_is_consistent(shape, each) for each in descriptors if each.opcode in PATCHES):
-        return False
-    return unordered(shape, descriptors, image.reads, image.writes) is None
+    outcome = recorder.run(0)
+    descriptors = recorder.descriptors
+    if any(_work(image.shape, each) > MOST_WORK for each in descriptors):
+        return Prospect(outcome, False, False)
+    is_defined = (
+        outcome.error is not Error.TILES
+        and all(_is_consistent(image.shape, each) for each in descriptors)
+        and all(_are_parameters_right(image, each) for each in descriptors)
+        and unordered(image.shape, descriptors, image.reads, image.writes) is None
+    )
+    return Prospect(outcome, True, is_defined)
 
 
 def _work(shape: AcceleratorShape, d: Descriptor) -> int:
     """About how many bytes a descriptor moves or multiplies."""
+    if d.opcode is Opcode.TABLE:
+        return TABLE_BYTES
     if d.opcode not in PATCHES:
-        return d.lines * shape.line_bytes if d.opcode is not Opcode.TABLE else TABLE_BYTES
+        return d.lines * shape.line_bytes
     words = d.in_words * d.tiles_n if d.opcode is Opcode.MATRIX else d.out_words
     return d.pixels * d.kernel_height * d.kernel_width * words
 
 
 def _is_consistent(shape: AcceleratorShape, d: Descriptor) -> bool:
-    """Whether a descriptor writes nothing that it reads, and nothing twice, and its sizes agree."""
-    count = sum(1 for _ in _tiles(shape, d.values))
-    if count != d.tiles_m or d.first_column >= d.out_width:
-        return False
+    """Whether no tap is too far away for hardware to count rows and columns, and nothing is written
+    that is read, or written twice.
+    """
+    if d.opcode not in PATCHES:
+        return True
     last_row = d.first_row + (d.first_column + d.pixels) // d.out_width
     below = last_row * d.stride_y + (d.kernel_height - 1) * d.dilation_y
     right = d.out_width * d.stride_x + (d.kernel_width - 1) * d.dilation_x
@@ -102,11 +122,25 @@ def _is_consistent(shape: AcceleratorShape, d: Descriptor) -> bool:
         return False
     what = touched(shape, d, Window(0, 1 << 32), Window(0, 1 << 32))
     blocks = (d.first_pixel + d.pixels - 1) // shape.banks - d.first_pixel // shape.banks + 1
-    words = d.out_words
-    if d.opcode is Opcode.MATRIX:
-        words = min(words, d.tiles_n * shape.column_words)
-    written = blocks * words * (4 if d.sums else 1)
+    written = blocks * d.out_words * (4 if d.sums else 1)
     return len(what.writes) == written and not len(np.intersect1d(what.reads, what.writes))
+
+
+def _are_parameters_right(image: Image, d: Descriptor) -> bool:
+    """Whether each channel has a shift and limits that mean something."""
+    shape = image.shape
+    if d.opcode not in PATCHES or d.sums:
+        return True
+    start = image.reads.start + d.address
+    stream = image.memory[start : start + d.beats * shape.beat_bytes]
+    if d.opcode is Opcode.MATRIX:
+        columns = np.split(stream, d.tiles_n)
+        parameters = np.concatenate([unpack_columns(shape, each) for each in columns])
+    else:
+        channels = d.out_words * shape.k_per_cycle
+        parameters, _ = unpack_channels(shape, stream, channels, weights_per_channel(d))
+    shifts = parameters["shift"] & ((1 << SHIFT_BITS) - 1)
+    return bool((shifts <= MAX_SHIFT).all() and (parameters["low"] <= parameters["high"]).all())
 
 
 def _tiles(shape: AcceleratorShape, fields: Mapping[str, int]) -> Any:

@@ -16,7 +16,7 @@ from gen.simulation.compiled_accelerator import CompiledAccelerator, MemoryKind
 from golden.accelerator import AcceleratorShape, Bytes
 from golden.descriptor import Error
 from golden.program import Machine, Outcome
-from sim_tb.gen.random_programs import Image, RandomProgram, is_defined
+from sim_tb.gen.random_programs import Image, RandomProgram, prospect
 
 SEED = 17
 OPERATIONS = 6
@@ -100,7 +100,7 @@ def test_random_programs(count: int, checks: Callable[[int], None]) -> None:
         before = None
         for goes_on in (False, True):
             image = RandomProgram(shape, rng, OPERATIONS, goes_on).image
-            assert is_defined(image)
+            assert prospect(image).is_defined
             what = f"program {index} of seed {SEED}{' that goes on' if goes_on else ''}"
             before, _ = compare(SHARED, what, image, random_memory(rng), before)
             total += len(image.memory)
@@ -171,16 +171,24 @@ def test_damaged_programs(count: int, checks: Callable[[int], None]) -> None:
         before, _ = compare(SHARED, f"{what}, not damaged", whole, random_memory(rng), before)
         image = whole.damaged(rng)
         kind = random_memory(rng)
-        if is_defined(image):
+        what += ", damaged"
+        expected = prospect(image)
+        memory = image.memory.copy()
+        total += len(memory)
+        if expected.is_defined:
             compared += 1
-            before, error = compare(SHARED, f"{what}, damaged", image, kind, before)
+            before, error = compare(SHARED, what, image, kind, before)
             seen[error] += 1
             continue
-        memory = image.memory.copy()
-        accelerator(SHARED).abandon(memory, image.reads, image.writes, 20_000)
-        require_untouched(f"{what}, damaged", image, memory)
         before = None
-        total += len(memory)
+        if expected.is_short:
+            run = accelerator(SHARED).run(memory, image.reads, image.writes, 0, kind, WATCHDOG)
+            tiles = Error.TILES
+            assert (run.error is tiles) == (expected.outcome.error is tiles), what
+            seen[run.error] += 1
+        else:
+            accelerator(SHARED).abandon(memory, image.reads, image.writes, 20_000)
+        require_untouched(what, image, memory)
     assert compared > count // 2
     assert len(seen) > 2
     checks(total)

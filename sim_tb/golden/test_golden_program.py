@@ -261,33 +261,42 @@ def test_patches_of_each_channel(opcode: Opcode, seed: int, steps: int) -> None:
         assert np.array_equal(result, finished(totals, parameters))
 
 
+@pytest.mark.parametrize("padding", [0, 1])
 @pytest.mark.parametrize("broadcast", [0, 1])
 @pytest.mark.parametrize("opcode", [Opcode.COMBINE, Opcode.PRODUCT])
-def test_two_tensors(opcode: Opcode, broadcast: int) -> None:
+def test_two_tensors(opcode: Opcode, broadcast: int, padding: int) -> None:
+    """Outside of the first one both are the byte for that."""
     rng = np.random.default_rng(broadcast)
     shape = AcceleratorShape(**SIZES)
     x = rng.integers(0, 256, (5, 3, 6), np.uint8)
     y = rng.integers(0, 256, (1, 1, 6) if broadcast else x.shape, np.uint8)
     parameters = random_parameters(rng, 6)
     weights = rng.integers(-500, 500, (6, 2)).astype(np.int16)
+    wide = [(padding, 0), (padding, 0), (0, 0)]
+    a, b = (
+        np.pad(np.broadcast_to(each, x.shape).astype(np.int64), wide, constant_values=99)
+        for each in (x, y)
+    )
     if opcode is Opcode.PRODUCT:
         weights = weights[:, :0]
-        totals = (x.astype(np.int64) - 7) * (y.astype(np.int64) - 200)
+        totals = (a - 7) * (b - 200)
     else:
-        totals = x * weights[:, 0].astype(np.int64) + y * weights[:, 1].astype(np.int64)
+        totals = a * weights[:, 0].astype(np.int64) + b * weights[:, 1].astype(np.int64)
     stream = pack_channels(shape, parameters, weights)
     first = len(pack_tensor(shape, x))
     names = ("in_height", "kernel_height", "kernel_width", "stride_y", "stride_x")
     own = dict.fromkeys((*names, "dilation_y", "dilation_x"), 1)
+    own |= {"in_height": 5, "in_width": 3, "pad_top": padding, "pad_left": padding}
     work = Descriptor(
         opcode,
-        described(shape, own | {"in_height": 5, "in_width": 3}, 5, 3)
+        described(shape, own, *a.shape[:2])
+        | {"pad_byte": 99}
         | {"wait_loads": 1, "address": STREAM, "beats": len(stream) // shape.beat_bytes}
         | {"zero_point": 7, "other_zero_point": 200, "broadcast": broadcast}
         | {"in_pitch": 3, "in_words": 3, "other_line": first, "other_pitch": 3}
         | {"out_line": first + len(pack_tensor(shape, y)), "out_words": 3, "out_pitch": 3},
     )
-    result = computed(shape, work, stream, x, y, result=x.shape)
+    result = computed(shape, work, stream, x, y, result=a.shape)
     assert np.array_equal(result, finished(totals, parameters))
 
 
@@ -339,7 +348,8 @@ def test_parts_of_results_are_the_whole() -> None:
     parts = []
     for first in range(0, 30, 8):
         part = {"first_pixel": first, "pixels": min(8, 30 - first), "first_row": first // 5}
-        parts.append(Descriptor(Opcode.SUM, fields | part | {"first_column": first % 5}))
+        part |= {"first_column": first % 5, "tiles_m": min(2, -(-(30 - first) // 4))}
+        parts.append(Descriptor(Opcode.SUM, fields | part))
     load = Descriptor(Opcode.LOAD, {"address": TENSORS, "lines": lines})
     store = Descriptor(Opcode.STORE, {"wait_computes": 4, "line": lines, "lines": lines})
     code = program(load, *parts, store, Descriptor(Opcode.END))
@@ -473,6 +483,7 @@ SUM_1X1 = dict.fromkeys(
     1,
 )
 """A SUM of one pixel; its stream is of two channels, each of three words and a weight."""
+MATRIX_1X1 = SUM_1X1 | {"tiles_n": 1, "depth": 1, "beats": 7}
 
 
 @pytest.mark.parametrize(
@@ -480,6 +491,7 @@ SUM_1X1 = dict.fromkeys(
     [
         (Opcode.LOAD, {"wait_loads": 1, "lines": 1}, Error.WAIT),
         (Opcode.LOAD, {}, Error.FIELD),
+        (Opcode.STORE, {"lines": 513}, Error.FIELD),
         (Opcode.LOAD, {"lines": 1, "address": 8}, Error.FIELD),
         (Opcode.LOAD, {"lines": 2, "address": MEMORY_BYTES - 16}, Error.READ),
         (Opcode.STORE, {"lines": 2, "address": MEMORY_BYTES - RESULTS - 16}, Error.WRITE),
@@ -496,6 +508,11 @@ SUM_1X1 = dict.fromkeys(
         ),
         (Opcode.MATRIX, SUM_1X1 | {"tiles_n": 1, "depth": 2, "beats": 8}, Error.FIELD),
         (Opcode.MATRIX, SUM_1X1 | {"depth": 1}, Error.FIELD),
+        (Opcode.MATRIX, MATRIX_1X1 | {"tiles_n": 2, "beats": 16}, Error.FIELD),
+        (Opcode.MATRIX, MATRIX_1X1 | {"out_words": 3}, Error.FIELD),
+        (Opcode.MATRIX, MATRIX_1X1 | {"first_column": 1}, Error.FIELD),
+        (Opcode.MATRIX, MATRIX_1X1 | {"tiles_m": 2}, Error.TILES),
+        (Opcode.MATRIX, MATRIX_1X1 | {"pixels": 5}, Error.TILES),
     ],
 )
 def test_what_stops_a_program(opcode: Opcode, values: dict[str, int], error: Error) -> None:
@@ -545,10 +562,11 @@ def test_damaged_programs_end_and_write_nowhere_else() -> None:
     assert errors >= {Error.NONE, Error.OPCODE, Error.FIELD, Error.WAIT, Error.READ}
 
 
-def test_tiles_of_a_descriptor_are_as_many_as_it_says() -> None:
+def test_tiles_of_a_descriptor() -> None:
+    """One more than it says are found to be too many."""
     shape = AcceleratorShape(**SIZES)
-    descriptor = Descriptor(Opcode.MAX, SUM_1X1 | {"pixels": 9, "tiles_m": 2})
-    assert [tile.pixels for tile in tiles_of(shape, descriptor)] == [4, 4]
+    descriptor = Descriptor(Opcode.MAX, SUM_1X1 | {"pixels": 19, "tiles_m": 2})
+    assert [tile.pixels for tile in tiles_of(shape, descriptor)] == [4, 4, 4]
     descriptor = Descriptor(Opcode.MAX, SUM_1X1 | {"pixels": 5, "tiles_m": 9})
     assert [tile.pixels for tile in tiles_of(shape, descriptor)] == [4, 1]
     assert Opcode.MAX in PATCHES
