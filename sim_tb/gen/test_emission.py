@@ -319,7 +319,7 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
         *(StreamRouter(unit, bits) for unit, bits in ((ACCELERATORS[0], 8), (WIDE, 16))),
         StreamRouter(ACCELERATORS[0], 7),
     ],
-    ProgramReader: lambda: [ProgramReader(unit) for unit in (*ACCELERATORS, WIDE)],
+    ProgramReader: lambda: [ProgramReader(unit) for unit in (ACCELERATORS[0], WIDE)],
     ComputeUnit: lambda: [ComputeUnit(unit) for unit in ACCELERATORS],
     Accelerator: lambda: [
         Accelerator(unit, f"{index:016x}", (1, 2, 3)) for index, unit in enumerate(ACCELERATORS)
