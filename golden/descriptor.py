@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 DESCRIPTOR_WORDS = 16
 DESCRIPTOR_BYTES = 4 * DESCRIPTOR_WORDS
-MOST_TAPS = 256
-"""Of a patch of the vector unit."""
+MOST_WEIGHTS = 256
+"""Of a channel on the vector unit."""
 WAIT_COUNTS = 256
 """Counts of finished descriptors that are waited for are modulo this: what a descriptor waits for
 is at most 127 behind what was started before it, also where it depends on none of that."""

@@ -22,7 +22,7 @@ from golden.accelerator import (
 from golden.byte_table import look_up
 from golden.descriptor import (
     DESCRIPTOR_BYTES,
-    MOST_TAPS,
+    MOST_WEIGHTS,
     PATCHES,
     WAIT_COUNTS,
     Descriptor,
@@ -221,7 +221,7 @@ class Machine:
         elif d.opcode in (Opcode.COMBINE, Opcode.PRODUCT):
             fits = taps == 1
         else:
-            fits = taps <= MOST_TAPS
+            fits = weights_per_channel(d) <= MOST_WEIGHTS
         if not fits or d.beats != stream_beats(shape, d):
             return Error.FIELD
         held = self.reads.holds(d.address, d.beats * shape.beat_bytes)

@@ -7,11 +7,12 @@ import click
 
 from gen.commands.configuration_options import configuration_options, load_configuration
 from gen.commands.data_options import calibration_options, load_calibration_given
-from gen.commands.options import layer_options
-from gen.commands.terminal import progress_bar
+from gen.commands.options import json_option, layer_options, write_json
+from gen.commands.terminal import print_tables, progress_bar, table
 from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import compile_network
 from gen.compiler.files import require_own, write_compiled
+from gen.compiler.report import layer_report, totals
 from gen.compiler.windows import unwindowed_layers
 from gen.design.configuration import OPTIONS
 from networks.evaluation.formats import signed_layers
@@ -44,6 +45,10 @@ from support.files import make_folder
     metavar="DIR",
     help="Folder of the files; what is in it is replaced.",
 )
+@click.option(
+    "--report", is_flag=True, help="Also print what each layer takes of the accelerator, about."
+)
+@json_option
 @configuration_options
 def compile(
     model: Path,
@@ -53,6 +58,8 @@ def compile(
     first_layer_windowed: bool,
     last_layer_windowed: bool,
     output: Path,
+    report: bool,
+    json_file: Path | None,
     preset: str | None,
     config: Path | None,
     calibration: Path | None,
@@ -111,4 +118,27 @@ def compile(
         f"{len(compiled.program)} descriptors; {windowed} of {len(integers.layers)} layers "
         f"windowed; {image.size} bytes of memory"
     )
+    if report or json_file is not None:
+        rows = layer_report(compiled)
+        result = {"model": network.name, "layers": rows, "total": totals(rows)}
+        if report:
+            _print_report(result)
+        write_json(json_file, result)
     click.echo(f"wrote {output}")
+
+
+def _print_report(result: dict[str, Any]) -> None:
+    rows = table(
+        f"{result['model']}: about, of memory that gives and takes a word per cycle",
+        *("layer", "descriptors", "cycles", "computing", "slices", "utilization"),
+        *("loaded", "stored", "streamed", "bound by"),
+    )
+    for row in (*result["layers"], {"layer": "all", "bound": "", **result["total"]}):
+        rows.add_row(
+            row["layer"],
+            *(str(row[name]) for name in ("descriptors", "cycles", "computing", "slices")),
+            f"{100 * row['utilization']:.1f} %",
+            *(str(row[name]) for name in ("loaded", "stored", "streamed")),
+            row["bound"],
+        )
+    print_tables(rows)

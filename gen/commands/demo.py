@@ -16,6 +16,7 @@ from gen.commands.options import (
     write_json,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
+from gen.simulation.accelerator_demo import run_accelerator_demo
 from gen.simulation.demo import SIDE, run_demo
 from gen.simulation.engine_demo import run_engine_demo
 from golden.named import ANY_FORMAT_HELP
@@ -42,10 +43,11 @@ from networks.evaluation.preparation import Options
 )
 @click.option(
     "--top",
-    type=click.Choice(["array", "engine"]),
+    type=click.Choice(["array", "engine", "accelerator"]),
     default="array",
     show_default=True,
-    help="Compare products by arrays, or run the whole network on engines.",
+    help="Compare products by arrays, or run the whole network on engines, layer by layer, or on "
+    "accelerators, by itself.",
 )
 @click.option(
     "--layers", metavar="NAME,...", help="These layers alone. [default: all windowed layers]"
@@ -86,8 +88,8 @@ def demo(
         )
     without_effect = {"layers": layers is not None, "attention": attention_windowed}
     for name, is_given in without_effect.items():
-        if is_given and top == "engine":
-            raise click.UsageError(f"{name} has no effect where top is engine: leave it out")
+        if is_given and top != "array":
+            raise click.UsageError(f"{name} has no effect where top is {top}: leave it out")
     given = None if model is None else load_given(model, **inputs)
     if images is None:
         images = 10 if given is None else 1
@@ -97,6 +99,12 @@ def demo(
         _print_engines(result, format_name)
         write_json(json_file, result)
         keep_result(keep, "demo", f"demo_engine_{network}", result)
+        return
+    if top == "accelerator":
+        result = run_accelerator_demo(images, format_name, progress_bar(), given, options=options)
+        _print_accelerators(result, format_name)
+        write_json(json_file, result)
+        keep_result(keep, "demo", f"demo_accelerator_{network}", result)
         return
     names = [] if layers is None else layers.split(",")
     result = run_demo(images, format_name, progress_bar(), given, names, options)
@@ -154,4 +162,26 @@ def _print_engines(result: dict[str, Any], format_name: str) -> None:
     click.echo(
         f"the network: {result['cycles']} cycles, on the 8x8 engine {result['cycles_8x8']}, "
         f"speedup {result['speedup']:.2f}; every result equals the integer network's"
+    )
+
+
+def _print_accelerators(result: dict[str, Any], format_name: str) -> None:
+    rows = table(
+        f"{result['images']} images, {SIDE} x {SIDE} accelerators, {format_name}: about",
+        *("layer", "cycles", "utilization", "bound by", "cycles 8x8", "speedup"),
+    )
+    for layer in result["layers"]:
+        rows.add_row(
+            layer["layer"],
+            str(layer["cycles"]),
+            f"{100 * layer['utilization']:.1f} %",
+            layer["bound"],
+            str(layer["cycles_8x8"]),
+            f"{layer['speedup']:.2f}",
+        )
+    print_tables(rows)
+    click.echo(
+        f"the network: {result['cycles']:.0f} cycles an image ({result['predicted']} predicted), "
+        f"on the 8x8 accelerator {result['cycles_8x8']:.0f}, speedup {result['speedup']:.2f}; "
+        "all logits equal the integer network's"
     )

@@ -10,7 +10,9 @@ from gen.commands.data_options import CHARACTERS, CLASS_MAP, add_options, warn_o
 from gen.commands.options import json_option, write_json
 from gen.commands.terminal import progress_bar
 from gen.compiler.files import read_compiled
-from gen.compiler.run import compare_on_golden
+from gen.compiler.run import Logits, compare, run_on_golden
+from gen.design.configuration import Configuration
+from gen.simulation.accelerator_runs import AcceleratorRuns
 from networks.evaluation.inputs import load_evaluation
 from networks.evaluation.scoring import CLASSIFICATION, EMBEDDING, SIGNAL
 
@@ -22,10 +24,16 @@ from networks.evaluation.scoring import CLASSIFICATION, EMBEDDING, SIGNAL
 @click.option("--images", type=click.IntRange(1), metavar="N", help="So many, evenly spread.")
 @click.option(
     "--on",
-    type=click.Choice(["golden"]),
+    type=click.Choice(["golden", "rtl"]),
     default="golden",
     show_default=True,
-    help="What runs the program: its interpreter.",
+    help="What runs the program: its interpreter, or the emitted Verilog under Verilator.",
+)
+@click.option(
+    "--latency",
+    type=click.IntRange(0, 10_000),
+    metavar="N",
+    help="Cycles until memory answers, beside the Verilog. [default: 0]",
 )
 @json_option
 def run(
@@ -35,6 +43,7 @@ def run(
     characters: Path | None,
     images: int | None,
     on: str,
+    latency: int | None,
     json_file: Path | None,
 ) -> None:
     """Run the program that `sparq compile` has written into DIR, and compare.
@@ -43,6 +52,8 @@ def run(
     """
     if data is None:
         raise click.UsageError("data must be given: --data FILE")
+    if latency is not None and on != "rtl":
+        raise click.UsageError("latency has no effect but on rtl: leave it out")
     compiled = read_compiled(folder)
     given: dict[str, Any] = dict(compiled.data)
     preprocessing: dict[str, Any] = {
@@ -59,10 +70,16 @@ def run(
     if count > available:
         raise click.UsageError(f"images must be an integer from 1 to {available}, not {count}")
     chosen = loaded.select(np.arange(count) * available // count)
+    runs = None
     with progress_bar() as progress:
+        if on == "rtl":
+            hardware = {k: v for k, v in compiled.configuration.items() if v is not None}
+            configuration = Configuration(**hardware | {"style": "behavioral"})
+            runs = AcceleratorRuns.built(configuration, latency or 0, progress)
         task = progress.add_task(f"images on {on}", total=count)
-        logits = compare_on_golden(
-            compiled.image, compiled.network, chosen, lambda: progress.advance(task)
+        logits: Logits = compare(
+            *(compiled.image, compiled.network, chosen, runs or run_on_golden),
+            lambda: progress.advance(task),
         )
     scales = compiled.image.scales
     scores = scoring((logits.astype(np.float64) - scales.zero_point) * scales.step, chosen, False)
@@ -74,5 +91,8 @@ def run(
         result["right"] = int(np.count_nonzero(scores == 0))
         what = "classes" if scoring.task in (CLASSIFICATION, EMBEDDING) else "lines"
         said = f"{result['right']} of {count} {what} right ({100 * result['right'] / count:.2f} %)"
+    if runs is not None:
+        result["counters"] = runs.counters
+        said += f"; {runs.cycles_per_image:.0f} cycles an image"
     click.echo(f"{count} images on {on}: logits equal the network's in integers; {said}")
     write_json(json_file, result)

@@ -1,6 +1,6 @@
 """Which tensors stay in the scratchpad and where, and how what does not fit goes through it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -117,6 +117,19 @@ def _needed(shape: AcceleratorShape, step: Step, index: int, first: int, last: i
     highest = min(max(highest, 0), height * width - 1)
     lowest = min(lowest, highest)
     return Blocks(lowest // shape.banks, highest // shape.banks + 1)
+
+
+def stripe_lines(step: Step, stripes: Sequence[Stripe], kept: Collection[Buffer] = ()) -> list[int]:
+    """Lines of the largest stripe of each input and of the results; 0 for what is ``kept``."""
+    sizes = [
+        max(len(stripe.inputs[index]) for stripe in stripes) * value.words
+        for index, value in enumerate(step.inputs)
+    ]
+    sizes.append(max(len(stripe.results) for stripe in stripes) * step.output.words)
+    return [
+        0 if value.buffer.root in kept else size
+        for value, size in zip((*step.inputs, step.output), sizes, strict=True)
+    ]
 
 
 class _NoRoom(Exception):
@@ -245,16 +258,6 @@ class _Planner:
                 return best[1]
         raise _NoRoom(index, self._least(index, lines), [*live], None)
 
-    def _sizes(
-        self, step: Step, stripes: Sequence[Stripe], lines: dict[Buffer, int]
-    ) -> Iterator[int]:
-        """Lines of the largest stripe of each input and of the results; 0 for what is kept."""
-        for index, value in enumerate(step.inputs):
-            kept = value.buffer.root in lines
-            yield 0 if kept else max(len(s.inputs[index]) for s in stripes) * value.words
-        kept = step.output.buffer.root in lines
-        yield 0 if kept else max(len(s.results) for s in stripes) * step.output.words
-
     def _fit(
         self,
         step: Step,
@@ -265,7 +268,7 @@ class _Planner:
     ) -> Striping | None:
         space = _Space(self.shape.lines, [*live.values()])
         found = []
-        for size in self._sizes(step, stripes, lines):
+        for size in stripe_lines(step, stripes, lines):
             places = space.fit_all([size] * copies) if size else []
             if places is None:
                 return None
@@ -273,7 +276,7 @@ class _Planner:
         return Striping(stripes, tuple(found[:-1]), found[-1])
 
     def _least(self, index: int, lines: dict[Buffer, int]) -> int:
-        return sum(self._sizes(self.steps[index], self.stripes(index, 1), lines))
+        return sum(stripe_lines(self.steps[index], self.stripes(index, 1), lines))
 
     def least_traffic(self, missing: _NoRoom) -> Buffer | None:
         """What is best kept in memory to make room."""

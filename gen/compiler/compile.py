@@ -10,6 +10,7 @@ from gen.compiler.errors import CompileError
 from gen.compiler.image import MemoryImage, OutputScales, TensorPlace
 from gen.compiler.lowering.lower import lower
 from gen.compiler.memory import memory_map
+from gen.compiler.splitting import split_large
 from gen.compiler.step import Step
 from gen.compiler.values import Value
 from golden.accelerator import AcceleratorShape, Bytes
@@ -51,7 +52,7 @@ def compile_network(shape: AcceleratorShape, network: QuantizedNetwork) -> Compi
     source, output = context.values[network.source], context.values.get(network.output)
     if not context.steps or output is None or not output.buffer.root.is_made:
         raise CompileError(f"{network.output}: nothing computes the output")
-    steps = context.steps
+    steps = [*split_large(shape, context.steps)]
     allocation = allocate(shape, steps, output)
     memory = memory_map(shape, steps, allocation, source, output)
     emitted = emit(shape, steps, allocation, memory, output)

@@ -67,23 +67,19 @@ def emit(
     reads = Window(0, start + memory.size)
     writes = Window(start + memory.written, memory.size - memory.written)
     sequence = _Sequence(shape, reads, writes, start)
-    pending: _Job | None = None
+    pending: list[_Job] = []
+    sequence.add(jobs[0].name, jobs[0].loads)
     for index, job in enumerate(jobs):
-        if not index:
-            sequence.add(job.name, job.loads)
         sequence.add(job.name, job.computes)
-        if pending is not None:
-            sequence.add(pending.name, pending.stores)
-        pending = job
-        if index + 1 < len(jobs):
-            # What is next is loaded, and waits to be computed, before these results are stored.
-            following = jobs[index + 1]
-            if sequence.meet(job.stores, [*following.loads, *following.computes]):
-                sequence.add(job.name, job.stores)
-                pending = None
-            sequence.add(following.name, following.loads)
-    if pending is not None:
-        sequence.add(pending.name, pending.stores)
+        following = jobs[index + 1] if index + 1 < len(jobs) else _Job("")
+        pending.append(job)
+        # What is next is loaded, and waits to be computed, before these results are stored.
+        sequence.store(pending, following.loads)
+        sequence.add(following.name, following.loads)
+        sequence.store(pending[:-1])
+        pending = pending[-1:]
+        sequence.store(pending, following.computes)
+    sequence.store(pending)
     sequence.add("", [Descriptor(Opcode.END)])
     return Emitted(sequence.descriptors, sequence.layers, reads, writes)
 
@@ -121,9 +117,20 @@ class _Sequence:
             self.descriptors.append(Descriptor(placed.opcode, {**placed.values, **waits}))
             self.layers.append(name)
 
-    def meet(self, stores: Sequence[Descriptor], others: Sequence[Descriptor]) -> bool:
+    def store(self, jobs: Sequence[_Job], before: Sequence[Descriptor] | None = None) -> None:
+        """The results of ``jobs``, once; only of those that cannot wait, if all else is done
+        ``before`` them.
+        """
+        last = len(jobs)
+        if before is not None:
+            last = max((i + 1 for i, job in enumerate(jobs) if self._meet(job, before)), default=0)
+        for job in jobs[:last]:
+            self.add(job.name, job.stores)
+            job.stores = []
+
+    def _meet(self, job: _Job, others: Sequence[Descriptor]) -> bool:
         """Whether what is stored is read or written by ``others``, here or in memory."""
-        stored = [self._placed(each)[1] for each in stores]
+        stored = [self._placed(each)[1] for each in job.stores]
         touching = [self._placed(each)[1] for each in others] if stored else []
         return any(
             len(np.intersect1d(store.reads, other.writes))

@@ -25,12 +25,14 @@ FILES = (PROGRAM, MEMORY, MAP, HEADER, NETWORK, MODEL)
 class CompiledFolder:
     """What a folder of :func:`write_compiled` holds, as far as a run needs it.
 
-    ``data`` is what was said of the images.
+    ``configuration`` is that of the accelerator, as its options; ``data`` is what was said of the
+    images.
     """
 
     image: MemoryImage
     network: QuantizedNetwork
     model: Path
+    configuration: dict[str, Any]
     data: dict[str, Any]
 
 
@@ -100,14 +102,15 @@ def read_compiled(folder: Path) -> CompiledFolder:
         constants = np.frombuffer((folder / MEMORY).read_bytes(), np.uint8)
         stored = (folder / NETWORK).read_bytes()
         image = MemoryImage.of_map(values, constants)
-        data = dict(values["data"])
+        configuration, data = dict(values["configuration"]), dict(values["data"])
     except OSError as error:
         raise InputError(f"cannot read {error.filename}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder / MAP} is not a map of sparq compile: {error!r}") from None
     if image.size < len(constants):
         raise InputError(f"{folder / MEMORY} must be at most the {image.size} bytes of {MAP}")
-    return CompiledFolder(image, load_network(stored, str(folder / NETWORK)), folder / MODEL, data)
+    network = load_network(stored, str(folder / NETWORK))
+    return CompiledFolder(image, network, folder / MODEL, configuration, data)
 
 
 def _array(kind: str, name: str, values: Sequence[int]) -> str:

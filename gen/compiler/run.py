@@ -40,13 +40,18 @@ def run_on_golden(image: MemoryImage, inputs: Bytes) -> Iterator[Logits]:
         yield image.read_output(memory)
 
 
-def compare_on_golden(
+Runner = Callable[[MemoryImage, Bytes], Iterator[Logits]]
+"""What gives the logits of each image, one after the other, of the bytes of all."""
+
+
+def compare(
     image: MemoryImage,
     network: QuantizedNetwork,
     images: Images,
+    run: Runner = run_on_golden,
     advance: Callable[[], None] = lambda: None,
 ) -> Logits:
-    """Logits (N, values) of ``images`` by the interpreter; ``advance`` is called after each.
+    """Logits (N, values) of ``images`` by what runs them; ``advance`` is called after each.
 
     Raises ``MismatchError`` at the first that is not that of ``network``.
     """
@@ -55,7 +60,7 @@ def compare_on_golden(
         inputs = network.quantize_images(channels_last(part.batch()))
         expected = network.forward(inputs, of_machine(image.shape.format))
         logits = []
-        for each in run_on_golden(image, inputs):
+        for each in run(image, inputs):
             logits.append(each)
             advance()
         found = np.stack(logits)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def load_network(data: bytes, name: str) -> QuantizedNetwork:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             result = _made(json.loads(arrays[STRUCTURE].tobytes()), arrays)
-    except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
+    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
         raise InputError(f"{name} is not a network of sparq compile: {error}") from None
     if not isinstance(result, QuantizedNetwork):
         raise InputError(f"{name} is not a network of sparq compile: it has no network")

@@ -1,13 +1,13 @@
 """The pictures of the documentation: ``python -m gen.documentation.figures`` draws them."""
 
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import schemdraw
 from amaranth.sim import Simulator
-from schemdraw import elements as elm
 
+from gen.documentation.accelerator_figure import accelerator_figure
+from gen.documentation.block_diagram import BlockDiagram
 from gen.documentation.engine_figures import engine_figures
 from gen.documentation.waves import labelled, level, svg, timing_svg
 from hdl import SystolicArray, sparq_mac
@@ -19,47 +19,10 @@ BUBBLE = None
 SLICES = ("A0", "A1", BUBBLE, "A2", "B0", "B1", "B2")
 """What enters in each cycle: two tiles, A and B, of three slices each."""
 
-LABEL_OFFSET = 0.1
-"""How far schemdraw puts a label right of and above its place."""
-
-Align = Literal["left", "center"]
-Point = tuple[float, float]
-
-
-class _BlockDiagram:
-    """Boxes, wires and text at given places."""
-
-    def __init__(self) -> None:
-        self.drawing = schemdraw.Drawing(show=False)
-        self.drawing.config(fontsize=11, lw=1.2, bgcolor="white", margin=0.2)
-
-    def box(self, center: Point, width: float, height: float, text: str = "") -> None:
-        x, y = center
-        corners = (x - width / 2, y - height / 2), (x + width / 2, y + height / 2)
-        self.drawing.add(elm.Rect(corner1=corners[0], corner2=corners[1]).at((0, 0)).theta(0))
-        if text:
-            self.text(center, text)
-
-    def text(self, center: Point, text: str, align: Align = "center") -> None:
-        style = elm.Label().at((center[0] - LABEL_OFFSET, center[1] - LABEL_OFFSET)).theta(0)
-        self.drawing.add(style.label(text, loc="center", halign=align, valign="center"))
-
-    def wire(self, *points: Point, arrow: bool = True) -> None:
-        for number, (start, end) in enumerate(pairwise(points), 2):
-            kind = elm.Arrow if arrow and number == len(points) else elm.Line
-            self.drawing.add(kind().at(start).to(end))
-
-    def dot(self, point: Point) -> None:
-        self.drawing.add(elm.Dot(radius=0.07).at(point))
-
-    def adder(self, center: Point) -> None:
-        self.drawing.add(elm.Dot(radius=0.4, open=True, zorder=1).at(center))
-        self.text(center, "+")
-
 
 def pe_figure() -> str:
     """The datapath of the SPARQ processing element."""
-    d = _BlockDiagram()
+    d = BlockDiagram()
 
     # Weights, on two lines that both lanes share.
     d.text((4.55, 10.9), "weight_in (offset binary)")
@@ -131,7 +94,7 @@ def pe_figure() -> str:
 
 def dma_figure() -> str:
     """An engine in a system, with three channels to it and one from it."""
-    d = _BlockDiagram()
+    d = BlockDiagram()
     d.box((1.4, 2.4), 2.4, 6.4, "memory")
     streams = ("s_axis_activations", "s_axis_weights", "s_axis_parameters", "m_axis_results")
     for name, y in zip(streams, (4.8, 3.2, 1.6, 0.0), strict=True):
@@ -209,6 +172,7 @@ def main() -> None:
     """Draw all figures."""
     schemdraw.use("svg")
     figures = {"pe": pe_figure(), "timing": timing_figure(), "dma": dma_figure()}
+    figures["accelerator"] = accelerator_figure()
     for name, text in (figures | engine_figures()).items():
         path = FOLDER / f"{name}.svg"
         write_if_changed(path, text)

@@ -164,14 +164,10 @@ def demo_network(
     format, and so many of its images, evenly spread. ``options`` are those of ``inputs``. Raises
     ``ConfigurationError`` for a number that there is not.
     """
-    mnist = load_mnist()
-    available = len(mnist.test.labels if inputs is None else inputs.images)
-    if not 1 <= images <= available:
-        raise ConfigurationError(f"images must be an integer from 1 to {available}, not {images}")
-    # Evenly spread, since the images may be in the order of their labels.
-    indices = np.arange(images) * available // images
-    signed = signed_layers(fmt) if fmt else None
+    indices = demo_images(images, inputs)
+    signed = signed_of(fmt)
     if inputs is None:
+        mnist = load_mnist()
         _, network = quantized_mnist(mnist, first_layer_windowed=True, signed=signed)
         return network, network.quantize_images(mnist.test.inputs[indices])
     chosen = inputs.images.select(indices)
@@ -182,6 +178,21 @@ def demo_network(
         windows = fmt.sparq_format
         network = window_attention(network, Windows(windows, windows if windows.signed else None))
     return network, network.quantize_images(channels_last(chosen.batch()))
+
+
+def demo_images(images: int, inputs: Inputs | None) -> npt.NDArray[np.int64]:
+    """Which of the images of ``inputs``, or of MNIST, are so many: evenly spread, as they may be in
+    the order of their labels. Raises ``ConfigurationError`` for a number that there is not.
+    """
+    available = len(load_mnist().test.labels if inputs is None else inputs.images)
+    if not 1 <= images <= available:
+        raise ConfigurationError(f"images must be an integer from 1 to {available}, not {images}")
+    return np.arange(images) * available // images
+
+
+def signed_of(fmt: NamedFormat | None) -> str | None:
+    """Which layers of a network are quantized for a signed format: those of ``quantize``."""
+    return signed_layers(fmt) if fmt else None
 
 
 def arithmetic_of(configuration: Configuration) -> Arithmetic:

@@ -19,10 +19,21 @@ from gen.verilog.emission import Emission
 from support.files import write_if_changed
 
 SIMULATED_BY = (
-    *("gen/library", "gen/netlist", "gen/synthesis", "gen/tools", "support"),
-    *("gen/design", "gen/verilog", "golden", "hdl", "networks"),
+    *("gen/library", "gen/netlist", "gen/synthesis", "gen/verilog"),
+    *("gen/tools/yosys.py", "gen/design/expectation.py"),
+    *(
+        f"golden/{name}.py"
+        for name in ("checks", "format", "named", "matmul", "pairs", "quantize", "requantize")
+    ),
+    *(f"golden/{name}.py" for name in ("stored", "stored_layout", "structured")),
+    *("hdl/catalogue.py", "hdl/elements.py", "hdl/identity.py", "hdl/placement.py"),
+    *(f"hdl/{room}" for room in ("arithmetic", "array", "broadcast", "edge", "element", "encode")),
+    *(f"hdl/{room}" for room in ("grid", "multiplier", "tensor", "tile")),
 )
-"""What verification and energy depend on: what is expected, the operands, and what is around."""
+"""What verification and energy depend on: what is expected, and machines around elements.
+
+Beside their inputs, of which operands are given byte by byte, whatever network they come from.
+"""
 
 LARGEST_VERIFIED = 16
 """Rows of the largest array whose control is simulated."""

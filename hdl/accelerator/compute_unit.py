@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
-from golden.descriptor import MOST_TAPS, Opcode
+from golden.descriptor import MOST_WEIGHTS, Opcode
 from golden.descriptor import PATCHES as PATCH_OPCODES
 from golden.descriptor import VECTOR as VECTOR_OPCODES
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
@@ -155,7 +155,7 @@ class ComputeUnit(Component):
         ]
 
         # Parameters and weights come, each where it is taken.
-        vector = VectorUnit(rows, steps, MOST_TAPS)
+        vector = VectorUnit(rows, steps, MOST_WEIGHTS)
         tables = ByteTables(rows, steps)
         router = StreamRouter(unit, len(core.weights_data))
         for name, component in (("vector", vector), ("tables", tables), ("router", router)):

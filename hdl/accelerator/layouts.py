@@ -16,8 +16,11 @@ SIZE_BITS = 15
 POSITION_BITS = SIZE_BITS + 1
 """Of rows and columns, which are negative before an image begins; signed."""
 
-STEP_BITS = 8
-"""Of sizes of kernels, strides and dilations."""
+KERNEL_BITS = 8
+"""Of heights and widths of kernels."""
+
+STEP_BITS = 4
+"""Of strides and dilations."""
 
 LINE_BITS = 16
 """Of bases and pitches; lines of a smaller memory wrap."""
@@ -42,8 +45,8 @@ PATCHES = data.StructLayout(
         "left": signed(POSITION_BITS),
         "skipped": POSITION_BITS,
         "first_pixel": PIXEL_BITS,
-        "kernel_h": STEP_BITS,
-        "kernel_w": STEP_BITS,
+        "kernel_h": KERNEL_BITS,
+        "kernel_w": KERNEL_BITS,
         "stride_y": STEP_BITS,
         "stride_x": STEP_BITS,
         "dilation_y": STEP_BITS,

@@ -8,11 +8,11 @@ from amaranth.utils import exact_log2
 
 from golden.format import ACTIVATION_BITS
 from hdl.accelerator.layouts import (
+    KERNEL_BITS,
     MARKS,
     PATCHES,
     PIXELS,
     POSITION_BITS,
-    STEP_BITS,
     WORD_BITS,
 )
 from hdl.accelerator.patch_walk import PatchWalk
@@ -32,8 +32,8 @@ class PatchReader(Component):
     A slice per cycle, as long as it is taken. The first one of a layer is offered n + 8 cycles
     after its patches are, where its first tile takes n cycles of the walk; the first access 2
     cycles before its slice. Tiles follow each other without a gap where each has at least as many
-    slices as the walk takes cycles for the tile after it, ``rows`` at most; otherwise a tile takes
-    that many cycles. After the last slice of a layer was taken the patches of the next one count.
+    slices as the walk takes cycles for the tile after it; otherwise a tile takes that many cycles.
+    After the last slice of a layer was taken the patches of the next one count.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ class PatchReader(Component):
 
         # Each tap of it, and each channel word or operand of a tap.
         tap_row, tap_column = (
-            Signal(STEP_BITS, name=f"tap_{axis}", reset_less=True) for axis in ("row", "column")
+            Signal(KERNEL_BITS, name=f"tap_{axis}", reset_less=True) for axis in ("row", "column")
         )
         word = Signal(WORD_BITS, reset_less=True)
         pass_number = Signal(WORD_BITS)

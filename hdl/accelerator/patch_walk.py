@@ -1,8 +1,10 @@
 """The output pixels that are computed together, tile after tile."""
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -18,7 +20,7 @@ from hdl.placement import Component
 
 
 class PatchWalk(Component):
-    """Fills the lanes of a machine with output pixels, one lane per cycle, ahead of their use.
+    """Fills the lanes of a machine with output pixels, ahead of their use.
 
     Lane r of a tile is one output pixel. Its patch begins in row ``iy`` and column ``ix`` of the
     input, at input pixel ``iy * width + ix``; its offset is that number less the one of lane 0. A
@@ -26,10 +28,10 @@ class PatchWalk(Component):
     and only those whose offsets are from 0 to 2 * ``rows`` - 1: so the same tap of all its pixels
     is in one line of each bank. A pass takes all output pixels; ``passes`` follow each other.
 
-    The first lane of a walk is computed 4 cycles after its start. A tile of n lanes then takes n
-    cycles if its pixel is the last one of a pass or its lanes are all filled, otherwise n + 1,
-    which is no more than ``rows``. It is offered in the cycle after these, and the next one begins
-    in the cycle in which it is taken: tiles follow each other every ``rows`` cycles or faster.
+    The first lanes of a walk are computed 4 cycles after its start. A tile takes a cycle for each
+    row of output pixels that it has a part of, and one more if it ends with such a row, but neither
+    fills all lanes nor ends a pass. That is no more than ``rows``. It is offered in the cycle after
+    these, and the next one begins in the cycle in which it is taken.
 
     Parameters
     ----------
@@ -109,95 +111,119 @@ class PatchWalk(Component):
             m.d.comb += factor.eq(patches.dilation_y)
             m.d.sync += tap_step.eq(product)
 
-        # The next output pixel: its number, its place in the output, where its patch begins.
+        # The row of output pixels from which lanes are filled: how many of it are left, and where
+        # patches begin. Of lane 0 if it were filled from this row, too; ``lane`` is the next one.
         number = Signal(len(self.tile.pixel), reset_less=True)
-        left = Signal(len(patches.pixels), reset_less=True)
-        out_column = Signal(SIZE_BITS, reset_less=True)
+        pixels = Signal(len(patches.pixels), reset_less=True)
+        of_row = Signal(SIZE_BITS, reset_less=True)
         row, column = (
             Signal(signed(POSITION_BITS), name=axis, reset_less=True) for axis in ("row", "column")
         )
-        first_of_row, begin = (
-            Signal(pixel, name=name, reset_less=True) for name in ("first_of_row", "begin")
-        )
-        ends_row = out_column + 1 == patches.out_width
-        ends_pass = left == 1
+        begin, next_row = (Signal(pixel, name=name, reset_less=True) for name in ("begin", "next"))
+        lane = Signal(range(self.rows))
+        first = Signal(pixel, reset_less=True)
+        is_first = lane == 0
+        steps = [index * patches.stride_x for index in range(self.rows + 1)]
+        farthest = self.rows * (1 << STEP_BITS) + 2 * self.rows
+        offset = Signal(signed(farthest.bit_length() + 1), reset_less=True)
+        fits = Signal(reset_less=True)  # the first offset of the row is one of a bank
 
-        # It fills a lane, unless it is too far from lane 0, and the tile is complete.
+        # The lanes that it fills: up to its end, the end of the pass, and the last of the banks.
         active = Signal()
         offered = Signal()
         fills = Signal()
-        lane = Signal(range(self.rows))
+        offsets = [(offset + step)[: len(offset)] for step in steps]
+        ends_of_row, ends_of_pass = (
+            lane + Mux(own[exact_log2(self.rows) :].any(), self.rows, own[: exact_log2(self.rows)])
+            for own in (of_row, pixels)
+        )
+        is_before = [*(index < lane for index in range(self.rows - 1)), Const(0, 1)]
+        filled = []
+        for index in range(self.rows):
+            is_near = fits & ~offsets[index][self.offset_bits :].any()
+            is_there = (index < ends_of_row) & (index < ends_of_pass)
+            filled.append(is_before[index] | (is_near & is_there))
+        ends_here = [
+            before & ~own
+            for before, own in zip([Const(1), *filled], [*filled, Const(0, 1)], strict=True)
+        ]
+        end = Signal(range(self.rows + 1))
+        step = Signal(len(steps[-1]))
+        for signal, choices in ((end, range(self.rows + 1)), (step, steps)):
+            chosen = (Mux(ends, own, 0) for ends, own in zip(ends_here, choices, strict=True))
+            m.d.comb += signal.eq(reduce(or_, chosen))
+        count = (end - lane)[: len(end)]
+        ends_row = of_row == count
+        ends_pass = pixels == count
+        completes = ends_pass | ~ends_row | (end == self.rows)
+        m.d.comb += fills.eq(active & (~offered | self.tile_ready))
+        for port, values in (
+            (self.lane_rows, [row] * self.rows),
+            (self.lane_columns, [column + own for own in steps[:-1]]),
+            (self.lane_offsets, offsets[:-1]),
+        ):
+            register = Signal.like(port, reset_less=True)
+            m.d.comb += port.eq(register)
+            for index in range(self.rows):
+                with m.If(fills & ~is_before[index] & filled[index]):
+                    m.d.sync += register.word_select(index, len(port) // self.rows).eq(
+                        values[index]
+                    )
+
+        # A complete tile is offered.
         passes = Signal(WORD_BITS)
-        first = Signal(pixel, reset_less=True)
+        ends_walk = ends_pass & (passes + 1 == patches.passes)
         tile = Signal(PIXELS, name="offered_tile", reset_less=True)
-        offset = Signal(pixel)
-        accepts = Signal()
-        completes = Signal()
-        is_first = lane == 0
         m.d.comb += [
-            fills.eq(active & (~offered | self.tile_ready)),
-            offset.eq(Mux(is_first, 0, begin - first)),
-            accepts.eq(fills & ~offset[self.offset_bits :].any()),
-            completes.eq(fills & (~accepts | ends_pass | (lane == self.rows - 1))),
             self.tile_valid.eq(offered),
             self.tile.eq(tile),
             self.base.eq(first),
         ]
         with m.If(self.tile_ready):
             m.d.sync += offered.eq(0)
-        with m.If(completes):
-            m.d.sync += offered.eq(1)
-        with m.If(accepts):
+        with m.If(fills):
             m.d.sync += [
-                tile.count.eq(lane + 1),
+                offered.eq(completes),
+                tile.count.eq(end),
                 tile.ends_pass.eq(ends_pass),
-                tile.ends_walk.eq(ends_pass & (passes + 1 == patches.passes)),
+                tile.ends_walk.eq(ends_walk),
             ]
             with m.If(is_first):
                 m.d.sync += [first.eq(begin), tile.pixel.eq(number)]
-        with m.If(fills):
-            m.d.sync += lane.eq(Mux(completes, 0, lane + 1))
-        for port, value in (
-            (self.lane_rows, row),
-            (self.lane_columns, column),
-            (self.lane_offsets, offset),
-        ):
-            register = Signal.like(port, reset_less=True)
-            m.d.comb += port.eq(register)
-            with m.If(accepts):
-                m.d.sync += register.word_select(lane, len(port) // self.rows).eq(value)
 
-        # Then comes the one beside it, the first one of the next row, or that of the next pass.
-        with m.If(accepts):
+        # The next lane is from the same row, the next one, or the first one of the next pass.
+        next_offset = next_row - Mux(is_first, begin, first)
+        back = Mux(completes, 0, step)
+        with m.If(fills):
             m.d.sync += [
-                number.eq(number + 1),
-                left.eq(left - 1),
-                out_column.eq(out_column + 1),
-                column.eq(column + patches.stride_x),
-                begin.eq(begin + patches.stride_x),
+                number.eq(number + count),
+                pixels.eq(pixels - count),
+                of_row.eq(Mux(ends_row, patches.out_width, of_row - count)),
+                column.eq(Mux(ends_row, patches.left - back, column + step)),
+                begin.eq(Mux(ends_row, next_row - back, begin + step)),
+                lane.eq(Mux(completes, 0, end)),
+                offset.eq(Mux(completes, 0, next_offset[: self.offset_bits] - back)),
+                fits.eq(completes | ~next_offset[self.offset_bits :].any()),
             ]
             with m.If(ends_row):
-                m.d.sync += [
-                    out_column.eq(0),
-                    row.eq(row + patches.stride_y),
-                    column.eq(patches.left),
-                    first_of_row.eq(first_of_row + row_step),
-                    begin.eq(first_of_row + row_step),
-                ]
-        with m.If(multiplies[1] | (accepts & ends_pass)):
-            m.d.sync += [
-                number.eq(patches.first_pixel),
-                left.eq(patches.pixels),
-                out_column.eq(patches.first_column),
-                row.eq(patches.top),
-                column.eq(patches.left + patches.skipped),
-                first_of_row.eq(origin),
-                begin.eq(origin + patches.skipped),
-            ]
+                m.d.sync += [row.eq(row + patches.stride_y), next_row.eq(next_row + row_step)]
+            with m.If(ends_pass):
+                m.d.sync += passes.eq(passes + 1)
+            with m.If(ends_walk):
+                m.d.sync += active.eq(0)
         with m.If(multiplies[2]):
             m.d.sync += [active.eq(1), passes.eq(0)]
-        with m.If(accepts & ends_pass):
-            m.d.sync += passes.eq(passes + 1)
-            with m.If(passes + 1 == patches.passes):
-                m.d.sync += active.eq(0)
+        with m.If(multiplies[2] | (fills & ends_pass)):
+            m.d.sync += [
+                number.eq(patches.first_pixel),
+                pixels.eq(patches.pixels),
+                of_row.eq(patches.out_width - patches.first_column),
+                row.eq(patches.top),
+                column.eq(patches.left + patches.skipped),
+                begin.eq(origin + patches.skipped),
+                next_row.eq(origin + row_step),
+                lane.eq(0),
+                offset.eq(0),
+                fits.eq(1),
+            ]
         return m

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from golden.descriptor import DESCRIPTOR_BYTES, MOST_TAPS, WAIT_COUNTS, Error, Opcode
+from golden.descriptor import DESCRIPTOR_BYTES, MOST_WEIGHTS, WAIT_COUNTS, Error, Opcode
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.descriptor_fields import DESCRIPTOR_BITS, DescriptorFields
 from hdl.accelerator.layouts import STREAM, TABLE_BYTES, StreamKind
@@ -380,7 +380,8 @@ class _Checks:
             & (p.out_words > (p.tiles_n - 1).as_unsigned()[:16] * words)
         )
         of_two = self.is_one_of(Opcode.COMBINE, Opcode.PRODUCT)
-        vector_fits = Mux(of_two, taps == 1, taps <= MOST_TAPS)
+        own_weights = (self.opcode == Opcode.SUM) & ~p.uniform
+        vector_fits = Mux(of_two, taps == 1, ~own_weights | (taps <= MOST_WEIGHTS))
         is_matrix = self.opcode == Opcode.MATRIX
         fits = Mux(is_matrix, matrix_fits, vector_fits)
         beats = Mux(is_matrix, product, (product * 4 + beat_bytes - 1) >> exact_log2(beat_bytes))

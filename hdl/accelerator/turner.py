@@ -19,11 +19,13 @@ class Turner(Component):
     ``steps`` channels of all its pixels. With ``sums`` a row is four words, int32 little-endian;
     each of them leaves by itself, as ``cols / steps`` words of one pixel, in lane 0. The channel
     words of a pixel follow each other through all passes; what is beyond ``out_words``, and rows
-    beyond the count of the tile, are dropped.
+    beyond the count of the tile, are dropped. The last word of a walk leaves when all others were
+    taken or dropped: nothing of the walk is left behind it.
 
     The first word is offered in the cycle after the last row of its tile was taken. While it gives,
     it takes nothing until the cycle of the last word: a tile of w words takes ``rows`` + w - 1
-    cycles, with ``sums`` each word that comes takes w, or 1 if it is dropped.
+    cycles, with ``sums`` each word that comes takes w, or 1 if it is dropped; a walk that ends with
+    words that are dropped takes one more.
 
     Parameters
     ----------
@@ -94,9 +96,10 @@ class Turner(Component):
         ends = Signal()
         row = Signal(range(self.rows))
         takes = Signal()
+        skips = Signal()  # what comes is dropped at once
         m.d.comb += [
-            self.in_ready.eq(~gives | ends),
-            takes.eq(self.in_valid & self.in_ready),
+            self.in_ready.eq(~gives | ends | skips),
+            takes.eq(self.in_valid & (~gives | ends)),
         ]
         lane = Mux(self.sums, 0, row)
         with m.If(ends):
@@ -112,25 +115,35 @@ class Turner(Component):
         )
         drops = Signal()
         leaves = Signal()
+        advances = Signal()
+        holds_last = Signal()
         is_last = channel + 1 == self.out_words
         ends_row = ~self.sums | (part == BYTES_PER_SUM - 1)
         ends_tile = ends_row & (~self.sums | (row == self.rows - 1))
+        own_row = Mux(holds_last, tile.count - 1, row)
+        ends_walk = tile.ends_walk & is_last & (~self.sums | (own_row + 1 == tile.count))
+        must_wait = ends_walk & ~ends_tile
+        there = gives & self.tile_valid & ~drops
         m.d.comb += [
-            drops.eq((channel >= self.out_words) | (self.sums & (row >= tile.count))),
-            self.out_valid.eq(gives & self.tile_valid & ~drops),
-            self.out_place.pixel.eq(tile.pixel + Mux(self.sums, row, 0)),
+            drops.eq((channel >= self.out_words) | (self.sums & (own_row >= tile.count))),
+            self.out_valid.eq(there & ~must_wait),
+            self.out_place.pixel.eq(tile.pixel + Mux(self.sums, own_row, 0)),
             self.out_place.count.eq(Mux(self.sums, 1, tile.count)),
             self.out_place.channel.eq(channel),
-            self.out_place.last.eq(
-                tile.ends_walk & is_last & (~self.sums | (row + 1 == tile.count))
-            ),
+            self.out_place.last.eq(ends_walk),
             leaves.eq(self.out_valid & self.out_ready),
             ends.eq(
                 (gives & self.tile_valid & drops) | (leaves & (is_last | (word == self.words - 1)))
             ),
+            skips.eq(holds_last & ~ends_tile),
+            advances.eq(self.sums & (ends | (skips & self.in_valid))),
             self.tile_ready.eq(ends & ends_tile),
             self.finished.eq(self.tile_ready & tile.ends_walk),
         ]
+        with m.If(there & must_wait):
+            m.d.sync += holds_last.eq(1)
+        with m.If(ends):
+            m.d.sync += holds_last.eq(0)
         with m.If(leaves):
             m.d.sync += [word.eq(word + 1), channel.eq(channel + 1)]
         next_first = Mux(
@@ -142,9 +155,9 @@ class Turner(Component):
                 m.d.sync += first_of_pass.eq(next_first)
                 with m.If(tile.ends_walk):
                     m.d.sync += [own.eq(0) for own in (channel, first_of_part, first_of_pass)]
-            with m.If(self.sums):
-                m.d.sync += part.eq(part + 1)
-        with m.If(Mux(self.sums, ends & ends_row, takes)):
+        with m.If(advances):
+            m.d.sync += part.eq(part + 1)
+        with m.If(Mux(self.sums, advances & ends_row, takes)):
             m.d.sync += row.eq(Mux(row == self.rows - 1, 0, row + 1))
 
         # What was given makes room for what is next.

@@ -61,7 +61,7 @@ class AxiWriter(Component):
     busy : Out(1)
         A burst is under way.
     done : Out(1)
-        All that a request is about has been written, and answered in this cycle at the latest.
+        The last response of a request comes in this cycle: all its beats have been written.
     error : Out(1)
         A response that tells of an error comes in this cycle.
     PREFIX_awaddr, and so on

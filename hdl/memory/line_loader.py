@@ -5,7 +5,8 @@ from typing import Any
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
-from hdl.memory.line_walk import LineMover
+from hdl.memory.line_mover import LineMover
+from hdl.memory.line_walk import place_walk
 from hdl.memory.scratchpad_shape import ScratchpadShape
 
 
@@ -64,7 +65,7 @@ class LineLoader(LineMover):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        walk = self.place_walk(m, platform)
+        walk = place_walk(m, platform, self)
 
         beat = Signal(range(self.shape.beats_per_line))
         goes = Signal()

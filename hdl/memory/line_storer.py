@@ -5,7 +5,8 @@ from typing import Any
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
-from hdl.memory.line_walk import LineMover
+from hdl.memory.line_mover import LineMover
+from hdl.memory.line_walk import place_walk
 from hdl.memory.scratchpad_shape import ScratchpadShape
 from hdl.placement import place
 from hdl.stream.downsizer import Downsizer
@@ -68,7 +69,7 @@ class LineStorer(LineMover):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        walk = self.place_walk(m, platform)
+        walk = place_walk(m, platform, self)
 
         # Read a line if it will find room behind those that were read and have not left.
         lines = StreamRegister(self.shape.line_bits)

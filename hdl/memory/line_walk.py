@@ -1,77 +1,17 @@
-"""The lines of commands, one after the other, and what moves them."""
+"""The lines of commands, one after the other."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib.wiring import In, Member, Out
+from amaranth.lib.wiring import In, Out
 
+from hdl.memory.line_mover import LineMover
 from hdl.memory.scratchpad_shape import ScratchpadShape
-from hdl.memory.transfer import line_transfer_layout, transfer_layout
-from hdl.placement import Component, place
+from hdl.placement import place
 from hdl.stream.stream_fifo import GAPLESS_DEPTH, StreamFifo
 
 COMMANDS_AHEAD = GAPLESS_DEPTH
 """Commands whose beats may be asked for before their lines are done."""
-
-
-class LineMover(Component):
-    """Takes commands to move lines, and asks for the beats of these.
-
-    The request of a command is offered in the cycle in which the command is, and taken with it;
-    that of the next command goes while the lines of this one are still under way.
-
-    Parameters
-    ----------
-    shape : ScratchpadShape
-    address_bits : int
-    more : mapping
-        What else a kind of mover has.
-
-    Members
-    -------
-    command_valid : In(1)
-        A command is offered.
-    command_ready : Out(1)
-        A command that is offered is taken.
-    command : In(line_transfer_layout(shape, address_bits))
-        The command.
-    request_valid : Out(1)
-        The request of the command is offered, until it is taken.
-    request_ready : In(1)
-        A request that is offered is taken.
-    request : Out(transfer_layout(address_bits))
-        All beats of its lines.
-    """
-
-    def __init__(self, shape: ScratchpadShape, address_bits: int, more: Mapping[str, Member]):
-        self.shape = shape
-        self.address_bits = address_bits
-        super().__init__(
-            {
-                "command_valid": In(1),
-                "command_ready": Out(1),
-                "command": In(line_transfer_layout(shape, address_bits)),
-                "request_valid": Out(1),
-                "request_ready": In(1),
-                "request": Out(transfer_layout(address_bits)),
-                **more,
-            }
-        )
-
-    def place_walk(self, m: Module, platform: Any) -> "LineWalk":
-        """What takes the commands in here, and says which lines are to be moved."""
-        walk = LineWalk(self.shape, self.address_bits)
-        place(m, platform, "walk", walk)
-        m.d.comb += [
-            walk.command_valid.eq(self.command_valid),
-            walk.command.eq(self.command),
-            self.command_ready.eq(walk.command_ready),
-            self.request_valid.eq(walk.request_valid),
-            self.request.eq(walk.request),
-            walk.request_ready.eq(self.request_ready),
-        ]
-        return walk
 
 
 class LineWalk(LineMover):
@@ -131,3 +71,18 @@ class LineWalk(LineMover):
             with m.If(self.line_last):
                 m.d.sync += number.eq(1)
         return m
+
+
+def place_walk(m: Module, platform: Any, mover: LineMover) -> LineWalk:
+    """What takes the commands of ``mover`` in its place, and says which lines are to be moved."""
+    walk = LineWalk(mover.shape, mover.address_bits)
+    place(m, platform, "walk", walk)
+    m.d.comb += [
+        walk.command_valid.eq(mover.command_valid),
+        walk.command.eq(mover.command),
+        mover.command_ready.eq(walk.command_ready),
+        mover.request_valid.eq(walk.request_valid),
+        mover.request.eq(walk.request),
+        walk.request_ready.eq(mover.request_ready),
+    ]
+    return walk

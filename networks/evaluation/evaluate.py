@@ -42,12 +42,13 @@ def evaluate_model(
 ) -> dict[str, Any]:
     """Run ``model`` on ``images`` in each of ``settings``, quantized as ``calibration`` says.
 
-    Returns ``rows``, one per setting, ``layers``, one per layer with weights, and all that decides
-    the result, as ``docs/evaluation.md`` describes them; percentages, and decibels. The result does
-    not depend on how many processes or machines there are. ``on_doubt`` is called with what looks
-    like a mistake, as soon as it is known. ``scoring`` says what is counted; by default right
-    classes. Raises ``DataError`` for labels that are not classes of
-    the model and for images of a wrong size, before anything is computed, and what the parts raise.
+    Returns ``rows``, one per setting, ``layers``, one per layer with weights and per product of two
+    values, and all that decides the result, as ``docs/evaluation.md`` describes them; percentages,
+    and decibels. The result does not depend on how many processes or machines there are.
+    ``on_doubt`` is called with what looks like a mistake, as soon as it is known. ``scoring`` says
+    what is counted; by default right classes. Raises ``DataError`` for labels that are not classes
+    of the model and for images of a wrong size, before anything is computed, and what the parts
+    raise.
     """
     scoring = scoring or classification(model)
     highest = int(images.labels.max())
@@ -98,7 +99,8 @@ def evaluate_model(
     for row in rows:
         if row["format"] == FP32 and scoring.classes is not None:
             doubt(doubts_of_accuracy(row["top1"] / 100, len(images), scoring.classes))
-    layers = layer_rows(next(iter(bases.values())), settings, noises, runs)
+    base = next(iter(bases.values()))
+    layers = layer_rows(base, settings, noises, runs, options.attention_windowed)
     for row, setting in zip(rows, settings, strict=True):
         row |= row_shares(setting, layers)
     return {
@@ -110,7 +112,7 @@ def evaluate_model(
         "warnings": doubts,
         "rows": rows,
         "layers": layers,
-        **totals(next(iter(bases.values())), layers),
+        **totals(base, layers),
     }
 
 

@@ -142,6 +142,11 @@ def _loader(
         for name, value in {"class_map": class_map, **preprocessing_options}.items():
             if value is not None:
                 raise DataError(f"{name} has no effect on tokens: leave it out")
+        beside = _preprocessing_file(model_path)
+        if beside.is_file():
+            raise DataError(f"{beside}: preprocessing has no effect on tokens: remove the file")
+    if class_map is not None and task == SIGNAL:
+        raise DataError("class_map has no effect on the task signal: leave it out")
     preprocessing = _preprocessing(model_path, preprocessing_options)
 
     def load(path: Path, labelled: bool) -> Images:
@@ -190,8 +195,12 @@ def _check_images(name: str, count: int, most: int) -> None:
         raise DataError(f"{name} must be an integer from 1 to {most}, not {count}")
 
 
+def _preprocessing_file(model_path: Path) -> Path:
+    return model_path.with_suffix(".toml")
+
+
 def _preprocessing(model_path: Path, options: dict[str, Any]) -> Preprocessing:
-    beside = model_path.with_suffix(".toml")
+    beside = _preprocessing_file(model_path)
     merged = load_preprocessing(beside) if beside.is_file() else {}
     merged |= {name: value for name, value in options.items() if value is not None}
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import BlockFormat
+from golden import BlockFormat, SparqFormat
 from golden.format import ACTIVATION_BITS
 from networks.evaluation.formats import MixedFormat
 from networks.evaluation.images import Images
@@ -15,15 +15,18 @@ from networks.evaluation.preparation import Quantized
 from networks.evaluation.scoring import SIGNAL, Recognition, Scoring
 from networks.evaluation.settings import EXACT_8_BIT, FP32, SIGNED_4_BIT, UNIFORM_4_BIT, Setting
 from networks.evaluation.tasks import OUTPUT, Noises
+from networks.graph.graph import Node
 from networks.graph.lowering import Array
 from networks.quantization.arithmetic import Arithmetic
 from networks.quantization.network import QuantizedNetwork
-from networks.quantization.operations import Int64Array
+from networks.quantization.operations import Int64Array, IntegerMatrixLayer, MultiplyMatrices
+from networks.quantization.quantize import SIGNED_INPUT
 from networks.quantization.statistics import PairStatistics
 
 TOP5_CLASSES = 10
 AT_8_BITS = "8 bits"
 """How the text begins that says why a layer is in no format."""
+OF_VALUES = "product of two values"
 
 
 def accuracy_rows(
@@ -123,46 +126,85 @@ def layer_rows(
     settings: Sequence[Setting],
     noises: Noises,
     runs: Mapping[Setting, tuple[QuantizedNetwork, Arithmetic]],
+    attention_windowed: bool = False,
 ) -> list[dict[str, Any]]:
-    """One row per layer with weights: its shape, its activations, its noise in each setting."""
-    shapes = base.graph.shapes
-    layers = []
+    """One row per layer with weights: its shape, its activations, its noise in each setting.
+
+    And one per product of two values, which formats are for where these are
+    ``attention_windowed``; of its activations it says nothing.
+    """
     formats = {
         s.label: s.sparq_format
         for s in settings
         if s.sparq_format and s.sparq_format.magnitude_bits == ACTIVATION_BITS
     }
-    decisions = {s: decisions_of(s, runs[s][0]) for s in settings if s in runs}
-    for node, layer in zip(base.graph.matrix_nodes, base.network.layers, strict=True):
-        statistics = PairStatistics(base.pairs[layer.name]) if layer.fill == 0 else None
+    decisions = {s: decisions_of(s, runs[s][0], attention_windowed) for s in settings if s in runs}
+    operations = {node.name: node.operation for node in base.network.nodes}
+    layers = []
+    for node in base.graph.product_nodes:
+        operation = operations[node.name]
+        if isinstance(operation, IntegerMatrixLayer):
+            row = _layer(base, node, operation, formats)
+        else:
+            assert isinstance(operation, MultiplyMatrices)
+            row = _product(base, node, _product_reason(operation, attention_windowed))
         sqnr = {
-            setting.label: _decibels(*noises[setting, layer.name])
+            setting.label: _decibels(*noises[setting, node.name])
             for setting in settings
-            if (setting, layer.name) in noises
+            if (setting, node.name) in noises
         }
-        layers.append(
-            {
-                "name": layer.name,
-                "m": prod(shapes[node.output][:-1]),
-                "k": layer.depth,
-                "n": layer.width,
-                "groups": layer.groups,
-                "windowed": layer.windowed,
-                "reason": layer.reason,
-                "formats": {s.label: made[layer.name] for s, made in decisions.items() if made},
-                "zeros": statistics and 100 * statistics.zeros,
-                "zero_pairs": statistics and 100 * statistics.zero_pairs,
-                "placements": {
-                    label: {
-                        shift: 100 * share for shift, share in statistics.placements(fmt).items()
-                    }
-                    for label, fmt in formats.items()
-                    if statistics and fmt and layer.windowed
-                },
-                "sqnr_db": sqnr,
-            }
-        )
+        made = {s.label: texts[node.name] for s, texts in decisions.items() if texts}
+        layers.append(row | {"formats": made, "sqnr_db": sqnr})
     return layers
+
+
+def _layer(
+    base: Quantized,
+    node: Node,
+    layer: IntegerMatrixLayer,
+    formats: Mapping[str, SparqFormat],
+) -> dict[str, Any]:
+    statistics = PairStatistics(base.pairs[layer.name]) if layer.fill == 0 else None
+    return {
+        "name": layer.name,
+        "m": prod(base.graph.shapes[node.output][:-1]),
+        "k": layer.depth,
+        "n": layer.width,
+        "groups": layer.groups,
+        "windowed": layer.windowed,
+        "reason": layer.reason,
+        "zeros": statistics and 100 * statistics.zeros,
+        "zero_pairs": statistics and 100 * statistics.zero_pairs,
+        "placements": {
+            label: {shift: 100 * share for shift, share in statistics.placements(fmt).items()}
+            for label, fmt in formats.items()
+            if statistics and layer.windowed
+        },
+    }
+
+
+def _product(base: Quantized, node: Node, reason: str) -> dict[str, Any]:
+    *leading, rows, depth = base.graph.shapes[node.inputs[0]]
+    groups = prod(leading)
+    return {
+        "name": node.name,
+        "m": rows,
+        "k": depth,
+        "n": groups * base.graph.shapes[node.output][-1],
+        "groups": groups,
+        "windowed": not reason,
+        "reason": reason,
+        "zeros": None,
+        "zero_pairs": None,
+        "placements": {},
+    }
+
+
+def _product_reason(operation: MultiplyMatrices, windowed: bool) -> str:
+    """Why a product of two values is in no format of unsigned activations; empty if it is."""
+    if not windowed:
+        return OF_VALUES
+    return SIGNED_INPUT if operation.zero_point else ""
 
 
 def row_shares(setting: Setting, layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -192,20 +234,35 @@ def _work(layer: Mapping[str, Any]) -> int:
     return int(layer["m"] * layer["k"] * layer["n"])
 
 
-def decisions_of(setting: Setting, network: QuantizedNetwork) -> dict[str, str]:
-    """By layer, the format of its products, or ``8 bits:`` and why; empty where there is none."""
+def decisions_of(
+    setting: Setting, network: QuantizedNetwork, attention_windowed: bool = False
+) -> dict[str, str]:
+    """By layer, the format of its products, or ``8 bits:`` and why; empty where there is none.
+
+    And by product of two values.
+    """
+    activations = setting.activations
+    if setting.activations == SIGNED_4_BIT:
+        name = "4 bits"
+    elif isinstance(activations, str):
+        return {}
+    else:
+        name = activations.name
     made = {}
-    for layer in network.layers:
-        if setting.activations == SIGNED_4_BIT:
-            name = "4 bits"
-        elif isinstance(setting.activations, str):
-            return {}
+    for node in network.nodes:
+        operation = node.operation
+        if isinstance(operation, IntegerMatrixLayer):
+            reason, zero = operation.reason, operation.fill
+        elif isinstance(operation, MultiplyMatrices):
+            reason, zero = "", operation.zero_point
+            if operation.fmt is None:
+                windows = attention_windowed and setting.windows is not None
+                reason = _product_reason(operation, windows)
         else:
-            name = setting.activations.name
-        if isinstance(setting.activations, MixedFormat):
-            mixed = setting.activations
-            name = (mixed.signed if layer.fill else mixed.unsigned).name
-        made[layer.name] = name if layer.windowed else f"{AT_8_BITS}: {layer.reason}"
+            continue
+        if isinstance(activations, MixedFormat):
+            name = (activations.signed if zero else activations.unsigned).name
+        made[node.name] = f"{AT_8_BITS}: {reason}" if reason else name
     return made
 
 
@@ -216,8 +273,8 @@ def totals(base: Quantized, layers: list[dict[str, Any]]) -> dict[str, Any]:
     """
     work = {layer["name"]: _work(layer) for layer in layers}
     windowed = [layer["name"] for layer in layers if layer["windowed"]]
-    pairs = [base.pairs[name] for name in windowed]
-    statistics = PairStatistics(np.sum(pairs, axis=0)) if windowed else None
+    pairs = [base.pairs[name] for name in windowed if name in base.pairs]
+    statistics = PairStatistics(np.sum(pairs, axis=0)) if pairs else None
     return {
         "windowed_share": 100 * sum(work[name] for name in windowed) / max(1, sum(work.values())),
         "zeros": statistics and 100 * statistics.zeros,

@@ -75,12 +75,15 @@ class Runs:
 
 
 Noises = Mapping[tuple[Setting, str], tuple[float, float]]
-"""Energies of a layer's output and of its noise; of the network's output under ``OUTPUT``."""
+"""Energies of the output of a layer, or of a product of two values, and of its noise.
+
+Of the network's output under ``OUTPUT``.
+"""
 OUTPUT = ""
 
 
 def _noises(graph: Graph, runs: Runs, images: Images) -> Noises:
-    outputs = {node.output: node.name for node in graph.matrix_nodes}
+    outputs = {node.output: node.name for node in graph.product_nodes}
     reference = {}
 
     def keep(name: str, value: Any) -> None:

@@ -55,14 +55,19 @@ class Sum:
 
 @dataclass(frozen=True)
 class Product:
-    """The product of two values, whose shapes are of one rank and broadcast."""
+    """The product of two values, whose shapes are of one rank and broadcast, times ``factor``.
+
+    That is a positive number, or one per channel, float64 (C,).
+    """
+
+    factor: float | Float64Array = 1.0
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """Shape of the output; ``ValueError`` for inputs that do not fit each other."""
         return _broadcast("multiply", *shapes)
 
     def __call__(self, x: Float64Array, y: Float64Array) -> Float64Array:
-        return x * y
+        return x * y * self.factor
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A network in floating point, and the walk through its nodes that everything shares."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from networks.fixed_point import Float64Array
+from networks.graph.attention import MatrixProduct
 from networks.graph.lowering import Array, Shape
 from networks.graph.operations import MatrixLayer, Operation
 
@@ -68,8 +69,8 @@ class Graph:
     any other shape as it is. ``ranking`` says that only the order of the output's values is that of
     the model that this was imported from: a softmax or a sigmoid was left out. With
     ``tokens``, names of inputs, an image is as many sequences of integers, (inputs, length): of
-    tokens, or masks of 0 and 1. Raises
-    ``ValueError``, naming the node, if shapes do not fit.
+    tokens, or masks of 0 and 1. ``parts`` are those of the ranges of some values beyond which these
+    make no difference. Raises ``ValueError``, naming the node, if shapes do not fit.
     """
 
     source: str
@@ -78,6 +79,7 @@ class Graph:
     output: str
     ranking: bool = False
     tokens: tuple[str, ...] = ()
+    parts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +99,12 @@ class Graph:
     def matrix_nodes(self) -> tuple[Node, ...]:
         """The nodes that multiply with weights, in order."""
         return tuple(node for node in self.nodes if isinstance(node.operation, MatrixLayer))
+
+    @property
+    def product_nodes(self) -> tuple[Node, ...]:
+        """The nodes that multiply with weights or two values as matrices, in order."""
+        kinds = MatrixLayer | MatrixProduct
+        return tuple(node for node in self.nodes if isinstance(node.operation, kinds))
 
     @property
     def consumers(self) -> dict[str, list[Node]]:

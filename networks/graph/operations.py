@@ -128,7 +128,10 @@ class MaxPool:
 
 @dataclass(frozen=True)
 class AveragePool:
-    """The sum under each position of ``patch`` over ``divisors``, float64 (rows, columns, 1)."""
+    """The sum under each position of ``patch`` over ``divisors``.
+
+    These are float64 (rows, columns, 1), or (rows, columns, C).
+    """
 
     patch: Patch
     divisors: Float64Array

@@ -58,4 +58,7 @@ def calibrate(
             ranges[name] = (float(lows.min()), float(highs.max()))
         else:
             ranges[name] = (float(lows.mean()), float(highs.mean()))
+        if name in graph.parts:
+            low_part, high_part = graph.parts[name]
+            ranges[name] = (max(ranges[name][0], low_part), min(ranges[name][1], high_part))
     return ranges

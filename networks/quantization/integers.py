@@ -67,7 +67,7 @@ def integer_operation(
         case Sum():
             return weighted_sum(inputs, output, operation.factors)
         case Product():
-            return _product(inputs, output)
+            return _product(operation, inputs, output)
         case Quotient():
             return _quotient(inputs, output)
         case Function():
@@ -135,10 +135,10 @@ def _affine(operation: Affine, source: Quantization, output: Quantization) -> Co
     )
 
 
-def _product(inputs: Sequence[Quantization], output: Quantization) -> Multiply:
+def _product(operation: Product, inputs: Sequence[Quantization], output: Quantization) -> Multiply:
     x, y = inputs
-    factor = np.array(x.step * y.step / output.step)
-    requantization = Requantization(*fixed_point(factor), output.zero_point)
+    factors = np.asarray(operation.factor * x.step * y.step / output.step)
+    requantization = Requantization(*fixed_point(factors), output.zero_point)
     return Multiply((x.zero_point, y.zero_point), requantization)
 
 

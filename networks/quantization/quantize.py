@@ -52,6 +52,8 @@ SYMMETRIC = "symmetric"
 SIGNED_BYTES = "signed bytes"
 SIGNED = (AFFINE, SYMMETRIC, SIGNED_BYTES)
 """How layers whose input can be negative are windowed."""
+SIGNED_INPUT = "signed input"
+"""Why a layer is not."""
 LARGEST_SYMMETRIC = SIGNED_ZERO_POINT - 1
 """Of the magnitudes of signed bytes."""
 WIDE_HEADROOM = 4
@@ -275,7 +277,7 @@ def windowing_exceptions(
         elif last and node is graph.matrix_nodes[-1]:
             reasons[node.name] = "last layer"
         elif not signed and node.inputs[0] not in unsigned:
-            reasons[node.name] = "signed input"
+            reasons[node.name] = SIGNED_INPUT
         else:
             reasons[node.name] = ""
     return reasons

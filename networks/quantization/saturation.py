@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from networks.fixed_point import Float64Array
 from networks.graph.elementwise import Function
 from networks.graph.graph import Graph
 from networks.quantization.calibration import Range
+from networks.quantization.operations import Int64Array
 
 _POINTS = 4096
 _STEPS = 255
-"""Of the output of a function; half of one makes no difference."""
+"""Of the output of a function."""
 
 
 def without_saturation(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Range]:
@@ -39,20 +41,43 @@ def without_saturation(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, R
 
 @lru_cache(maxsize=256)
 def _part_that_matters(function: Function, low: float, high: float, output: Range) -> Range:
-    """The part of ``low`` to ``high`` beyond which ``function`` stays what it is at its ends.
+    """Of the range of all channels, what makes a difference to any.
 
     Kept, as a network is quantized once for each of many formats.
     """
-    points = np.linspace(low, high, _POINTS)
     channels = function.expression.channels or 1
-    values = function(np.repeat(points[:, np.newaxis], channels, axis=1))
-    half_step = (max(output[1], 0.0) - min(output[0], 0.0)) / _STEPS / 2
+    lows, highs = part_that_matters(
+        function, np.full(channels, low), np.full(channels, high), half_step(*output)
+    )
+    varying = lows < highs
+    if not varying.any():
+        return low, low
+    return float(lows[varying].min()), float(highs[varying].max())
 
-    def first(values: Float64Array) -> int:
-        # Of the values so far, the largest and the smallest may differ by half a step.
+
+def half_step(low: npt.ArrayLike, high: npt.ArrayLike) -> Float64Array:
+    """What makes no difference to a value from ``low`` to ``high`` in bytes."""
+    result: Float64Array = (np.maximum(high, 0.0) - np.minimum(low, 0.0)) / _STEPS / 2
+    return result
+
+
+def part_that_matters(
+    function: Function, low: Float64Array, high: Float64Array, tolerance: Float64Array
+) -> tuple[Float64Array, Float64Array]:
+    """The part of ``low`` to ``high`` beyond which ``function`` stays what it is at these ends.
+
+    Of each channel, float64 (C,), and but for a ``tolerance``; ``low`` twice where that is all.
+    """
+    points = np.linspace(low, high, _POINTS)
+    values = function(points)
+
+    def same(values: Float64Array) -> Int64Array:
+        # Of the values so far, the largest and the smallest may differ by the tolerance.
         spread = np.maximum.accumulate(values) - np.minimum.accumulate(values)
-        same = (spread <= half_step).all(axis=1)
-        return max(int(same.sum()) - 1, 0)
+        count: Int64Array = (spread <= tolerance).sum(axis=0)
+        return count
 
-    last = len(points) - 1 - first(values[::-1])
-    return float(points[min(first(values), last)]), float(points[last])
+    first, last = same(values) - 1, len(points) - same(values[::-1])
+    first, last = np.where(first < last, (first, last), 0)
+    channels = np.arange(len(low))
+    return points[first, channels], points[last, channels]

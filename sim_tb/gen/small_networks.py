@@ -129,7 +129,11 @@ class Growing:
         rng, shape, word = self.rng, self.shapes[name], self.word
         if rng.integers(3) == 0:
             amounts = [(int(rng.integers(0, 3)), int(rng.integers(0, 3))) for _ in range(2)]
-            name = self.add(Pad((*amounts, (0, 0)), "constant", float(rng.normal())), (name,))
+            channels = (0, 0)
+            if shape[-1] % word == 0 and rng.integers(2):
+                channels = (word * int(rng.integers(0, 3)), int(rng.integers(0, 3 * word)))
+                amounts = amounts if rng.integers(2) else [(0, 0), (0, 0)]
+            name = self.add(Pad((*amounts, channels), "constant", float(rng.normal())), (name,))
             if rng.integers(2):
                 self.convolution(name)
             return
@@ -149,7 +153,11 @@ class Growing:
             first = int(rng.integers(0, words))
             end = int(rng.integers(first, words)) + 1
             cut = slice(first * word, end * word)
-            self.add(Slice((slice(None), slice(None), cut)), (joined,))
+            pixels = [slice(None), slice(None)]
+            if rng.integers(2):
+                starts = [int(rng.integers(0, min(side, 16))) for side in shape[:2]]
+                pixels = [slice(start, None, int(rng.integers(1, 4))) for start in starts]
+            self.add(Slice((*pixels, cut)), (joined,))
 
     def convolution_like(self, name: str) -> str:
         """Of 1x1, and any number of channels."""

@@ -489,7 +489,11 @@ SUM_1X1 = dict.fromkeys(
         (Opcode.SUM, SUM_1X1 | {"beats": 4, "address": MEMORY_BYTES - 24}, Error.READ),
         (Opcode.SUM, SUM_1X1 | {"beats": 4, "stride_x": 0}, Error.FIELD),
         (Opcode.PRODUCT, SUM_1X1 | {"beats": 3, "kernel_width": 2}, Error.FIELD),
-        (Opcode.MAX, SUM_1X1 | {"beats": 3, "kernel_width": 17, "kernel_height": 16}, Error.FIELD),
+        (
+            Opcode.SUM,
+            SUM_1X1 | {"beats": 139, "kernel_width": 17, "kernel_height": 16},
+            Error.FIELD,
+        ),
         (Opcode.MATRIX, SUM_1X1 | {"tiles_n": 1, "depth": 2, "beats": 8}, Error.FIELD),
         (Opcode.MATRIX, SUM_1X1 | {"depth": 1}, Error.FIELD),
     ],

@@ -24,15 +24,37 @@ from sim_tb.hdl.memory_cases import (
     around_reader,
     beat_at,
     line_at,
+    memory_cases,
 )
-from sim_tb.hdl.part_case import PartCase, Random
+from sim_tb.hdl.part_case import STALLS, PartCase, Random
 from sim_tb.hdl.part_cases import CASES
-from sim_tb.hdl.parts import ports_of, run_part
+from sim_tb.hdl.parts import compare, ports_of, run_part
 from sim_tb.hdl.pysim import SEED, Word, clock
 from sim_tb.oracle.cycles import Agent, Chance, Source, moved
 from sim_tb.oracle.memory_parts import AxiReaderModel, LineCommand, Request
 
+NAMES = list(memory_cases())
 MOVERS = [name for name in CASES if name.startswith(("line_loader", "line_storer"))]
+
+
+@pytest.mark.every(47)
+@pytest.mark.parametrize("after", STALLS)
+@pytest.mark.parametrize("before", STALLS)
+@pytest.mark.parametrize("name", NAMES)
+def test_part_is_its_model(name: str, before: float, after: float, checks: Any) -> None:
+    """In every cycle: outputs, and when they come."""
+    cycles = CASES[name].cycles(SEED, before, after)
+    checks(compare(name, SEED, cycles, run_part(name, cycles)))
+
+
+@pytest.mark.every(5)
+@pytest.mark.parametrize("name", NAMES)
+def test_resets(name: str, checks: Any) -> None:
+    """What is held is lost, and nothing else."""
+    seed = SEED + 1
+    cycles = CASES[name].cycles(seed, 0.2, 0.3, resets=0.04)
+    assert any(own.given["rst"] for own in cycles)
+    checks(compare(name, seed, cycles, run_part(name, cycles)))
 
 
 def trace(name: str, before: float = 0.2, after: float = 0.5) -> list[Word]:
@@ -67,6 +89,7 @@ def cycle_of(ports: list[Word], *names: str) -> int:
     return next(place for place, own in enumerate(ports) if all(own[name] for name in names))
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("name", BUSES)
 def test_bursts(name: str) -> None:
     """They cover the requests in order, stay in their pages, and are as long as they can be."""
@@ -85,7 +108,8 @@ def test_bursts(name: str) -> None:
         assert last or (end % (bus.max_burst * size) == 0 and following)
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.every(3)
+@pytest.mark.parametrize("name", list(READERS)[::-1])
 def test_reads_find_their_destination(name: str) -> None:
     """Each has what it asked for, in order; the bus is never held up, nor asked for too much."""
     bus, destinations, outstanding = READERS[name]
@@ -174,7 +198,7 @@ class SlowMemory(Agent):
         self.cycle += 1
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.parametrize(("longest", "cycles"), [(4, 5), (1, 2), (16, 20), (4, 1)])
 def test_what_keeps_pace(longest: int, cycles: int) -> None:
     """A queue of the size that is stated never lets the bus idle; a smaller one does."""
@@ -228,7 +252,8 @@ def test_a_destination_that_takes_nothing() -> None:
         assert got == [beat_at(place, bus.data_bits) for place in places]
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.every(3)
+@pytest.mark.parametrize("name", list(WRITERS)[::-1])
 def test_writes_find_their_place(name: str) -> None:
     """Every beat where its request says; a request is done when all its bursts are answered."""
     bus, _, outstanding = WRITERS[name]
@@ -282,12 +307,12 @@ def tensor_line(base: int, pixel: int, pitch: int, word: int, shape: ScratchpadS
     return (base + pixel // shape.banks * pitch + word) % shape.lines
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.parametrize(
     "shape",
     [
-        ScratchpadShape(4, 1, 16, 32),
         ScratchpadShape(8, 2, 32, 32),
+        ScratchpadShape(4, 1, 16, 32),
         ScratchpadShape(16, 4, 16, 128),
         ScratchpadShape(4, 8, 16, 32),
     ],
@@ -351,7 +376,7 @@ def test_tensors(shape: ScratchpadShape) -> None:
         assert (own == tensor[line * banks :][:banks, 1].ravel()).all()
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(5)
 @pytest.mark.parametrize("name", MOVERS)
 def test_lines(name: str) -> None:
     """All beats of all lines, in order; the request is that of the lines."""
@@ -381,8 +406,8 @@ def test_lines(name: str) -> None:
     assert sum(own["done"] for own in ports) == len(commands)
 
 
-@pytest.mark.every(2)
-@pytest.mark.parametrize("name", ["2_1_2_8", "4_1_4_32", "4_2_4_32", "4_8_2_32"])
+@pytest.mark.every(4)
+@pytest.mark.parametrize("name", ["4_1_4_32", "2_1_2_8", "4_2_4_32", "4_8_2_32"])
 def test_latency_of_lines(name: str) -> None:
     """From a command to its first line and beat; then beats without a gap."""
     ports = trace(f"line_storer_{name}", 0, 0)

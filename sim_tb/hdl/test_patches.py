@@ -9,36 +9,12 @@ import pytest
 
 from hdl.accelerator.layouts import PIXELS
 from hdl.accelerator.patch_reader import PatchReader
+from sim_tb.hdl.banks import ReadBanks
 from sim_tb.hdl.pysim import SEED, Bench, Word
-from sim_tb.oracle.cycles import Agent, Chance, Source, Until, moved
+from sim_tb.oracle.cycles import Chance, Source, Until, moved
 from sim_tb.oracle.patches import Bytes, Patches, Slice, slice_cycles, slices, store, tiles
 
 LINES = 64
-
-
-class Banks(Agent):
-    """Gives what an access reads one cycle later, and anything in all other cycles."""
-
-    def __init__(self, banks: Bytes, stall: float):
-        self.banks = banks
-        self.stall = stall
-        self.data: int | None = None
-
-    def inputs(self, model: Any, rng: random.Random) -> Word:
-        """Whether an access is taken does not depend on it."""
-        word = rng.getrandbits(8 * self.banks[:, 0].size) if self.data is None else self.data
-        return {"read_ready": int(rng.random() >= self.stall), "read_data": word}
-
-    def observe(self, ports: Any) -> None:
-        """An access is taken."""
-        self.data = None
-        if ports["read_valid"] and ports["read_ready"]:
-            low, high = ports["read_low"], ports["read_high"]
-            words = [
-                bank[high if number < ports["read_remainder"] else low]
-                for number, bank in enumerate(self.banks)
-            ]
-            self.data = int.from_bytes(np.concatenate(words).tobytes(), "little")
 
 
 Layer = tuple[Patches, Bytes, Bytes]
@@ -74,21 +50,16 @@ def random_layer(rng: Any, rows: int, steps: int, most: int, first: int | None =
         if blocks * sum(pitches) > (LINES if first is None else LINES // 2):
             continue
         base = int(rng.integers(0, LINES)) if first is None else first
-        own = Patches(
-            height=size[0],
-            width=size[1],
-            pixels=int(rng.integers(1, out[0] * out[1] - pixel + 1)),
-            out_width=out[1],
+        own = Patches.of(
+            size,
+            int(rng.integers(1, out[0] * out[1] - pixel + 1)),
+            out[1],
+            [start * stride[0] - before[0], -before[1]],
+            kernel,
+            stride,
+            dilation,
             first_column=column,
-            top=start * stride[0] - before[0],
-            left=-before[1],
             first_pixel=pixel,
-            kernel_h=kernel[0],
-            kernel_w=kernel[1],
-            stride_y=stride[0],
-            stride_x=stride[1],
-            dilation_y=dilation[0],
-            dilation_x=dilation[1],
             passes=passes,
             words=words,
             by_matrix=int(matrix),
@@ -120,7 +91,7 @@ def read(
     words = [{"patches": own.word} for own, _, _ in layers]
     agents = [
         Source(words, "patches_valid", ["patches_ready"], before),
-        Banks(banks, before),
+        ReadBanks(banks, before),
         Until("slice", len(expected(layers, rows)), after),
         Chance(tile_ready=1 - after / 2),
     ]
@@ -176,18 +147,19 @@ def test_cycles(seed: int, checks: Any) -> None:
     checks(len(cycles) + len(accesses))
 
 
-@pytest.mark.parametrize("words", [1, 2])
-def test_no_gap_between_tiles(words: int) -> None:
-    """Tiles over the ends of rows, of as many slices as there are rows, or twice as many."""
+@pytest.mark.parametrize("height", [1, 2])
+def test_no_gap_between_tiles(height: int) -> None:
+    """Tiles of two or four slices, each in one row of outputs or two."""
     rows = 4
-    own = Patches(5, 6, 30, 6, 0, -1, -1, 0, 2, 2, passes=2, words=words, by_matrix=1, pitch=words)
-    data = np.zeros((5, 6, words, 1), np.uint8)
+    size = 5, 6
+    own = Patches.of(size, 30, 6, (-1, -1), (height, 2), passes=2, by_matrix=1)
+    data = np.zeros((*size, 1, 1), np.uint8)
     assert [len(tile.lanes) for tile in tiles(own, rows)] == [4, 4, 4, 4, 4, 4, 4, 2] * 2
-    ports = read(rows, 1, [(own, data, data[:, :, :1])])
+    ports = read(rows, 1, [(own, data, data)])
     offered = [bool(each["slice_valid"]) for each in ports]
-    count = 16 * 4 * words
+    count = 16 * 2 * height
     assert sum(offered) == count
-    assert all(offered[12 : 12 + count])
+    assert all(offered[9 : 9 + count])
 
 
 def test_tiles_end_where_banks_do() -> None:

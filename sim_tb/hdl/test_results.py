@@ -1,7 +1,7 @@
 """The way of results back to the banks, in Amaranth's own simulator."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +12,9 @@ from hdl.accelerator.byte_tables import ByteTables
 from hdl.accelerator.layouts import PIXELS
 from hdl.accelerator.result_writer import ResultWriter
 from hdl.accelerator.turner import Turner
+from sim_tb.hdl.banks import WriteBanks
 from sim_tb.hdl.pysim import SEED, Bench, Word
-from sim_tb.oracle.cycles import Agent, Fixed, Source, Until, moved
+from sim_tb.oracle.cycles import After, Agent, Fixed, Source, Until, moved
 from sim_tb.oracle.patches import Bytes, Placed, number, pack_fields, store
 
 STALLS = [(0.0, 0.0), (0.5, 0.0), (0.0, 0.6), (0.3, 0.3)]
@@ -112,7 +113,10 @@ def test_turner(
     assert [place for _, place in found] == [own.place for own in expected]
     for (data, _), own in zip(found, expected, strict=True):
         assert data & (1 << 8 * own.data.size) - 1 == number(own.data)
-    assert sum(own["finished"] for own in ports) == 2
+    finished = [own["finished"] for own in ports]
+    assert sum(finished) == 2
+    ends = [own["out_valid"] and own["out_ready"] and own["out_place"] >> 47 for own in ports]
+    assert ends == finished, "something is left behind the last word"
     checks(2 * len(found))
     if not any(stalls):
         first = [own["in_ready"] for own in ports].index(1)
@@ -131,34 +135,11 @@ def turning_cycles(
         if sums:
             left = [min(words, max(0, out_words - first - part * words)) for part in range(4)]
             cycles += tile.lanes * sum(max(1, own) for own in left) + (rows - tile.lanes) * 4
+            cycles += tile.ends_walk and (tile.lanes < rows or not left[-1])
         else:
             cycles += rows + min(words, out_words - first) - 1
         first += words * (4 if sums else 1) * tile.ends_pass
     return cycles
-
-
-class Written(Agent):
-    """Banks (banks, lines, steps) that are written."""
-
-    def __init__(self, banks: Bytes, stall: float):
-        self.banks = banks
-        self.stall = stall
-
-    def inputs(self, model: Any, rng: random.Random) -> Word:
-        """Whether an access is taken does not depend on it."""
-        return {"write_ready": int(rng.random() >= self.stall)}
-
-    def observe(self, ports: Mapping[str, int]) -> None:
-        """An access is taken."""
-        if not (ports["write_valid"] and ports["write_ready"]):
-            return
-        banks, _, steps = self.banks.shape
-        data = ports["write_data"].to_bytes(banks // 2 * steps, "little")
-        for lane in range(ports["write_count"]):
-            bank = ports["write_bank"] + lane
-            line = ports["write_low"] if bank < banks else ports["write_high"]
-            own = np.frombuffer(data[lane * steps :][:steps], np.uint8)
-            self.banks[bank % banks, line] = own
 
 
 @pytest.mark.every(3)
@@ -190,7 +171,7 @@ def test_writer(rows: int, steps: int, stalls: tuple[float, float], checks: Any)
             ["in_ready"],
             stalls[0],
         ),
-        Written(banks, stalls[1]),
+        WriteBanks(banks, stalls[1]),
     ]
     ports = Bench(ResultWriter(rows, steps, lines)).converse(agents, random.Random(SEED))
     assert (banks == wanted).all()
@@ -252,26 +233,3 @@ class Script(Agent):
     def inputs(self, model: Any, rng: random.Random) -> Word:
         """The next ones."""
         return next(self.words, None) or self.then.inputs(model, rng)
-
-
-class After(Agent):
-    """An agent that waits for some cycles."""
-
-    def __init__(self, cycles: int, then: Agent):
-        self.left = cycles
-        self.then = then
-
-    @property
-    def is_done(self) -> bool:  # type: ignore[override]  # it was True
-        """The other one is."""
-        return self.then.is_done
-
-    def inputs(self, model: Any, rng: random.Random) -> Word:
-        """None at first."""
-        self.left -= 1
-        return {} if self.left >= 0 else self.then.inputs(model, rng)
-
-    def observe(self, ports: Mapping[str, int]) -> None:
-        """What the other one does."""
-        if self.left < 0:
-            self.then.observe(ports)

@@ -143,6 +143,29 @@ class Until(Chance):
         self.left -= bool(ports[f"{self.prefix}_valid"] and ports[f"{self.prefix}_ready"])
 
 
+class After(Agent):
+    """An agent that waits for some cycles."""
+
+    def __init__(self, cycles: int, then: Agent):
+        self.left = cycles
+        self.then = then
+
+    @property
+    def is_done(self) -> bool:  # type: ignore[override]  # it was True
+        """The other one is."""
+        return self.then.is_done
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """None at first."""
+        self.left -= 1
+        return {} if self.left >= 0 else self.then.inputs(model, rng)
+
+    def observe(self, ports: Mapping[str, int]) -> None:
+        """What the other one does."""
+        if self.left < 0:
+            self.then.observe(ports)
+
+
 class Cycle(NamedTuple):
     """Inputs of a cycle, and what the outputs must be."""
 

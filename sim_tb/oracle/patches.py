@@ -1,6 +1,6 @@
 """Tensors in banks, and the patches of a layer, in plain loops."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -50,6 +50,35 @@ class Patches:
     pitch_b: int = 1
     pad_byte: int = 0
 
+    @classmethod
+    def of(
+        cls,
+        size: Sequence[int],
+        pixels: int,
+        out_width: int,
+        start: Sequence[int] = (0, 0),
+        kernel: Sequence[int] = (1, 1),
+        stride: Sequence[int] = (1, 1),
+        dilation: Sequence[int] = (1, 1),
+        **more: int,
+    ) -> "Patches":
+        """By both axes: the input's size, where the first patch of a row begins, and so on."""
+        return cls(
+            height=size[0],
+            width=size[1],
+            pixels=pixels,
+            out_width=out_width,
+            top=start[0],
+            left=start[1],
+            kernel_h=kernel[0],
+            kernel_w=kernel[1],
+            stride_y=stride[0],
+            stride_x=stride[1],
+            dilation_y=dilation[0],
+            dilation_x=dilation[1],
+            **more,
+        )
+
     @property
     def word(self) -> int:
         """As the hardware takes them."""
@@ -95,9 +124,11 @@ def tiles(own: Patches, rows: int) -> Iterator[Tile]:
             start = end
 
 
-def walk_cycles(tile: Tile, rows: int) -> int:
+def walk_cycles(tile: Tile, own: Patches, rows: int) -> int:
     """Cycles in which the lanes of a tile are computed."""
-    return len(tile.lanes) + (not tile.ends_pass and len(tile.lanes) < rows)
+    ends = [(lane.column - own.left) // own.stride_x == own.out_width - 1 for lane in tile.lanes]
+    is_full = len(tile.lanes) == rows or tile.ends_pass
+    return 1 + sum(ends[:-1]) + (ends[-1] and not is_full)
 
 
 def slice_cycles(own: Patches, rows: int) -> list[int]:
@@ -107,7 +138,7 @@ def slice_cycles(own: Patches, rows: int) -> list[int]:
     cycles: list[int] = []
     first = 8
     for tile in tiles(own, rows):
-        prepared = walk_cycles(tile, rows)
+        prepared = walk_cycles(tile, own, rows)
         first += max(prepared, count) if cycles else prepared
         cycles += range(first, first + count)
     return cycles

@@ -32,14 +32,13 @@ LAYERS = {
         ("gen/commands",),
         (
             "gen/benchmark",
-            "gen/compiler",
             "gen/documentation",
             "gen/synthesis",
             "gen/fpga",
             "gen/proof",
             "gen/simulation",
         ),
-        ("gen/netlist", "gen/verilog"),
+        ("gen/compiler", "gen/netlist", "gen/verilog"),
         ("gen/library", "gen/design", "gen/tools", "gen/driver", "gen/registers"),
     ),
     "networks": (

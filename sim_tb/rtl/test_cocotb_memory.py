@@ -10,8 +10,7 @@ from sim_tb.rtl.runner import emitted, run_bench
 SEED = 51
 
 
-@pytest.mark.every(3)
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_lines(name: str, checks: Callable[[int], None]) -> None:
     module = emitted(f"line_system_{name}", LineSystem(SYSTEMS[name]))

@@ -37,18 +37,26 @@ class Padded(NamedTuple):
     byte: int
 
 
+class Cut(NamedTuple):
+    """Some of the positions along each axis of a value, that are nowhere by themselves."""
+
+    value: Value
+    ranges: tuple[range, ...]
+
+
 @dataclass
 class Context:
     """Where values lie, and the steps that make them.
 
-    ``values`` and ``padded`` by their names in the network; ``makers`` has the steps that make a
-    value and nothing else.
+    ``values``, ``padded`` and ``cuts`` by their names in the network; ``makers`` has the steps that
+    make a value and nothing else.
     """
 
     shape: AcceleratorShape
     network: QuantizedNetwork
     values: dict[str, Value] = field(default_factory=dict)
     padded: dict[str, Padded] = field(default_factory=dict)
+    cuts: dict[str, Cut] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     makers: dict[str, list[Step]] = field(default_factory=dict)
 

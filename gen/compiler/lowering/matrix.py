@@ -11,7 +11,7 @@ from gen.compiler.lowering.context import Context, parameters
 from gen.compiler.step import Step
 from gen.compiler.values import Value
 from golden.accelerator import AcceleratorShape, Bytes, pack_columns, pack_weights
-from golden.descriptor import Opcode
+from golden.descriptor import MOST_WEIGHTS, Opcode
 from golden.format import ACTIVATION_BITS
 from networks.graph.lowering import Patch
 from networks.quantization.network import IntegerNode
@@ -162,6 +162,11 @@ def _depthwise(
 ) -> Step:
     """Sums of each channel, on the vector unit, which are exact."""
     weights = list(layer.weights[:, :, 0].T)
+    if len(weights) > MOST_WEIGHTS:
+        raise CompileError(
+            f"{layer.name}: a depthwise layer has at most {MOST_WEIGHTS} weights for each channel, "
+            f"not {len(weights)}"
+        )
     stream = context.channels(
         layer.name, layer.width, layer.bias, _finish(layer), node.clip, weights
     )

@@ -5,13 +5,19 @@ from dataclasses import replace
 import numpy as np
 
 from gen.compiler.errors import CompileError
-from gen.compiler.lowering.context import Context, Padded
+from gen.compiler.lowering.context import Context, Cut, Padded
+from gen.compiler.step import Step
 from gen.compiler.values import Buffer, Value
+from golden.descriptor import Opcode
 from networks.graph.lowering import Patch
 from networks.graph.movement import Concat, Pad, Rearrange, Slice
 from networks.graph.operations import MaxPool
 from networks.quantization.network import IntegerNode
-from networks.quantization.operations import IntegerAveragePool, IntegerMatrixLayer
+from networks.quantization.operations import (
+    IntegerAveragePool,
+    IntegerMatrixLayer,
+    Requantization,
+)
 
 
 def lower_concat(context: Context, node: IntegerNode, concat: Concat) -> None:
@@ -20,57 +26,90 @@ def lower_concat(context: Context, node: IntegerNode, concat: Concat) -> None:
     Parts are whole words of channels, but for the last.
     """
     values = [context.value(node, index) for index in range(len(node.inputs))]
-    steps = context.shape.k_per_cycle
     if any(v.is_flattened for v in values) or concat.axis != len(values[0].shape):
         raise CompileError(f"{node.name}: values are joined along their channels alone")
     for name, value in zip(node.inputs[:-1], values[:-1], strict=True):
-        if value.channels % steps:
-            raise CompileError(
-                f"{node.name}: parts that are joined must be whole words of {steps} channels, not "
-                f"{value.channels} channels as {name}"
-            )
-    first = values[0]
-    size = (*first.shape[:-1], sum(value.channels for value in values))
+        _require_words(context, node, value.channels, name)
+    size = (*values[0].shape[:-1], sum(value.channels for value in values))
     joined = context.new(node, size)
     if node.clip is not None:
         raise CompileError(f"{node.name}: joined values are not clipped on an accelerator")
     word = 0
     for name, value in zip(node.inputs, values, strict=True):
-        if _can_move(value):
-            value.buffer.whole, value.buffer.word = joined.buffer, word
-        else:
-            part = replace(value, buffer=joined.buffer, word=word)
-            context.steps.append(context.copy(f"{node.name}: {name}", value, part))
+        _join(context, f"{node.name}: {name}", value, joined, word)
         word += value.words
     context.values[node.output] = joined
 
 
-def _can_move(value: Value) -> bool:
+def _require_words(context: Context, node: IntegerNode, channels: int, name: str) -> None:
+    steps = context.shape.k_per_cycle
+    if channels % steps:
+        raise CompileError(
+            f"{node.name}: parts that are joined must be whole words of {steps} channels, not "
+            f"{channels} channels as {name}"
+        )
+
+
+def _join(context: Context, name: str, value: Value, joined: Value, word: int) -> None:
+    """``value`` becomes a part of ``joined``."""
     buffer: Buffer = value.buffer
-    return buffer.is_made and buffer.whole is None and value.is_whole
+    if buffer.is_made and buffer.whole is None and value.is_whole:
+        buffer.whole, buffer.word = joined.buffer, word
+        return
+    part = replace(value, buffer=joined.buffer, word=word)
+    context.steps.append(context.copy(name, value, part))
 
 
 def lower_slice(context: Context, node: IntegerNode, cut: Slice) -> None:
-    """Whole words of channels, where they are."""
-    value, steps = context.value(node), context.shape.k_per_cycle
-    ranges = [range(size)[part] for size, part in zip(value.shape, cut.slices, strict=True)]
-    *others, channels = ranges
-    if any(kept != range(size) for kept, size in zip(others, value.shape[:-1], strict=True)):
-        raise CompileError(f"{node.name}: slices are of channels alone, not of pixels")
-    last = value.shape[-1]
+    """Whole words of channels, where they are; of some pixels a copy, once for all slices."""
+    before = context.cuts.get(node.inputs[0])
+    value = before.value if before else context.value(node)
+    ranges = before.ranges if before else tuple(map(range, value.shape))
+    ranges = tuple(each[part] for each, part in zip(ranges, cut.slices, strict=True))
+    takers = context.consumers(node.output)
+    is_output = node.output == context.network.output
+    if node.clip is None and not is_output and all(isinstance(n.operation, Slice) for n in takers):
+        context.cuts[node.output] = Cut(value, ranges)
+        return
+    part, kept = _cut_channels(context, node, value, ranges[-1]), ranges[:-1]
+    if all(each == range(size) for each, size in zip(kept, value.shape, strict=False)):
+        _moved(context, node, part)
+        return
+    if min(each.step for each in kept) < 1:
+        raise CompileError(f"{node.name}: pixels are put into another order")
+    rows, columns = kept if len(kept) == 2 else (range(1), kept[0])
+    # Behind the first one of a patch comes the first one that is kept.
+    starts = rows.start, columns.start
+    patch = Patch(
+        kernel=(1 + (starts[0] > 0), 1 + (starts[1] > 0)),
+        stride=(rows.step, columns.step),
+        dilation=(max(1, starts[0]), max(1, starts[1])),
+    )
+    weights = [0] * (patch.kernel[0] * patch.kernel[1] - 1) + [1]
+    size = (*(len(each) for each in kept), part.channels)
+    output = context.new(node, size)
+    stream = context.channels(
+        node.name, part.channels, 0, Requantization(np.array(1), np.array(0), 0), node.clip, weights
+    )
+    step = Step(node.name, Opcode.SUM, (part,), output, stream, patch)
+    context.add(node, output, [step])
+
+
+def _cut_channels(context: Context, node: IntegerNode, value: Value, channels: range) -> Value:
+    steps, last = context.shape.k_per_cycle, value.shape[-1]
+    if channels == range(last):
+        return value
     in_words = channels.start % steps == 0 and (channels.stop % steps == 0 or channels.stop == last)
     if value.is_flattened or channels.step != 1 or not in_words:
         raise CompileError(
             f"{node.name}: a slice must be whole words of {steps} channels, not "
             f"{channels.start}:{channels.stop}:{channels.step} of {last}"
         )
-    word = channels.start // steps
-    part = replace(
-        value.part(word, context.shape.words(len(channels))),
+    return replace(
+        value.part(channels.start // steps, context.shape.words(len(channels))),
         channels=len(channels),
         shape=(*value.shape[:-1], len(channels)),
     )
-    _moved(context, node, part)
 
 
 def lower_rearrange(context: Context, node: IntegerNode, move: Rearrange) -> None:
@@ -95,10 +134,12 @@ def lower_pad(context: Context, node: IntegerNode, pad: Pad) -> None:
     """A border: that of the patches that take it, or stored."""
     value = context.value(node, as_image=True)
     (top, bottom), (left, right), channels = pad.amounts
-    if pad.mode != "constant" or any(channels):
-        what = "channels" if any(channels) else f"{pad.mode} values"
-        raise CompileError(f"{node.name}: padding with {what} is not supported")
+    if pad.mode != "constant":
+        raise CompileError(f"{node.name}: padding with {pad.mode} values is not supported")
     amounts, byte = (top, left, bottom, right), int(pad.value)
+    if any(channels):
+        _pad_channels(context, node, value, Patch((1, 1), padding=amounts), byte, channels)
+        return
     takers = context.consumers(node.output)
     is_output = node.output == context.network.output
     if node.clip is None and not is_output and all(_takes_border(n, byte) for n in takers):
@@ -108,6 +149,44 @@ def lower_pad(context: Context, node: IntegerNode, pad: Pad) -> None:
     output = context.new(node, patch.output_shape(value.shape, value.channels))
     step = context.copy(node.name, value, output, node.clip, patch=patch, pad_byte=byte)
     context.add(node, output, [step])
+
+
+def _pad_channels(
+    context: Context,
+    node: IntegerNode,
+    value: Value,
+    patch: Patch,
+    byte: int,
+    channels: tuple[int, int],
+) -> None:
+    """More channels on either side: steps whose weights are 0, and whose zero point is the byte."""
+    before, after = channels
+    for name, count in ((f"{before} before", before), (node.inputs[0], value.channels)):
+        if count != value.channels or after:
+            _require_words(context, node, count, name)
+    if node.clip is not None:
+        raise CompileError(f"{node.name}: joined values are not clipped on an accelerator")
+    total = before + value.channels + after
+    size = patch.output_shape(value.shape, total)
+    joined = context.new(node, size)
+    first = context.shape.words(before)
+    if any(patch.padding):
+        part = replace(joined.part(first, value.words), channels=value.channels)
+        step = context.copy(node.name, value, part, patch=patch, pad_byte=byte)
+        context.steps.append(step)
+    else:
+        _join(context, node.name, value, joined, first)
+    constant = Requantization(np.array(0), np.array(0), byte)
+    for word, end in ((0, first), (first + value.words, joined.words)):
+        while word < end:
+            words = min(end - word, value.words)
+            count = words * context.shape.k_per_cycle
+            stream = context.channels(node.name, count, 0, constant, None, [0])
+            inputs, part = (value.part(0, words),), joined.part(word, words)
+            step = Step(node.name, Opcode.SUM, inputs, part, stream, patch, uniform=True)
+            context.steps.append(step)
+            word += words
+    context.values[node.output] = joined
 
 
 def _takes_border(node: IntegerNode, byte: int) -> bool:

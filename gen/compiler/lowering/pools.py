@@ -7,8 +7,7 @@ import numpy as np
 from gen.compiler.errors import CompileError
 from gen.compiler.lowering.context import Context
 from gen.compiler.step import Step
-from golden.descriptor import MOST_TAPS, Opcode
-from networks.graph.lowering import Patch
+from golden.descriptor import Opcode
 from networks.graph.operations import MaxPool
 from networks.quantization.network import IntegerNode
 from networks.quantization.operations import IntegerAveragePool, Requantization
@@ -19,7 +18,6 @@ def lower_average_pool(context: Context, node: IntegerNode, pool: IntegerAverage
     own = pool.pool.patch
     zero, finish = pool.input_zero_point, pool.requantization
     value, patch, pad_byte = context.image(node, own, zero)
-    _require_taps(node, patch)
     if finish is not None:
         if np.ptp(finish.multiplier) or np.ptp(finish.shift):
             raise CompileError(
@@ -43,18 +41,9 @@ def lower_average_pool(context: Context, node: IntegerNode, pool: IntegerAverage
 def lower_max_pool(context: Context, node: IntegerNode, pool: MaxPool) -> None:
     """The step of the largest under a patch; padding of 0 is never larger."""
     value, patch, pad_byte = context.image(node, pool.patch, 0)
-    _require_taps(node, patch)
     size = patch.output_shape(value.shape, value.channels)
     output = context.new(node, size)
     finish = Requantization(np.array(1), np.array(0), 0)
     stream = context.channels(node.name, value.channels, 0, finish, node.clip)
     step = Step(node.name, Opcode.MAX, (value,), output, stream, patch, pad_byte)
     context.add(node, output, [step])
-
-
-def _require_taps(node: IntegerNode, patch: Patch) -> None:
-    taps = patch.kernel[0] * patch.kernel[1]
-    if taps > MOST_TAPS:
-        raise CompileError(
-            f"{node.name}: a patch of the vector unit has at most {MOST_TAPS} pixels, not {taps}"
-        )

@@ -375,3 +375,85 @@ def test_options_of_images_are_not_for_tokens(option: dict[str, Any], tmp_path: 
     with pytest.raises(DataError) as caught:
         load_inputs(path, data, input_shape=(1, LENGTH), **option)
     assert str(caught.value) == f"{next(iter(option))} has no effect on tokens: leave it out"
+
+
+@pytest.mark.parametrize("windowed", [False, True])
+def test_products_of_two_values_have_rows(windowed: bool, tmp_path: Path) -> None:
+    """Q K and P V stand between the layers, in a format where they are windowed."""
+    path, data = token_model(tmp_path), tmp_path / "tokens.npz"
+    np.savez(data, **token_arrays(30))
+    inputs = load_inputs(path, data, calibration_images=20, task="signal", input_shape=(1, LENGTH))
+    settings = settings_of(
+        ["5opt", "s4opt", "5opt+s4opt", "mxfp4"], [True], [True], [1], 8, ["dense"]
+    )
+    options = Options(
+        method="max",
+        first_layer_windowed=True,
+        last_layer_windowed=True,
+        attention_windowed=windowed,
+    )
+    result = evaluate_model(
+        *(inputs.model, inputs.images, inputs.calibration),
+        *(settings, options, quiet()),
+        scoring=inputs.scoring,
+    )
+    layers = result["layers"]
+    scores, mixed, dense = layers
+    sizes = [tuple(layer[key] for key in ("m", "k", "n", "groups")) for layer in layers]
+    assert sizes == [
+        (LENGTH, WIDTH, LENGTH, 1),
+        (LENGTH, LENGTH, WIDTH, 1),
+        (LENGTH, WIDTH, WIDTH, 1),
+    ]
+    assert [layer["name"] for layer in layers] == [
+        node.name for node in inputs.model.graph.product_nodes
+    ]
+    whole = "product of two values"
+    assert [layer["reason"] for layer in layers[:2]] == (
+        ["signed input", ""] if windowed else [whole, whole]
+    )
+    assert (dense["zeros"], scores["zeros"], mixed["zeros"]) == (None, None, None)
+    made = [layer["formats"] for layer in layers]
+    found = {label: [each[label] for each in made] for label in made[0]}
+    of_values = {
+        "5opt": ["8 bits: signed input", "5opt"],
+        "s4opt": ["s4opt", "s4opt"],
+        "5opt+s4opt": ["s4opt", "5opt"],
+    }
+    for label, texts in found.items():
+        own = of_values.get(label) if windowed else None
+        assert texts[:2] == (own or [f"8 bits: {whole}"] * 2), label
+    noises = [layer["sqnr_db"] for layer in layers]
+    for each in noises:
+        assert list(each) == [setting.label for setting in settings if setting.activations != FP32]
+        assert each["a8w8"] > 20
+    # The mean of a softmax's rows is in other bits alone where they are windowed.
+    assert (noises[1]["5opt"] != noises[1]["a8w8"]) == windowed
+    work = [m * k * n for m, k, n, _ in sizes]
+    shares = {row["label"]: row["windowed_share"] for row in result["rows"]}
+    taken = work if windowed else [0, 0, work[2]]
+    assert shares["s4opt"] == pytest.approx(100 * sum(taken) / sum(work))
+    assert result["windowed_share"] == pytest.approx(100 * (work[1] if windowed else 0) / sum(work))
+
+
+def test_a_file_of_preprocessing_is_not_for_tokens(tmp_path: Path) -> None:
+    path, data = token_model(tmp_path), tmp_path / "tokens.npz"
+    np.savez(data, **token_arrays(), labels=np.zeros(60, int))
+    beside = path.with_suffix(".toml")
+    beside.write_text("crop = 4\n")
+    with pytest.raises(DataError) as caught:
+        load_inputs(path, data, input_shape=(1, LENGTH))
+    message = f"{beside}: preprocessing has no effect on tokens: remove the file"
+    assert str(caught.value) == message
+
+
+def test_a_class_map_is_not_for_signals(tmp_path: Path) -> None:
+    """No labels are looked for."""
+    b = Builder(3, 4, 4)
+    path, data = tmp_path / "relu.onnx", tmp_path / "data.npz"
+    path.write_bytes(b.model(b.relu("x")).SerializeToString())
+    np.savez(data, images=np.zeros((4, 3, 4, 4), np.float32))
+    with pytest.raises(DataError) as caught:
+        load_inputs(path, data, class_map=tmp_path / "map.csv", task="signal")
+    message = "class_map has no effect on the task signal: leave it out"
+    assert str(caught.value) == message

@@ -59,6 +59,7 @@ from networks.quantization.arithmetic import (
 from networks.quantization.attention_windows import window_attention
 from networks.quantization.batch_norm import recalibrate
 from networks.quantization.calibration import calibrate
+from networks.quantization.equalization import equalize
 from networks.quantization.network import IntegerNode, QuantizedNetwork
 from networks.quantization.operations import (
     Alignment,
@@ -186,9 +187,9 @@ def elementwise_operations(rng: np.random.Generator) -> Graph:
         (matrix_layer(rng, Patch((2, 1)), 2, 6), ("x",), "stem"),
         (Function(gelu()), ("stem",), "gelu"),
         (Function(sloped), ("gelu",), "sloped"),
-        (AveragePool(Patch((3, 3)), np.full((1, 1, 1), 9.0)), ("sloped",), "mean"),
+        (AveragePool(Patch((3, 3)), np.linspace(5, 13, 6).reshape(1, 1, 6)), ("sloped",), "mean"),
         (Function(gate), ("mean",), "gate"),
-        (Product(), ("sloped", "gate"), "gated"),
+        (Product(np.linspace(0.5, 2, 6)), ("sloped", "gate"), "gated"),
         (Sum((1.0, -0.5)), ("gate", "gelu"), "difference"),
         (Affine(rng.normal(size=(3, 3, 1)), rng.normal(size=(3, 3, 1))), ("gelu",), "by pixel"),
         (Function(apply("add", apply("absolute", X), 0.5)), ("difference",), "positive"),
@@ -209,6 +210,12 @@ def elementwise_operations(rng: np.random.Generator) -> Graph:
         (Rearrange((0, 1, 2), (48,), (0,)), ("product",), "flat"),
         (matrix_layer(rng, Flat(), 48, 5), ("flat",), "logits"),
     )
+
+
+def equalized_operations(rng: np.random.Generator) -> Graph:
+    """The same with scales and offsets of channels, of layers, functions, means and products."""
+    graph = elementwise_operations(rng)
+    return equalize(graph, [signed_images(graph, rng)])
 
 
 def signed_images(graph: Graph, rng: np.random.Generator, count: int = 3) -> Array:
@@ -478,7 +485,9 @@ def test_signed_4_bits_against_loops(rng: np.random.Generator) -> None:
     test_integers_against_loops(options, exact, reference.dot, rng)
 
 
-@pytest.mark.parametrize("make", [elementwise_operations, attention_operations])
+@pytest.mark.parametrize(
+    "make", [elementwise_operations, equalized_operations, attention_operations]
+)
 def test_other_integers_against_loops(
     make: Callable[[np.random.Generator], Graph], rng: np.random.Generator
 ) -> None:
@@ -487,11 +496,12 @@ def test_other_integers_against_loops(
     network = quantized(graph, images)
     found: dict[str, Array] = {}
     x = network.quantize_images(images)
-    network.forward(x, exact, lambda node, value: found.update({node.output: value}))
+    logits = network.forward(x, exact, lambda node, value: found.update({node.output: value}))
     for index, image in enumerate(x):
         for name, expected in integer_values(network, image, reference.dot).items():
             if name != network.source:
                 assert found[name][index].tolist() == expected.tolist(), name
+    assert network.forward(x, exact, compiled=False).tolist() == logits.tolist()
 
 
 def test_tables_of_functions(rng: np.random.Generator) -> None:

@@ -6,7 +6,7 @@ import pytest
 from networks.graph.elementwise import Affine, Function, Sum
 from networks.graph.expression import X, apply, limited
 from networks.graph.graph import Graph, Node
-from networks.quantization.saturation import without_saturation
+from networks.quantization.saturation import half_step, part_that_matters, without_saturation
 
 GATE = limited(apply("add", apply("divide", X, 6.0), 0.5), 0.0, 1.0)
 HARD_SWISH = Function(apply("multiply", X, GATE))
@@ -71,4 +71,24 @@ def test_channels_that_differ() -> None:
     graph = graph_of(scaled)
     low, high = without_saturation(graph, of(graph, RANGES))["value"]
     assert -12.4 < low < -11
+    assert high == pytest.approx(10, abs=0.05)
+
+
+def test_the_part_of_each_channel() -> None:
+    """One point of a channel that makes no difference at all; of the others their own part."""
+    slopes = np.array([1.0, 0.25, 0.0])
+    scaled = Function(HARD_SWISH.expression.of(apply("multiply", X, slopes)))
+    low, high = np.full(3, -30.0), np.array([10.0, 8.0, 6.0])
+    steps = half_step(np.full(3, -0.4), slopes * high)
+    lows, highs = part_that_matters(scaled, low, high, steps)
+    assert lows.tolist() == pytest.approx([-3, -12, -30], abs=0.3)
+    assert highs.tolist() == pytest.approx([10, 8, -30], abs=0.05)
+
+
+def test_a_channel_of_which_nothing_matters_does_not_count() -> None:
+    """Whatever its end is, the range is that of the other channel."""
+    scaled = Function(HARD_SWISH.expression.of(apply("multiply", X, np.array([1.0, 0.0]))))
+    graph = graph_of(scaled)
+    low, high = without_saturation(graph, of(graph, RANGES))["value"]
+    assert -3.05 < low < -2.9
     assert high == pytest.approx(10, abs=0.05)

@@ -21,7 +21,7 @@ RAM_BYTES = 1 << 16
 LIMIT = 20_000 * PERIOD
 STALLS = (0.0, 0.3, 0.8)
 CHANNELS = ("ar", "r", "aw", "w", "b")
-ROUNDS = 3
+ROUNDS = 2
 INPUTS = ("stop", "patches_valid", "results_valid", "stream_ready")
 
 

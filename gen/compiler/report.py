@@ -1,0 +1,71 @@
+"""What a program takes of the accelerator, layer by layer."""
+
+from typing import Any
+
+from gen.compiler.compile import CompiledNetwork
+from golden.accelerator import AcceleratorShape
+from golden.accelerator_cycles import (
+    compute_cycles,
+    passes,
+    read_beats,
+    schedule,
+    written_beats,
+)
+from golden.descriptor import Descriptor, Opcode
+from golden.program import tiles_of
+from golden.program_order import Unit, unit_of
+
+MOSTLY = 0.9
+"""Of a layer's cycles, the share that computing takes where it bounds it."""
+
+
+def layer_report(compiled: CompiledNetwork) -> list[dict[str, Any]]:
+    """Of each layer, in the order of computation, what its descriptors take.
+
+    ``cycles`` are those from the last result of the layer before to its own, about; ``computing``
+    those that the computing unit alone would take; ``slices`` those of the machine; ``utilization``
+    the share of ``cycles`` in which it has one. Bytes are those of loads and stores, and of weights
+    and parameters.
+    """
+    shape = compiled.image.shape
+    spans = schedule(shape, compiled.program)
+    rows: dict[str, dict[str, Any]] = {}
+    last = 0
+    for descriptor, name, span in zip(compiled.program, compiled.layers, spans, strict=True):
+        if descriptor.opcode is Opcode.END:
+            continue
+        row = rows.setdefault(name, _empty(name))
+        row["descriptors"] += 1
+        read = read_beats(shape, descriptor) * shape.beat_bytes
+        if descriptor.opcode is Opcode.LOAD:
+            row["loaded"] += read
+        row["stored"] += written_beats(shape, descriptor) * shape.beat_bytes
+        if unit_of(descriptor.opcode) is Unit.COMPUTE:
+            row["streamed"] += read
+            row["computing"] += compute_cycles(shape, descriptor)
+            row["slices"] += _slices(shape, descriptor)
+            row["cycles"] += max(0, span.end - last)
+            last = max(last, span.end)
+    for row in rows.values():
+        row["utilization"] = row["slices"] / row["cycles"] if row["cycles"] else 0.0
+        row["bound"] = "compute" if row["computing"] >= MOSTLY * row["cycles"] else "memory"
+    return list(rows.values())
+
+
+def totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The sums over all layers."""
+    names = ("descriptors", "cycles", "computing", "slices", "loaded", "stored", "streamed")
+    result: dict[str, Any] = {name: sum(row[name] for row in rows) for name in names}
+    result["utilization"] = result["slices"] / result["cycles"]
+    return result
+
+
+def _empty(name: str) -> dict[str, Any]:
+    counts = ("descriptors", "cycles", "computing", "slices", "loaded", "stored", "streamed")
+    return {"layer": name, **dict.fromkeys(counts, 0)}
+
+
+def _slices(shape: AcceleratorShape, d: Descriptor) -> int:
+    if d.opcode is not Opcode.MATRIX:
+        return 0
+    return d.tiles_n * d.depth * passes(shape, d) * len(tiles_of(shape, d))

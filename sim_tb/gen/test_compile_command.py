@@ -1,0 +1,123 @@
+"""``sparq compile`` and ``sparq run``: files of the network for MNIST, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gen.commands.compile import compile
+from gen.commands.run import run
+from networks.samples.mnist.files import write_files
+from support.errors import InputError
+
+SMALL = ("--rows", "8", "--cols", "8", "--scratchpad", "8", "--memory-bits", "64")
+
+
+@pytest.fixture(scope="module")
+def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mnist")
+    write_files(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def compiled(mnist: Path) -> Path:
+    output = mnist / "compiled"
+    calibration = ("--calibration", str(mnist / "calibration.npz"), "--calibration-images", "20")
+    report = ("--report", "--json", str(mnist / "layers.json"))
+    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, "--output", str(output), *report]
+    result = CliRunner().invoke(compile, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    [summary] = [line for line in lines if line.startswith("mnist.onnx: 5 steps")]
+    for name in ("conv1", "conv2", "pool", "conv3", "linear", "all"):
+        assert any(line.split()[:1] == [name] for line in lines)
+    wrote = lines[-1]
+    assert summary.startswith("mnist.onnx: 5 steps, 2 of them in stripes; ")
+    assert "2 of 4 layers windowed" in summary
+    assert wrote == f"wrote {output}"
+    return output
+
+
+def test_images_run_on_golden(mnist: Path, compiled: Path) -> None:
+    (mnist / "mnist.toml").rename(mnist / "moved.toml")  # all that is needed is in the folder
+    report = mnist / "report.json"
+    data = ("--data", str(mnist / "test.npz"), "--images", "3", "--json", str(report))
+    result = CliRunner().invoke(run, [str(compiled), *data], catch_exceptions=False)
+    (mnist / "moved.toml").rename(mnist / "mnist.toml")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-2] == (
+        "3 images on golden: logits equal the network's in integers; 3 of 3 classes right "
+        "(100.00 %)"
+    )
+    found = json.loads(report.read_text())
+    assert found == {
+        "images": 3,
+        "on": "golden",
+        "task": "classification",
+        "equal": True,
+        "right": 3,
+    }
+
+
+def test_what_is_made_says_what_it_was_made_of(compiled: Path) -> None:
+    made = json.loads((compiled / "map.json").read_text())
+    assert made["configuration"]["rows"] == 8
+    assert [each["reason"] for each in made["layers"]] == ["first layer", "", "", "last layer"]
+    assert made["data"]["preprocessing"]["scale"] == [255]
+    assert made["shape"]["lines"] == 256
+
+
+def test_the_report_adds_up(mnist: Path, compiled: Path) -> None:
+    report = json.loads((mnist / "layers.json").read_text())
+    made = json.loads((compiled / "map.json").read_text())
+    layers, total = report["layers"], report["total"]
+    assert [each["layer"] for each in layers] == ["conv1", "conv2", "pool", "conv3", "linear"]
+    assert total["descriptors"] == made["program"]["descriptors"] - 1  # but END
+    for name in ("cycles", "slices", "loaded", "stored", "streamed"):
+        assert total[name] == sum(each[name] for each in layers)
+    streams = sum(each["stream_bytes"] * each["stripes"] for each in made["steps"])
+    assert total["streamed"] == streams
+    # conv1: two columns of tiles, two tiles for each of 14 rows; 49 slices, in two planes.
+    assert layers[0]["slices"] == 2 * (2 * 14) * 49 * 2
+    for each in layers:
+        assert each["slices"] <= each["computing"] <= each["cycles"]
+        assert each["bound"] == (
+            "compute" if each["computing"] >= 0.9 * each["cycles"] else "memory"
+        )
+    assert layers[2]["slices"] == 0 == layers[2]["utilization"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "calibration must be given: --calibration FILE"),
+        (
+            ["--calibration", "c.npz", "--top", "array"],
+            "top must be accelerator to compile a network",
+        ),
+        (["--calibration", "c.npz", "--memory-bits", "8"], "memory_bits must be one of 32, 64, "),
+        (["--calibration", "c.npz", "--rows", "3"], "rows of an accelerator must be a power of "),
+        (["--calibration", "c.npz"], "cannot read "),
+    ],
+)
+def test_what_is_refused(arguments: list[str], text: str, mnist: Path, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    arguments = [str(mnist / "mnist.onnx"), *arguments, "--output", str(output)]
+    result = CliRunner().invoke(compile, arguments)
+    message = str(result.exception) if isinstance(result.exception, InputError) else result.stderr
+    assert text in message
+    assert not output.exists()
+
+
+def test_a_run_that_is_refused(mnist: Path, compiled: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(run, [str(compiled)])
+    assert "data must be given: --data FILE" in result.stderr
+    data = ("--data", str(mnist / "test.npz"))
+    result = CliRunner().invoke(run, [str(compiled), *data, "--images", "1001"])
+    assert "images must be an integer from 1 to 1000, not 1001" in result.stderr
+    result = CliRunner().invoke(run, [str(tmp_path), *data])
+    assert (
+        str(result.exception) == f"cannot read {tmp_path / 'map.json'}: No such file or directory"
+    )
