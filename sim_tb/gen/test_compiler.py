@@ -514,11 +514,13 @@ def test_what_stays_at_8_bits() -> None:
 # --- files
 
 
+ABOUT = {"configuration": {"rows": 8}, "data": {"task": "classification"}}
+
+
 @pytest.fixture
 def written(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], tmp_path: Path) -> Path:
     compiled = compile_network(shape_of(rows=8, cols=8, lines=256), mnist[0])
-    about = {"data": {"task": "classification"}}
-    return write_compiled(tmp_path / "made", compiled, mnist[0], b"model", about)
+    return write_compiled(tmp_path / "made", compiled, mnist[0], b"model", ABOUT)
 
 
 def test_files(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], written: Path) -> None:
@@ -543,7 +545,7 @@ def test_files(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], written: Path) 
         assert re.search(rf"^#define SPARQ_NETWORK_{name} +{value}u /\* ", header, re.MULTILINE)
     # Again, the same.
     before = {path.name: path.read_bytes() for path in written.iterdir()}
-    write_compiled(written, compiled, mnist[0], b"model", {"data": {"task": "classification"}})
+    write_compiled(written, compiled, mnist[0], b"model", ABOUT)
     assert {path.name: path.read_bytes() for path in written.iterdir()} == before
 
 
