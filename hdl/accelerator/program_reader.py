@@ -4,6 +4,7 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from golden.descriptor import DESCRIPTOR_BYTES, MOST_WEIGHTS, WAIT_COUNTS, Error, Opcode
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
@@ -383,7 +384,7 @@ class _Checks:
         vector_fits = Mux(of_two, taps == 1, ~own_weights | (taps <= MOST_WEIGHTS))
         is_matrix = self.opcode == Opcode.MATRIX
         fits = Mux(is_matrix, matrix_fits, vector_fits)
-        beats = Mux(is_matrix, product, (product * 4 + beat_bytes - 1) // beat_bytes)
+        beats = Mux(is_matrix, product, (product * 4 + beat_bytes - 1) >> exact_log2(beat_bytes))
         wrong = no_size | _is_no_multiple(p.address, beat_bytes) | ~fits | (p.beats != beats)
         outside = p.address + p.beats * beat_bytes > self._reader.reads_size
         return Mux(wrong, Error.FIELD, Mux(outside, Error.READ, Error.NONE))
@@ -411,4 +412,4 @@ def weight_beats(unit: AcceleratorUnit, depth: Value) -> Value:
     bits, beat = slice_bits(unit), unit.bus.data_bits
     if bits >= beat:
         return depth * (bits // beat)
-    return (depth + beat // bits - 1) // (beat // bits)
+    return (depth + beat // bits - 1) >> exact_log2(beat // bits)
