@@ -514,11 +514,13 @@ def test_what_stays_at_8_bits() -> None:
 # --- files
 
 
+ABOUT = {"configuration": {"rows": 8}, "data": {"task": "classification"}}
+
+
 @pytest.fixture
 def written(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], tmp_path: Path) -> Path:
     compiled = compile_network(shape_of(rows=8, cols=8, lines=256), mnist[0])
-    about = {"data": {"task": "classification"}}
-    return write_compiled(tmp_path / "made", compiled, mnist[0], b"model", about)
+    return write_compiled(tmp_path / "made", compiled, mnist[0], b"model", ABOUT)
 
 
 def test_files(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], written: Path) -> None:
@@ -543,7 +545,7 @@ def test_files(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], written: Path) 
         assert re.search(rf"^#define SPARQ_NETWORK_{name} +{value}u /\* ", header, re.MULTILINE)
     # Again, the same.
     before = {path.name: path.read_bytes() for path in written.iterdir()}
-    write_compiled(written, compiled, mnist[0], b"model", {"data": {"task": "classification"}})
+    write_compiled(written, compiled, mnist[0], b"model", ABOUT)
     assert {path.name: path.read_bytes() for path in written.iterdir()} == before
 
 
@@ -600,42 +602,19 @@ def test_a_program_that_stops_is_an_error(mnist: tuple[QuantizedNetwork, Any]) -
     assert str(caught.value) == "the program stopped with the error OPCODE after 1 descriptors"
 
 
-@pytest.mark.parametrize(
-    ("options", "sizes", "text"),
-    [
-        ({"top": "array"}, {}, "top must be engine, of whose machine an accelerator is made"),
-        (
-            {"machine": "sparse_tensor_core"},
-            {},
-            "machine of an accelerator must not have sparse weights",
-        ),
-        ({"encoded_input": True}, {}, "activations of an accelerator are bytes, not encoded"),
-        (
-            {"weight_depth": 0},
-            {},
-            "weight_depth of an accelerator must be an integer of at least 1",
-        ),
-        ({}, {"scratchpad_kib": 0}, "scratchpad must be an integer from 1 to 65536, not 0"),
-        ({}, {"memory_bits": 48}, "memory-bits must be one of 32, 64, 128, 256, not 48"),
-        ({"rows": 12}, {}, "rows of an accelerator must be a power of two from 2 to 256, not 12"),
-    ],
-)
-def test_accelerators_that_cannot_be(
-    options: dict[str, Any], sizes: dict[str, int], text: str
-) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        accelerator_shape(Configuration(**{"top": "engine", **options}), **sizes)
-    assert str(caught.value).startswith(text)
-
-
 def test_the_accelerator_of_a_configuration() -> None:
-    shape = accelerator_shape(Configuration(top="engine", weight_depth=300))
+    shape = accelerator_shape(Configuration(top="accelerator", weight_depth=300))
     assert shape == AcceleratorShape(
         *(16, 16, 2), lines=4096, beat_bytes=16, weight_depth=300, format=named_format("5opt")
     )
-    sizes = {"rows": 4, "cols": 24, "pairs": 3, "machine": "tensor_core"}
-    shape = accelerator_shape(Configuration(top="engine", **sizes), 5, 32)
-    assert (shape.k_per_cycle, shape.line_bytes, shape.lines, shape.beat_bytes) == (6, 48, 64, 4)
+    sizes = {"rows": 4, "cols": 24, "pairs": 4, "machine": "tensor_core", "weight_bits": 4}
+    sizes |= {"scratchpad": 4, "memory_bits": 32, "pe": "8x8"}
+    shape = accelerator_shape(Configuration(top="accelerator", **sizes))
+    assert (shape.k_per_cycle, shape.line_bytes, shape.lines, shape.beat_bytes) == (4, 32, 128, 4)
+    assert (shape.weight_bits, shape.activation_bits, shape.format) == (4, 8, None)
+    with pytest.raises(ConfigurationError) as caught:
+        accelerator_shape(Configuration(top="engine"))
+    assert str(caught.value) == "top must be accelerator to compile a network, not 'engine'"
 
 
 def test_every_field_is_given() -> None:
