@@ -126,7 +126,9 @@ class PatchWalk(Component):
         steps = [
             Signal(STEP_BITS + self.offset_bits, name=f"step_{i}") for i in range(self.rows + 1)
         ]
-        m.d.comb += [own.eq(i * patches.stride_x) for i, own in enumerate(steps) if i]
+        for i, own in enumerate(steps[1:], 1):
+            zeros = (i & -i).bit_length() - 1
+            m.d.comb += own.eq(((i >> zeros) * patches.stride_x).shift_left(zeros))
         farthest = self.rows * (1 << STEP_BITS) + 2 * self.rows
         offset = Signal(signed(farthest.bit_length() + 1), reset_less=True)
         is_far = Signal(reset_less=True)  # the first offset of the row is none of a bank
