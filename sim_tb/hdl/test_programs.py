@@ -376,7 +376,7 @@ def stream_of(shape: AcceleratorShape, d: Descriptor) -> tuple[int, int, dict[st
     return d.address, d.beats, {"kind": StreamKind.VECTOR, "words": words}
 
 
-@pytest.mark.every(7)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("stall", [0.3, 0.0])
 @pytest.mark.parametrize(
     ("rows", "cols", "pe", "weight_bits", "data_bits"),
