@@ -126,9 +126,9 @@ class ProgramReader(Component):
         m = Module()
         bus = self.unit.bus
         address = Signal(WINDOW_BITS, reset_less=True)
-        error = Signal(Error)
-        done = Signal(32, reset_less=True)
-        descriptor = Signal(DESCRIPTOR_BITS, reset_less=True)
+        error = Signal(Error, name="found_error")
+        done = Signal(32, name="done_count", reset_less=True)
+        descriptor = Signal(DESCRIPTOR_BITS, name="own_descriptor", reset_less=True)
         gather = Upsizer(bus.data_bits, DESCRIPTOR_BITS // bus.data_bits)
         place(m, platform, "gather", gather)
         m.d.comb += [
