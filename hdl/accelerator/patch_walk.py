@@ -126,9 +126,12 @@ class PatchWalk(Component):
         steps = [
             Signal(STEP_BITS + self.offset_bits, name=f"step_{i}") for i in range(self.rows + 1)
         ]
-        for i, own in enumerate(steps[1:], 1):
-            zeros = (i & -i).bit_length() - 1
-            m.d.comb += own.eq(((i >> zeros) * patches.stride_x).shift_left(zeros))
+        for i in range(1, self.rows + 1):
+            low = i & -i
+            multiple = (
+                patches.stride_x << exact_log2(low) if i == low else steps[i - low] + steps[low]
+            )
+            m.d.comb += steps[i].eq(multiple)
         farthest = self.rows * (1 << STEP_BITS) + 2 * self.rows
         offset = Signal(signed(farthest.bit_length() + 1), reset_less=True)
         is_far = Signal(reset_less=True)  # the first offset of the row is none of a bank
