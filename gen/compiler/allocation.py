@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import isqrt
+from math import sqrt
 from typing import NamedTuple
 
 from gen.compiler.errors import CompileError
@@ -243,7 +243,7 @@ class _Planner:
                 if not value.buffer.is_made and self.lives[value.buffer][0] == index
             )
             # What it is loaded for begins with the first part.
-            count = max(1, min(total, isqrt(loaded // stream)))
+            count = max(1, min(total, round(sqrt(loaded / STRIPE_CYCLES))))
             return Striping(self.stripes(index, -(-total // count)), none, ())
         best: tuple[float, Striping] | None = None
         for copies in (2, 1):

@@ -280,7 +280,7 @@ class _Jobs:
             "table": int(step.table is not None),
             "uniform": int(step.uniform),
             "broadcast": int(step.broadcast),
-            "in_line": inputs[0].line,
+            "in_line": (inputs[0].line - step.words_before) % shape.lines,
             "in_pitch": inputs[0].pitch,
             "in_words": value.words,
             "pad_byte": step.pad_byte,

@@ -246,6 +246,27 @@ def test_slices_of_slices_are_one() -> None:
     assert compiled.program[1].values["stride_y"] == 2 == compiled.program[1].values["stride_x"]
 
 
+def test_a_shortcut_without_weights_is_one_step() -> None:
+    """Every other pixel, and more channels on both sides."""
+    cut = Slice((slice(None, None, 2), slice(1, None, 2), slice(None)))
+    more = Pad(((0, 0), (0, 0), (2, 3)), "constant", 0.5)
+    graph = small_graph((layer(), ("x",), "a", RELU), (cut, ("a",), "b"), (more, ("b",), "c"))
+    compiled = compiled_of(graph)
+    assert opcodes(compiled) == ["LOAD", "MATRIX", "SUM", "STORE"]
+    assert compiled.image.output.channels == 9
+
+
+def test_the_first_layer_begins_with_a_part_of_the_input() -> None:
+    graph = small_graph((layer(4, 2, Patch((3, 3))), ("x",), "a"), size=(40, 40, 4))
+    compiled = compiled_of(graph, shape_of(lines=2048))
+    count = opcodes(compiled).count("MATRIX")
+    assert count > 2
+    assert opcodes(compiled) == [*["LOAD", "MATRIX"] * count, "STORE"]
+    assert [each.values["wait_loads"] for each in compiled.program[1 : 2 * count : 2]] == [
+        *range(1, count + 1)
+    ]
+
+
 def test_borders_are_those_of_patches() -> None:
     pad = Pad(((1, 0), (2, 1), (0, 0)), "constant", 0.0)
     inner = layer(patch=Patch((3, 3), padding=(1, 1, 1, 1)))
@@ -348,6 +369,11 @@ REFUSALS: dict[str, tuple[Graph, AcceleratorShape, dict[str, Any], str]] = {
         small_graph((Pad(((1, 0), (0, 0), (0, 0)), "edge"), ("x",), "a")),
         *(shape_of(), {}),
         "a: padding with edge values is not supported",
+    ),
+    "channels before": (
+        small_graph((Pad(((0, 0), (0, 0), (1, 0))), ("x",), "a")),
+        *(shape_of(), {}),
+        "a: channels are padded by whole words of 2 before them, not by 1",
     ),
     "flattened": (
         small_graph(
