@@ -165,24 +165,25 @@ class Machine:
             if error:
                 return Outcome(error, done)
             done += 1
-            match descriptor.opcode:
-                case Opcode.END:
-                    return Outcome(Error.NONE, done)
-                case Opcode.LOAD:
-                    self._load(descriptor)
-                    started["wait_loads"] += 1
-                case Opcode.STORE:
-                    self._store(descriptor)
-                    started["wait_stores"] += 1
-                case Opcode.TABLE:
-                    self.table = self._read(descriptor.address, TABLE_BYTES).copy()
-                    started["wait_computes"] += 1
-                case Opcode.MATRIX:
-                    self._matrix(descriptor)
-                    started["wait_computes"] += 1
-                case _:
-                    self._vector(descriptor)
-                    started["wait_computes"] += 1
+            if descriptor.opcode is Opcode.END:
+                return Outcome(Error.NONE, done)
+            self.do(descriptor)
+            unit = {Opcode.LOAD: "wait_loads", Opcode.STORE: "wait_stores"}
+            started[unit.get(descriptor.opcode, "wait_computes")] += 1
+
+    def do(self, descriptor: Descriptor) -> None:
+        """Do what a descriptor says that was found right, and is no END."""
+        match descriptor.opcode:
+            case Opcode.LOAD:
+                self._load(descriptor)
+            case Opcode.STORE:
+                self._store(descriptor)
+            case Opcode.TABLE:
+                self.table = self._read(descriptor.address, TABLE_BYTES).copy()
+            case Opcode.MATRIX:
+                self._matrix(descriptor)
+            case _:
+                self._vector(descriptor)
 
     def _check(self, d: Descriptor, started: Mapping[str, int]) -> Error:
         shape = self.shape
@@ -329,11 +330,13 @@ class Machine:
         self._write(d, 0, _finish(sums, parameters, bool(d.sums)))
 
     def _other(self, d: Descriptor) -> npt.NDArray[np.int64]:
-        pixels, _ = next(taps(self.shape, d))
+        """Of the second tensor: outside of the first one it is ``pad_byte``, too."""
+        pixels, inside = next(taps(self.shape, d))
         if d.broadcast:
             pixels = np.zeros_like(pixels)
         words = self._words(d.other_line, d.other_pitch, np.arange(d.out_words), pixels)
-        return words.reshape(len(words), -1).astype(np.int64)
+        values = np.where(inside[:, np.newaxis, np.newaxis], words, np.uint8(d.pad_byte))
+        return values.reshape(len(values), -1).astype(np.int64)
 
 
 def _finish(

@@ -37,13 +37,12 @@ class Accelerator {
   Accelerator() : top(&context), driver{read32, write32, this} { reset(); }
 
   void reset() {
-    reads.clear();
-    writes.clear();
-    responses.clear();
     top.clk = 0;
     top.rst = 1;
     top.eval();
+    forget();
     tick();
+    forget();  // what was asked for in that cycle, too
     top.rst = 0;
     tick();
   }
@@ -87,6 +86,14 @@ class Accelerator {
 
  private:
   static constexpr int BEAT_BYTES = sizeof(Vtop::m_axi_memory_rdata);
+
+  // Nothing was asked for.
+  void forget() {
+    reads.clear();
+    writes.clear();
+    responses.clear();
+    read_offered = beat_known = response_offered = false;
+  }
 
   // One cycle, with the memory's answers to what was asked for before.
   void tick() {

@@ -1,0 +1,198 @@
+"""Accelerators compiled by Verilator, beside a memory: programs as the interpreter does them."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gen.compiler.accelerator import accelerator_shape
+from gen.design.configuration import Configuration
+from gen.design.expectation import require_equal
+from gen.simulation.compiled_accelerator import CompiledAccelerator, MemoryKind
+from golden.accelerator import AcceleratorShape, Bytes
+from golden.descriptor import Error
+from golden.program import Machine, Outcome
+from sim_tb.gen.random_programs import Image, RandomProgram, is_defined
+
+SEED = 17
+OPERATIONS = 6
+WATCHDOG = 4000
+"""Cycles without progress: more than any memory here makes a program wait."""
+ACCELERATORS: dict[str, dict[str, Any]] = {
+    "5opt": {"rows": 4, "cols": 4, "memory_bits": 64},
+    "2x2": {"rows": 2, "cols": 2, "memory_bits": 32},
+    "8x8": {"rows": 8, "cols": 8, "pe": "8x8"},
+    "2x8x8": {"rows": 2, "cols": 4, "pe": "2x8x8", "memory_bits": 32},
+    "group": {"rows": 4, "cols": 4, "group": 2, "memory_bits": 64},
+    "s5opt": {"rows": 4, "cols": 4, "format": "s5opt", "memory_bits": 32},
+    "tensor": {"machine": "tensor_core", "rows": 4, "cols": 4, "pairs": 2, "memory_bits": 128},
+    "weights": {"rows": 4, "cols": 4, "weight_bits": 4, "memory_bits": 64},
+    "wide": {"rows": 8, "cols": 4, "memory_bits": 256},
+}
+SHARED = "2x2"
+"""What `make test` builds."""
+
+
+@cache
+def accelerator(name: str) -> CompiledAccelerator:
+    """Built once; workers share the files."""
+    sizes = {"top": "accelerator", "scratchpad": 1, "style": "behavioral"}
+    return CompiledAccelerator(Configuration(**sizes, **ACCELERATORS[name]))
+
+
+@cache
+def shape_of(name: str) -> AcceleratorShape:
+    return accelerator_shape(accelerator(name).configuration)
+
+
+def random_memory(rng: np.random.Generator) -> MemoryKind:
+    """Answers at once, or late, or when it likes."""
+    return MemoryKind(
+        latency=int(rng.choice([0, 0, 1, 7, 60])),
+        stalls=float(rng.choice([0, 0, 0.1, 0.5, 0.9])),
+        seed=int(rng.integers(1 << 32)),
+    )
+
+
+def compare(
+    name: str, what: str, image: Image, kind: MemoryKind, before: Machine | None = None
+) -> tuple[Machine, Error]:
+    """Run a program, and find what the interpreter does; that, and how the program ended."""
+    machine = image.machine(before)
+    expected = machine.run(0)
+    memory = image.memory.copy()
+    run = accelerator(name).run(memory, image.reads, image.writes, kind=kind, watchdog=WATCHDOG)
+    assert Outcome(run.error, run.done) == expected, what
+    require_memory(f"{what}, {kind}", image, memory, machine.memory)
+    return machine, run.error
+
+
+def require_memory(what: str, image: Image, memory: Bytes, expected: Bytes) -> None:
+    """All of it is as expected, line by line."""
+    lines = (each.reshape(-1, image.shape.line_bytes) for each in (memory, expected))
+    require_equal(f"memory after {what}", *lines)
+
+
+def require_untouched(what: str, image: Image, memory: Bytes) -> None:
+    """Nothing outside of the window that may be written was."""
+    inside = slice(image.writes.start, image.writes.start + image.writes.size)
+    expected = image.memory.copy()
+    expected[inside] = memory[inside]
+    require_memory(f"{what}, around the window", image, memory, expected)
+
+
+def some(fast: int, full: int) -> pytest.MarkDecorator:
+    """Cases: so many programs, and how many in all."""
+    return pytest.mark.parametrize("count", [fast, pytest.param(full, marks=pytest.mark.full)])
+
+
+@pytest.mark.slow
+@some(60, 3000)
+def test_random_programs(count: int, checks: Callable[[int], None]) -> None:
+    """One alone, and one that goes on with what the first one left behind."""
+    rng = np.random.default_rng(SEED)
+    shape, total = shape_of(SHARED), 0
+    for index in range(count):
+        before = None
+        for goes_on in (False, True):
+            image = RandomProgram(shape, rng, OPERATIONS, goes_on).image
+            assert is_defined(image)
+            what = f"program {index} of seed {SEED}{' that goes on' if goes_on else ''}"
+            before, _ = compare(SHARED, what, image, random_memory(rng), before)
+            total += len(image.memory)
+    checks(total)
+
+
+@pytest.mark.slow
+@some(25, 1000)
+def test_reset_in_the_middle(count: int, checks: Callable[[int], None]) -> None:
+    """Reset in any cycle of a program, an accelerator is as new."""
+    rng = np.random.default_rng(SEED + 1)
+    shape, total = shape_of(SHARED), 0
+    for index in range(count):
+        first = RandomProgram(shape, rng, OPERATIONS).image
+        memory = first.memory.copy()
+        cycles = int(rng.integers(2000))
+        accelerator(SHARED).abandon(memory, first.reads, first.writes, cycles)
+        what = f"program {index} of seed {SEED + 1}, abandoned after {cycles} cycles"
+        require_untouched(what, first, memory)
+        image = RandomProgram(shape, rng, OPERATIONS).image
+        compare(SHARED, f"the one after {what}", image, random_memory(rng))
+        total += len(memory) + len(image.memory)
+    checks(total)
+
+
+@pytest.mark.slow
+@some(40, 1000)
+def test_bus_errors(count: int, checks: Callable[[int], None]) -> None:
+    """A program ends with BUS, or as if there had been none; the next one is not touched by it."""
+    rng = np.random.default_rng(SEED + 2)
+    shape, total = shape_of(SHARED), 0
+    seen: Counter[Error] = Counter()
+    for index in range(count):
+        image = RandomProgram(shape, rng, OPERATIONS).image
+        memory = image.memory.copy()
+        errors = float(rng.choice([1, 0.02, 0.002, 0.0005]))
+        kind = replace(random_memory(rng), errors=errors)
+        run = accelerator(SHARED).run(memory, image.reads, image.writes, kind=kind)
+        seen[run.error] += 1
+        what = f"program {index} of seed {SEED + 2}, {kind}"
+        require_untouched(what, image, memory)
+        assert run.error is Error.BUS or (run.error is Error.NONE and errors < 1), what
+        if run.error is Error.NONE:
+            machine = image.machine()
+            machine.run(0)
+            require_memory(what, image, memory, machine.memory)
+        again = RandomProgram(shape, rng, OPERATIONS).image
+        compare(SHARED, f"the one after {what}", again, random_memory(rng))
+        total += len(memory) + len(again.memory)
+    assert set(seen) == {Error.BUS, Error.NONE}
+    checks(total)
+
+
+@pytest.mark.slow
+@some(60, 1000)
+def test_damaged_programs(count: int, checks: Callable[[int], None]) -> None:
+    """They end with an error or a result, the interpreter's where there is one; they write nothing
+    outside of the window; and the next one is not touched by them.
+    """
+    rng = np.random.default_rng(SEED + 3)
+    shape, total = shape_of(SHARED), 0
+    seen: Counter[Error] = Counter()
+    compared = 0
+    before = None
+    for index in range(count):
+        whole = RandomProgram(shape, rng, OPERATIONS).image
+        what = f"program {index} of seed {SEED + 3}"
+        before, _ = compare(SHARED, f"{what}, not damaged", whole, random_memory(rng), before)
+        image = whole.damaged(rng)
+        kind = random_memory(rng)
+        if is_defined(image):
+            compared += 1
+            before, error = compare(SHARED, f"{what}, damaged", image, kind, before)
+            seen[error] += 1
+            continue
+        memory = image.memory.copy()
+        accelerator(SHARED).abandon(memory, image.reads, image.writes, 20_000)
+        require_untouched(f"{what}, damaged", image, memory)
+        before = None
+        total += len(memory)
+    assert compared > count // 2
+    assert len(seen) > 2
+    checks(total)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", [name for name in ACCELERATORS if name != SHARED])
+def test_other_accelerators(name: str, checks: Callable[[int], None]) -> None:
+    rng = np.random.default_rng(SEED + 4)
+    shape, total = shape_of(name), 0
+    for index in range(100):
+        image = RandomProgram(shape, rng, OPERATIONS).image
+        compare(name, f"program {index} of seed {SEED + 4}", image, random_memory(rng))
+        total += len(image.memory)
+    checks(total)
