@@ -105,7 +105,7 @@ _PATCHES = {
     "out_words": Place(9, 0, 16, "Channel words of results; those beyond are not written"),
     "tiles_n": Place(9, 16, 16, "Columns of tiles"),
     "out_width": Place(10, 0, 15, "Columns of the results"),
-    "tiles_m": Place(10, 16, 16, "Tiles of a column of tiles"),
+    "tiles_m": Place(10, 16, 16, "Tiles of a column of tiles, of a MATRIX"),
     "first_pixel": Place(11, 0, 24, "Of the results, row after row"),
     "pixels": Place(12, 0, 24, "Results from there on"),
     "first_row": Place(13, 0, 15, "Of the first pixel"),
@@ -137,8 +137,9 @@ class Error(IntEnum):
     OPCODE = 1
     """There is no such descriptor."""
     FIELD = 2
-    """A size is 0, a depth is not that of its patch or more than the machine holds, a stream is not
-    as long as its parameters and weights, or bits that are in no field are set."""
+    """A size is 0, the first column is none, a depth is not that of its patch or more than the
+    machine holds, a stream is not as long as its parameters and weights, or bits that are in no
+    field are set."""
     WAIT = 3
     """It waits for more than was started before it."""
     READ = 4
@@ -148,7 +149,8 @@ class Error(IntEnum):
     BUS = 6
     """The memory answered with an error."""
     TIMEOUT = 7
-    """Nothing moved for as many cycles as the watchdog allows."""
+    """Nothing moved for as many cycles as the watchdog allows: memory does not answer, or the tiles
+    of a MATRIX are not as many as it says."""
 
 
 @dataclass(frozen=True)

@@ -76,23 +76,23 @@ def tiles(
 
 
 def tiles_of(shape: AcceleratorShape, d: Descriptor) -> list[Tile]:
-    """Those that a descriptor computes: ``tiles_m`` of :func:`tiles`, or all if there are fewer."""
-    every = tiles(
-        *(shape, d.first_pixel, d.pixels, d.first_row, d.first_column),
-        out_width=d.out_width,
-        in_width=d.in_width,
-        stride=(d.stride_y, d.stride_x),
+    """All :func:`tiles` that a descriptor computes: of a right one ``tiles_m``."""
+    return list(
+        tiles(
+            *(shape, d.first_pixel, d.pixels, d.first_row, d.first_column),
+            out_width=d.out_width,
+            in_width=d.in_width,
+            stride=(d.stride_y, d.stride_x),
+        )
     )
-    return [tile for _, tile in zip(range(d.tiles_m), every, strict=False)]
 
 
 def taps(
-    shape: AcceleratorShape, d: Descriptor
+    d: Descriptor,
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
     """Of each of a patch: its pixel of the tensor for all results, and whether it is inside."""
-    computed = sum(tile.pixels for tile in tiles_of(shape, d))
     rows, columns = np.divmod(
-        d.first_row * d.out_width + d.first_column + np.arange(computed), d.out_width
+        d.first_row * d.out_width + d.first_column + np.arange(d.pixels), d.out_width
     )
     for ky in range(d.kernel_height):
         for kx in range(d.kernel_width):
@@ -167,9 +167,15 @@ class Machine:
             done += 1
             if descriptor.opcode is Opcode.END:
                 return Outcome(Error.NONE, done)
+            if self._hangs(descriptor):
+                return Outcome(Error.TIMEOUT, done)
             self.do(descriptor)
             unit = {Opcode.LOAD: "wait_loads", Opcode.STORE: "wait_stores"}
             started[unit.get(descriptor.opcode, "wait_computes")] += 1
+
+    def _hangs(self, d: Descriptor) -> bool:
+        """Whether the machine waits for tiles that do not come, or these for the machine."""
+        return d.opcode is Opcode.MATRIX and d.tiles_m != len(tiles_of(self.shape, d))
 
     def do(self, descriptor: Descriptor) -> None:
         """Do what a descriptor says that was found right, and is no END."""
@@ -212,7 +218,7 @@ class Machine:
             *(d.stride_y, d.stride_x, d.dilation_y, d.dilation_x),
             *(d.out_words, d.out_width, d.tiles_m, d.pixels),
         )
-        if not all(sizes) or d.address % shape.beat_bytes:
+        if not all(sizes) or d.first_column >= d.out_width or d.address % shape.beat_bytes:
             return Error.FIELD
         taps = d.kernel_height * d.kernel_width
         if d.opcode is Opcode.MATRIX:
@@ -271,7 +277,7 @@ class Machine:
         """All patches: uint8 (pixels, kernel positions, words, k_per_cycle)."""
         words = np.arange(d.in_words if d.opcode is Opcode.MATRIX else d.out_words)
         parts = []
-        for pixels, inside in taps(self.shape, d):
+        for pixels, inside in taps(d):
             values = self._words(d.in_line, d.in_pitch, words, pixels)
             parts.append(np.where(inside[:, np.newaxis, np.newaxis], values, np.uint8(d.pad_byte)))
         return np.stack(parts, axis=1)
@@ -331,7 +337,7 @@ class Machine:
 
     def _other(self, d: Descriptor) -> npt.NDArray[np.int64]:
         """Of the second tensor: outside of the first one it is ``pad_byte``, too."""
-        pixels, inside = next(taps(self.shape, d))
+        pixels, inside = next(taps(d))
         if d.broadcast:
             pixels = np.zeros_like(pixels)
         words = self._words(d.other_line, d.other_pitch, np.arange(d.out_words), pixels)

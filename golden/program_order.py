@@ -74,8 +74,8 @@ def touched(shape: AcceleratorShape, d: Descriptor, reads: Window, writes: Windo
         case Opcode.TABLE:
             return Touched(streamed=_memory(shape, reads.start + d.address, TABLE_BYTES))
     stream = _memory(shape, reads.start + d.address, d.beats * shape.beat_bytes)
-    pixels = [positions[inside] // shape.banks for positions, inside in taps(shape, d)]
-    count = len(next(taps(shape, d))[1])
+    pixels = [positions[inside] // shape.banks for positions, inside in taps(d)]
+    count = len(next(taps(d))[1])
     words = d.in_words if d.opcode is Opcode.MATRIX else d.out_words
     read = _lines(shape, d.in_line, d.in_pitch, np.concatenate(pixels), words)
     if d.opcode in (Opcode.COMBINE, Opcode.PRODUCT):

@@ -385,7 +385,8 @@ class _Checks:
         is_matrix = self.opcode == Opcode.MATRIX
         fits = Mux(is_matrix, matrix_fits, vector_fits)
         beats = Mux(is_matrix, product, (product * 4 + beat_bytes - 1) >> exact_log2(beat_bytes))
-        wrong = no_size | _is_no_multiple(p.address, beat_bytes) | ~fits | (p.beats != beats)
+        wrong = no_size | (p.first_column >= p.out_width) | ~fits | (p.beats != beats)
+        wrong |= _is_no_multiple(p.address, beat_bytes)
         outside = p.address + p.beats * beat_bytes > self._reader.reads_size
         return Mux(wrong, Error.FIELD, Mux(outside, Error.READ, Error.NONE))
 

@@ -488,6 +488,7 @@ SUM_1X1 = dict.fromkeys(
         (Opcode.SUM, SUM_1X1 | {"beats": 3}, Error.FIELD),
         (Opcode.SUM, SUM_1X1 | {"beats": 4, "address": MEMORY_BYTES - 24}, Error.READ),
         (Opcode.SUM, SUM_1X1 | {"beats": 4, "stride_x": 0}, Error.FIELD),
+        (Opcode.SUM, SUM_1X1 | {"beats": 4, "first_column": 1}, Error.FIELD),
         (Opcode.PRODUCT, SUM_1X1 | {"beats": 3, "kernel_width": 2}, Error.FIELD),
         (
             Opcode.SUM,
@@ -545,10 +546,22 @@ def test_damaged_programs_end_and_write_nowhere_else() -> None:
     assert errors >= {Error.NONE, Error.OPCODE, Error.FIELD, Error.WAIT, Error.READ}
 
 
-def test_tiles_of_a_descriptor_are_as_many_as_it_says() -> None:
+def test_tiles_of_a_descriptor() -> None:
     shape = AcceleratorShape(**SIZES)
     descriptor = Descriptor(Opcode.MAX, SUM_1X1 | {"pixels": 9, "tiles_m": 2})
-    assert [tile.pixels for tile in tiles_of(shape, descriptor)] == [4, 4]
-    descriptor = Descriptor(Opcode.MAX, SUM_1X1 | {"pixels": 5, "tiles_m": 9})
-    assert [tile.pixels for tile in tiles_of(shape, descriptor)] == [4, 1]
+    assert [tile.pixels for tile in tiles_of(shape, descriptor)] == [4, 4, 1]
     assert Opcode.MAX in PATCHES
+
+
+@pytest.mark.parametrize(
+    ("tiles_m", "error"), [(1, Error.TIMEOUT), (2, Error.NONE), (3, Error.TIMEOUT)]
+)
+def test_tiles_that_a_matrix_waits_for(tiles_m: int, error: Error) -> None:
+    """Of 5 pixels in a row of 5, 4 fit a tile."""
+    shape = AcceleratorShape(**SIZES)
+    sizes = {"out_width": 5, "in_width": 5, "pixels": 5, "tiles_m": tiles_m}
+    beats = shape.column_beats + shape.weight_beats(1)
+    work = SUM_1X1 | sizes | {"tiles_n": 1, "depth": 1, "beats": beats, "address": STREAM}
+    code = program(Descriptor(Opcode.MATRIX, work), Descriptor(Opcode.END))
+    whole = machine(shape, {PROGRAM: code})
+    assert whole.run(PROGRAM).error is error
