@@ -137,9 +137,9 @@ class Error(IntEnum):
     OPCODE = 1
     """There is no such descriptor."""
     FIELD = 2
-    """A size is 0, the first column is none, a depth is not that of its patch or more than the
-    machine holds, a stream is not as long as its parameters and weights, or bits that are in no
-    field are set."""
+    """A size is 0, lines are more than the scratchpad has, the first column is none, a depth is not
+    that of its patch or more than the machine holds, a stream is not as long as its parameters and
+    weights, or bits that are in no field are set."""
     WAIT = 3
     """It waits for more than was started before it."""
     READ = 4

@@ -167,13 +167,13 @@ class Machine:
             done += 1
             if descriptor.opcode is Opcode.END:
                 return Outcome(Error.NONE, done)
-            if self._hangs(descriptor):
+            if self.hangs(descriptor):
                 return Outcome(Error.TIMEOUT, done)
             self.do(descriptor)
             unit = {Opcode.LOAD: "wait_loads", Opcode.STORE: "wait_stores"}
             started[unit.get(descriptor.opcode, "wait_computes")] += 1
 
-    def _hangs(self, d: Descriptor) -> bool:
+    def hangs(self, d: Descriptor) -> bool:
         """Whether the machine waits for tiles that do not come, or these for the machine."""
         return d.opcode is Opcode.MATRIX and d.tiles_m != len(tiles_of(self.shape, d))
 
@@ -200,7 +200,7 @@ class Machine:
             window, error = (
                 (self.reads, Error.READ) if d.opcode is Opcode.LOAD else (self.writes, Error.WRITE)
             )
-            if not d.lines or d.address % shape.line_bytes:
+            if not 1 <= d.lines <= shape.lines or d.address % shape.line_bytes:
                 return Error.FIELD
             return Error.NONE if window.holds(d.address, d.lines * shape.line_bytes) else error
         if d.opcode is Opcode.TABLE:
@@ -244,9 +244,7 @@ class Machine:
     def _load(self, d: Descriptor) -> None:
         data = self._read(d.address, d.lines * self.shape.line_bytes)
         lines = data.reshape(d.lines, *self.scratchpad.shape[1:])
-        # One after the other: more lines than there are overwrite each other.
-        for line, values in zip(self._lines(d), lines, strict=True):
-            self.scratchpad[line] = values
+        self.scratchpad[self._lines(d)] = lines
 
     def _store(self, d: Descriptor) -> None:
         start = self.writes.start + d.address

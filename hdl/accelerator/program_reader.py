@@ -352,7 +352,8 @@ class _Checks:
         line_bytes = self._unit.scratchpad.line_bits // 8
         is_load = self.opcode == Opcode.LOAD
         size = Mux(is_load, reader.reads_size, reader.writes_size)
-        wrong = (move.lines == 0) | _is_no_multiple(move.address, line_bytes)
+        too_many = move.lines > self._unit.scratchpad.lines
+        wrong = (move.lines == 0) | too_many | _is_no_multiple(move.address, line_bytes)
         outside = move.address + move.lines * line_bytes > size
         error = Mux(is_load, Error.READ, Error.WRITE)
         return Mux(wrong, Error.FIELD, Mux(outside, error, Error.NONE))

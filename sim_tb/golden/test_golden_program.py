@@ -481,6 +481,7 @@ SUM_1X1 = dict.fromkeys(
         (Opcode.LOAD, {"wait_loads": 1, "lines": 1}, Error.WAIT),
         (Opcode.LOAD, {}, Error.FIELD),
         (Opcode.LOAD, {"lines": 1, "address": 8}, Error.FIELD),
+        (Opcode.STORE, {"lines": 513}, Error.FIELD),
         (Opcode.LOAD, {"lines": 2, "address": MEMORY_BYTES - 16}, Error.READ),
         (Opcode.STORE, {"lines": 2, "address": MEMORY_BYTES - RESULTS - 16}, Error.WRITE),
         (Opcode.TABLE, {"address": 4}, Error.FIELD),

@@ -176,6 +176,10 @@ def test_stream_router(
 class Checker(Machine):
     """What a program's outcome is, and nothing of what it computes."""
 
+    def hangs(self, d: Descriptor) -> bool:
+        """What waits is behind the reader."""
+        return False
+
     def _load(self, d: Descriptor) -> None:
         return
 
