@@ -7,7 +7,7 @@ from typing import NamedTuple
 from golden.accelerator import TABLE_BYTES, AcceleratorShape
 from golden.descriptor import PATCHES, WAIT_COUNTS, Descriptor, Opcode
 from golden.engine import WORDS_PER_SUM
-from golden.program import tiles_of
+from golden.program import Tile, tiles_of
 from golden.program_order import WAITS, Unit, unit_of
 
 START_CYCLES = 24
@@ -29,24 +29,34 @@ def passes(shape: AcceleratorShape, d: Descriptor) -> int:
 def compute_cycles(shape: AcceleratorShape, d: Descriptor) -> int:
     """Cycles of a descriptor that computes, if weights and parameters are there in time.
 
-    A tile takes a cycle for each of its slices, but no fewer than its pixels take to be found, one
-    after the other, nor than its results take to leave: of a MATRIX its rows, and then a channel
-    word per cycle, of a sum each row by itself; on the vector unit a word in as many cycles as it
-    has channels.
+    A tile takes a cycle for each of its slices, but no fewer than its pixels take to be found, row
+    by row of the results, nor than its results take to leave: of a MATRIX its rows, and then a
+    channel word per cycle, of a sum each row by itself; on the vector unit a word in as many cycles
+    as it has channels.
     """
     if d.opcode not in PATCHES:
         return TABLE_BYTES // shape.beat_bytes
-    pixels = [tile.pixels for tile in tiles_of(shape, d)]
+    every = tiles_of(shape, d)
+    tiles = [(tile.pixels, _walk_cycles(shape, d, tile, tile is every[-1])) for tile in every]
     if d.opcode is Opcode.MATRIX:
         slices = d.depth * passes(shape, d)
         words = shape.column_words
         leave = WORDS_PER_SUM * words if d.sums else 0
-        per_tile = [max(slices, n, n * leave if leave else shape.rows + words - 1) for n in pixels]
+        per_tile = [
+            max(slices, walk, n * leave if leave else shape.rows + words - 1) for n, walk in tiles
+        ]
         return d.tiles_n * sum(per_tile)
     operands = 2 if d.opcode in (Opcode.COMBINE, Opcode.PRODUCT) else 1
     slices = d.kernel_height * d.kernel_width * operands
     leave = max(shape.k_per_cycle, WORDS_PER_SUM) if d.sums else shape.k_per_cycle
-    return d.out_words * sum(max(slices, n, leave) for n in pixels)
+    return d.out_words * sum(max(slices, walk, leave) for _, walk in tiles)
+
+
+def _walk_cycles(shape: AcceleratorShape, d: Descriptor, tile: Tile, is_last: bool) -> int:
+    """Cycles in which the pixels of a tile are found."""
+    end = tile.column + tile.pixels
+    rows = -(-end // d.out_width)
+    return rows + (end % d.out_width == 0 and tile.pixels < shape.rows and not is_last)
 
 
 def read_beats(shape: AcceleratorShape, d: Descriptor) -> int:

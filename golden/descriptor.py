@@ -105,7 +105,7 @@ _PATCHES = {
     "out_words": Place(9, 0, 16, "Channel words of results; those beyond are not written"),
     "tiles_n": Place(9, 16, 16, "Columns of tiles"),
     "out_width": Place(10, 0, 15, "Columns of the results"),
-    "tiles_m": Place(10, 16, 16, "Tiles of a column of tiles"),
+    "tiles_m": Place(10, 16, 16, "Tiles of a column of tiles, of a MATRIX"),
     "first_pixel": Place(11, 0, 24, "Of the results, row after row"),
     "pixels": Place(12, 0, 24, "Results from there on"),
     "first_row": Place(13, 0, 15, "Of the first pixel"),
@@ -152,7 +152,7 @@ class Error(IntEnum):
     TIMEOUT = 7
     """Nothing moved for as many cycles as the watchdog allows."""
     TILES = 8
-    """Its results are not as many tiles as it says. Hardware finds this while it computes them:
+    """The tiles of a MATRIX are not as many as it says. Hardware finds this while it computes them:
     what does not wait for that may have been started, too, and lines of results may be written."""
 
 

@@ -166,9 +166,15 @@ class Machine:
             done += 1
             if descriptor.opcode is Opcode.END:
                 return Outcome(Error.NONE, done)
+            if self.has_other_tiles(descriptor):
+                return Outcome(Error.TILES, done)
             self.do(descriptor)
             unit = {Opcode.LOAD: "wait_loads", Opcode.STORE: "wait_stores"}
             started[unit.get(descriptor.opcode, "wait_computes")] += 1
+
+    def has_other_tiles(self, d: Descriptor) -> bool:
+        """Whether the tiles that a MATRIX computes are not as many as it says."""
+        return d.opcode is Opcode.MATRIX and d.tiles_m != len(tiles_of(self.shape, d))
 
     def do(self, descriptor: Descriptor) -> None:
         """Do what a descriptor says that was found right, and is no END."""
@@ -223,9 +229,8 @@ class Machine:
             fits = weights_per_channel(d) <= MOST_WEIGHTS
         if not fits or d.beats != stream_beats(shape, d):
             return Error.FIELD
-        if not self.reads.holds(d.address, d.beats * shape.beat_bytes):
-            return Error.READ
-        return Error.NONE if len(tiles_of(shape, d)) == d.tiles_m else Error.TILES
+        held = self.reads.holds(d.address, d.beats * shape.beat_bytes)
+        return Error.NONE if held else Error.READ
 
     def _read(self, address: int, count: int) -> Bytes:
         start = self.reads.start + address
@@ -236,7 +241,8 @@ class Machine:
 
     def _load(self, d: Descriptor) -> None:
         data = self._read(d.address, d.lines * self.shape.line_bytes)
-        self.scratchpad[self._lines(d)] = data.reshape(d.lines, *self.scratchpad.shape[1:])
+        lines = data.reshape(d.lines, *self.scratchpad.shape[1:])
+        self.scratchpad[self._lines(d)] = lines
 
     def _store(self, d: Descriptor) -> None:
         start = self.writes.start + d.address

@@ -12,7 +12,7 @@ from gen.commands.terminal import print_tables, progress_bar, table
 from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import compile_network
 from gen.compiler.files import require_own, write_compiled
-from gen.compiler.report import layer_report, totals
+from gen.compiler.report import cycles_of_rivals, layer_report, totals
 from gen.compiler.windows import unwindowed_layers
 from gen.design.configuration import OPTIONS
 from networks.evaluation.formats import signed_layers
@@ -121,6 +121,7 @@ def compile(
     if report or json_file is not None:
         rows = layer_report(compiled)
         result = {"model": network.name, "layers": rows, "total": totals(rows)}
+        result["rivals"] = cycles_of_rivals(compiled, integers)
         if report:
             _print_report(result)
         write_json(json_file, result)
@@ -142,3 +143,10 @@ def _print_report(result: dict[str, Any]) -> None:
             row["bound"],
         )
     print_tables(rows)
+    cycles = result["total"]["cycles"]
+    others = [
+        f"of {name} elements {count} ({count / cycles:.2f} times as many)"
+        for name, count in result["rivals"].items()
+    ]
+    if others:
+        click.echo(f"{cycles} cycles; with memories as large, {', '.join(others)}")

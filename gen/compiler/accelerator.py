@@ -2,10 +2,11 @@
 
 from gen.design.configuration import Configuration, ConfigurationError
 from golden.accelerator import AcceleratorShape
+from hdl.accelerator.accelerator_unit import AcceleratorUnit
 
 
 def accelerator_shape(configuration: Configuration) -> AcceleratorShape:
-    """What of an accelerator decides what its programs mean.
+    """:func:`shape_of` an accelerator's configuration.
 
     Raises ``ConfigurationError``, one line, for what is no accelerator.
     """
@@ -14,10 +15,15 @@ def accelerator_shape(configuration: Configuration) -> AcceleratorShape:
         raise ConfigurationError(
             f"top must be accelerator to compile a network, not {configuration.top!r}"
         )
-    mac = configuration.mac
+    return shape_of(unit)
+
+
+def shape_of(unit: AcceleratorUnit) -> AcceleratorShape:
+    """What of an accelerator decides what its programs mean."""
+    mac = unit.engine.unit
     return AcceleratorShape(
-        rows=configuration.rows,
-        cols=configuration.cols,
+        rows=unit.engine.rows,
+        cols=unit.engine.cols,
         k_per_cycle=unit.k_per_cycle,
         lines=unit.scratchpad.lines,
         beat_bytes=unit.bus.beat_bytes,

@@ -3,12 +3,16 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import sqrt
 from typing import NamedTuple
 
 from gen.compiler.errors import CompileError
 from gen.compiler.step import Step
 from gen.compiler.values import Buffer, Value
 from golden.accelerator import AcceleratorShape
+
+STRIPE_CYCLES = 80
+"""In which nothing is computed between two stripes."""
 
 
 class Blocks(NamedTuple):
@@ -229,11 +233,18 @@ class _Planner:
         streamed = [value for value in step.inputs if value.buffer.root not in lines]
         stores = step.output.buffer.root not in lines
         total = shape.blocks(step.output.pixels)
+        per_line = shape.line_bytes // shape.beat_bytes
+        stream = len(step.stream) // shape.beat_bytes + STRIPE_CYCLES
         if not streamed and not stores:
             none = tuple(() for _ in step.inputs)
-            return Striping(self.stripes(index, total), none, ())
-        per_line = shape.line_bytes // shape.beat_bytes
-        stream = len(step.stream) // shape.beat_bytes
+            loaded = sum(
+                value.buffer.lines(shape) * per_line
+                for value in step.inputs
+                if not value.buffer.is_made and self.lives[value.buffer][0] == index
+            )
+            # What it is loaded for begins with the first part.
+            count = max(1, min(total, round(sqrt(loaded / STRIPE_CYCLES))))
+            return Striping(self.stripes(index, -(-total // count)), none, ())
         best: tuple[float, Striping] | None = None
         for copies in (2, 1):
             for blocks in dict.fromkeys(-(-total // n) for n in range(1, total + 1)):

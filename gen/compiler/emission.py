@@ -140,6 +140,10 @@ class _Sequence:
         )
 
 
+def _whole(root: Buffer) -> Value:
+    return Value(root, 0, root.words, 1, root.pixels, 0, ())
+
+
 @dataclass
 class _Jobs:
     shape: AcceleratorShape
@@ -149,7 +153,7 @@ class _Jobs:
     output: Value
 
     def __iter__(self) -> Iterator[_Job]:
-        loaded: set[Buffer] = set()
+        loaded: dict[Buffer, int] = {}
         table: Bytes | None = None
         last_maker = max(
             index
@@ -162,15 +166,12 @@ class _Jobs:
             for place, stripe in enumerate(striping.stripes):
                 job = _Job(step.name)
                 try:
-                    for value in step.inputs:
+                    for value, blocks in zip(step.inputs, stripe.inputs, strict=True):
                         root = value.buffer.root
-                        if (
-                            not root.is_made
-                            and root in self.allocation.lines
-                            and root not in loaded
-                        ):
-                            loaded.add(root)
-                            job.loads += self._whole(Opcode.LOAD, root)
+                        if not root.is_made and root in self.allocation.lines:
+                            is_last = place == count - 1
+                            end = root.blocks(self.shape) if is_last else blocks.end
+                            job.loads += self._load_until(root, loaded, end)
                     inputs = [
                         self._input(job, value, blocks, lines, place)
                         for value, blocks, lines in zip(
@@ -188,16 +189,26 @@ class _Jobs:
                     if index == last_maker and place == count - 1:
                         root = self.output.buffer.root
                         if root in self.allocation.lines:
-                            job.stores += self._whole(Opcode.STORE, root)
+                            job.stores += self._store(root)
                 except ValueError as error:
                     raise CompileError(f"{step.name}: {error}") from None
                 yield job
 
-    def _whole(self, opcode: Opcode, root: Buffer) -> Iterator[Descriptor]:
+    def _load_until(
+        self, root: Buffer, loaded: dict[Buffer, int], end: int
+    ) -> Iterator[Descriptor]:
+        """The blocks of a tensor that is kept, which are not ``loaded``, up to ``end``."""
+        first = loaded.get(root, 0)
+        if end > first:
+            loaded[root] = end
+            value = _whole(root)
+            line = self.allocation.lines[root] + first * root.words
+            yield from self._moves(Opcode.LOAD, value, Blocks(first, end), line)
+
+    def _store(self, root: Buffer) -> Iterator[Descriptor]:
         """All lines of a tensor that is kept."""
-        value = Value(root, 0, root.words, 1, root.pixels, 0, ())
         blocks = Blocks(0, root.blocks(self.shape))
-        return self._moves(opcode, value, blocks, self.allocation.lines[root])
+        return self._moves(Opcode.STORE, _whole(root), blocks, self.allocation.lines[root])
 
     def _input(
         self, job: _Job, value: Value, blocks: Blocks, lines: tuple[int, ...], place: int
@@ -269,7 +280,7 @@ class _Jobs:
             "table": int(step.table is not None),
             "uniform": int(step.uniform),
             "broadcast": int(step.broadcast),
-            "in_line": inputs[0].line,
+            "in_line": (inputs[0].line - step.words_before) % shape.lines,
             "in_pitch": inputs[0].pitch,
             "in_words": value.words,
             "pad_byte": step.pad_byte,

@@ -1,8 +1,9 @@
 """What a program takes of the accelerator, layer by layer."""
 
+from dataclasses import replace
 from typing import Any
 
-from gen.compiler.compile import CompiledNetwork
+from gen.compiler.compile import CompiledNetwork, compile_network
 from golden.accelerator import AcceleratorShape
 from golden.accelerator_cycles import (
     compute_cycles,
@@ -14,6 +15,7 @@ from golden.accelerator_cycles import (
 from golden.descriptor import Descriptor, Opcode
 from golden.program import tiles_of
 from golden.program_order import Unit, unit_of
+from networks.quantization.network import QuantizedNetwork
 
 MOSTLY = 0.9
 """Of a layer's cycles, the share that computing takes where it bounds it."""
@@ -58,6 +60,30 @@ def totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {name: sum(row[name] for row in rows) for name in names}
     result["utilization"] = result["slices"] / result["cycles"]
     return result
+
+
+def rivals(shape: AcceleratorShape) -> dict[str, AcceleratorShape]:
+    """Accelerators of exact elements, with as large memories and as wide a bus: of 8x8, that take
+    half as many activations per cycle, and of 2x8x8. None beside those without windows.
+    """
+    if shape.format is None:
+        return {}
+    exact = replace(shape, format=None)
+    half = replace(
+        exact,
+        k_per_cycle=shape.k_per_cycle // 2,
+        lines=2 * shape.lines,
+        weight_depth=2 * shape.weight_depth,
+    )
+    return {"8x8": half, "2x8x8": exact}
+
+
+def cycles_of_rivals(compiled: CompiledNetwork, network: QuantizedNetwork) -> dict[str, int]:
+    """Cycles of ``network``, of which ``compiled`` is, on each of :func:`rivals`."""
+    return {
+        name: totals(layer_report(compile_network(shape, network)))["cycles"]
+        for name, shape in rivals(compiled.image.shape).items()
+    }
 
 
 def _empty(name: str) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from golden.program import weights_per_channel
 def split_large(shape: AcceleratorShape, steps: Iterable[Step]) -> Iterator[Step]:
     """``steps``, those of the vector unit in parts that take half of the scratchpad at most."""
     for step in steps:
-        if step.opcode not in VECTOR:
+        words = step.output.words // (WORDS_PER_SUM if step.sums else 1)
+        if step.opcode not in VECTOR or words != step.inputs[0].words:
             yield step
             continue
         lines = sum(stripe_lines(step, stripes_of(shape, step, 1)))
-        words = step.inputs[0].words
         count = min(words, -(-lines // max(1, shape.lines // 2)))
         size = -(-words // count)
         for first in range(0, words, size):

@@ -33,6 +33,8 @@ class Step:
     uniform: bool = False
     broadcast: bool = False
     table: Bytes | None = None
+    words_before: int = 0
+    """Channel words of results before that of the first word of the input."""
 
     @property
     def depth(self) -> int:

@@ -365,6 +365,23 @@ def engine_demo(kept: Kept) -> Grid:
     return [*headings, "why not 2"], rows
 
 
+def accelerator_demo(kept: Kept) -> Grid:
+    """The layers of a network on both accelerators, as predicted, and the whole as measured."""
+    rows = [
+        [
+            *(layer["layer"], str(layer["cycles"])),
+            *(f"{_number(100 * layer['utilization'], 1)} %", layer["bound"]),
+            *(str(layer["cycles_8x8"]), _number(layer["speedup"], 2)),
+        ]
+        for layer in kept.result["layers"]
+    ]
+    result = kept.result
+    measured = (_number(result[name], 0) for name in ("cycles", "cycles_8x8"))
+    cycles, exact = measured
+    rows.append(["network, measured", cycles, "", "", exact, _number(result["speedup"], 2)])
+    return ["layer", "cycles, about", "busy", "bound by", "cycles 8x8", "speedup"], rows
+
+
 def products(kept: Kept) -> Grid:
     """Times of the golden products."""
     rows = [
@@ -456,6 +473,9 @@ TABLES: dict[str, Table] = {
     "demo mnist": Table(demo, ("demo_mnist",), "make demo KEEP=1"),
     "demo recognition": Table(demo, ("demo_recognition",), MODERN),
     "demo engine mnist": Table(engine_demo, ("demo_engine_mnist",), "make demo TOP=engine KEEP=1"),
+    "demo accelerator mnist": Table(
+        accelerator_demo, ("demo_accelerator_mnist",), "make demo TOP=accelerator KEEP=1"
+    ),
     "products": Table(products, ("bench",), BENCH),
     "networks": Table(networks, ("bench",), BENCH),
     "emission": Table(emission, ("bench",), BENCH),

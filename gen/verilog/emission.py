@@ -239,11 +239,14 @@ def _to_verilog(modules: str) -> str:
     text = text.replace(" = ! ", " = ~| ")
     # Nets are unsigned: that a product of signed numbers becomes one is meant.
     text = _SIGNED_PRODUCT.sub(r" = $unsigned(\1);", text)
+    # An enable around a reset: whose the "else" is shall be plain.
+    text = _NESTED_IF.sub(r"\1 begin\n\2    end\n", text)
     # The first line carries the version of Yosys and of the compiler that built it.
     _, _, text = text.partition("\n")
     return text.strip() + "\n"
 
 
+_NESTED_IF = re.compile(r"^(    if \(.*\))\n(      if \(.*\) .*;\n      else .*;\n)", re.MULTILINE)
 _LEADING_ZEROS = re.compile(r"\b(\d+'h)0+([0-9a-f])")
 _SIGNED_PRODUCT = re.compile(r" = (\$signed\([^;]*\) \* \$signed\([^;]*\));")
 _UNKNOWN = re.compile(r"\b\d+'[bdh][0-9a-f]*x[0-9a-fx]*")

@@ -3,16 +3,13 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.format import ACTIVATION_BITS
+from hdl.accelerator.byte_table import ENTRIES, ENTRIES_PER_LOAD, LOAD_BITS, ByteTable
 from hdl.accelerator.layouts import PLACE
+from hdl.placement import place
 from hdl.stream.stream_stage import StreamStage
-
-ENTRIES = 1 << ACTIVATION_BITS
-LOAD_BITS = 32
-ENTRIES_PER_LOAD = LOAD_BITS // ACTIVATION_BITS
 
 
 class ByteTables(StreamStage):
@@ -78,45 +75,38 @@ class ByteTables(StreamStage):
         is_last = step == self.steps - 1
         offered = Signal()
         reads = Signal()
-        place = Signal(PLACE, name="offered_place", reset_less=True)
+        offered_place = Signal(PLACE, reset_less=True)
         m.d.comb += reads.eq(self.applies & self.in_valid & (~offered | self.out_ready))
         with m.If(self.out_ready):
             m.d.sync += offered.eq(0)
         with m.If(reads):
             m.d.sync += step.eq(Mux(is_last, 0, step + 1))
             with m.If(is_last):
-                m.d.sync += [offered.eq(1), place.eq(self.in_place)]
+                m.d.sync += [offered.eq(1), offered_place.eq(self.in_place)]
         looked_up = []
         for index in range(self.rows):
-            memory = Memory(shape=LOAD_BITS, depth=ENTRIES // ENTRIES_PER_LOAD, init=[])
-            m.submodules[f"table_{index}"] = memory
-            write, read = memory.write_port(), memory.read_port()
+            table = ByteTable()
+            place(m, platform, f"table_{index}", table)
             lane = self.in_data.word_select(index, self.steps * ACTIVATION_BITS)
-            byte = lane.word_select(step, ACTIVATION_BITS)
-            low = Signal(range(ENTRIES_PER_LOAD), name=f"low_{index}", reset_less=True)
-            found = read.data.word_select(low, ACTIVATION_BITS)
             before = Signal(
                 (self.steps - 1) * ACTIVATION_BITS, name=f"before_{index}", reset_less=True
             )
             m.d.comb += [
-                write.en.eq(self.load_valid),
-                write.addr.eq(entry),
-                write.data.eq(self.load_data),
-                read.en.eq(reads),
-                read.addr.eq(byte[len(low) :]),
+                table.write.eq(self.load_valid),
+                table.write_address.eq(entry),
+                table.write_data.eq(self.load_data),
+                table.read.eq(reads),
+                table.byte.eq(lane.word_select(step, ACTIVATION_BITS)),
             ]
             with m.If(reads):
-                m.d.sync += [
-                    low.eq(byte),
-                    before.eq(Cat(before, found)[ACTIVATION_BITS:]),
-                ]
-            looked_up += [before, found]
+                m.d.sync += before.eq(Cat(before, table.found)[ACTIVATION_BITS:])
+            looked_up += [before, table.found]
 
         # It leaves, or what came does.
         m.d.comb += [
             self.in_ready.eq(Mux(self.applies, reads & is_last, self.out_ready)),
             self.out_valid.eq(Mux(self.applies, offered, self.in_valid)),
             self.out_data.eq(Mux(self.applies, Cat(looked_up), self.in_data)),
-            self.out_place.eq(Mux(self.applies, place, self.in_place)),
+            self.out_place.eq(Mux(self.applies, offered_place, self.in_place)),
         ]
         return m

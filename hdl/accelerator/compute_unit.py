@@ -66,7 +66,7 @@ class ComputeUnit(Component):
     moves : Out(1)
         A slice or a result goes on in this cycle.
     fails : Out(1)
-        A descriptor has not as many tiles as it says: until reset. It may never end.
+        A MATRIX has not as many tiles as it says: until reset. It may never end.
     """
 
     def __init__(self, unit: AcceleratorUnit):
@@ -163,7 +163,7 @@ class ComputeUnit(Component):
         ends_pass = reader.tile.ends_pass
         with m.If(reader.tile_valid & reader.tile_ready):
             m.d.sync += tiles.eq(Mux(ends_pass, 0, tiles + 1))
-            with m.If((tiles + 1 == own.tiles_m) != ends_pass):
+            with m.If(is_matrix & ((tiles + 1 == own.tiles_m) != ends_pass)):
                 m.d.sync += fails.eq(1)
         with m.If(~running):
             m.d.sync += tiles.eq(0)

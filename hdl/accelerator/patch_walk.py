@@ -123,16 +123,25 @@ class PatchWalk(Component):
         lane = Signal(range(self.rows))
         first = Signal(pixel, reset_less=True)
         is_first = lane == 0
-        steps = [index * patches.stride_x for index in range(self.rows + 1)]
+        steps = [
+            Signal(STEP_BITS + self.offset_bits, name=f"step_{i}") for i in range(self.rows + 1)
+        ]
+        for i in range(1, self.rows + 1):
+            low = i & -i
+            multiple = (
+                patches.stride_x << exact_log2(low) if i == low else steps[i - low] + steps[low]
+            )
+            m.d.comb += steps[i].eq(multiple)
         farthest = self.rows * (1 << STEP_BITS) + 2 * self.rows
         offset = Signal(signed(farthest.bit_length() + 1), reset_less=True)
-        fits = Signal(reset_less=True)  # the first offset of the row is one of a bank
+        is_far = Signal(reset_less=True)  # the first offset of the row is none of a bank
 
         # The lanes that it fills: up to its end, the end of the pass, and the last of the banks.
         active = Signal()
         offered = Signal()
         fills = Signal()
-        offsets = [(offset + step)[: len(offset)] for step in steps]
+        offsets = [Signal(len(offset), name=f"offset_{index}") for index in range(self.rows)]
+        m.d.comb += [own.eq(offset + step) for own, step in zip(offsets, steps, strict=False)]
         ends_of_row, ends_of_pass = (
             lane + Mux(own[exact_log2(self.rows) :].any(), self.rows, own[: exact_log2(self.rows)])
             for own in (of_row, pixels)
@@ -140,7 +149,7 @@ class PatchWalk(Component):
         is_before = [*(index < lane for index in range(self.rows - 1)), Const(0, 1)]
         filled = []
         for index in range(self.rows):
-            is_near = fits & ~offsets[index][self.offset_bits :].any()
+            is_near = ~is_far & ~offsets[index][self.offset_bits :].any()
             is_there = (index < ends_of_row) & (index < ends_of_pass)
             filled.append(is_before[index] | (is_near & is_there))
         ends_here = [
@@ -160,7 +169,7 @@ class PatchWalk(Component):
         for port, values in (
             (self.lane_rows, [row] * self.rows),
             (self.lane_columns, [column + own for own in steps[:-1]]),
-            (self.lane_offsets, offsets[:-1]),
+            (self.lane_offsets, offsets),
         ):
             register = Signal.like(port, reset_less=True)
             m.d.comb += port.eq(register)
@@ -203,7 +212,7 @@ class PatchWalk(Component):
                 begin.eq(Mux(ends_row, next_row - back, begin + step)),
                 lane.eq(Mux(completes, 0, end)),
                 offset.eq(Mux(completes, 0, next_offset[: self.offset_bits] - back)),
-                fits.eq(completes | ~next_offset[self.offset_bits :].any()),
+                is_far.eq(~completes & next_offset[self.offset_bits :].any()),
             ]
             with m.If(ends_row):
                 m.d.sync += [row.eq(row + patches.stride_y), next_row.eq(next_row + row_step)]
@@ -224,6 +233,6 @@ class PatchWalk(Component):
                 next_row.eq(origin + row_step),
                 lane.eq(0),
                 offset.eq(0),
-                fits.eq(1),
+                is_far.eq(0),
             ]
         return m

@@ -4,6 +4,7 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from golden.descriptor import DESCRIPTOR_BYTES, MOST_WEIGHTS, WAIT_COUNTS, Error, Opcode
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
@@ -125,9 +126,9 @@ class ProgramReader(Component):
         m = Module()
         bus = self.unit.bus
         address = Signal(WINDOW_BITS, reset_less=True)
-        error = Signal(Error)
-        done = Signal(32, reset_less=True)
-        descriptor = Signal(DESCRIPTOR_BITS, reset_less=True)
+        error = Signal(Error, name="found_error")
+        done = Signal(32, name="done_count", reset_less=True)
+        descriptor = Signal(DESCRIPTOR_BITS, name="own_descriptor", reset_less=True)
         gather = Upsizer(bus.data_bits, DESCRIPTOR_BITS // bus.data_bits)
         place(m, platform, "gather", gather)
         m.d.comb += [
@@ -386,10 +387,9 @@ class _Checks:
         vector_fits = Mux(of_two, taps == 1, ~own_weights | (taps <= MOST_WEIGHTS))
         is_matrix = self.opcode == Opcode.MATRIX
         fits = Mux(is_matrix, matrix_fits, vector_fits)
-        beats = Mux(is_matrix, product, (product * 4 + beat_bytes - 1) // beat_bytes)
-        starts_outside = p.first_column >= p.out_width
-        wrong = no_size | starts_outside | _is_no_multiple(p.address, beat_bytes)
-        wrong |= ~fits | (p.beats != beats)
+        beats = Mux(is_matrix, product, (product * 4 + beat_bytes - 1) >> exact_log2(beat_bytes))
+        wrong = no_size | (p.first_column >= p.out_width) | ~fits | (p.beats != beats)
+        wrong |= _is_no_multiple(p.address, beat_bytes)
         outside = p.address + p.beats * beat_bytes > self._reader.reads_size
         return Mux(wrong, Error.FIELD, Mux(outside, Error.READ, Error.NONE))
 
@@ -416,4 +416,4 @@ def weight_beats(unit: AcceleratorUnit, depth: Value) -> Value:
     bits, beat = slice_bits(unit), unit.bus.data_bits
     if bits >= beat:
         return depth * (bits // beat)
-    return (depth + beat // bits - 1) // (beat // bits)
+    return (depth + beat // bits - 1) >> exact_log2(beat // bits)

@@ -86,6 +86,9 @@ def test_the_report_adds_up(mnist: Path, compiled: Path) -> None:
         assert each["bound"] == (
             "compute" if each["computing"] >= 0.9 * each["cycles"] else "memory"
         )
+    # Of windows alone twice as fast as 8x8, but the first and the last layer.
+    assert 1.2 < report["rivals"]["8x8"] / total["cycles"] < 1.8
+    assert 0.5 < report["rivals"]["2x8x8"] / total["cycles"] < 1
     assert layers[2]["slices"] == 0 == layers[2]["utilization"]
 
 

@@ -246,6 +246,27 @@ def test_slices_of_slices_are_one() -> None:
     assert compiled.program[1].values["stride_y"] == 2 == compiled.program[1].values["stride_x"]
 
 
+def test_a_shortcut_without_weights_is_one_step() -> None:
+    """Every other pixel, and more channels on both sides."""
+    cut = Slice((slice(None, None, 2), slice(1, None, 2), slice(None)))
+    more = Pad(((0, 0), (0, 0), (2, 3)), "constant", 0.5)
+    graph = small_graph((layer(), ("x",), "a", RELU), (cut, ("a",), "b"), (more, ("b",), "c"))
+    compiled = compiled_of(graph)
+    assert opcodes(compiled) == ["LOAD", "MATRIX", "SUM", "STORE"]
+    assert compiled.image.output.channels == 9
+
+
+def test_the_first_layer_begins_with_a_part_of_the_input() -> None:
+    graph = small_graph((layer(4, 2, Patch((3, 3))), ("x",), "a"), size=(40, 40, 4))
+    compiled = compiled_of(graph, shape_of(lines=2048))
+    count = opcodes(compiled).count("MATRIX")
+    assert count > 2
+    assert opcodes(compiled) == [*["LOAD", "MATRIX"] * count, "STORE"]
+    assert [each.values["wait_loads"] for each in compiled.program[1 : 2 * count : 2]] == [
+        *range(1, count + 1)
+    ]
+
+
 def test_borders_are_those_of_patches() -> None:
     pad = Pad(((1, 0), (2, 1), (0, 0)), "constant", 0.0)
     inner = layer(patch=Patch((3, 3), padding=(1, 1, 1, 1)))
@@ -348,6 +369,11 @@ REFUSALS: dict[str, tuple[Graph, AcceleratorShape, dict[str, Any], str]] = {
         small_graph((Pad(((1, 0), (0, 0), (0, 0)), "edge"), ("x",), "a")),
         *(shape_of(), {}),
         "a: padding with edge values is not supported",
+    ),
+    "channels before": (
+        small_graph((Pad(((0, 0), (0, 0), (1, 0))), ("x",), "a")),
+        *(shape_of(), {}),
+        "a: channels are padded by whole words of 2 before them, not by 1",
     ),
     "flattened": (
         small_graph(
@@ -514,11 +540,13 @@ def test_what_stays_at_8_bits() -> None:
 # --- files
 
 
+ABOUT = {"configuration": {"rows": 8}, "data": {"task": "classification"}}
+
+
 @pytest.fixture
 def written(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], tmp_path: Path) -> Path:
     compiled = compile_network(shape_of(rows=8, cols=8, lines=256), mnist[0])
-    about = {"data": {"task": "classification"}}
-    return write_compiled(tmp_path / "made", compiled, mnist[0], b"model", about)
+    return write_compiled(tmp_path / "made", compiled, mnist[0], b"model", ABOUT)
 
 
 def test_files(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], written: Path) -> None:
@@ -543,7 +571,7 @@ def test_files(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], written: Path) 
         assert re.search(rf"^#define SPARQ_NETWORK_{name} +{value}u /\* ", header, re.MULTILINE)
     # Again, the same.
     before = {path.name: path.read_bytes() for path in written.iterdir()}
-    write_compiled(written, compiled, mnist[0], b"model", {"data": {"task": "classification"}})
+    write_compiled(written, compiled, mnist[0], b"model", ABOUT)
     assert {path.name: path.read_bytes() for path in written.iterdir()} == before
 
 
@@ -600,42 +628,19 @@ def test_a_program_that_stops_is_an_error(mnist: tuple[QuantizedNetwork, Any]) -
     assert str(caught.value) == "the program stopped with the error OPCODE after 1 descriptors"
 
 
-@pytest.mark.parametrize(
-    ("options", "sizes", "text"),
-    [
-        ({"top": "array"}, {}, "top must be engine, of whose machine an accelerator is made"),
-        (
-            {"machine": "sparse_tensor_core"},
-            {},
-            "machine of an accelerator must not have sparse weights",
-        ),
-        ({"encoded_input": True}, {}, "activations of an accelerator are bytes, not encoded"),
-        (
-            {"weight_depth": 0},
-            {},
-            "weight_depth of an accelerator must be an integer of at least 1",
-        ),
-        ({}, {"scratchpad_kib": 0}, "scratchpad must be an integer from 1 to 65536, not 0"),
-        ({}, {"memory_bits": 48}, "memory-bits must be one of 32, 64, 128, 256, not 48"),
-        ({"rows": 12}, {}, "rows of an accelerator must be a power of two from 2 to 256, not 12"),
-    ],
-)
-def test_accelerators_that_cannot_be(
-    options: dict[str, Any], sizes: dict[str, int], text: str
-) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        accelerator_shape(Configuration(**{"top": "engine", **options}), **sizes)
-    assert str(caught.value).startswith(text)
-
-
 def test_the_accelerator_of_a_configuration() -> None:
-    shape = accelerator_shape(Configuration(top="engine", weight_depth=300))
+    shape = accelerator_shape(Configuration(top="accelerator", weight_depth=300))
     assert shape == AcceleratorShape(
         *(16, 16, 2), lines=4096, beat_bytes=16, weight_depth=300, format=named_format("5opt")
     )
-    sizes = {"rows": 4, "cols": 24, "pairs": 3, "machine": "tensor_core"}
-    shape = accelerator_shape(Configuration(top="engine", **sizes), 5, 32)
-    assert (shape.k_per_cycle, shape.line_bytes, shape.lines, shape.beat_bytes) == (6, 48, 64, 4)
+    sizes = {"rows": 4, "cols": 24, "pairs": 4, "machine": "tensor_core", "weight_bits": 4}
+    sizes |= {"scratchpad": 4, "memory_bits": 32, "pe": "8x8"}
+    shape = accelerator_shape(Configuration(top="accelerator", **sizes))
+    assert (shape.k_per_cycle, shape.line_bytes, shape.lines, shape.beat_bytes) == (4, 32, 128, 4)
+    assert (shape.weight_bits, shape.activation_bits, shape.format) == (4, 8, None)
+    with pytest.raises(ConfigurationError) as caught:
+        accelerator_shape(Configuration(top="engine"))
+    assert str(caught.value) == "top must be accelerator to compile a network, not 'engine'"
 
 
 def test_every_field_is_given() -> None:

@@ -134,8 +134,11 @@ ENGINES = [
 ACCELERATORS = [
     Configuration(top="accelerator", **options)
     for options in (
+        {
+            **{"rows": 2, "cols": 1, "pe": "8x8", "style": "behavioral", "scratchpad": 1},
+            **{"memory_bits": 32, "weight_depth": 16},
+        },
         {"rows": 2, "cols": 2, "scratchpad": 1, "memory_bits": 32, "weight_depth": 16},
-        {"rows": 2, "cols": 3, "pe": "8x8", "scratchpad": 2, "memory_bits": 32, "weight_bits": 5},
         {"rows": 4, "cols": 4, "format": "s5opt", "scratchpad": 4, "style": "behavioral"},
         {
             **{"machine": "tensor_core", "rows": 2, "cols": 4, "pairs": 2, "pe": "2x8x8"},

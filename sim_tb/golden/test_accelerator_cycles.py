@@ -49,8 +49,10 @@ def test_cycles_of_a_matrix() -> None:
 def test_cycles_of_the_vector_unit() -> None:
     large: dict[str, Any] = {"kernel_width": 5, "in_width": 14, "out_words": 3}
     assert compute_cycles(SHAPE, of(Opcode.MAX, **large)) == 3 * 3 * 5
-    # Pixels are found one after the other; a word leaves channel by channel.
-    assert compute_cycles(SHAPE, of(Opcode.SUM, out_words=3)) == 3 * (4 + 4 + 2)
+    # A word leaves channel by channel; pixels are found row by row.
+    assert compute_cycles(SHAPE, of(Opcode.SUM, out_words=3)) == 3 * 3 * 2
+    column = {"out_width": 1, "in_width": 1, "in_height": 10, "out_words": 3}
+    assert compute_cycles(SHAPE, of(Opcode.SUM, **column)) == 3 * (4 + 4 + 2)
     two = PIXEL | {"in_width": 1, "out_width": 1, "pixels": 1, "tiles_m": 1}
     assert compute_cycles(SHAPE, Descriptor(Opcode.SUM, two)) == 2
     assert compute_cycles(SHAPE, Descriptor(Opcode.SUM, two | {"sums": 1})) == 4

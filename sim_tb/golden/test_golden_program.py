@@ -491,8 +491,8 @@ MATRIX_1X1 = SUM_1X1 | {"tiles_n": 1, "depth": 1, "beats": 7}
     [
         (Opcode.LOAD, {"wait_loads": 1, "lines": 1}, Error.WAIT),
         (Opcode.LOAD, {}, Error.FIELD),
-        (Opcode.STORE, {"lines": 513}, Error.FIELD),
         (Opcode.LOAD, {"lines": 1, "address": 8}, Error.FIELD),
+        (Opcode.STORE, {"lines": 513}, Error.FIELD),
         (Opcode.LOAD, {"lines": 2, "address": MEMORY_BYTES - 16}, Error.READ),
         (Opcode.STORE, {"lines": 2, "address": MEMORY_BYTES - RESULTS - 16}, Error.WRITE),
         (Opcode.TABLE, {"address": 4}, Error.FIELD),
@@ -500,6 +500,7 @@ MATRIX_1X1 = SUM_1X1 | {"tiles_n": 1, "depth": 1, "beats": 7}
         (Opcode.SUM, SUM_1X1 | {"beats": 3}, Error.FIELD),
         (Opcode.SUM, SUM_1X1 | {"beats": 4, "address": MEMORY_BYTES - 24}, Error.READ),
         (Opcode.SUM, SUM_1X1 | {"beats": 4, "stride_x": 0}, Error.FIELD),
+        (Opcode.SUM, SUM_1X1 | {"beats": 4, "first_column": 1}, Error.FIELD),
         (Opcode.PRODUCT, SUM_1X1 | {"beats": 3, "kernel_width": 2}, Error.FIELD),
         (
             Opcode.SUM,
@@ -511,8 +512,6 @@ MATRIX_1X1 = SUM_1X1 | {"tiles_n": 1, "depth": 1, "beats": 7}
         (Opcode.MATRIX, MATRIX_1X1 | {"tiles_n": 2, "beats": 16}, Error.FIELD),
         (Opcode.MATRIX, MATRIX_1X1 | {"out_words": 3}, Error.FIELD),
         (Opcode.MATRIX, MATRIX_1X1 | {"first_column": 1}, Error.FIELD),
-        (Opcode.MATRIX, MATRIX_1X1 | {"tiles_m": 2}, Error.TILES),
-        (Opcode.MATRIX, MATRIX_1X1 | {"pixels": 5}, Error.TILES),
     ],
 )
 def test_what_stops_a_program(opcode: Opcode, values: dict[str, int], error: Error) -> None:
@@ -563,10 +562,21 @@ def test_damaged_programs_end_and_write_nowhere_else() -> None:
 
 
 def test_tiles_of_a_descriptor() -> None:
-    """One more than it says are found to be too many."""
     shape = AcceleratorShape(**SIZES)
-    descriptor = Descriptor(Opcode.MAX, SUM_1X1 | {"pixels": 19, "tiles_m": 2})
-    assert [tile.pixels for tile in tiles_of(shape, descriptor)] == [4, 4, 4]
-    descriptor = Descriptor(Opcode.MAX, SUM_1X1 | {"pixels": 5, "tiles_m": 9})
-    assert [tile.pixels for tile in tiles_of(shape, descriptor)] == [4, 1]
+    descriptor = Descriptor(Opcode.MAX, SUM_1X1 | {"pixels": 9, "tiles_m": 2})
+    assert [tile.pixels for tile in tiles_of(shape, descriptor)] == [4, 4, 1]
     assert Opcode.MAX in PATCHES
+
+
+@pytest.mark.parametrize(
+    ("tiles_m", "error"), [(1, Error.TILES), (2, Error.NONE), (3, Error.TILES)]
+)
+def test_tiles_of_a_matrix(tiles_m: int, error: Error) -> None:
+    """Of 5 pixels in a row of 5, 4 fit a tile."""
+    shape = AcceleratorShape(**SIZES)
+    sizes = {"out_width": 5, "in_width": 5, "pixels": 5, "tiles_m": tiles_m}
+    beats = shape.column_beats + shape.weight_beats(1)
+    work = SUM_1X1 | sizes | {"tiles_n": 1, "depth": 1, "beats": beats, "address": STREAM}
+    code = program(Descriptor(Opcode.MATRIX, work), Descriptor(Opcode.END))
+    whole = machine(shape, {PROGRAM: code})
+    assert whole.run(PROGRAM).error is error

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from hdl.accelerator.byte_tables import ENTRIES, ByteTables
+from hdl.accelerator.byte_table import ENTRIES
+from hdl.accelerator.byte_tables import ByteTables
 from hdl.accelerator.layouts import PIXELS
 from hdl.accelerator.result_writer import ResultWriter
 from hdl.accelerator.turner import Turner

@@ -25,6 +25,8 @@ from networks.quantization.network import IntegerNode, QuantizedNetwork
 from networks.quantization.operations import Requantization
 
 BYTE = (0, ACTIVATION_MAX)
+AS_IT_IS = Requantization(np.array(1), np.array(0), 0)
+"""What leaves bytes as they are."""
 INT32 = np.iinfo(np.int32)
 Integers = npt.NDArray[np.int64]
 
@@ -115,8 +117,7 @@ class Context:
         **fields: Any,
     ) -> Step:
         """A step that moves bytes, within ``limits``."""
-        finish = Requantization(np.array(1), np.array(0), 0)
-        stream = self.channels(name, source.channels, 0, finish, limits, [1])
+        stream = self.channels(name, source.channels, 0, AS_IT_IS, limits, [1])
         return Step(*(name, Opcode.SUM, (source,), output, stream), **{"uniform": True, **fields})
 
     def channels(

@@ -1,11 +1,12 @@
 """What moves values: by address where that can be."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from gen.compiler.errors import CompileError
-from gen.compiler.lowering.context import Context, Cut, Padded
+from gen.compiler.lowering.context import AS_IT_IS, Context, Cut, Padded
 from gen.compiler.step import Step
 from gen.compiler.values import Buffer, Value
 from golden.descriptor import Opcode
@@ -16,7 +17,6 @@ from networks.quantization.network import IntegerNode
 from networks.quantization.operations import (
     IntegerAveragePool,
     IntegerMatrixLayer,
-    Requantization,
 )
 
 
@@ -68,13 +68,32 @@ def lower_slice(context: Context, node: IntegerNode, cut: Slice) -> None:
     ranges = tuple(each[part] for each, part in zip(ranges, cut.slices, strict=True))
     takers = context.consumers(node.output)
     is_output = node.output == context.network.output
-    if node.clip is None and not is_output and all(isinstance(n.operation, Slice) for n in takers):
+    if node.clip is None and not is_output and all(_takes_cut(n) for n in takers):
         context.cuts[node.output] = Cut(value, ranges)
         return
     part, kept = _cut_channels(context, node, value, ranges[-1]), ranges[:-1]
     if all(each == range(size) for each, size in zip(kept, value.shape, strict=False)):
         _moved(context, node, part)
         return
+    patch, weights = _cut_pixels(node, kept)
+    output = context.new(node, (*(len(each) for each in kept), part.channels))
+    stream = context.channels(node.name, part.channels, 0, AS_IT_IS, node.clip, weights)
+    step = Step(node.name, Opcode.SUM, (part,), output, stream, patch)
+    context.add(node, output, [step])
+
+
+def _takes_cut(node: IntegerNode) -> bool:
+    """Whether a node can take some positions of a value where they are."""
+    match node.operation:
+        case Slice():
+            return True
+        case Pad(amounts=(*pixels, _), mode="constant"):
+            return not any(map(any, pixels)) and len(pixels) == 2
+    return False
+
+
+def _cut_pixels(node: IntegerNode, kept: Sequence[range]) -> tuple[Patch, list[int]]:
+    """A patch that is moved over the pixels that are kept, and the weights of its own."""
     if min(each.step for each in kept) < 1:
         raise CompileError(f"{node.name}: pixels are put into another order")
     rows, columns = kept if len(kept) == 2 else (range(1), kept[0])
@@ -85,14 +104,7 @@ def lower_slice(context: Context, node: IntegerNode, cut: Slice) -> None:
         stride=(rows.step, columns.step),
         dilation=(max(1, starts[0]), max(1, starts[1])),
     )
-    weights = [0] * (patch.kernel[0] * patch.kernel[1] - 1) + [1]
-    size = (*(len(each) for each in kept), part.channels)
-    output = context.new(node, size)
-    stream = context.channels(
-        node.name, part.channels, 0, Requantization(np.array(1), np.array(0), 0), node.clip, weights
-    )
-    step = Step(node.name, Opcode.SUM, (part,), output, stream, patch)
-    context.add(node, output, [step])
+    return patch, [0] * (patch.kernel[0] * patch.kernel[1] - 1) + [1]
 
 
 def _cut_channels(context: Context, node: IntegerNode, value: Value, channels: range) -> Value:
@@ -132,20 +144,29 @@ def _moved(context: Context, node: IntegerNode, value: Value) -> None:
 
 def lower_pad(context: Context, node: IntegerNode, pad: Pad) -> None:
     """A border: that of the patches that take it, or stored."""
-    value = context.value(node, as_image=True)
-    (top, bottom), (left, right), channels = pad.amounts
+    cut = context.cuts.get(node.inputs[0])
     if pad.mode != "constant":
         raise CompileError(f"{node.name}: padding with {pad.mode} values is not supported")
-    amounts, byte = (top, left, bottom, right), int(pad.value)
+    byte = int(pad.value)
+    if cut is not None:
+        value = _cut_channels(context, node, cut.value, cut.ranges[-1])
+        patch, weights = _cut_pixels(node, cut.ranges[:-1])
+        size = tuple(len(each) for each in cut.ranges[:-1])
+        _pad_channels(context, node, value, size, patch, weights, byte, pad.amounts[-1])
+        return
+    value = context.value(node, as_image=True)
+    (top, bottom), (left, right), channels = pad.amounts
+    amounts = (top, left, bottom, right)
+    patch = Patch((1, 1), padding=amounts)
     if any(channels):
-        _pad_channels(context, node, value, Patch((1, 1), padding=amounts), byte, channels)
+        size = patch.output_size(value.height, value.width)
+        _pad_channels(context, node, value, size, patch, [1], byte, channels)
         return
     takers = context.consumers(node.output)
     is_output = node.output == context.network.output
     if node.clip is None and not is_output and all(_takes_border(n, byte) for n in takers):
         context.padded[node.output] = Padded(value, amounts, byte)
         return
-    patch = Patch((1, 1), padding=amounts)
     output = context.new(node, patch.output_shape(value.shape, value.channels))
     step = context.copy(node.name, value, output, node.clip, patch=patch, pad_byte=byte)
     context.add(node, output, [step])
@@ -155,38 +176,31 @@ def _pad_channels(
     context: Context,
     node: IntegerNode,
     value: Value,
+    size: tuple[int, ...],
     patch: Patch,
+    weights: Sequence[int],
     byte: int,
     channels: tuple[int, int],
 ) -> None:
-    """More channels on either side: steps whose weights are 0, and whose zero point is the byte."""
+    """More channels on either side, of weights of 0 and a bias that is the byte."""
     before, after = channels
-    for name, count in ((f"{before} before", before), (node.inputs[0], value.channels)):
-        if count != value.channels or after:
-            _require_words(context, node, count, name)
-    if node.clip is not None:
-        raise CompileError(f"{node.name}: joined values are not clipped on an accelerator")
+    steps = context.shape.k_per_cycle
+    if before % steps:
+        raise CompileError(
+            f"{node.name}: channels are padded by whole words of {steps} before them, not by "
+            f"{before}"
+        )
     total = before + value.channels + after
-    size = patch.output_shape(value.shape, total)
-    joined = context.new(node, size)
-    first = context.shape.words(before)
-    if any(patch.padding):
-        part = replace(joined.part(first, value.words), channels=value.channels)
-        step = context.copy(node.name, value, part, patch=patch, pad_byte=byte)
-        context.steps.append(step)
-    else:
-        _join(context, node.name, value, joined, first)
-    constant = Requantization(np.array(0), np.array(0), byte)
-    for word, end in ((0, first), (first + value.words, joined.words)):
-        while word < end:
-            words = min(end - word, value.words)
-            count = words * context.shape.k_per_cycle
-            stream = context.channels(node.name, count, 0, constant, None, [0])
-            inputs, part = (value.part(0, words),), joined.part(word, words)
-            step = Step(node.name, Opcode.SUM, inputs, part, stream, patch, uniform=True)
-            context.steps.append(step)
-            word += words
-    context.values[node.output] = joined
+    own = np.arange(before, before + value.channels)
+    bias = np.full(total, byte)
+    bias[own] = 0
+    weights_of = np.zeros((len(weights), total), np.int64)
+    weights_of[:, own] = np.array(weights)[:, np.newaxis]
+    stream = context.channels(node.name, total, bias, AS_IT_IS, node.clip, list(weights_of))
+    output = context.new(node, (*size, total))
+    step = Step(node.name, Opcode.SUM, (value,), output, stream, patch, byte)
+    step.words_before = context.shape.words(before)
+    context.add(node, output, [step])
 
 
 def _takes_border(node: IntegerNode, byte: int) -> bool:

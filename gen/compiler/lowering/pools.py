@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from gen.compiler.errors import CompileError
-from gen.compiler.lowering.context import Context
+from gen.compiler.lowering.context import AS_IT_IS, Context
 from gen.compiler.step import Step
 from golden.descriptor import Opcode
 from networks.graph.operations import MaxPool
 from networks.quantization.network import IntegerNode
-from networks.quantization.operations import IntegerAveragePool, Requantization
+from networks.quantization.operations import IntegerAveragePool
 
 
 def lower_average_pool(context: Context, node: IntegerNode, pool: IntegerAveragePool) -> None:
@@ -43,7 +43,6 @@ def lower_max_pool(context: Context, node: IntegerNode, pool: MaxPool) -> None:
     value, patch, pad_byte = context.image(node, pool.patch, 0)
     size = patch.output_shape(value.shape, value.channels)
     output = context.new(node, size)
-    finish = Requantization(np.array(1), np.array(0), 0)
-    stream = context.channels(node.name, value.channels, 0, finish, node.clip)
+    stream = context.channels(node.name, value.channels, 0, AS_IT_IS, node.clip)
     step = Step(node.name, Opcode.MAX, (value,), output, stream, patch, pad_byte)
     context.add(node, output, [step])

@@ -1,0 +1,447 @@
+"""Descriptors, and the parameters and weights that come with them, in Amaranth's own simulator."""
+
+import random
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from gen.compiler.accelerator import shape_of
+from golden.accelerator import (
+    COLUMN_PARAMETERS,
+    TABLE_BYTES,
+    AcceleratorShape,
+    pack_channels,
+    pack_columns,
+    pack_weights,
+)
+from golden.descriptor import (
+    COMPUTE,
+    DESCRIPTOR_BYTES,
+    LAYOUT,
+    PATCHES,
+    Descriptor,
+    Error,
+    Opcode,
+    decode,
+)
+from golden.program import Machine, Outcome, Window, stream_beats, weights_per_channel
+from hdl.accelerator.accelerator_unit import AcceleratorUnit
+from hdl.accelerator.layouts import STREAM, StreamKind
+from hdl.accelerator.program_reader import ProgramReader
+from hdl.accelerator.stream_router import StreamRouter
+from hdl.catalogue import MacUnit
+from hdl.engine.engine_unit import EngineUnit
+from hdl.memory.transfer import transfer_layout
+from sim_tb.hdl.pysim import SEED, Bench, Word
+from sim_tb.oracle.cycles import Agent, Source, Until
+from sim_tb.oracle.patches import pack_fields
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def accelerator(rows: int, cols: int, pe: str, weight_bits: int, data_bits: int) -> AcceleratorUnit:
+    """A small one, with room for few slices of weights."""
+    engine = EngineUnit("array", rows, cols, MacUnit(pe, weight_bits=weight_bits), weight_depth=16)
+    return AcceleratorUnit(engine, 4, data_bits)
+
+
+class Piece(NamedTuple):
+    """A stream: what it is, its bytes, and what leaves of it, each with where it goes."""
+
+    fields: dict[str, int]
+    data: Bytes
+    words: list[tuple[str, int]]
+
+
+def random_parameters(rng: np.random.Generator, count: int) -> npt.NDArray[np.void]:
+    """Any bits."""
+    raw = rng.integers(0, 256, count * COLUMN_PARAMETERS.itemsize, np.uint8)
+    return raw.view(COLUMN_PARAMETERS)
+
+
+def words_of(name: str, data: Bytes) -> list[tuple[str, int]]:
+    """Words of 32 bits, in order."""
+    return [(name, int(word)) for word in np.ascontiguousarray(data).view("<u4")]
+
+
+def slice_word(columns: npt.NDArray[np.int8], weight_bits: int) -> int:
+    """Weights (cols, steps) of a slice: column 0 low, within a column the lower step."""
+    mask = (1 << weight_bits) - 1
+    return sum(
+        (int(weight) & mask) << place * weight_bits for place, weight in enumerate(columns.flat)
+    )
+
+
+def matrix_piece(shape: AcceleratorShape, rng: np.random.Generator) -> Piece:
+    """Columns of tiles: parameters, then slices, each of both filling up its last beat."""
+    tiles_n, depth = (int(each) for each in rng.integers(1, [4, 8]))
+    half = 1 << shape.weight_bits - 1
+    parts: list[Bytes] = []
+    words: list[tuple[str, int]] = []
+    for _ in range(tiles_n):
+        parameters = random_parameters(rng, shape.cols)
+        slices = rng.integers(-half, half, (depth, shape.cols, shape.k_per_cycle), np.int8)
+        weights = slices.swapaxes(1, 2).reshape(-1, shape.cols)
+        parts += [pack_columns(shape, parameters), pack_weights(shape, weights)]
+        words += words_of("parameters", parameters.view(np.uint8))
+        words += [("weights", slice_word(own, shape.weight_bits)) for own in slices]
+    fields = {"kind": StreamKind.MATRIX, "tiles_n": tiles_n, "depth": depth}
+    return Piece(fields, np.concatenate(parts), words)
+
+
+def vector_piece(shape: AcceleratorShape, rng: np.random.Generator) -> Piece:
+    """Channels, of each its parameters and then its weights, two in a word."""
+    channels = shape.k_per_cycle * int(rng.integers(1, 4))
+    weights = int(rng.integers(0, 6))
+    parameters = random_parameters(rng, channels)
+    values = rng.integers(-(1 << 15), 1 << 15, (channels, weights), np.int16)
+    words: list[tuple[str, int]] = []
+    for own, row in zip(parameters, np.pad(values, ((0, 0), (0, weights % 2))), strict=True):
+        words += words_of("vector", np.frombuffer(own.tobytes(), np.uint8))
+        words += words_of("vector", row.astype("<i2").view(np.uint8))
+    fields = {"kind": StreamKind.VECTOR, "words": len(words)}
+    return Piece(fields, pack_channels(shape, parameters, values), words)
+
+
+def table_piece(shape: AcceleratorShape, rng: np.random.Generator) -> Piece:
+    """A table."""
+    table = rng.integers(0, 256, TABLE_BYTES, np.uint8)
+    fields = {"kind": StreamKind.TABLE, "words": TABLE_BYTES // 4}
+    return Piece(fields, table, words_of("table", table))
+
+
+PLACES = ("parameters", "vector", "table", "weights")
+
+
+def beats_of(shape: AcceleratorShape, data: Bytes) -> list[int]:
+    """Words of memory."""
+    rows = data.reshape(-1, shape.beat_bytes)
+    return [int.from_bytes(row.tobytes(), "little") for row in rows]
+
+
+def left(ports: Sequence[Word]) -> list[tuple[int, str, int]]:
+    """What leaves: the cycle, where it goes, and its value."""
+    return [
+        (cycle, name, own["weights_data" if name == "weights" else "words_data"])
+        for cycle, own in enumerate(ports)
+        for name in PLACES
+        if own[f"{name}_valid"] and own[f"{name}_ready"]
+    ]
+
+
+SLICES = [(2, "8x8", 5), (4, "2x8x8", 5), (8, "2x8x8", 8), (20, "8x8", 8)]
+"""Of 2, 5, 16 and 20 bytes: some in a beat, or some beats of one."""
+
+
+@pytest.mark.every(7)
+@pytest.mark.parametrize("stalls", [(0.0, 0.0), (0.4, 0.3)], ids=str)
+@pytest.mark.parametrize("data_bits", [32, 64, 128, 256])
+@pytest.mark.parametrize(("cols", "pe", "weight_bits"), SLICES)
+def test_stream_router(
+    cols: int, pe: str, weight_bits: int, data_bits: int, stalls: tuple[float, float], checks: Any
+) -> None:
+    """Streams of all kinds, one after the other: every word and slice where it belongs, in order.
+
+    One leaves in every cycle, but in those in which more beats of a slice come.
+    """
+    unit = accelerator(16, cols, pe, weight_bits, data_bits)
+    shape = shape_of(unit)
+    rng = np.random.default_rng((SEED, cols, weight_bits, data_bits))
+    pieces = [make(shape, rng) for make in (matrix_piece, vector_piece, table_piece) * 2]
+    pieces = [pieces[place] for place in rng.permutation(len(pieces))]
+    expected = [word for piece in pieces for word in piece.words]
+    counts = Counter(name for name, _ in expected)
+    streams = [{"stream": pack_fields(STREAM, piece.fields)} for piece in pieces]
+    beats = [{"in_data": beat} for piece in pieces for beat in beats_of(shape, piece.data)]
+    agents = [
+        Source(streams, "stream_valid", ["stream_ready"], stalls[0]),
+        Source(beats, "in_valid", ["in_ready"], stalls[0]),
+        *(Until(name, counts[name], stalls[1]) for name in PLACES),
+    ]
+    bits = -(-cols * shape.k_per_cycle * weight_bits // 8) * 8
+    ports = Bench(StreamRouter(unit, bits)).converse(agents, random.Random(SEED))
+    found = left(ports)
+    assert [word for _, *word in found] == [[*word] for word in expected]
+    checks(len(found))
+    if not any(stalls):
+        more = max(1, shape.slice_bytes // shape.beat_bytes) - 1
+        first, last = found[0][0], found[-1][0]
+        assert last - first + 1 == len(expected) + more * counts["weights"]
+
+
+class Checker(Machine):
+    """What a program's outcome is, and nothing of what it computes."""
+
+    def has_other_tiles(self, d: Descriptor) -> bool:
+        """Found behind the reader."""
+        return False
+
+    def _load(self, d: Descriptor) -> None:
+        return
+
+    _store = _matrix = _vector = _load
+
+
+def random_right(
+    shape: AcceleratorShape, rng: random.Random, size: int, started: Mapping[str, int]
+) -> Descriptor:
+    """Any descriptor but an END that is right, if the windows have ``size`` bytes."""
+    opcode = rng.choice([own for own in Opcode if own is not Opcode.END])
+    values = {
+        name: place.largest if rng.random() < 0.1 else rng.getrandbits(place.bits)
+        for name, place in LAYOUT[opcode].items()
+        if name != "opcode"
+    }
+    for name, count in started.items():
+        values[name] = (count - rng.choice([0, 0, 1, 127, rng.randrange(128)])) % 256
+    if opcode in PATCHES:
+        least = {name: max(1, values[name]) for name in SIZES}
+        values |= least | {"tiles_n": rng.randint(1, 3), "in_words": rng.randint(1, 3)}
+        kernel = (rng.randint(1, 2), rng.randint(1, 2))
+        if opcode in (Opcode.SUM, Opcode.MAX):
+            kernel = rng.choice([kernel, (16, 16), (1, 255), (1, 1)])
+        elif opcode is not Opcode.MATRIX:
+            kernel = (1, 1)
+        values |= dict(zip(("kernel_height", "kernel_width"), kernel, strict=True))
+        if opcode is Opcode.MATRIX:
+            values["depth"] = kernel[0] * kernel[1] * values["in_words"]
+            full = (values["tiles_n"] - 1) * shape.column_words
+            values["out_words"] = full + rng.choice([1, shape.column_words, 100])
+        else:
+            values["out_words"] = rng.randint(1, 3)
+        values["beats"] = stream_beats(shape, Descriptor(opcode, values))
+        length, unit = values["beats"] * shape.beat_bytes, shape.beat_bytes
+    elif opcode is Opcode.TABLE:
+        length, unit = TABLE_BYTES, shape.beat_bytes
+    else:
+        values["lines"] = rng.randint(1, 5)
+        length, unit = values["lines"] * shape.line_bytes, shape.line_bytes
+    last = (size - length) // unit
+    values["address"] = unit * rng.choice([0, last, rng.randint(0, last)])
+    return Descriptor(opcode, values)
+
+
+SIZES = (
+    *("in_height", "in_width", "stride_y", "stride_x", "dilation_y", "dilation_x"),
+    *("out_width", "tiles_m", "pixels"),
+)
+
+
+DAMAGES = ("bit", "field", "near", "opcode")
+
+
+def damaged(rng: random.Random, right: Descriptor, kind: str) -> npt.NDArray[np.uint32]:
+    """The words of a descriptor with a bit, a field, or the opcode changed, much or little."""
+    layout = LAYOUT[right.opcode]
+    name = rng.choice([each for each in layout if each != "opcode"])
+    place = layout[name]
+    before = right.values.get(name, 0)
+    words = right.words()
+    match kind:
+        case "bit":
+            words[rng.randrange(len(words))] ^= np.uint32(1 << rng.randrange(32))
+            return words
+        case "opcode":
+            words[0] = words[0] & ~np.uint32(255) | np.uint32(rng.choice([0, 10, 255, 1, 2, 5]))
+            return words
+        case "field":
+            value = rng.choice([0, place.largest, rng.getrandbits(place.bits)])
+        case _:
+            value = min(place.largest, max(0, before + rng.choice([-64, -8, -1, 1, 8, 64])))
+    return Descriptor(right.opcode, {**right.values, name: value}).words()
+
+
+class Program(NamedTuple):
+    """Where it starts, and the bytes of both windows."""
+
+    start: int
+    reads_size: int
+    writes_size: int
+
+
+class Memory(Agent):
+    """Gives the beats that are asked for, in order; and takes requests of streams."""
+
+    def __init__(self, shape: AcceleratorShape, memory: Bytes, start: int, stall: float):
+        self.shape, self.memory, self.start, self.stall = shape, memory, start, stall
+        self.beats: deque[int] = deque()
+        self.asked: list[tuple[int, int]] = []
+        self._offers = False
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """A beat stays until it is taken."""
+        self._offers |= bool(self.beats) and rng.random() >= self.stall
+        data = self.beats[0] if self._offers else rng.getrandbits(8 * self.shape.beat_bytes)
+        ready = {
+            f"{name}_ready": int(rng.random() >= self.stall)
+            for name in ("fetch_request", "stream_request")
+        }
+        return {"fetch_valid": int(self._offers), "fetch_data": data, **ready}
+
+    def observe(self, ports: Mapping[str, int]) -> None:
+        """What is taken, and what is asked for."""
+        if ports["fetch_valid"] and ports["fetch_ready"]:
+            self.beats.popleft()
+            self._offers = False
+        for name in ("fetch", "stream"):
+            if ports[f"{name}_request_valid"] and ports[f"{name}_request_ready"]:
+                own = transfer_layout(64).from_bits(ports[f"{name}_request"])
+                address, beats = own.address - self.start, own.beats
+                if name == "stream":
+                    self.asked.append((address, beats))
+                else:
+                    assert beats * self.shape.beat_bytes == DESCRIPTOR_BYTES
+                    data = self.memory[address : address + DESCRIPTOR_BYTES]
+                    self.beats += beats_of(self.shape, data)
+
+
+UNITS = {"loads": (Opcode.LOAD,), "stores": (Opcode.STORE,), "computes": COMPUTE}
+
+
+class Units(Agent):
+    """Take descriptors and what their streams are, and end them some time later."""
+
+    def __init__(self, stall: float):
+        self.stall = stall
+        self.given: list[tuple[str, int]] = []
+        self.streams: list[int] = []
+        self.taken, self.ended = Counter[str](), Counter[str]()
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """Each takes one when it may."""
+        for name in UNITS:
+            self.ended[name] += self.taken[name] > self.ended[name] and rng.random() < 0.1
+        return {
+            "stream_ready": int(rng.random() >= self.stall),
+            **{f"{name}_ready": int(rng.random() >= self.stall) for name in UNITS},
+            **{f"{name}_ended": self.ended[name] % 256 for name in UNITS},
+        }
+
+    def observe(self, ports: Mapping[str, int]) -> None:
+        """What is given; all counts begin anew with a program."""
+        if ports["start"]:
+            self.taken.clear()
+            self.ended.clear()
+        if ports["ended"]:
+            assert self.taken == self.ended
+        if ports["stream_valid"] and ports["stream_ready"]:
+            self.streams.append(ports["stream"])
+        for name in UNITS:
+            if ports[f"{name}_valid"] and ports[f"{name}_ready"]:
+                self.given.append((name, ports["descriptor"]))
+                self.taken[name] += 1
+
+
+class Runs(Agent):
+    """Starts programs, each when the one before has ended."""
+
+    def __init__(self, programs: Sequence[Program], start: int):
+        self.programs, self.start = programs, start
+        self.outcomes: list[Outcome] = []
+        self._runs = False
+
+    @property
+    def is_done(self) -> bool:  # type: ignore[override]  # it was True
+        """All have ended."""
+        return len(self.outcomes) == len(self.programs)
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """A start is one cycle."""
+        starts = not self.is_done and not self._runs and rng.random() < 0.5
+        own = self.programs[min(len(self.outcomes), len(self.programs) - 1)]
+        return {
+            **{"start": int(starts), "program": own.start, "reads_start": self.start},
+            **{"reads_size": own.reads_size, "writes_size": own.writes_size},
+        }
+
+    def observe(self, ports: Mapping[str, int]) -> None:
+        """How it ended."""
+        assert ports["running"] == self._runs
+        self._runs |= bool(ports["start"])
+        if ports["ended"]:
+            self.outcomes.append(Outcome(Error(ports["error"]), ports["done"]))
+            self._runs = False
+
+
+def stream_of(shape: AcceleratorShape, d: Descriptor) -> tuple[int, int, dict[str, int]]:
+    """Of a descriptor: where its stream is, its beats, and what matters of what it is."""
+    if d.opcode is Opcode.TABLE:
+        beats = TABLE_BYTES // shape.beat_bytes
+        return d.address, beats, {"kind": StreamKind.TABLE, "words": TABLE_BYTES // 4}
+    if d.opcode is Opcode.MATRIX:
+        fields = {"kind": StreamKind.MATRIX, "tiles_n": d.tiles_n, "depth": d.depth}
+        return d.address, d.beats, fields
+    channels = d.out_words * shape.k_per_cycle
+    words = channels * shape.channel_bytes(weights_per_channel(d)) // 4
+    return d.address, d.beats, {"kind": StreamKind.VECTOR, "words": words}
+
+
+@pytest.mark.every(8)
+@pytest.mark.parametrize("stall", [0.3, 0.0])
+@pytest.mark.parametrize(
+    ("rows", "cols", "pe", "weight_bits", "data_bits"),
+    [(4, 6, "2x8x8", 5, 64), (4, 3, "8x8", 8, 32), (8, 4, "2x8x8", 8, 256), (8, 8, "8x8", 6, 128)],
+)
+def test_program_reader(
+    *, rows: int, cols: int, pe: str, weight_bits: int, data_bits: int, stall: float, checks: Any
+) -> None:
+    """Right and damaged programs end as the interpreter says; all before is given once, in order.
+
+    So are the streams of what computes. Nothing is given of what is wrong, and no program ends
+    before all that was given has.
+    """
+    unit = accelerator(rows, cols, pe, weight_bits, data_bits)
+    shape = shape_of(unit)
+    rng = random.Random(f"{SEED}, {rows}, {cols}, {data_bits}, {stall}")
+    count, longest = 60, 6
+    size = 1 << 15
+    memory = np.frombuffer(rng.randbytes(size), np.uint8).copy()
+    programs, expected = [], []
+    given: list[Descriptor] = []
+    for number in range(count):
+        started = {"wait_loads": 0, "wait_stores": 0, "wait_computes": 0}
+        start = number * longest * DESCRIPTOR_BYTES + shape.beat_bytes * rng.choice([0, 0, 1])
+        length = rng.randint(0, longest - 2)
+        own: list[npt.NDArray[np.uint32]] = []
+        for _ in range(length):
+            right = random_right(shape, rng, size, started)
+            own.append(right.words())
+            unit_name = next(name for name, codes in UNITS.items() if right.opcode in codes)
+            started[f"wait_{unit_name}"] += 1
+        waits = {name: count % 256 for name, count in started.items()}
+        if rng.random() < 0.75:
+            right = random_right(shape, rng, size, started)
+            own.append(damaged(rng, right, DAMAGES[number % len(DAMAGES)]))
+        elif rng.random() < 0.2:
+            waits["wait_loads"] += 1
+        own.append(Descriptor(Opcode.END, waits).words())
+        cut = rng.choice([size] * 9 + [start + DESCRIPTOR_BYTES * (len(own) - 1) + 60])
+        programs.append(Program(start, cut, rng.choice([size, size, size, shape.line_bytes])))
+        text = np.concatenate(own).view(np.uint8)
+        memory[start : start + len(text)] = text
+    for own_program in programs:
+        windows = (Window(0, each) for each in own_program[1:])
+        expected.append(Checker(shape, memory, *windows).run(own_program.start))
+        for place in range(expected[-1].done):
+            at = own_program.start + place * DESCRIPTOR_BYTES
+            read = decode(memory[at : at + DESCRIPTOR_BYTES].view("<u4"))
+            assert isinstance(read, Descriptor)
+            given += [read] if read.opcode is not Opcode.END else []
+    window = rng.getrandbits(63)
+    source, units, runs = Memory(shape, memory, window, stall), Units(stall), Runs(programs, window)
+    Bench(ProgramReader(unit)).converse([source, units, runs], rng)
+    assert runs.outcomes == expected
+    assert {each.error for each in expected} == set(Error) - {Error.BUS, Error.TIMEOUT, Error.TILES}
+    numbers = [int.from_bytes(each.words().tobytes(), "little") for each in given]
+    names = [next(name for name, codes in UNITS.items() if d.opcode in codes) for d in given]
+    assert units.given == [*zip(names, numbers, strict=True)]
+    streams = [stream_of(shape, each) for each in given if each.opcode in COMPUTE]
+    assert source.asked == [(address, beats) for address, beats, _ in streams]
+    for word, (*_, fields) in zip(units.streams, streams, strict=True):
+        found = STREAM.from_bits(word)
+        assert {name: found[name] for name in fields} == fields
+    checks(len(expected) + len(given) + 2 * len(streams))
