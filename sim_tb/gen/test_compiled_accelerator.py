@@ -10,12 +10,17 @@ import numpy as np
 import pytest
 
 from gen.compiler.accelerator import accelerator_shape
+from gen.compiler.compile import compile_network
 from gen.design.configuration import Configuration
 from gen.design.expectation import require_equal
+from gen.simulation.accelerator_runs import AcceleratorRuns
 from gen.simulation.compiled_accelerator import CompiledAccelerator, MemoryKind
 from golden.accelerator import AcceleratorShape, Bytes
-from golden.descriptor import Error
+from golden.descriptor import Error, Opcode
 from golden.program import Machine, Outcome
+from networks import load_mnist
+from networks.quantization.arithmetic import of_machine
+from networks.samples.mnist.quantized import quantized_mnist
 from sim_tb.gen.random_programs import Image, RandomProgram, prospect
 
 SEED = 17
@@ -24,7 +29,7 @@ WATCHDOG = 4000
 """Cycles without progress: more than any memory here makes a program wait."""
 ACCELERATORS: dict[str, dict[str, Any]] = {
     "5opt": {"rows": 4, "cols": 4, "memory_bits": 64},
-    "2x2": {"rows": 2, "cols": 2, "memory_bits": 32},
+    "2x2": {"rows": 2, "cols": 2, "memory_bits": 32, "scratchpad": 2},
     "8x8": {"rows": 8, "cols": 8, "pe": "8x8"},
     "2x8x8": {"rows": 2, "cols": 4, "pe": "2x8x8", "memory_bits": 32},
     "group": {"rows": 4, "cols": 4, "group": 2, "memory_bits": 64},
@@ -41,7 +46,7 @@ SHARED = "2x2"
 def accelerator(name: str) -> CompiledAccelerator:
     """Built once; workers share the files."""
     sizes = {"top": "accelerator", "scratchpad": 1, "style": "behavioral"}
-    return CompiledAccelerator(Configuration(**sizes, **ACCELERATORS[name]))
+    return CompiledAccelerator(Configuration(**sizes | ACCELERATORS[name]))
 
 
 @cache
@@ -96,6 +101,7 @@ def test_random_programs(count: int, checks: Callable[[int], None]) -> None:
     """One alone, and one that goes on with what the first one left behind."""
     rng = np.random.default_rng(SEED)
     shape, total = shape_of(SHARED), 0
+    seen: set[Opcode] = set()
     for index in range(count):
         before = None
         for goes_on in (False, True):
@@ -103,7 +109,9 @@ def test_random_programs(count: int, checks: Callable[[int], None]) -> None:
             assert prospect(image).is_defined
             what = f"program {index} of seed {SEED}{' that goes on' if goes_on else ''}"
             before, _ = compare(SHARED, what, image, random_memory(rng), before)
+            seen |= {each.opcode for each in image.descriptors}
             total += len(image.memory)
+    assert seen == set(Opcode)
     checks(total)
 
 
@@ -192,6 +200,19 @@ def test_damaged_programs(count: int, checks: Callable[[int], None]) -> None:
     assert compared > count // 2
     assert len(seen) > 2
     checks(total)
+
+
+@pytest.mark.slow
+def test_a_network(checks: Callable[[int], None]) -> None:
+    """One image of MNIST, from bytes to logits."""
+    mnist = load_mnist()
+    _, network = quantized_mnist(mnist, first_layer_windowed=False)
+    image = compile_network(shape_of(SHARED), network).image
+    inputs = network.quantize_images(mnist.test.inputs[:1])
+    runs = AcceleratorRuns(accelerator(SHARED), MemoryKind(latency=20))
+    logits = np.stack(list(runs(image, inputs)))
+    require_equal("logits", logits, network.forward(inputs, of_machine(image.shape.format)))
+    checks(logits.size)
 
 
 @pytest.mark.full
