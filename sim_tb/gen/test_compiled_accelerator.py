@@ -14,9 +14,10 @@ from gen.compiler.compile import compile_network
 from gen.design.configuration import Configuration
 from gen.design.expectation import require_equal
 from gen.simulation.accelerator_runs import AcceleratorRuns
+from gen.simulation.compiled_accelerator import WATCHDOG as LONGEST_WAIT
 from gen.simulation.compiled_accelerator import CompiledAccelerator, MemoryKind
 from golden.accelerator import AcceleratorShape, Bytes
-from golden.descriptor import Error, Opcode
+from golden.descriptor import DESCRIPTOR_BYTES, Descriptor, Error, Opcode
 from golden.program import Machine, Outcome
 from networks import load_mnist
 from networks.quantization.arithmetic import of_machine
@@ -199,6 +200,62 @@ def test_damaged_programs(count: int, checks: Callable[[int], None]) -> None:
         require_untouched(what, image, memory)
     assert compared > count // 2
     assert len(seen) > 2
+    checks(total)
+
+
+@pytest.mark.slow
+@some(20, 500)
+def test_other_tiles(count: int, checks: Callable[[int], None]) -> None:
+    """A MATRIX of more or fewer tiles than it says is found as such, at once: nothing waits for
+    what does not come, and the next program is not touched.
+    """
+    rng = np.random.default_rng(SEED + 5)
+    shape, total = shape_of(SHARED), 0
+    for index in range(count):
+        image = RandomProgram(shape, rng, OPERATIONS).image
+        places = [
+            place
+            for place, each in enumerate(image.descriptors)
+            if each.opcode is Opcode.MATRIX and each.pixels > shape.rows
+        ]
+        if not places:
+            continue
+        place = int(rng.choice(places))
+        own = image.descriptors[place]
+        tiles = own.tiles_m + int(rng.choice([-1, 1, 2, 300]))
+        words = Descriptor(own.opcode, own.values | {"tiles_m": tiles}).words().view(np.uint8)
+        start = image.reads.start + place * DESCRIPTOR_BYTES
+        image.memory[start : start + DESCRIPTOR_BYTES] = words
+        memory, kind = image.memory.copy(), random_memory(rng)
+        what = f"program {index} of seed {SEED + 5}, {tiles} tiles in place of {own.tiles_m}"
+        run = accelerator(SHARED).run(memory, image.reads, image.writes, kind=kind)
+        assert run.error is Error.TILES, what
+        assert run.done > place, what
+        assert run.counters["cycles"] < LONGEST_WAIT, what
+        require_untouched(what, image, memory)
+        again = RandomProgram(shape, rng, OPERATIONS).image
+        compare(SHARED, f"the one after {what}", again, random_memory(rng))
+        total += len(memory) + len(again.memory)
+    assert total
+    checks(total)
+
+
+@pytest.mark.slow
+@some(10, 200)
+def test_memory_that_does_not_answer(count: int, checks: Callable[[int], None]) -> None:
+    """The watchdog ends a program; its bursts still come to their ends."""
+    rng = np.random.default_rng(SEED + 6)
+    shape, total = shape_of(SHARED), 0
+    for index in range(count):
+        image = RandomProgram(shape, rng, OPERATIONS).image
+        memory = image.memory.copy()
+        what = f"program {index} of seed {SEED + 6}"
+        kind = MemoryKind(latency=int(rng.integers(600, 2000)), seed=index)
+        run = accelerator(SHARED).run(memory, image.reads, image.writes, kind=kind, watchdog=500)
+        assert run.error is Error.TIMEOUT, what
+        require_untouched(what, image, memory)
+        compare(SHARED, f"{what}, again", image, random_memory(rng))
+        total += 2 * len(memory)
     checks(total)
 
 
