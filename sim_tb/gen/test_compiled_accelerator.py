@@ -10,12 +10,18 @@ import numpy as np
 import pytest
 
 from gen.compiler.accelerator import accelerator_shape
+from gen.compiler.compile import compile_network
 from gen.design.configuration import Configuration
 from gen.design.expectation import require_equal
+from gen.simulation.accelerator_runs import AcceleratorRuns
+from gen.simulation.compiled_accelerator import WATCHDOG as LONGEST_WAIT
 from gen.simulation.compiled_accelerator import CompiledAccelerator, MemoryKind
 from golden.accelerator import AcceleratorShape, Bytes
-from golden.descriptor import Error
+from golden.descriptor import DESCRIPTOR_BYTES, Descriptor, Error, Opcode
 from golden.program import Machine, Outcome
+from networks import load_mnist
+from networks.quantization.arithmetic import of_machine
+from networks.samples.mnist.quantized import quantized_mnist
 from sim_tb.gen.random_programs import Image, RandomProgram, prospect
 
 SEED = 17
@@ -24,7 +30,7 @@ WATCHDOG = 4000
 """Cycles without progress: more than any memory here makes a program wait."""
 ACCELERATORS: dict[str, dict[str, Any]] = {
     "5opt": {"rows": 4, "cols": 4, "memory_bits": 64},
-    "2x2": {"rows": 2, "cols": 2, "memory_bits": 32},
+    "2x2": {"rows": 2, "cols": 2, "memory_bits": 32, "scratchpad": 2},
     "8x8": {"rows": 8, "cols": 8, "pe": "8x8"},
     "2x8x8": {"rows": 2, "cols": 4, "pe": "2x8x8", "memory_bits": 32},
     "group": {"rows": 4, "cols": 4, "group": 2, "memory_bits": 64},
@@ -41,7 +47,7 @@ SHARED = "2x2"
 def accelerator(name: str) -> CompiledAccelerator:
     """Built once; workers share the files."""
     sizes = {"top": "accelerator", "scratchpad": 1, "style": "behavioral"}
-    return CompiledAccelerator(Configuration(**sizes, **ACCELERATORS[name]))
+    return CompiledAccelerator(Configuration(**sizes | ACCELERATORS[name]))
 
 
 @cache
@@ -96,6 +102,7 @@ def test_random_programs(count: int, checks: Callable[[int], None]) -> None:
     """One alone, and one that goes on with what the first one left behind."""
     rng = np.random.default_rng(SEED)
     shape, total = shape_of(SHARED), 0
+    seen: set[Opcode] = set()
     for index in range(count):
         before = None
         for goes_on in (False, True):
@@ -103,7 +110,9 @@ def test_random_programs(count: int, checks: Callable[[int], None]) -> None:
             assert prospect(image).is_defined
             what = f"program {index} of seed {SEED}{' that goes on' if goes_on else ''}"
             before, _ = compare(SHARED, what, image, random_memory(rng), before)
+            seen |= {each.opcode for each in image.descriptors}
             total += len(image.memory)
+    assert seen == set(Opcode)
     checks(total)
 
 
@@ -192,6 +201,75 @@ def test_damaged_programs(count: int, checks: Callable[[int], None]) -> None:
     assert compared > count // 2
     assert len(seen) > 2
     checks(total)
+
+
+@pytest.mark.slow
+@some(20, 500)
+def test_other_tiles(count: int, checks: Callable[[int], None]) -> None:
+    """A MATRIX of more or fewer tiles than it says is found as such, at once: nothing waits for
+    what does not come, and the next program is not touched.
+    """
+    rng = np.random.default_rng(SEED + 5)
+    shape, total = shape_of(SHARED), 0
+    for index in range(count):
+        image = RandomProgram(shape, rng, OPERATIONS).image
+        places = [
+            place
+            for place, each in enumerate(image.descriptors)
+            if each.opcode is Opcode.MATRIX and each.pixels > shape.rows
+        ]
+        if not places:
+            continue
+        place = int(rng.choice(places))
+        own = image.descriptors[place]
+        tiles = own.tiles_m + int(rng.choice([-1, 1, 2, 300]))
+        words = Descriptor(own.opcode, own.values | {"tiles_m": tiles}).words().view(np.uint8)
+        start = image.reads.start + place * DESCRIPTOR_BYTES
+        image.memory[start : start + DESCRIPTOR_BYTES] = words
+        memory, kind = image.memory.copy(), random_memory(rng)
+        what = f"program {index} of seed {SEED + 5}, {tiles} tiles in place of {own.tiles_m}"
+        run = accelerator(SHARED).run(memory, image.reads, image.writes, kind=kind)
+        assert run.error is Error.TILES, what
+        assert run.done > place, what
+        assert run.counters["cycles"] < LONGEST_WAIT, what
+        require_untouched(what, image, memory)
+        again = RandomProgram(shape, rng, OPERATIONS).image
+        compare(SHARED, f"the one after {what}", again, random_memory(rng))
+        total += len(memory) + len(again.memory)
+    assert total
+    checks(total)
+
+
+@pytest.mark.slow
+@some(10, 200)
+def test_memory_that_does_not_answer(count: int, checks: Callable[[int], None]) -> None:
+    """The watchdog ends a program; its bursts still come to their ends."""
+    rng = np.random.default_rng(SEED + 6)
+    shape, total = shape_of(SHARED), 0
+    for index in range(count):
+        image = RandomProgram(shape, rng, OPERATIONS).image
+        memory = image.memory.copy()
+        what = f"program {index} of seed {SEED + 6}"
+        kind = MemoryKind(latency=int(rng.integers(600, 2000)), seed=index)
+        run = accelerator(SHARED).run(memory, image.reads, image.writes, kind=kind, watchdog=500)
+        assert run.error is Error.TIMEOUT, what
+        require_untouched(what, image, memory)
+        compare(SHARED, f"{what}, again", image, random_memory(rng))
+        total += 2 * len(memory)
+    checks(total)
+
+
+@pytest.mark.slow
+def test_a_network(checks: Callable[[int], None]) -> None:
+    """One image of MNIST, from bytes to logits."""
+    mnist = load_mnist()
+    _, network = quantized_mnist(mnist, first_layer_windowed=False)
+    image = compile_network(shape_of(SHARED), network).image
+    inputs = network.quantize_images(mnist.test.inputs[:1])
+    runs = AcceleratorRuns(accelerator(SHARED), MemoryKind(latency=20))
+    logits = np.stack(list(runs(image, inputs)))
+    require_equal("logits", logits, network.forward(inputs, of_machine(image.shape.format)))
+    checks(logits.size)
 
 
 @pytest.mark.full
