@@ -24,6 +24,7 @@ VARIABLES_demo := TOP IMAGES FORMAT JSON KEEP
 VARIABLES_evaluate := MODEL DATA CALIBRATION OPTIONS JSON KEEP
 VARIABLES_evaluate-shared := SHARED KEEP
 VARIABLES_evaluate-modern := SHARED IMAGES KEEP
+VARIABLES_run-shared := SHARED IMAGES
 VARIABLES_area := LIBRARY LIBERTY OPTIONS JSON KEEP
 VARIABLES_tradeoff := $(VARIABLES_area)
 VARIABLES_prove := OPTIONS JSON KEEP
@@ -99,6 +100,9 @@ evaluate_modern = set -e; \
 	$(call modern_run,$1,$2,$3,one_each_corrected,$(ONE_EACH) $(CORRECTED)); \
 	$(call modern_run,$1,$2,$3,groups,$(GROUPS)); \
 	$(call modern_run,$1,$2,$3,groups_corrected,$(GROUPS) $(CORRECTED))
+run_shared = set -e; \
+	$(RUN) compile build/shared/$1.onnx --calibration build/shared/$2 --report --output build/compile/$1; \
+	$(RUN) run build/compile/$1 $3 $(or $(call option,IMAGES,images),--images 1) --on rtl
 # The words of LIBRARY and LIBERTY as options of their own.
 LIBRARIES = set -f; set --; for name in $$LIBRARY; do set -- "$$@" --library "$$name"; done; \
 	for file in $$LIBERTY; do set -- "$$@" --liberty "$$file"; done
@@ -108,7 +112,7 @@ KEPT = $(filter --keep,$(call flag,KEEP,keep))
 RESULT = $(JSON_FILE) $(KEPT)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verilog simulate quick test test-full demo area tradeoff bench prove fpga mutate tables figures evaluate evaluate-shared evaluate-modern evaluate-large train lint format lock clean
+.PHONY: help setup verilog simulate quick test test-full demo area tradeoff bench prove fpga mutate tables figures evaluate evaluate-shared evaluate-modern evaluate-large run-shared train lint format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -181,6 +185,12 @@ evaluate-modern: $(SETUP) ## Text recognition, text direction and a BERT from Py
 	@$(RUN) demo $(RECOGNITION) --data build/modern/recognition_test.npz \
 		--calibration build/modern/recognition_calib.npz --calibration-images 24 --format s4opt \
 		--first-layer windowed --last-layer windowed --attention windowed --layers $(LAYER_KINDS) $(KEPT)
+
+run-shared: $(SETUP) ## ResNet-20 and SqueezeNet as programs, on the accelerator's RTL (SHARED=folder, IMAGES=n)
+	@.venv/bin/python -m networks.samples.shared_networks "$$SHARED" build/shared
+	@$(call run_shared,resnet20_cifar10_bn,cifar10_calibration.npz,--data build/shared/cifar10_test.npz)
+	@$(call run_shared,squeezenet_dc_imagenet,imagenet_calibration.zip,\
+		--data build/shared/imagenet_evaluation.zip --class-map build/shared/imagenet_classes.txt)
 
 evaluate-large: $(SETUP) ## Time and memory of a ResNet-18 at 224x224 with random weights
 	@.venv/bin/python -m sim_tb.networks.resnet18 build/resnet18
