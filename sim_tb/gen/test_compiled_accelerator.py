@@ -223,7 +223,7 @@ def test_other_tiles(count: int, checks: Callable[[int], None]) -> None:
         place = int(rng.choice(places))
         own = image.descriptors[place]
         tiles = own.tiles_m + int(rng.choice([-1, 1, 2, 300]))
-        words = Descriptor(own.opcode, own.values | {"tiles_m": tiles}).words().view(np.uint8)
+        words = Descriptor(own.opcode, {**own.values, "tiles_m": tiles}).words().view(np.uint8)
         start = image.reads.start + place * DESCRIPTOR_BYTES
         image.memory[start : start + DESCRIPTOR_BYTES] = words
         memory, kind = image.memory.copy(), random_memory(rng)
