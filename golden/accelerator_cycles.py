@@ -10,8 +10,8 @@ from golden.engine import WORDS_PER_SUM
 from golden.program import Tile, tiles_of
 from golden.program_order import WAITS, Unit, unit_of
 
-START_CYCLES = 24
-"""From a descriptor's start to its first slice, and from its last one to its last result."""
+START_CYCLES = 80
+"""From a descriptor's start to its first slice, and from its last one to its last result, about."""
 
 
 class Span(NamedTuple):
@@ -116,12 +116,15 @@ def schedule(
             clock.issued = asked
             arrives = max(asked, clock.reads) + latency
             clock.reads = arrives - latency + read_beats(shape, d)
-            columns = d.tiles_n if d.opcode is Opcode.MATRIX else 1
-            first = -(-read_beats(shape, d) // columns)
+            beats, cycles = read_beats(shape, d), compute_cycles(shape, d)
+            # It begins with the first parameters; weights meet the first tile as they come, and
+            # the others then.
+            first, others = beats, 0
+            if d.opcode is Opcode.MATRIX:
+                first = shape.column_beats
+                others = cycles // d.tiles_n * (d.tiles_m - 1) // d.tiles_m
             start = max(start, arrives + first)
-            cycles = compute_cycles(shape, d)
-            own = cycles // columns
-            end = max(start + cycles, clock.reads + latency + own) + START_CYCLES
+            end = max(start + cycles, clock.reads + latency + others) + START_CYCLES
         elif unit is Unit.LOAD:
             begins = max(start, clock.reads)
             clock.reads = begins + read_beats(shape, d)

@@ -10,9 +10,7 @@ from gen.compiler.errors import CompileError
 from gen.compiler.step import Step
 from gen.compiler.values import Buffer, Value
 from golden.accelerator import AcceleratorShape
-
-STRIPE_CYCLES = 80
-"""In which nothing is computed between two stripes."""
+from golden.accelerator_cycles import START_CYCLES
 
 
 class Blocks(NamedTuple):
@@ -234,7 +232,7 @@ class _Planner:
         stores = step.output.buffer.root not in lines
         total = shape.blocks(step.output.pixels)
         per_line = shape.line_bytes // shape.beat_bytes
-        stream = len(step.stream) // shape.beat_bytes + STRIPE_CYCLES
+        stream = len(step.stream) // shape.beat_bytes + START_CYCLES
         if not streamed and not stores:
             none = tuple(() for _ in step.inputs)
             loaded = sum(
@@ -243,7 +241,7 @@ class _Planner:
                 if not value.buffer.is_made and self.lives[value.buffer][0] == index
             )
             # What it is loaded for begins with the first part.
-            count = max(1, min(total, round(sqrt(loaded / STRIPE_CYCLES))))
+            count = max(1, min(total, round(sqrt(loaded / START_CYCLES))))
             return Striping(self.stripes(index, -(-total // count)), none, ())
         best: tuple[float, Striping] | None = None
         for copies in (2, 1):

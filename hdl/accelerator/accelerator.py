@@ -10,8 +10,8 @@ from hdl.accelerator.accelerator_registers import COUNTERS, accelerator_register
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.compute_unit import ComputeUnit
 from hdl.accelerator.descriptor_fields import DESCRIPTOR_BITS, DescriptorFields
-from hdl.accelerator.layouts import STREAM
-from hdl.accelerator.program_reader import COUNT_BITS, ProgramReader
+from hdl.accelerator.layouts import EVENT_BITS, STREAM, WAITS_BITS
+from hdl.accelerator.program_reader import ProgramReader
 from hdl.accelerator.waits import have_ended
 from hdl.bus.axi4 import axi4_meanings, axi4_read_members, axi4_write_members
 from hdl.bus.axi4_lite import axi4_lite_meanings, axi4_lite_members
@@ -27,6 +27,8 @@ from hdl.placement import Component, place
 from hdl.stream.stream_fifo import GAPLESS_DEPTH, StreamFifo
 
 CONTROL = "s_axi_control"
+MOVE_BITS = DESCRIPTOR_BITS // 4
+"""Of a LOAD or STORE, whose fields are the first ones."""
 MOVES_WAITING = 4
 """LOADs and STOREs that wait, each."""
 
@@ -164,7 +166,7 @@ class Accelerator(Component):
         ):
             place(m, platform, name, part, reset)
         ended = {
-            name: Signal(COUNT_BITS, name=f"{name}_ended", reset_less=True)
+            name: Signal(EVENT_BITS, name=f"{name}_ended", reset_less=True)
             for name in ("loads", "stores")
         }
         for name, event in (("loads", loader.done), ("stores", writer.done)):
@@ -182,6 +184,7 @@ class Accelerator(Component):
             compute.stores_ended.eq(ended["stores"]),
             compute.in_valid.eq(program.computes_valid),
             compute.in_data.eq(program.descriptor),
+            compute.in_waits.eq(program.waits),
             program.computes_ready.eq(compute.in_ready),
             streams.in_valid.eq(program.stream_valid),
             streams.in_data.eq(program.stream),
@@ -199,13 +202,13 @@ class Accelerator(Component):
             ("loads", loader, reads_start, Opcode.LOAD),
             ("stores", storer, writes_start, Opcode.STORE),
         ):
-            queue = StreamFifo(DESCRIPTOR_BITS // 4, MOVES_WAITING)
+            queue = StreamFifo(MOVE_BITS + WAITS_BITS, MOVES_WAITING)
             place(m, platform, f"{name}_queue", queue, reset)
             own = DescriptorFields(queue.out_data, opcode)
-            may_start = have_ended(own.waits, counts)
+            may_start = have_ended(queue.out_data[MOVE_BITS:], counts)
             m.d.comb += [
                 queue.in_valid.eq(getattr(program, f"{name}_valid")),
-                queue.in_data.eq(program.descriptor),
+                queue.in_data.eq(Cat(program.descriptor[:MOVE_BITS], program.waits)),
                 getattr(program, f"{name}_ready").eq(queue.in_ready),
                 mover.command_valid.eq(queue.out_valid & may_start),
                 queue.out_ready.eq(mover.command_ready & may_start),

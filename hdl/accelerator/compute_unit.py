@@ -11,9 +11,15 @@ from golden.descriptor import VECTOR as VECTOR_OPCODES
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.byte_tables import ByteTables
 from hdl.accelerator.descriptor_fields import DESCRIPTOR_BITS, DescriptorFields
-from hdl.accelerator.layouts import PIXELS, POSITION_BITS, STREAM, VECTOR_LOAD
+from hdl.accelerator.layouts import (
+    EVENT_BITS,
+    PIXELS,
+    POSITION_BITS,
+    STREAM,
+    VECTOR_LOAD,
+    WAITS_BITS,
+)
 from hdl.accelerator.patch_reader import PatchReader
-from hdl.accelerator.program_reader import COUNT_BITS
 from hdl.accelerator.result_writer import ResultWriter
 from hdl.accelerator.stream_router import StreamRouter
 from hdl.accelerator.turner import Turner
@@ -45,10 +51,12 @@ class ComputeUnit(Component):
         A descriptor that is offered is taken.
     in_data : In(512)
         The descriptor, which is known to be right.
-    loads_ended, stores_ended : In(8)
-        LOADs and STOREs that have ended, modulo 256.
-    ended : Out(8)
-        Descriptors that have ended here since ``clear``, modulo 256.
+    in_waits : In(48)
+        What must have ended before it starts.
+    loads_ended, stores_ended : In(16)
+        LOADs and STOREs that have ended, modulo 65536.
+    ended : Out(16)
+        Descriptors that have ended here since ``clear``, modulo 65536.
     clear : In(1)
         A program begins.
     stream_valid : In(1), stream_ready : Out(1), stream : In(STREAM)
@@ -80,9 +88,10 @@ class ComputeUnit(Component):
                 "in_valid": In(1),
                 "in_ready": Out(1),
                 "in_data": In(DESCRIPTOR_BITS),
-                "loads_ended": In(COUNT_BITS),
-                "stores_ended": In(COUNT_BITS),
-                "ended": Out(COUNT_BITS),
+                "in_waits": In(WAITS_BITS),
+                "loads_ended": In(EVENT_BITS),
+                "stores_ended": In(EVENT_BITS),
+                "ended": Out(EVENT_BITS),
                 "clear": In(1),
                 "stream_valid": In(1),
                 "stream_ready": Out(1),
@@ -104,14 +113,14 @@ class ComputeUnit(Component):
         rows, steps, _ = self._sizes
 
         # Descriptors wait; the machine knows of a product at once, so its weights load.
-        queue = StreamFifo(DESCRIPTOR_BITS, WAITING)
+        queue = StreamFifo(DESCRIPTOR_BITS + WAITS_BITS, WAITING)
         place(m, platform, "queue", queue)
         place(m, platform, "core", core)
         coming = DescriptorFields(self.in_data, Opcode.MATRIX)
         is_product = coming.opcode == Opcode.MATRIX
         zero_point = unit.engine.zero_point_bits
         m.d.comb += [
-            queue.in_data.eq(self.in_data),
+            queue.in_data.eq(Cat(self.in_data, self.in_waits)),
             queue.in_valid.eq(self.in_valid & (core.command_ready | ~is_product)),
             self.in_ready.eq(queue.in_ready & (core.command_ready | ~is_product)),
             core.enable.eq(1),
@@ -128,11 +137,11 @@ class ComputeUnit(Component):
         own = DescriptorFields(queue.out_data, Opcode.MATRIX)
         running = Signal()
         ends = Signal()
-        ended = Signal(COUNT_BITS, reset_less=True)
+        ended = Signal(EVENT_BITS, reset_less=True)
         counts = self.loads_ended, self.stores_ended, ended
         with m.If(ends):
             m.d.sync += [running.eq(0), ended.eq(ended + 1)]
-        with m.Elif(queue.out_valid & have_ended(own.waits, counts)):
+        with m.Elif(queue.out_valid & have_ended(queue.out_data[DESCRIPTOR_BITS:], counts)):
             m.d.sync += running.eq(1)
         with m.If(self.clear):
             m.d.sync += ended.eq(0)

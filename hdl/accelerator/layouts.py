@@ -126,3 +126,9 @@ For the machine that multiplies ``tiles_n`` times the parameters of a column of 
 ``depth`` slices of its weights; otherwise ``words`` words of 32 bits. Each of these fills up its
 last beat.
 """
+
+EVENT_BITS = 16
+"""Of counts of descriptors that have ended. A descriptor waits while less than half of as many end:
+a descriptor's own counts, of 8 bits, would say too little for that."""
+WAITS_BITS = 3 * EVENT_BITS
+"""Of what must have ended before a descriptor starts: LOADs (low), STOREs, and computations."""

@@ -9,14 +9,14 @@ from amaranth.utils import exact_log2
 from golden.descriptor import DESCRIPTOR_BYTES, MOST_WEIGHTS, WAIT_COUNTS, Error, Opcode
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.descriptor_fields import DESCRIPTOR_BITS, DescriptorFields
-from hdl.accelerator.layouts import STREAM, TABLE_BYTES, StreamKind
+from hdl.accelerator.layouts import EVENT_BITS, STREAM, TABLE_BYTES, WAITS_BITS, StreamKind
 from hdl.engine.column_parameters import COLUMN_PARAMETERS, WORDS_PER_COLUMN
 from hdl.memory.transfer import transfer_layout
 from hdl.placement import Component, place
 from hdl.stream.upsizer import Upsizer
 
 WINDOW_BITS = 32
-COUNT_BITS = (WAIT_COUNTS - 1).bit_length()
+LAG_BITS = (WAIT_COUNTS - 1).bit_length()
 FACTOR_BITS = 32, 16
 
 LOADS, STORES, COMPUTES = (
@@ -69,8 +69,10 @@ class ProgramReader(Component):
         It is taken.
     descriptor : Out(512)
         The descriptor.
-    loads_ended, stores_ended, computes_ended : In(8)
-        How many of them have ended, modulo 256.
+    waits : Out(48)
+        What must have ended before it starts.
+    loads_ended, stores_ended, computes_ended : In(16)
+        How many of them have ended, modulo 65536.
     running : Out(1)
         A program runs.
     ended : Out(1)
@@ -85,7 +87,7 @@ class ProgramReader(Component):
         self.unit = unit
         bus = unit.bus
         transfer = transfer_layout(bus.address_bits)
-        count = In(COUNT_BITS)
+        count = In(EVENT_BITS)
         super().__init__(
             {
                 "start": In(1),
@@ -112,6 +114,7 @@ class ProgramReader(Component):
                 "computes_valid": Out(1),
                 "computes_ready": In(1),
                 "descriptor": Out(DESCRIPTOR_BITS),
+                "waits": Out(WAITS_BITS),
                 "loads_ended": count,
                 "stores_ended": count,
                 "computes_ended": count,
@@ -143,7 +146,7 @@ class ProgramReader(Component):
         # What is under way.
         names = ("loads", "stores", "computes")
         started = {
-            name: Signal(COUNT_BITS, name=f"{name}_started", reset_less=True) for name in names
+            name: Signal(EVENT_BITS, name=f"{name}_started", reset_less=True) for name in names
         }
         ended = {name: getattr(self, f"{name}_ended") for name in names}
         is_idle = Cat(started[name] == ended[name] for name in names).all()
@@ -157,6 +160,7 @@ class ProgramReader(Component):
         m.d.sync += product.eq(factors[0] * factors[1])
 
         checks = _Checks(self, descriptor, started)
+        m.d.comb += self.waits.eq(checks.waits())
         taps = Signal(16, reset_less=True)
         depth = Signal(FACTOR_BITS[0], reset_less=True)
         words = Signal(FACTOR_BITS[0], reset_less=True)
@@ -300,7 +304,7 @@ class _Checks:
             for opcode in Opcode
         ).any()
         waits = Cat(
-            (count - wait)[COUNT_BITS - 1]
+            (count - wait)[LAG_BITS - 1]
             for count, wait in zip(self._started, self.move.waits, strict=True)
         ).any()
         return Mux(
@@ -308,6 +312,11 @@ class _Checks:
             Error.OPCODE,
             Mux(others, Error.FIELD, Mux(waits, Error.WAIT, Error.NONE)),
         )
+
+    def waits(self) -> Value:
+        """What must have ended, as many behind what was started as its low bits say."""
+        pairs = zip(self._started, self.move.waits, strict=True)
+        return Cat((count - (count - wait)[:LAG_BITS])[:EVENT_BITS] for count, wait in pairs)
 
     def taps(self) -> tuple[Value, Value]:
         """Rows and columns of a patch."""

@@ -1,13 +1,15 @@
 """Waiting for what must have ended."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from amaranth.hdl import Cat, Value
 
+from hdl.accelerator.layouts import EVENT_BITS
 
-def have_ended(waits: Iterable[Value], ended: Iterable[Value]) -> Value:
-    """Whether so many of each have ended as are waited for, all counted modulo 256.
 
-    What is waited for is less than 128 ahead of or behind what has ended.
-    """
-    return ~Cat((count - wait)[:8][7] for wait, count in zip(waits, ended, strict=True)).any()
+def have_ended(waits: Value, ended: Sequence[Value]) -> Value:
+    """Whether so many LOADs, STOREs and computations have ended as are waited for."""
+    return ~Cat(
+        (count - waits.word_select(index, EVENT_BITS))[EVENT_BITS - 1]
+        for index, count in enumerate(ended)
+    ).any()

@@ -318,7 +318,7 @@ class Units(Agent):
         return {
             "stream_ready": int(rng.random() >= self.stall),
             **{f"{name}_ready": int(rng.random() >= self.stall) for name in UNITS},
-            **{f"{name}_ended": self.ended[name] % 256 for name in UNITS},
+            **{f"{name}_ended": self.ended[name] % 65536 for name in UNITS},
         }
 
     def observe(self, ports: Mapping[str, int]) -> None:
@@ -333,6 +333,12 @@ class Units(Agent):
         for name in UNITS:
             if ports[f"{name}_valid"] and ports[f"{name}_ready"]:
                 self.given.append((name, ports["descriptor"]))
+                # Counts of 8 bits are of what was started last, however long the unit waits.
+                for index, other in enumerate(UNITS):
+                    wait = ports["descriptor"] >> 8 * (index + 1) & 0xFF
+                    behind = (self.taken[other] - wait) % 256
+                    own = ports["waits"] >> 16 * index & 0xFFFF
+                    assert own == (self.taken[other] - behind) % 65536
                 self.taken[name] += 1
 
 
