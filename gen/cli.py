@@ -24,13 +24,13 @@ FAILED = 1
 COMMANDS = {
     "area": "Map every unit onto a standard-cell library; report area, delay and energy.",
     "bench": "Time golden products, integer networks and the emission of arrays.",
-    "compile": "Make a program of an accelerator of a trained network.",
+    "compile": "Make a program and a memory image of a trained network.",
     "demo": "Take real images through the Verilog of the 8x8 and the SPARQ array, bit for bit.",
     "evaluate": "Measure a trained network's accuracy in the integer arithmetic of the hardware.",
     "fpga": "Place and route elements, arrays and engines on an ECP5 (LFE5U-85F, speed grade 6).",
     "fusesoc": "Emit the Verilog that a core file asks FuseSoC for, as a core.",
     "prove": "Prove the emitted Verilog for all inputs, on all cores.",
-    "run": "Run a compiled network, and compare it with the network in integers.",
+    "run": "Run the program that `sparq compile` has written into DIR, and compare.",
     "simulate": "Run random tiles through the emitted array or engine, and compare with golden.",
     "tradeoff": "Set the area of processing elements against accuracy and noise of the network for "
     "MNIST.",

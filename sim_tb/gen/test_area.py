@@ -219,7 +219,7 @@ def test_what_a_sparse_unit_must_compute(name: str) -> None:
         np.testing.assert_array_equal(found, expected_product(unit, *each))
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
@@ -261,7 +261,7 @@ def test_a_machine_of_more_rows_is_verified_as_one_of_fewer(unit: str, tmp_path:
     assert len(list((tmp_path / "cache").glob("simulated_*"))) == 1
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",

@@ -100,7 +100,7 @@ FILES = {
 }
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.parametrize(("arguments", "message"), REFUSED)
 def test_refused(arguments: list[str], message: str, tmp_path: Path) -> None:
     for name, text in FILES.items():
@@ -136,7 +136,7 @@ def test_out_of_range(arguments: list[str], message: str, tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -34,7 +34,7 @@ def test_fields_are_packed_from_the_low_end() -> None:
     assert pack_fields(np.array([[1, 2, -1]]), 4).tolist() == [[0x21, 0x0F, 0, 0, 0, 0, 0, 0]]
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.slow
 @pytest.mark.parametrize(("rows", "cols", "tiles"), [(3, 2, 4 * 3), (6, 3, 2 * 2)])
 def test_product_larger_than_the_array(rows: int, cols: int, tiles: int) -> None:
@@ -78,7 +78,7 @@ def test_product_of_stored_pairs(options: dict[str, Any]) -> None:
     assert result["sums_compared"] == 12 * 2 * 3
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
@@ -100,7 +100,7 @@ def test_product_of_signed_activations(options: dict[str, Any]) -> None:
     assert result["sums_compared"] == 12 * 2 * 3
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.slow
 @pytest.mark.parametrize("top", TENSOR_CORES[::-1])
 def test_product_on_a_tensor_core(top: str) -> None:

@@ -129,7 +129,7 @@ def multiply(
     return run.counters
 
 
-@pytest.mark.every(12)
+@pytest.mark.every(24)
 @pytest.mark.slow
 @every_stream
 def test_random_products(name: str, checks: Callable[[int], None]) -> None:
@@ -148,7 +148,7 @@ def test_random_products(name: str, checks: Callable[[int], None]) -> None:
     checks(total)
 
 
-@pytest.mark.every(12)
+@pytest.mark.every(24)
 @pytest.mark.slow
 @every_stream
 def test_abandoned_work(name: str, checks: Callable[[int], None]) -> None:
@@ -168,7 +168,7 @@ def test_abandoned_work(name: str, checks: Callable[[int], None]) -> None:
     checks(total)
 
 
-@pytest.mark.every(12)
+@pytest.mark.every(24)
 @pytest.mark.slow
 @every_engine
 def test_tiles_follow_each_other(name: str) -> None:

@@ -127,7 +127,7 @@ def stripes(compiled: CompiledNetwork) -> list[int]:
     return [len(each.stripes) for each in compiled.allocation.striping]
 
 
-@pytest.mark.every(16)
+@pytest.mark.every(32)
 @pytest.mark.parametrize("seed", range(240))
 def test_random_networks(seed: int) -> None:
     rng = np.random.default_rng([SEED, seed])

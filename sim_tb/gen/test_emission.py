@@ -393,7 +393,7 @@ def every_kind() -> list[Any]:
     return [pytest.param(own, marks=pytest.mark.full) if own in whole else own for own in VARIANTS]
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", every_kind(), ids=lambda kind: kind.__name__)
 def test_variants_in_one_design(kind: type[Component], tmp_path: Path) -> None:

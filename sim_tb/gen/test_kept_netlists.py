@@ -26,7 +26,7 @@ ELEMENTS = [
 ]
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
@@ -84,7 +84,7 @@ def test_every_unit_has_a_name_of_its_own() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("sta") is None, reason="no OpenSTA (Debian: apt install opensta)")
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.parametrize("library", ["osu018", "generic"])
 def test_opensta_agrees(library: str, tmp_path: Path) -> None:
     """The shortest clock period of six elements, within 1 %."""

@@ -12,7 +12,7 @@ from sim_tb.hdl.memory_cases import memory_cases
 CASES = memory_cases()
 
 
-@pytest.mark.every(40)
+@pytest.mark.every(80)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_part_in_all_tools(name: str, tmp_path: Path) -> None:

@@ -271,14 +271,14 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
 """Of each property, what is broken in the hardware and how."""
 
 
-@pytest.mark.every(8)
+@pytest.mark.every(16)
 @pytest.mark.parametrize("job", select([], [], quick=True), ids=lambda job: job.name)
 def test_quick_proofs_hold(job: Job, tmp_path: Path) -> None:
     verdict = job.prove(job.rtl(), TIMEOUT, tmp_path / "trace.vcd")
     assert verdict.proved, verdict.reason
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize(("what", "job", "change"), BROKEN, ids=_name)
 def test_what_is_broken_is_found(
     what: str, job: Job, change: Callable[[Any], Any], tmp_path: Path

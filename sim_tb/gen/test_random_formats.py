@@ -44,7 +44,7 @@ def test_its_products_are_proved(fmt: NamedFormat, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @pytest.mark.parametrize("fmt", MIXED, ids=name)
 def test_its_array_computes_what_golden_does(fmt: NamedFormat) -> None:
     """The emitted Verilog, compiled."""
@@ -55,7 +55,7 @@ def test_its_array_computes_what_golden_does(fmt: NamedFormat) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.parametrize("fmt", random_formats(2), ids=name)
 def test_its_element_is_mapped(fmt: NamedFormat, tmp_path: Path) -> None:
     """By two recipes, for speed: simulated against golden, and proved equal to its Verilog."""

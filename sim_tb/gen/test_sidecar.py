@@ -83,7 +83,7 @@ def test_every_key_is_documented() -> None:
     assert set(documented) - files == keys
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @every_configuration
 def test_ports_are_described(configuration: Configuration) -> None:
     """Docstring, signature and elements agree: names, direction, width as the docstring has it."""
@@ -115,7 +115,7 @@ def test_ports_are_described(configuration: Configuration) -> None:
         assert "`" not in port["meaning"], name
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.parametrize(
     "configuration", [*CONFIGURATIONS, *ENGINES, *ACCELERATORS], ids=lambda c: c.name
 )
@@ -314,7 +314,7 @@ STALLS = [
 ]
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.parametrize("configuration", STALLS, ids=lambda c: c.name)
 def test_longest_stall(configuration: Configuration, checks: Any) -> None:
     """``in_ready`` stays low as long as the sidecar says at most, and for no longer."""

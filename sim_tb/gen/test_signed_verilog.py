@@ -39,13 +39,13 @@ def check(component: Component, folder: Path) -> None:
     lint_with_slang(folder / "top.v")
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @pytest.mark.parametrize(("name", "vsparq", "group", "style"), ARRAYS)
 def test_arrays(name: str, vsparq: bool, group: int, style: Style, tmp_path: Path) -> None:
     check(SystolicArray(2, 2, sparq_mac(name, True, vsparq, group, style=style).mac), tmp_path)
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("name", ["s4opt", "s5opt", "s4:0,1,3", "s3:0,1,2,3,4"])
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_encoders(kind: Callable[..., Component], name: str, tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_passes_in_icarus(configuration: Configuration, tmp_path: Path) -> None:
         assert counts[1] == counts[0] * configuration.cols >= 8
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @icarus
 @pytest.mark.parametrize("configuration", ENGINES, ids=lambda c: c.name)
 def test_engine_passes_in_icarus(configuration: Configuration, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ ENGINE_CHANGES = {
 
 
 @icarus
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @pytest.mark.parametrize("port", ENGINE_CHANGES)
 def test_wrong_engines_fail(port: str, tmp_path: Path) -> None:
     """What is wrong at one port, protocols and interrupt too, is seen."""

@@ -244,7 +244,7 @@ def test_text_grows_with_the_logarithm_of_the_array() -> None:
     assert sizes[2] < 130_000
 
 
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @every_configuration
 def test_structural_order(configuration: Configuration) -> None:
     """The top is first, each module above what it is built of, and below a comment.
@@ -278,7 +278,7 @@ def test_comments_tell_what_a_reader_needs() -> None:
     assert " once for all units of the row. Latency: 1 cycle. " in joined
 
 
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @every_configuration
 def test_each_component_once(configuration: Configuration) -> None:
     """Names are unique, and each module is instantiated somewhere."""
@@ -318,7 +318,7 @@ def test_ports_of_the_array(pe: str, weight_bits: int, acc_bits: int, rows: int,
     assert [port["name"] for port in design.sidecar["ports"]] == list(expected)
 
 
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @every_configuration
 def test_sidecar_tells_of_the_text(configuration: Configuration) -> None:
     design = generated(configuration)
@@ -460,7 +460,7 @@ def test_ports_of_signed_activations(
     assert ("zero_point" in declared) is has_zero_point
 
 
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @every_configuration
 def test_plain_text(configuration: Configuration) -> None:
     """No combinational processes, no unknown values, no signal without a name of its own.
@@ -479,7 +479,7 @@ def test_plain_text(configuration: Configuration) -> None:
     assert text.endswith("endmodule\n")
 
 
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @every_configuration
 def test_verilator_without_options(configuration: Configuration, tmp_path: Path) -> None:
     """As an integrator would try the file: no flag, no waiver, not a word."""
@@ -488,7 +488,7 @@ def test_verilator_without_options(configuration: Configuration, tmp_path: Path)
     assert "%" not in output, output
 
 
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @every_configuration
 def test_verilator_lint(configuration: Configuration, tmp_path: Path) -> None:
     lint_with_verilator(configuration.name, written(configuration, tmp_path), tmp_path)
@@ -501,7 +501,7 @@ def lint_with_verilator(top: str, file: str, folder: Path) -> None:
     assert "Warning" not in output, output
 
 
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @every_configuration
 def test_slang(configuration: Configuration, tmp_path: Path) -> None:
     """A strict front end finds nothing either, in Verilog-2005, with every warning it has."""
@@ -550,7 +550,7 @@ def test_two_designs_share_no_module() -> None:
 
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus (iverilog) is not installed")
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @every_configuration
 def test_icarus(configuration: Configuration, tmp_path: Path) -> None:
     lint_with_icarus(configuration.name, written(configuration, tmp_path), tmp_path)
@@ -568,14 +568,14 @@ def lint_with_icarus(top: str, file: str, folder: Path) -> None:
     assert warnings == []
 
 
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @every_engine
 def test_engine_in_all_tools(configuration: Configuration, tmp_path: Path) -> None:
     """An engine is emitted once for all of them."""
     check_in_all_tools(configuration, tmp_path)
 
 
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @every_accelerator
 def test_accelerator_in_all_tools(configuration: Configuration, tmp_path: Path) -> None:
     """So is an accelerator."""

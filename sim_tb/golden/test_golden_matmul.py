@@ -87,7 +87,7 @@ def test_sparq_matmul_of_many_rows(size: tuple[int, int, int]) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @every_rule
 def test_sparq_matmul_2_4(rule: Rule) -> None:
     for m, k, n in [*SIZES, (2, 4, 3), (5, 8, 9), (3, 13, 6), (1, 2050, 3)]:

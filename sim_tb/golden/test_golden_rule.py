@@ -179,7 +179,7 @@ def test_sparq_by_hand(
     assert tuple(golden.sparq(pair, golden.named_format(name, rounding=False))) == trimmed
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @every_rule
 def test_trim_of_every_value(rule: Rule) -> None:
     got = golden.trim(VALUES, SparqFormat(*rule))
@@ -189,7 +189,7 @@ def test_trim_of_every_value(rule: Rule) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.every(10)
+@pytest.mark.every(20)
 @every_rule
 def test_sparq_of_every_pair(rule: Rule) -> None:
     got = golden.sparq(PAIR_ARRAY, SparqFormat(*rule))
@@ -269,7 +269,7 @@ def test_sparq_and_encoding_of_no_rows(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.every(10)
+@pytest.mark.every(20)
 @every_rule
 def test_encoding_of_every_pair(rule: Rule) -> None:
     """Each field of the encoding, as ``encode_pairs`` documents it."""
@@ -287,7 +287,7 @@ def test_encoding_of_every_pair(rule: Rule) -> None:
     assert_same(f"(x0, x1, shift0, shift1, mux0, mux1), {rule}", PAIRS, expected, got)
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @every_rule
 def test_decoding_of_every_pair(rule: Rule) -> None:
     got = golden.decode_pairs(encoded_pairs(rule), SparqFormat(*rule))
@@ -295,7 +295,7 @@ def test_decoding_of_every_pair(rule: Rule) -> None:
     assert_same(f"decode(encode), {rule}", PAIRS, expected_pairs(rule), got)
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @every_rule
 def test_lane_contract(rule: Rule) -> None:
     """``sum((x * w[mux]) << lane_shifts[shift_ctrl])`` is the effective pair times its weights."""
@@ -308,7 +308,7 @@ def test_lane_contract(rule: Rule) -> None:
         assert_same(f"weights {weights}, {rule}", PAIRS, expected, got)
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @pytest.mark.parametrize("group", [1, 2, pytest.param(4, marks=pytest.mark.full)])
 @pytest.mark.parametrize("vsparq", [True, False])
 @pytest.mark.parametrize("bits_and_shifts", [*NAMED.values(), *CUSTOM], ids=str)
@@ -397,7 +397,7 @@ def test_control_codes_by_hand(fmt: SparqFormat, codes: dict[ControlState, int])
 
 
 @pytest.mark.slow
-@pytest.mark.every(10)
+@pytest.mark.every(20)
 @every_rule
 def test_pack_and_unpack_every_pair(rule: Rule) -> None:
     """Fields from bit 0 up: x0, x1, the code of shifts and muxes; and back again."""

@@ -255,13 +255,13 @@ def check_pairs(rule: Rule) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.every(10)
+@pytest.mark.every(20)
 @pytest.mark.parametrize("rule", NAMED_RULES, ids=str)
 def test_every_pair_of_named_formats(rule: Rule) -> None:
     check_pairs(rule)
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("rule", CUSTOM_RULES, ids=str)
 def test_pairs_of_custom_formats(rule: Rule) -> None:
     check_pairs(rule)
@@ -420,7 +420,7 @@ def sparse(w: Array) -> Array:
     return kept
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.parametrize("rule", PRODUCT_RULES, ids=str)
 def test_products(rule: Rule) -> None:
     fmt = SparqFormat(*rule)

@@ -70,7 +70,7 @@ def sums_in_step(values: list[int], lasts: list[bool], pipeline: int) -> list[in
     return sums
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.slow
 @pytest.mark.parametrize("pipeline", range(MAX_PIPELINE + 1))
 @pytest.mark.parametrize(("weight_bits", "acc_bits"), [(8, 32), (5, 18), (2, 11)])
@@ -126,7 +126,7 @@ def test_row_bias(
     checks(len(known))
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.parametrize("pipeline", range(MAX_PIPELINE + 1))
 @pytest.mark.parametrize(("weight_bits", "acc_bits"), [(8, 32), (5, 18), (2, 11)])
 @pytest.mark.parametrize(("pe", "kind", "fmt"), KINDS)

@@ -122,7 +122,7 @@ DECODER_FORMATS = [
 ]
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.parametrize("fmt", ENCODER_FORMATS, ids=describe)
 def test_pair_encoder(fmt: SparqFormat, checks: Any) -> None:
     generator = np.random.default_rng(SEED)
@@ -323,7 +323,7 @@ ARRAY_CASES = [
 ]
 
 
-@pytest.mark.every(16)
+@pytest.mark.every(32)
 @pytest.mark.parametrize("bubbles", [0.0, 0.4])
 @pytest.mark.parametrize(
     ("pe", "fmt", "rows", "cols", "weight_bits", "acc_bits", "pipeline"),

@@ -32,7 +32,7 @@ def of(kind: str) -> list[str]:
     return [name for name in NAMES if name.startswith(kind)]
 
 
-@pytest.mark.every(12)
+@pytest.mark.every(24)
 @pytest.mark.parametrize("rates", RATES, ids=lambda rates: f"{rates[0]}-{rates[1]}")
 @pytest.mark.parametrize("name", NAMES)
 def test_part_is_its_model(name: str, rates: tuple[float, float], checks: Any) -> None:
@@ -110,7 +110,7 @@ def tiles_of(words: list[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:
     yield from (words[start:end] for start, end in pairwise(ends))
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("name", [*PLANES, *SIGNED])
 @pytest.mark.parametrize("group", [1, 2, 4, 8])
 def test_planes(group: int, name: str) -> None:

@@ -37,7 +37,7 @@ NAMES = list(memory_cases())
 MOVERS = [name for name in CASES if name.startswith(("line_loader", "line_storer"))]
 
 
-@pytest.mark.every(47)
+@pytest.mark.every(94)
 @pytest.mark.parametrize("after", STALLS)
 @pytest.mark.parametrize("before", STALLS)
 @pytest.mark.parametrize("name", NAMES)
@@ -47,7 +47,7 @@ def test_part_is_its_model(name: str, before: float, after: float, checks: Any) 
     checks(compare(name, SEED, cycles, run_part(name, cycles)))
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @pytest.mark.parametrize("name", NAMES)
 def test_resets(name: str, checks: Any) -> None:
     """What is held is lost, and nothing else."""
@@ -89,7 +89,7 @@ def cycle_of(ports: list[Word], *names: str) -> int:
     return next(place for place, own in enumerate(ports) if all(own[name] for name in names))
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.parametrize("name", BUSES)
 def test_bursts(name: str) -> None:
     """They cover the requests in order, stay in their pages, and are as long as they can be."""
@@ -108,7 +108,7 @@ def test_bursts(name: str) -> None:
         assert last or (end % (bus.max_burst * size) == 0 and following)
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.parametrize("name", list(READERS)[::-1])
 def test_reads_find_their_destination(name: str) -> None:
     """Each has what it asked for, in order; the bus is never held up, nor asked for too much."""
@@ -198,7 +198,7 @@ class SlowMemory(Agent):
         self.cycle += 1
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize(("longest", "cycles"), [(4, 5), (1, 2), (16, 20), (4, 1)])
 def test_what_keeps_pace(longest: int, cycles: int) -> None:
     """A queue of the size that is stated never lets the bus idle; a smaller one does."""
@@ -252,7 +252,7 @@ def test_a_destination_that_takes_nothing() -> None:
         assert got == [beat_at(place, bus.data_bits) for place in places]
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.parametrize("name", list(WRITERS)[::-1])
 def test_writes_find_their_place(name: str) -> None:
     """Every beat where its request says; a request is done when all its bursts are answered."""
@@ -307,7 +307,7 @@ def tensor_line(base: int, pixel: int, pitch: int, word: int, shape: ScratchpadS
     return (base + pixel // shape.banks * pitch + word) % shape.lines
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize(
     "shape",
     [
@@ -376,7 +376,7 @@ def test_tensors(shape: ScratchpadShape) -> None:
         assert (own == tensor[line * banks :][:banks, 1].ravel()).all()
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @pytest.mark.parametrize("name", MOVERS)
 def test_lines(name: str) -> None:
     """All beats of all lines, in order; the request is that of the lines."""
@@ -406,7 +406,7 @@ def test_lines(name: str) -> None:
     assert sum(own["done"] for own in ports) == len(commands)
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("name", ["4_1_4_32", "2_1_2_8", "4_2_4_32", "4_8_2_32"])
 def test_latency_of_lines(name: str) -> None:
     """From a command to its first line and beat; then beats without a gap."""

@@ -70,7 +70,7 @@ def multipliers(weight_bits: int) -> list[Multiplier]:
     return found
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.slow
 @pytest.mark.parametrize("weight_bits", [3, 8])
 def test_what_is_stated_is_made(weight_bits: int, checks: Any) -> None:

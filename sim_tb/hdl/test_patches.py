@@ -121,7 +121,7 @@ def check(ports: Sequence[Word], rows: int, layers: Sequence[Layer]) -> int:
 SIZES = [(2, 1), (4, 2), (8, 1), (2, 4), (4, 1), (8, 2), (4, 4), (2, 2), (8, 4)]
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("rows", "steps"), SIZES)
 def test_slices(rows: int, steps: int, seed: int, checks: Any) -> None:
@@ -132,7 +132,7 @@ def test_slices(rows: int, steps: int, seed: int, checks: Any) -> None:
     checks(check(read(rows, steps, layers, before, after), rows, layers))
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("seed", range(12))
 def test_cycles(seed: int, checks: Any) -> None:
     """Slices come when the contract says, one per cycle where the walk keeps pace."""
@@ -177,7 +177,7 @@ def test_tiles_end_where_banks_do() -> None:
         check(read(rows, 1, layers), rows, layers)
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.parametrize("seed", range(4))
 def test_layers_follow_each_other(seed: int, checks: Any) -> None:
     """Nothing of one layer is left in the next one."""

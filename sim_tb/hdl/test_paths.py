@@ -161,7 +161,7 @@ def requantized(totals: Any, cases: Sequence[Case], sums: bool) -> Bytes:
     return values.reshape(len(totals), -1, STEPS)
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("sums", [False, True], ids=["bytes", "sums"])
 @pytest.mark.parametrize("stride", [2, 1])
 def test_convolution(stride: int, sums: bool, checks: Any) -> None:
@@ -228,7 +228,7 @@ def test_convolution(stride: int, sums: bool, checks: Any) -> None:
     checks(out.size)
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("kind", ["depthwise", "gate"])
 def test_vector(kind: str, stride: int, checks: Any) -> None:

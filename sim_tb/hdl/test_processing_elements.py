@@ -59,7 +59,7 @@ def test_bit_heap(checks: Any) -> None:
     checks(2 * len(inputs))
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.parametrize("weight_bits", [2, 8])
 @pytest.mark.parametrize("fmt", [named_format("5opt"), named_format("7opt"), *CUSTOM], ids=describe)
 def test_shift_add_multiplier(fmt: SparqFormat, weight_bits: int, checks: Any) -> None:
@@ -133,7 +133,7 @@ PE_CASES: list[tuple[str, str, SparqFormat | None, int, int]] = [
 ]
 
 
-@pytest.mark.every(16)
+@pytest.mark.every(32)
 @pytest.mark.parametrize("pipeline", range(MAX_PIPELINE + 1))
 @pytest.mark.parametrize(("pe", "kind", "fmt", "weight_bits", "acc_bits"), PE_CASES)
 def test_processing_element(

@@ -137,7 +137,7 @@ SLICES = [(2, "8x8", 5), (4, "2x8x8", 5), (8, "2x8x8", 8), (20, "8x8", 8)]
 """Of 2, 5, 16 and 20 bytes: some in a beat, or some beats of one."""
 
 
-@pytest.mark.every(7)
+@pytest.mark.every(14)
 @pytest.mark.parametrize("stalls", [(0.0, 0.0), (0.4, 0.3)], ids=str)
 @pytest.mark.parametrize("data_bits", [32, 64, 128, 256])
 @pytest.mark.parametrize(("cols", "pe", "weight_bits"), SLICES)
@@ -386,7 +386,7 @@ def stream_of(shape: AcceleratorShape, d: Descriptor) -> tuple[int, int, dict[st
     return d.address, d.beats, {"kind": StreamKind.VECTOR, "words": words}
 
 
-@pytest.mark.every(8)
+@pytest.mark.every(16)
 @pytest.mark.parametrize("stall", [0.3, 0.0])
 @pytest.mark.parametrize(
     ("rows", "cols", "pe", "weight_bits", "data_bits"),

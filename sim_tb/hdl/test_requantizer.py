@@ -34,7 +34,7 @@ def compare(what: str, cases: list[Case], outputs: list[Word]) -> None:
     assert_same(what, cases, activations, [own["activation"] for own in outputs])
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_lane(kind: str, checks: Any) -> None:

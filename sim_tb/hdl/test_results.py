@@ -78,7 +78,7 @@ def turned(
     return [*found[:-1], found[-1]._replace(last=1)]
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @pytest.mark.parametrize("stalls", STALLS, ids=str)
 @pytest.mark.parametrize("sums", [False, True], ids=["bytes", "sums"])
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def turning_cycles(
     return cycles
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.parametrize("stalls", STALLS, ids=str)
 @pytest.mark.parametrize(("rows", "steps"), [(2, 1), (4, 2), (8, 4)])
 def test_writer(rows: int, steps: int, stalls: tuple[float, float], checks: Any) -> None:
@@ -183,7 +183,7 @@ def test_writer(rows: int, steps: int, stalls: tuple[float, float], checks: Any)
     checks(banks.size)
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @pytest.mark.parametrize("stalls", STALLS, ids=str)
 @pytest.mark.parametrize("applies", [1, 0])
 @pytest.mark.parametrize(("rows", "steps"), [(2, 1), (4, 2), (2, 4)])

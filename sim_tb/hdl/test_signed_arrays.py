@@ -28,7 +28,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("encoded", [False, True], ids=["bytes", "stored"])
 @pytest.mark.parametrize("style", Style)
 @pytest.mark.parametrize(("name", "vsparq", "group"), CASES)
@@ -52,7 +52,7 @@ CORES = [
 SPARSE_CORES = [core for core in CORES if core[2] <= 2 * core[3]]
 
 
-@pytest.mark.every(16)
+@pytest.mark.every(32)
 @pytest.mark.parametrize("encoded", [False, True], ids=["bytes", "stored"])
 @pytest.mark.parametrize("style", Style)
 @pytest.mark.parametrize(("name", "vsparq", "group", "pairs"), CORES)
@@ -65,7 +65,7 @@ def test_tensor_core(
     check_machine(TensorCore(2, 1, unit.mac), unit, checks)
 
 
-@pytest.mark.every(12)
+@pytest.mark.every(24)
 @pytest.mark.parametrize("style", Style)
 @pytest.mark.parametrize(("name", "vsparq", "group", "pairs"), SPARSE_CORES)
 def test_sparse_tensor_core(

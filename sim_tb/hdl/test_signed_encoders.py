@@ -127,14 +127,14 @@ def test_sign_and_magnitude_of_every_affine_byte(zero_points: Any, checks: Any) 
     checks(len(pairs))
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.parametrize("fmt", FORMATS, ids=describe)
 def test_pair_encoder(fmt: SparqFormat, checks: Any) -> None:
     check_encoder(fmt, some_pairs(fmt), checks)
 
 
 @pytest.mark.slow
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("group", [1, 2])
 def test_pair_encoder_of_every_pair_of_signed_bytes(
@@ -151,7 +151,7 @@ def test_pair_encoder_of_every_pair_of_affine_bytes(group: int, checks: Any) -> 
     check_encoder(fmt, every_pair(fmt), checks)
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.parametrize("fmt", GROUPED, ids=describe)
 def test_pair_encoder_in_a_group(fmt: SparqFormat, checks: Any) -> None:
     """Beside the magnitudes of other pairs."""
@@ -206,7 +206,7 @@ STORED = [
 ]
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.parametrize("fmt", STORED, ids=describe)
 def test_stored_pairs(fmt: SparqFormat, checks: Any) -> None:
     """Signs stand above, as they are; of every word that the pairs here are encoded as."""

@@ -43,7 +43,7 @@ FORMATS = [
 ]
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("fmt", FORMATS, ids=describe)
 def test_encoder_and_decoder(fmt: SparqFormat, checks: Any) -> None:
     """Of every word that a pair of bytes is encoded as."""
@@ -92,7 +92,7 @@ MODES = [
 ]
 
 
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @pytest.mark.parametrize(("name", "vsparq", "group"), MODES)
 def test_array(name: str, vsparq: bool, group: int, checks: Any) -> None:
     unit = sparq_mac(name, True, vsparq, group, pipeline=group % 3, encoded_input=True)
@@ -105,7 +105,7 @@ def test_array(name: str, vsparq: bool, group: int, checks: Any) -> None:
     check_machine(array, fmt, checks)
 
 
-@pytest.mark.every(12)
+@pytest.mark.every(24)
 @pytest.mark.parametrize(("name", "vsparq", "group"), MODES)
 @pytest.mark.parametrize("pairs", [1, 4])
 def test_tensor_core(name: str, vsparq: bool, group: int, pairs: int, checks: Any) -> None:

@@ -54,7 +54,7 @@ def packets(taken: list[tuple[int, int]], narrow: int, wide: int) -> Iterator[tu
             packet = bits = 0
 
 
-@pytest.mark.every(8)
+@pytest.mark.every(16)
 @pytest.mark.parametrize("after", STALLS)
 @pytest.mark.parametrize("before", STALLS)
 @pytest.mark.parametrize("name", NAMES)

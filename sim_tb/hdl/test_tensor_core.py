@@ -202,25 +202,25 @@ BEHAVIORAL = [
 """The same cores made of operators."""
 
 
-@pytest.mark.every(14)
+@pytest.mark.every(28)
 @pytest.mark.parametrize("core", DENSE, ids=str)
 def test_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
 
-@pytest.mark.every(14)
+@pytest.mark.every(28)
 @pytest.mark.parametrize("core", SPARSE, ids=str)
 def test_sparse_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
 
-@pytest.mark.every(12)
+@pytest.mark.every(24)
 @pytest.mark.parametrize("core", BEHAVIORAL, ids=str)
 def test_behavioral_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("before", range(1, 8))
 @pytest.mark.parametrize(
     "core",

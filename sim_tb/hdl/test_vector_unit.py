@@ -214,7 +214,7 @@ def check(ports: Sequence[Word], layers: Sequence[Layer]) -> int:
     return sum(own.data.size for own in wanted)
 
 
-@pytest.mark.every(23)
+@pytest.mark.every(46)
 @pytest.mark.parametrize("stalls", STALLS, ids=str)
 @pytest.mark.parametrize("sums", [False, True], ids=["bytes", "sums"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -240,7 +240,7 @@ def cycles_of(ports: Sequence[Word], prefix: str) -> list[int]:
     ]
 
 
-@pytest.mark.every(7)
+@pytest.mark.every(14)
 @pytest.mark.parametrize("sums", [False, True], ids=["bytes", "sums"])
 @pytest.mark.parametrize("taps", [1, 2, 9])
 @pytest.mark.parametrize("steps", [1, 2, 4, 8])

@@ -80,7 +80,7 @@ SWEEP = [
 ]
 
 
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @pytest.mark.slow
 @pytest.mark.parametrize("configuration", ARRAYS, ids=lambda c: c.name)
 def test_array(configuration: Configuration, checks: Callable[[int], None]) -> None:

@@ -43,7 +43,7 @@ def test_encoder(checks: Callable[[int], None]) -> None:
     )
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", SIGNED)
 def test_signed_encoder(kind: str, checks: Callable[[int], None]) -> None:

@@ -93,7 +93,7 @@ def run(options: dict[str, Any], products: int, **given: Any) -> int:
     )
 
 
-@pytest.mark.every(20)
+@pytest.mark.every(40)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ENGINES)
 def test_engine(name: str, checks: Callable[[int], None]) -> None:

@@ -10,7 +10,7 @@ from sim_tb.rtl.runner import emitted, run_bench
 SEED = 41
 
 
-@pytest.mark.every(32)
+@pytest.mark.every(64)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_part(name: str, checks: Callable[[int], None]) -> None:

@@ -12,7 +12,7 @@ from sim_tb.rtl.runner import Module, run_bench
 SEED = 31
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.slow
 @pytest.mark.parametrize("table", [*TABLES][::-1])
 def test_register_file(table: str, checks: Callable[[int], None]) -> None:

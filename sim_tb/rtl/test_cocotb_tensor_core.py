@@ -81,7 +81,7 @@ SWEEP: list[Configuration] = [
 ]
 
 
-@pytest.mark.every(6)
+@pytest.mark.every(12)
 @pytest.mark.slow
 @pytest.mark.parametrize("configuration", CORES, ids=lambda c: c.name)
 def test_tensor_core(configuration: Configuration, checks: Callable[[int], None]) -> None:

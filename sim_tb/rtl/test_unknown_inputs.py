@@ -275,7 +275,7 @@ def check_machines(top: str, elements: Sequence[dict[str, Any]], mapped: bool, f
     return sum(machine.check(words) for machine, words in zip(machines, played, strict=True))
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.slow
 @pytest.mark.parametrize("top", MACHINES)
 def test_machines(top: str, tmp_path: Path, checks: Callable[[int], None]) -> None:

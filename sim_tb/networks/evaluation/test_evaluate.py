@@ -23,6 +23,8 @@ from networks.evaluation.preparation import Options
 from networks.evaluation.preprocessing import Preprocessing
 from networks.evaluation.report import report_files
 from networks.evaluation.settings import settings_of
+from networks.graph.attention import MatrixProduct
+from networks.graph.operations import MatrixLayer
 from networks.quantization.calibration import calibrate
 from networks.quantization.quantize import quantize
 from networks.samples.mnist.files import write_files
@@ -36,6 +38,10 @@ IMAGES = 24
 
 
 # --- families, end to end
+
+
+MULTIPLYING = (MatrixLayer, MatrixProduct)
+"""Whose products are rows of the table by layer: with weights, and of two values."""
 
 
 @pytest.mark.every(1)
@@ -55,7 +61,8 @@ def test_family(name: str, tmp_path: Path) -> None:
     for row in result["rows"]:
         assert 0 <= row["top1"] <= (100 if row["top5"] is None else row["top5"]) <= 100
     layers = result["layers"]
-    assert [layer["name"] for layer in layers] == [n.name for n in model.graph.matrix_nodes]
+    multiplying = [n for n in model.graph.nodes if isinstance(n.operation, MULTIPLYING)]
+    assert [layer["name"] for layer in layers] == [n.name for n in multiplying]
     for layer in layers:
         assert layer["windowed"] == (layer["reason"] == "")
         assert list(layer["sqnr_db"]) == [s.label for s in settings if s.activations != "fp32"]
@@ -417,7 +424,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(4)
 @pytest.mark.parametrize(("arguments", "message"), REFUSED)
 def test_refused(arguments: list[str], message: str, mnist: Path, tmp_path: Path) -> None:
     output = [] if "--output" in arguments else ["--output", str(tmp_path / "out")]

@@ -109,7 +109,7 @@ def geometries() -> Iterator[tuple[Any, int, int]]:
         yield Flat(), channels, width
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(8)
 @pytest.mark.parametrize("case", list(enumerate(geometries())), ids=lambda case: str(case[0]))
 def test_layers(case: tuple[int, tuple[Any, int, int]]) -> None:
     """All shapes, in 8 bits and in windows, with the options that layers have."""
@@ -162,7 +162,7 @@ FORMATS = [
 ]
 
 
-@pytest.mark.every(5)
+@pytest.mark.every(10)
 @pytest.mark.parametrize("fields", FORMATS, ids=str)
 def test_formats(fields: tuple[str, bool, bool, int]) -> None:
     """Every format, along channels and across pixels; signed ones with a zero point."""
@@ -254,7 +254,7 @@ def test_operations_without_weights(channels: int) -> None:
         np.testing.assert_array_equal(got, MaxPool(patch)(values[0]))
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_networks(family: str, tmp_path: Path) -> None:
     """Every value of whole networks."""

@@ -47,7 +47,7 @@ def test_signed_and_unsigned_layers(name: str) -> None:
         assert list(runs) == [layer.name for layer in network.layers]
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(6)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["s4opt", "s5opt", "5opt"])
 def test_every_kind_of_layer_on_an_array(name: str, checks: Any) -> None:
