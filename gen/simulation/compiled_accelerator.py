@@ -16,7 +16,7 @@ from hdl.accelerator.accelerator_registers import COUNTERS
 from support.errors import RunError
 
 HARNESS = Path(__file__).with_name("compiled_accelerator.cpp")
-SMALL = 64
+SMALL = 512
 """Up to so many products a cycle, compiling everything in one go is the quickest."""
 WATCHDOG = 1 << 16
 LIMIT = 1 << 32
