@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from golden.accelerator import TABLE_BYTES, AcceleratorShape
-from golden.descriptor import PATCHES, WAIT_COUNTS, Descriptor, Opcode
+from golden.descriptor import PATCHES, Descriptor, Opcode
 from golden.engine import WORDS_PER_SUM
 from golden.program import Tile, tiles_of
-from golden.program_order import WAITS, Unit, unit_of
+from golden.program_order import WAITS, Unit, unit_of, waited_for
 
 START_CYCLES = 80
 """From a descriptor's start to its first slice, and from its last one to its last result, about."""
@@ -101,10 +101,9 @@ def schedule(
         unit = unit_of(d.opcode)
         waited = [0]
         for other, name in zip(Unit, WAITS, strict=True):
-            started = len(ended[other])
-            count = started - (started - getattr(d, name)) % WAIT_COUNTS
+            count = waited_for(d, name, len(ended[other]))
             if count > 0:
-                waited.append(max(ended[other][:count][-1:]))
+                waited.append(ended[other][count - 1])
         if unit is None:
             last = max([0, *(times[-1] for times in ended if times)])
             spans.append(Span(last, last))

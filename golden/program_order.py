@@ -177,6 +177,13 @@ def wait_fields(started: Sequence[int], needed: Iterable[int]) -> dict[str, int]
     }
 
 
+def waited_for(d: Descriptor, name: str, started: int) -> int:
+    """How many of the ``started`` descriptors of a unit the field ``name`` waits for; or less than
+    1, for none.
+    """
+    return started - (started - int(getattr(d, name))) % WAIT_COUNTS
+
+
 def unordered(
     shape: AcceleratorShape, program: Sequence[Descriptor], reads: Window, writes: Window
 ) -> Unordered | None:
@@ -196,8 +203,7 @@ def unordered(
             continue
         known = list(ended[unit][-1]) if ended[unit] else [0] * len(Unit)
         for other, name in zip(Unit, WAITS, strict=True):
-            started = footprints.started[other]
-            count = started - (started - getattr(descriptor, name)) % WAIT_COUNTS
+            count = waited_for(descriptor, name, footprints.started[other])
             if count > 0:
                 known = list(map(max, known, ended[other][count - 1]))
         what = touched(shape, descriptor, reads, writes)

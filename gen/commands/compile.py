@@ -93,7 +93,7 @@ def compile(
         last_layer_windowed=last_layer_windowed,
         equalize=equalize,
     )
-    signed = signed_layers(configuration.format) if configuration.format else None
+    signed = signed_layers(configuration.format)
     with progress_bar() as progress:
         task_id = progress.add_task("quantizing", total=2)
         integers = calibrated_network(network, images, chosen, signed, kept)

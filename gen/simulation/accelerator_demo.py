@@ -15,8 +15,9 @@ from gen.design.expectation import require_equal
 from gen.simulation.accelerator_runs import AcceleratorRuns
 from gen.simulation.building import build_machines
 from gen.simulation.compiled_accelerator import CompiledAccelerator, MemoryKind
-from gen.simulation.demo import SIDE, demo_images, signed_of
+from gen.simulation.demo import SIDE, demo_images
 from networks import load_mnist
+from networks.evaluation.formats import signed_layers
 from networks.evaluation.inputs import Inputs
 from networks.evaluation.model import channels_last
 from networks.evaluation.preparation import Options, calibrated_network
@@ -99,7 +100,7 @@ def _network(
 ) -> tuple[QuantizedNetwork, Bytes]:
     """The network, quantized for the accelerator, and the bytes of the images."""
     indices = demo_images(images, inputs)
-    signed = signed_of(configuration.format)
+    signed = signed_layers(configuration.format)
     if inputs is None:
         mnist = load_mnist()
         _, network = quantized_mnist(mnist, first_layer_windowed=False, signed=signed)

@@ -9,6 +9,7 @@
 #include "Vtop.h"
 #include "sparq_accelerator.h"
 #include "verilated.h"
+#include "verilated_machine.h"
 
 // Ports are integers or arrays of 32-bit words, both little-endian like the words they are given.
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a little-endian machine is needed");
@@ -34,7 +35,7 @@ struct Burst {
 
 class Accelerator {
  public:
-  Accelerator() : top(&context), driver{read32, write32, this} { reset(); }
+  Accelerator() : top(&context), driver{read32<Accelerator>, write32<Accelerator>, this} { reset(); }
 
   void reset() {
     top.clk = 0;
@@ -54,7 +55,7 @@ class Accelerator {
     memory = bytes;
     memory_size = size;
     memory_kind = *kind;
-    random = kind->seed;
+    random = SplitMix64(kind->seed);
     broken = false;
     sparq_accelerator_enable_interrupts(&driver, 1, 1);
     sparq_accelerator_clear_interrupts(&driver);
@@ -78,21 +79,6 @@ class Accelerator {
     sparq_accelerator_clear_interrupts(&driver);
     if (!reads.empty() || !writes.empty() || !responses.empty() || top.irq) return PROTOCOL;
     return broken ? static_cast<int64_t>(PROTOCOL) : cycles - begin;
-  }
-
-  VerilatedContext context;
-  Vtop top;
-  sparq_accelerator driver;
-
- private:
-  static constexpr int BEAT_BYTES = sizeof(Vtop::m_axi_memory_rdata);
-
-  // Nothing was asked for.
-  void forget() {
-    reads.clear();
-    writes.clear();
-    responses.clear();
-    read_offered = beat_known = response_offered = false;
   }
 
   // One cycle, with the memory's answers to what was asked for before.
@@ -134,6 +120,21 @@ class Accelerator {
     ++cycles;
   }
 
+  VerilatedContext context;
+  Vtop top;
+  sparq_accelerator driver;
+
+ private:
+  static constexpr int BEAT_BYTES = sizeof(Vtop::m_axi_memory_rdata);
+
+  // Nothing was asked for.
+  void forget() {
+    reads.clear();
+    writes.clear();
+    responses.clear();
+    read_offered = beat_known = response_offered = false;
+  }
+
   bool holds(uint64_t address) const {
     return address + BEAT_BYTES <= static_cast<uint64_t>(memory_size);
   }
@@ -158,52 +159,8 @@ class Accelerator {
     responses.push_back(cycles + memory_kind.latency);
   }
 
-  static uint32_t read32(void* self, uint32_t offset) {
-    Accelerator& own = *static_cast<Accelerator*>(self);
-    Vtop& top = own.top;
-    top.s_axi_control_araddr = offset;
-    top.s_axi_control_arvalid = 1;
-    top.eval();
-    while (!top.s_axi_control_arready) own.tick();
-    own.tick();
-    top.s_axi_control_arvalid = 0;
-    top.s_axi_control_rready = 1;
-    while (!top.s_axi_control_rvalid) own.tick();
-    const uint32_t word = top.s_axi_control_rdata;
-    own.tick();
-    top.s_axi_control_rready = 0;
-    return word;
-  }
-
-  static void write32(void* self, uint32_t offset, uint32_t value) {
-    Accelerator& own = *static_cast<Accelerator*>(self);
-    Vtop& top = own.top;
-    top.s_axi_control_awaddr = offset;
-    top.s_axi_control_awvalid = 1;
-    top.s_axi_control_wdata = value;
-    top.s_axi_control_wstrb = 0xf;
-    top.s_axi_control_wvalid = 1;
-    top.eval();
-    while (!(top.s_axi_control_awready && top.s_axi_control_wready)) own.tick();
-    own.tick();
-    top.s_axi_control_awvalid = 0;
-    top.s_axi_control_wvalid = 0;
-    top.s_axi_control_bready = 1;
-    while (!top.s_axi_control_bvalid) own.tick();
-    own.tick();
-    top.s_axi_control_bready = 0;
-  }
-
-  uint64_t next_random() {  // SplitMix64
-    uint64_t z = random += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-  }
-
-  bool happens(uint32_t chance) { return chance && (next_random() & 0xffff) < chance; }
-  bool stalls() { return happens(memory_kind.stall_chance); }
-  bool fails() { return happens(memory_kind.error_chance); }
+  bool stalls() { return random.happens(memory_kind.stall_chance); }
+  bool fails() { return random.happens(memory_kind.error_chance); }
 
   uint8_t* memory = nullptr;
   int64_t memory_size = 0;
@@ -212,7 +169,7 @@ class Accelerator {
   std::deque<int64_t> responses;  // the cycle from which on each is given
   bool read_offered = false, beat_known = false, response_offered = false, broken = false;
   uint8_t response = 0;
-  uint64_t random = 0;
+  SplitMix64 random;
   int64_t cycles = 0;
 };
 

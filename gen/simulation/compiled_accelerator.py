@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gen.design.configuration import Configuration
 from gen.driver import ACCELERATOR_DRIVER
-from gen.simulation.simulation_library import OnStep, simulation_library
+from gen.simulation.simulation_library import MACHINE, OnStep, simulation_library
 from gen.verilog.generate import generate
 from golden.accelerator import Bytes
 from golden.descriptor import Error
@@ -99,7 +99,7 @@ class CompiledAccelerator:
         element = None if products <= SMALL else kind
         library = simulation_library(
             *(generated.name, generated.verilog, HARNESS, element, folder),
-            *([ACCELERATOR_DRIVER], on_step),
+            *([ACCELERATOR_DRIVER, MACHINE], on_step),
         )
         self._library = ctypes.CDLL(str(library.resolve()))
         self._library.accelerator_new.restype = ctypes.c_void_p

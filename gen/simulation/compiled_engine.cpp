@@ -9,6 +9,7 @@
 #include "Vtop.h"
 #include "sparq_engine.h"
 #include "verilated.h"
+#include "verilated_machine.h"
 
 // Ports are integers or arrays of 32-bit words, both little-endian like the words they are given.
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a little-endian machine is needed");
@@ -25,7 +26,7 @@ enum Failure : int64_t { TIMEOUT = -1, PROTOCOL = -2, REFUSED = -3 };
 
 class Engine {
  public:
-  Engine() : top(&context), driver{read32, write32, this} {
+  Engine() : top(&context), driver{read32<Engine>, write32<Engine>, this} {
     top.clk = 0;
     top.rst = 1;
     top.eval();
@@ -57,7 +58,7 @@ class Engine {
               uint64_t seed, int64_t limit, uint64_t* counters) {
     for (int i = 0; i < 3; ++i) streams[i] = {nullptr, 0, 0};
     for (int i = 0; i < 4; ++i) chances[i] = stall_chances[i];
-    random = seed;
+    random = SplitMix64(seed);
     taken[0] = taken[1] = taken[2] = received = 0;
     expected = word_count;
     results = words;
@@ -114,50 +115,7 @@ class Engine {
  private:
   using sparq_engine_counter_index = enum sparq_engine_counter;
 
-  static uint32_t read32(void* self, uint32_t offset) {
-    Engine& engine = *static_cast<Engine*>(self);
-    Vtop& top = engine.top;
-    top.s_axi_control_araddr = offset;
-    top.s_axi_control_arvalid = 1;
-    top.eval();
-    while (!top.s_axi_control_arready) engine.tick();
-    engine.tick();
-    top.s_axi_control_arvalid = 0;
-    top.s_axi_control_rready = 1;
-    while (!top.s_axi_control_rvalid) engine.tick();
-    const uint32_t word = top.s_axi_control_rdata;
-    engine.tick();
-    top.s_axi_control_rready = 0;
-    return word;
-  }
-
-  static void write32(void* self, uint32_t offset, uint32_t value) {
-    Engine& engine = *static_cast<Engine*>(self);
-    Vtop& top = engine.top;
-    top.s_axi_control_awaddr = offset;
-    top.s_axi_control_awvalid = 1;
-    top.s_axi_control_wdata = value;
-    top.s_axi_control_wstrb = 0xf;
-    top.s_axi_control_wvalid = 1;
-    top.eval();
-    while (!(top.s_axi_control_awready && top.s_axi_control_wready)) engine.tick();
-    engine.tick();
-    top.s_axi_control_awvalid = 0;
-    top.s_axi_control_wvalid = 0;
-    top.s_axi_control_bready = 1;
-    while (!top.s_axi_control_bvalid) engine.tick();
-    engine.tick();
-    top.s_axi_control_bready = 0;
-  }
-
-  uint64_t next_random() {  // SplitMix64
-    uint64_t z = random += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-  }
-
-  bool stalls(int stream) { return chances[stream] && (next_random() & 0xffff) < chances[stream]; }
+  bool stalls(int stream) { return random.happens(chances[stream]); }
 
   // What is offered stays until it is taken.
   template <typename Data>
@@ -170,7 +128,7 @@ class Engine {
     if (valid) {
       std::memcpy(&data, from.words + taken[stream] * from.stride, bytes);
     } else if (chances[stream]) {
-      const uint64_t rubbish = next_random();
+      const uint64_t rubbish = random.next();
       std::memcpy(&data, &rubbish, bytes < sizeof rubbish ? bytes : sizeof rubbish);
     }
   }
@@ -203,7 +161,7 @@ class Engine {
   int64_t taken[3] = {};
   bool offered[3] = {};
   uint32_t chances[4] = {};
-  uint64_t random = 0;
+  SplitMix64 random;
   int64_t received = 0, expected = 0, cycles = 0;
   uint8_t* results = nullptr;
   uint8_t* lasts = nullptr;

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gen.design.configuration import Configuration
 from gen.driver import DRIVER
 from gen.driver.product import Activations, Bytes, ColumnParameters, EngineProduct
-from gen.simulation.simulation_library import OnStep, simulation_library
+from gen.simulation.simulation_library import MACHINE, OnStep, simulation_library
 from gen.simulation.tiling import sidecar_format
 from gen.verilog.generate import generate
 from golden.engine import Command, EngineShape, predicted_cycles
@@ -91,7 +91,7 @@ class CompiledEngine:
         # Verilator would pass over a name that there is not.
         assert element is None or f"\nmodule {generated.name}_{element}(" in generated.verilog
         library = simulation_library(
-            generated.name, generated.verilog, HARNESS, element, folder, [DRIVER], on_step
+            generated.name, generated.verilog, HARNESS, element, folder, [DRIVER, MACHINE], on_step
         )
         self._library = ctypes.CDLL(str(library.resolve()))
         self._library.engine_new.restype = ctypes.c_void_p

@@ -165,7 +165,7 @@ def demo_network(
     ``ConfigurationError`` for a number that there is not.
     """
     indices = demo_images(images, inputs)
-    signed = signed_of(fmt)
+    signed = signed_layers(fmt)
     if inputs is None:
         mnist = load_mnist()
         _, network = quantized_mnist(mnist, first_layer_windowed=True, signed=signed)
@@ -188,11 +188,6 @@ def demo_images(images: int, inputs: Inputs | None) -> npt.NDArray[np.int64]:
     if not 1 <= images <= available:
         raise ConfigurationError(f"images must be an integer from 1 to {available}, not {images}")
     return np.arange(images) * available // images
-
-
-def signed_of(fmt: NamedFormat | None) -> str | None:
-    """Which layers of a network are quantized for a signed format: those of ``quantize``."""
-    return signed_layers(fmt) if fmt else None
 
 
 def arithmetic_of(configuration: Configuration) -> Arithmetic:

@@ -13,6 +13,9 @@ from support.cpp import compiler_version
 from support.errors import ToolError
 from support.files import locked, write_if_changed
 
+MACHINE = Path(__file__).with_name("verilated_machine.h")
+"""What harnesses of machines with registers include."""
+
 # Half of the program only prepares: optimizing that would take time and gain none.
 OPTIMIZATION = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
 

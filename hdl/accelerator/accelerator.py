@@ -313,10 +313,5 @@ class Accelerator(Component):
                 getattr(self, f"{MEMORY}_wvalid") & getattr(self, f"{MEMORY}_wready")
             ),
         ]
-        for name in counters.events:
-            value = getattr(counters, name)
-            m.d.comb += [
-                getattr(registers, f"{name}_low_count").eq(value[:32]),
-                getattr(registers, f"{name}_high_count").eq(value[32:]),
-            ]
+        counters.show(m, registers)
         return m

@@ -3,6 +3,7 @@
 from golden.descriptor import Error
 from golden.named import NamedFormat
 from hdl.bus.register_map import Access, Field, Register, RegisterMap
+from hdl.engine.event_counters import counter_registers
 from hdl.engine.identity_registers import constant, identity_registers
 
 IDENTIFICATION = 0x53505241
@@ -81,7 +82,7 @@ def accelerator_registers(
             ),
             *_CONTROL,
             *_WINDOWS,
-            *_counters(),
+            *counter_registers(COUNTERS, FIRST_COUNTER),
         ),
     )
 
@@ -90,19 +91,6 @@ def _word(name: str, offset: int, register: str, field: str, value: int = 0) -> 
     return Register(
         name, offset, register, (Field("value", 0, 32, Access.READ_WRITE, field, value),)
     )
-
-
-def _counters() -> list[Register]:
-    return [
-        Register(
-            f"{name}_{half}",
-            FIRST_COUNTER + 8 * index + 4 * place,
-            counted,
-            (Field("count", 0, 32, Access.READ, f"{half.capitalize()} 32 bits of the count."),),
-        )
-        for index, (name, counted) in enumerate(COUNTERS.items())
-        for place, half in enumerate(("LOW", "HIGH"))
-    ]
 
 
 _CODES = " ".join(f"{error.value}: {error.name.lower()}." for error in Error)

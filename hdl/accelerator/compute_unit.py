@@ -146,23 +146,21 @@ class ComputeUnit(Component):
         with m.If(self.clear):
             m.d.sync += ended.eq(0)
         is_matrix = own.opcode == Opcode.MATRIX
-        is_vector = Cat(own.opcode == opcode for opcode in VECTOR_OPCODES).any()
-        is_patches = Cat(own.opcode == opcode for opcode in PATCH_OPCODES).any()
+        is_vector = own.is_one_of(*VECTOR_OPCODES)
+        is_patches = own.is_one_of(*PATCH_OPCODES)
         m.d.comb += [queue.out_ready.eq(ends), self.ended.eq(ended), self.busy.eq(running)]
 
         # Its patches are read.
         reader = self._reader
         place(m, platform, "patch_reader", reader)
         _join(m, self, reader, "read_")
-        reads = Signal()
         has_read = Signal()
         with m.If(reader.patches_valid & reader.patches_ready):
             m.d.sync += has_read.eq(1)
         with m.If(ends):
             m.d.sync += has_read.eq(0)
         m.d.comb += [
-            reads.eq(running & is_patches & ~has_read & ~ends),
-            reader.patches_valid.eq(reads),
+            reader.patches_valid.eq(running & is_patches & ~has_read & ~ends),
             *self._patches(reader.patches, own, is_matrix),
         ]
 
@@ -212,21 +210,10 @@ class ComputeUnit(Component):
         loads = StreamFifo(VECTOR_LOAD.size, WAITING + 1)
         place(m, platform, "vector_loads", loads)
         takes = self.in_valid & self.in_ready
-        is_coming = Cat(coming.opcode == opcode for opcode in VECTOR_OPCODES).any()
         taps = (coming.kernel_height * coming.kernel_width)[:16]
-        of_sum = Mux(coming.uniform, 1, taps)
         m.d.comb += [
-            loads.in_valid.eq(takes & is_coming),
-            loads.in_data.eq(
-                Cat(
-                    Mux(
-                        coming.opcode == Opcode.SUM,
-                        of_sum,
-                        Mux(coming.opcode == Opcode.COMBINE, 2, 0),
-                    )[:16],
-                    coming.out_words,
-                )
-            ),
+            loads.in_valid.eq(takes & coming.is_one_of(*VECTOR_OPCODES)),
+            loads.in_data.eq(Cat(coming.weights(taps)[:16], coming.out_words)),
             vector.load_valid.eq(loads.out_valid),
             vector.load.eq(loads.out_data),
             loads.out_ready.eq(vector.load_ready),
@@ -303,7 +290,7 @@ class ComputeUnit(Component):
         """What is read, of the fields of a descriptor."""
         top = Signal(signed(POSITION_BITS + 4))
         left = Signal(signed(POSITION_BITS))
-        is_of_two = Cat(own.opcode == opcode for opcode in (Opcode.COMBINE, Opcode.PRODUCT)).any()
+        is_of_two = own.is_one_of(Opcode.COMBINE, Opcode.PRODUCT)
         return [
             top.eq(own.first_row * own.stride_y - own.pad_top),
             left.eq(-own.pad_left),

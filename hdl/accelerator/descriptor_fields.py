@@ -1,6 +1,6 @@
 """The fields of a descriptor as hardware sees them."""
 
-from amaranth.hdl import Const, Value
+from amaranth.hdl import Cat, Const, Mux, Value
 
 from golden.descriptor import DESCRIPTOR_BYTES, LAYOUT, Opcode
 
@@ -24,6 +24,16 @@ class DescriptorFields:
     def waits(self) -> tuple[Value, Value, Value]:
         """LOADs, STOREs, and computing descriptors that must have ended."""
         return self.wait_loads, self.wait_stores, self.wait_computes
+
+    def is_one_of(self, *opcodes: Opcode) -> Value:
+        """Its opcode is one of these."""
+        return Cat(self.opcode == opcode for opcode in opcodes).any()
+
+    def weights(self, taps: Value) -> Value:
+        """Of a vector operation with a patch of so many taps: weights of each channel."""
+        of_sum = Mux(self.uniform, 1, taps)
+        others = Mux(self.opcode == Opcode.COMBINE, 2, 0)
+        return Mux(self.opcode == Opcode.SUM, of_sum, others)
 
     @property
     def has_other_bits(self) -> Value:

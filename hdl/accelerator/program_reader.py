@@ -221,7 +221,7 @@ class ProgramReader(Component):
                 with m.Elif(checks.opcode == Opcode.END):
                     m.d.sync += done.eq(done + 1)
                     m.next = "END"
-                with m.Elif(checks.is_one_of(*COMPUTES)):
+                with m.Elif(checks.move.is_one_of(*COMPUTES)):
                     m.next = "REQUEST"
                 with m.Else():
                     m.next = "GIVE"
@@ -235,7 +235,7 @@ class ProgramReader(Component):
                     m.next = "GIVE"
             with m.State("GIVE"):
                 for name, opcodes in zip(names, (LOADS, STORES, COMPUTES), strict=True):
-                    with m.If(checks.is_one_of(*opcodes)):
+                    with m.If(checks.move.is_one_of(*opcodes)):
                         m.d.comb += getattr(self, f"{name}_valid").eq(1)
                         with m.If(getattr(self, f"{name}_ready")):
                             m.d.sync += [
@@ -288,10 +288,6 @@ class _Checks:
         self.move = DescriptorFields(descriptor, Opcode.LOAD)
         self.opcode = self.move.opcode
 
-    def is_one_of(self, *opcodes: Opcode) -> Value:
-        """The descriptor is one of these."""
-        return Cat(self.opcode == opcode for opcode in opcodes).any()
-
     @staticmethod
     def load(factors: list[Signal], first: Any, second: Any) -> list[Any]:
         """Statements: multiply these."""
@@ -308,7 +304,7 @@ class _Checks:
             for count, wait in zip(self._started, self.move.waits, strict=True)
         ).any()
         return Mux(
-            ~self.is_one_of(*Opcode),
+            ~self.move.is_one_of(*Opcode),
             Error.OPCODE,
             Mux(others, Error.FIELD, Mux(waits, Error.WAIT, Error.NONE)),
         )
@@ -322,20 +318,13 @@ class _Checks:
         """Rows and columns of a patch."""
         return self.patches.kernel_height, self.patches.kernel_width
 
-    def _weights(self, taps: Value) -> Value:
-        """Words of 32 bits that the weights of a channel of the vector unit take."""
-        is_sum = self.opcode == Opcode.SUM
-        of_sum = Mux(self.patches.uniform, 1, taps)
-        count = Mux(is_sum, of_sum, Mux(self.opcode == Opcode.COMBINE, 2, 0))
-        return (count + 1) >> 1
-
     def stream_factors(self, taps: Value) -> tuple[Value, Value]:
         """What the length of the stream is a product of: of a column or a channel word, and how
         many there are.
         """
         unit, p = self._unit, self.patches
         steps = unit.k_per_cycle
-        of_word = (self._weights(taps) + WORDS_PER_COLUMN) * steps
+        of_word = ((self.patches.weights(taps) + 1 >> 1) + WORDS_PER_COLUMN) * steps
         of_column = column_beats(unit) + weight_beats(unit, p.depth)
         is_matrix = self.opcode == Opcode.MATRIX
         return Mux(is_matrix, of_column, of_word), Mux(is_matrix, p.tiles_n, p.out_words)
@@ -347,7 +336,7 @@ class _Checks:
     def sizes(self, taps: Value, depth: Value, product: Value) -> Value:
         """The error of sizes and addresses."""
         return Mux(
-            self.is_one_of(Opcode.LOAD, Opcode.STORE),
+            self.move.is_one_of(Opcode.LOAD, Opcode.STORE),
             self._of_move(),
             Mux(
                 self.opcode == Opcode.TABLE,
@@ -391,7 +380,7 @@ class _Checks:
             & (p.out_words <= words_of_tiles)
             & (words_of_tiles - p.out_words < words)
         )
-        of_two = self.is_one_of(Opcode.COMBINE, Opcode.PRODUCT)
+        of_two = self.move.is_one_of(Opcode.COMBINE, Opcode.PRODUCT)
         own_weights = (self.opcode == Opcode.SUM) & ~p.uniform
         vector_fits = Mux(of_two, taps == 1, ~own_weights | (taps <= MOST_WEIGHTS))
         is_matrix = self.opcode == Opcode.MATRIX

@@ -1,10 +1,10 @@
 """The registers of the matrix engine: the one table that hardware, driver and pages are made of."""
 
-from collections.abc import Sequence
 from enum import IntEnum
 
 from golden.named import NamedFormat
 from hdl.bus.register_map import Access, Field, Register, RegisterMap
+from hdl.engine.event_counters import counter_registers
 from hdl.engine.identity_registers import constant, identity_registers
 
 IDENTIFICATION = 0x53505251
@@ -150,7 +150,7 @@ def engine_registers(
             *_OF_COMMANDS,
             *((_ZERO_POINT,) if has_zero_point else ()),
             _COUNTER_CONTROL,
-            *_counters(),
+            *counter_registers(COUNTERS, FIRST_COUNTER),
         ),
     )
 
@@ -165,16 +165,6 @@ def _error(has_zero_point: bool) -> Register:
     description = f"The error; 0: none. {meanings}"
     code = Field("code", 0, 8, Access.WRITE_ONE_TO_CLEAR, description)
     return Register("ERROR", 0x2C, "The first error since it was cleared.", (code,))
-
-
-def _counters() -> Sequence[Register]:
-    registers = []
-    for index, (name, counted) in enumerate(COUNTERS.items()):
-        for half, bits in enumerate(("LOW", "HIGH")):
-            field = Field("count", 0, 32, Access.READ, f"{bits.capitalize()} 32 bits of the count.")
-            offset = FIRST_COUNTER + 8 * index + 4 * half
-            registers.append(Register(f"{name}_{bits}", offset, counted, (field,)))
-    return registers
 
 
 _CONTROL = (

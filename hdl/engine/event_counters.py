@@ -6,9 +6,23 @@ from typing import Any
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
+from hdl.bus.register_map import Access, Field, Register
 from hdl.placement import Component
 
 COUNTER_BITS = 64
+
+
+def counter_registers(counters: Mapping[str, str], offset: int) -> list[Register]:
+    """Two registers for each of ``counters``, from ``offset`` on: the low half of its count, then
+    the high one. By its name, in upper case, each says what it counts.
+    """
+    registers = []
+    for index, (name, counted) in enumerate(counters.items()):
+        for half, bits in enumerate(("LOW", "HIGH")):
+            field = Field("count", 0, 32, Access.READ, f"{bits.capitalize()} 32 bits of the count.")
+            place = offset + 8 * index + 4 * half
+            registers.append(Register(f"{name}_{bits}", place, counted, (field,)))
+    return registers
 
 
 class EventCounters(Component):
@@ -36,6 +50,15 @@ class EventCounters(Component):
         inputs = {f"count_{name}": In(range(most + 1)) for name, most in events.items()}
         outputs = dict.fromkeys(events, Out(COUNTER_BITS))
         super().__init__({"freeze": In(1), "clear": In(1), **inputs, **outputs})
+
+    def show(self, m: Module, registers: Any) -> None:
+        """Give the counts to a register file that has :func:`counter_registers`."""
+        for name in self.events:
+            value = getattr(self, name)
+            m.d.comb += [
+                getattr(registers, f"{name}_low_count").eq(value[:32]),
+                getattr(registers, f"{name}_high_count").eq(value[32:]),
+            ]
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

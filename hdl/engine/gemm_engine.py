@@ -257,10 +257,5 @@ class GemmEngine(Component):
                 counters.count_pairs_with_zero.eq(core.pairs_with_zero),
                 counters.count_zero_pairs.eq(core.zero_pairs),
             ]
-        for name in counters.events:
-            value = getattr(counters, name)
-            m.d.comb += [
-                getattr(registers, f"{name}_low_count").eq(value[:32]),
-                getattr(registers, f"{name}_high_count").eq(value[32:]),
-            ]
+        counters.show(m, registers)
         return m

@@ -121,8 +121,13 @@ def weights_label(weights: Weights) -> str:
     return NamedFormat(weights.name, group=weights.group).label
 
 
-def signed_layers(activations: Activations) -> str | None:
-    """How layers are quantized whose input can be negative: ``signed`` of :func:`quantize`."""
+def signed_layers(activations: Activations | None) -> str | None:
+    """How layers are quantized whose input can be negative: ``signed`` of :func:`quantize`.
+
+    Without a format for activations they are not.
+    """
+    if activations is None:
+        return None
     if isinstance(activations, BlockFormat):
         return AFFINE
     mixed = isinstance(activations, MixedFormat)
