@@ -8,7 +8,14 @@ from typing import Any
 import click
 from rich.table import Table
 
-from gen.commands.options import Format, json_option, keep_option, keep_result, write_json
+from gen.commands.options import (
+    Format,
+    IntegerRange,
+    json_option,
+    keep_option,
+    keep_result,
+    write_json,
+)
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.proof import solver
 from gen.proof.job import Job
@@ -78,7 +85,7 @@ def by_property(jobs: Iterable[Job], outcomes: Sequence[Outcome]) -> Table:
 @click.option("--quick", is_flag=True, help="The proofs of the developer loop alone.")
 @click.option(
     "--timeout",
-    type=click.IntRange(1),
+    type=IntegerRange(1),
     default=TIMEOUT,
     show_default=True,
     metavar="N",

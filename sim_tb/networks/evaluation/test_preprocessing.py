@@ -180,6 +180,14 @@ def test_toml_refused(tmp_path: Path, text: str, message: str) -> None:
     assert str(caught.value) == f"{path}{message}"
 
 
+def test_toml_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "model.toml"
+    path.write_bytes("# größer".encode("latin-1"))
+    with pytest.raises(DataError) as caught:
+        load_preprocessing(path)
+    assert str(caught.value) == f"{path}: a TOML file must be a text file in UTF-8"
+
+
 def test_toml_missing(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load_preprocessing(tmp_path / "none.toml")
