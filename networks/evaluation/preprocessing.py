@@ -58,6 +58,8 @@ class Preprocessing:
             raise ValueError(
                 f"interpolation must be {' or '.join(INTERPOLATIONS)}, not {self.interpolation!r}"
             )
+        if self.resize is None and self.interpolation != Preprocessing.interpolation:
+            raise ValueError("interpolation has no effect without resize: leave it out")
         if not isinstance(self.exif_orientation, bool):
             raise TypeError(
                 f"exif_orientation must be true or false, not {self.exif_orientation!r}"

@@ -465,6 +465,7 @@ def test_unknown_names_are_refused() -> None:
     [
         (["--property", "x"], "property must be one of"),
         (["--property", "encoder", "--configuration", "x"], "configuration must be one of"),
+        (["--list", "--json", "r.json"], "json has no effect beside list: leave it out"),
         (["--timeout", "0"], "timeout must be an integer of at least 1, not 0"),
         (["--timeout", "soon"], "timeout must be an integer of at least 1, not 'soon'"),
     ],

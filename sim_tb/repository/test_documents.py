@@ -57,7 +57,9 @@ def test_every_target_is_phony() -> None:
     """And none of those that make takes is missing."""
     assert ".PHONY: $(TARGETS)\n" in MAKEFILE
     [phony] = re.findall(r"^TARGETS := ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
-    assert sorted(phony.replace("\\", "").split()) == sorted(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    assert sorted(phony.replace("\\", "").split()) == sorted(
+        re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE)
+    )
 
 
 @pytest.mark.slow

@@ -29,6 +29,11 @@ REFUSED_PREPROCESSING: list[tuple[dict[str, Any], type[Exception], str]] = [
         ValueError,
         "interpolation must be bilinear or bicubic, not 'cubic'",
     ),
+    (
+        {"crop": 8, "interpolation": "bicubic"},
+        ValueError,
+        "interpolation has no effect without resize: leave it out",
+    ),
     ({"exif_orientation": 1}, TypeError, "exif_orientation must be true or false, not 1"),
     ({"color_order": "GBR"}, ValueError, "color_order must be RGB or BGR, not 'GBR'"),
     ({"mean": 3.0}, TypeError, "mean must be a tuple of numbers, not 3.0"),
