@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 
 from hdl.bus.axi4 import DATA_BITS, Axi4Bus
-from hdl.engine.engine_unit import MACHINES, EngineUnit
+from hdl.engine.engine_unit import EngineUnit
 from hdl.memory.scratchpad_shape import MAX_LINES, ScratchpadShape
 
 KIB = 1024
+DENSE = ("array", "tensor_core")
+"""Machines whose weights are all there."""
+
 MAX_ROWS = 64
 MIN_LINES = 4
-DENSE_MACHINES = tuple(name for name in MACHINES if name != "sparse_tensor_core")
-"""The machines that take weights as they are."""
 SCRATCHPAD_KIB = tuple(1 << power for power in range(13))
 
 
@@ -41,9 +42,9 @@ class AcceleratorUnit:
 
     def __post_init__(self) -> None:
         engine = self.engine
-        if engine.machine not in DENSE_MACHINES:
+        if engine.machine not in DENSE:
             raise ValueError(
-                f"machine of an accelerator must be one of {', '.join(DENSE_MACHINES)}, not "
+                f"machine of an accelerator must be one of {', '.join(DENSE)}, not "
                 f"{engine.machine!r}"
             )
         rows, steps = engine.rows, self.k_per_cycle
@@ -86,7 +87,7 @@ class AcceleratorUnit:
         if type(self.data_bits) is not int or self.data_bits not in widths:
             raise ValueError(
                 f"data_bits must be one of {', '.join(map(str, widths))} with lines of "
-                f"{line_bytes} bytes, not {self.data_bits!r}"
+                f"{line_bytes} bytes in the scratchpad, not {self.data_bits!r}"
             )
 
     @property
