@@ -9,9 +9,9 @@ from golden.accelerator_cycles import (
     compute_cycles,
     passes,
     read_beats,
-    schedule,
     written_beats,
 )
+from golden.accelerator_schedule import LATENCY, schedule
 from golden.descriptor import Descriptor, Opcode
 from golden.program import tiles_of
 from golden.program_order import Unit, unit_of
@@ -21,16 +21,18 @@ MOSTLY = 0.9
 """Of a layer's cycles, the share that computing takes where it bounds it."""
 
 
-def layer_report(compiled: CompiledNetwork) -> list[dict[str, Any]]:
-    """Of each layer, in the order of computation, what its descriptors take.
+def layer_report(compiled: CompiledNetwork, latency: int = LATENCY) -> list[dict[str, Any]]:
+    """Of each layer, in the order of computation, what its descriptors take beside a memory that
+    answers after ``latency`` cycles.
 
-    ``cycles`` are those from the last result of the layer before to its own, about; ``computing``
+    ``cycles`` are those from the last result of the layer before to its own; ``computing``
     those that the computing unit alone would take; ``slices`` those of the machine; ``utilization``
     the share of ``cycles`` in which it has one. Bytes are those of loads and stores, and of weights
     and parameters.
     """
     shape = compiled.image.shape
-    spans = schedule(shape, compiled.program)
+    starts = compiled.image.reads.start, compiled.image.writes.start
+    spans = schedule(shape, compiled.program, latency, *starts)
     rows: dict[str, dict[str, Any]] = {}
     last = 0
     for descriptor, name, span in zip(compiled.program, compiled.layers, spans, strict=True):
