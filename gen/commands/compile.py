@@ -109,7 +109,7 @@ def compile(
             for layer in integers.layers
         ],
     }
-    write_compiled(output, compiled, integers, model.read_bytes(), about)
+    write_compiled(output, compiled, integers, model.read_bytes(), configuration.hash, about)
     image = compiled.image
     windowed = sum(layer.windowed for layer in integers.layers)
     striped = sum(len(each.stripes) > 1 for each in compiled.allocation.striping)
