@@ -80,6 +80,22 @@ def walk_cycles(shape: AcceleratorShape, d: Descriptor, tile: Tile, is_last: boo
     return rows + (end % d.out_width == 0 and tile.pixels < shape.rows and not is_last)
 
 
+def products(shape: AcceleratorShape, d: Descriptor) -> int:
+    """Products of a descriptor, also those of channels that fill up words."""
+    if d.opcode is Opcode.MATRIX:
+        return d.pixels * d.depth * d.out_words * shape.k_per_cycle**2
+    if d.opcode in PATCHES:
+        return d.pixels * vector_slices(d) * d.out_words * shape.k_per_cycle
+    return 0
+
+
+def most_products(shape: AcceleratorShape, d: Descriptor) -> int:
+    """Products that what does a descriptor has at most in a cycle."""
+    if d.opcode is Opcode.MATRIX:
+        return shape.rows * shape.cols * shape.k_per_cycle // passes(shape, d)
+    return shape.rows * shape.k_per_cycle if d.opcode in PATCHES else 0
+
+
 def read_beats(shape: AcceleratorShape, d: Descriptor) -> int:
     """Beats that a descriptor reads from memory."""
     match d.opcode:
