@@ -12,8 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from golden.format import ACTIVATION_BITS
+
 DESCRIPTOR_WORDS = 16
 DESCRIPTOR_BYTES = 4 * DESCRIPTOR_WORDS
+TABLE_BYTES = 1 << ACTIVATION_BITS
+"""Of what a TABLE loads: a byte for each byte."""
 MOST_WEIGHTS = 256
 """Of a channel on the vector unit."""
 WAIT_COUNTS = 256
@@ -128,6 +132,16 @@ LAYOUT: Mapping[Opcode, Mapping[str, Place]] = {
     for opcode in Opcode
 }
 """Of each descriptor its fields; bits that are in none are 0."""
+
+
+def slice_bytes(weights: int, weight_bits: int, beat_bytes: int) -> int:
+    """Of a slice of so many weights in the stream of a MATRIX: whole beats, or a power of two of
+    bytes that is less than one.
+    """
+    count = -(-weights * weight_bits // 8)
+    if count >= beat_bytes:
+        return -(-count // beat_bytes) * beat_bytes
+    return 1 << (count - 1).bit_length()
 
 
 class Error(IntEnum):

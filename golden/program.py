@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from golden.accelerator import (
-    TABLE_BYTES,
     AcceleratorShape,
     Bytes,
     unpack_channels,
@@ -25,6 +24,7 @@ from golden.descriptor import (
     DESCRIPTOR_BYTES,
     MOST_WEIGHTS,
     PATCHES,
+    TABLE_BYTES,
     WAIT_COUNTS,
     Descriptor,
     Error,

@@ -6,11 +6,19 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from golden.descriptor import DESCRIPTOR_BYTES, MOST_WEIGHTS, WAIT_COUNTS, Error, Opcode
+from golden.descriptor import (
+    COMPUTE,
+    DESCRIPTOR_BYTES,
+    MOST_WEIGHTS,
+    TABLE_BYTES,
+    WAIT_COUNTS,
+    Error,
+    Opcode,
+)
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.descriptor_fields import DESCRIPTOR_BITS, DescriptorFields
-from hdl.accelerator.layouts import EVENT_BITS, STREAM, TABLE_BYTES, WAITS_BITS, StreamKind
-from hdl.engine.column_parameters import COLUMN_PARAMETERS, WORDS_PER_COLUMN
+from hdl.accelerator.layouts import EVENT_BITS, STREAM, WAITS_BITS, StreamKind
+from hdl.engine.column_parameters import WORDS_PER_COLUMN
 from hdl.memory.transfer import transfer_layout
 from hdl.placement import Component, place
 from hdl.stream.upsizer import Upsizer
@@ -19,11 +27,7 @@ WINDOW_BITS = 32
 LAG_BITS = (WAIT_COUNTS - 1).bit_length()
 FACTOR_BITS = 32, 16
 
-LOADS, STORES, COMPUTES = (
-    (Opcode.LOAD,),
-    (Opcode.STORE,),
-    (Opcode.TABLE, Opcode.MATRIX, Opcode.SUM, Opcode.COMBINE, Opcode.PRODUCT, Opcode.MAX),
-)
+UNITS = {"loads": (Opcode.LOAD,), "stores": (Opcode.STORE,), "computes": COMPUTE}
 """What each unit does."""
 
 
@@ -144,12 +148,11 @@ class ProgramReader(Component):
         ]
 
         # What is under way.
-        names = ("loads", "stores", "computes")
         started = {
-            name: Signal(EVENT_BITS, name=f"{name}_started", reset_less=True) for name in names
+            name: Signal(EVENT_BITS, name=f"{name}_started", reset_less=True) for name in UNITS
         }
-        ended = {name: getattr(self, f"{name}_ended") for name in names}
-        is_idle = Cat(started[name] == ended[name] for name in names).all()
+        ended = {name: getattr(self, f"{name}_ended") for name in UNITS}
+        is_idle = Cat(started[name] == ended[name] for name in UNITS).all()
 
         # One multiplier, for one product after the other.
         factors = [
@@ -221,7 +224,7 @@ class ProgramReader(Component):
                 with m.Elif(checks.opcode == Opcode.END):
                     m.d.sync += done.eq(done + 1)
                     m.next = "END"
-                with m.Elif(checks.move.is_one_of(*COMPUTES)):
+                with m.Elif(checks.move.is_one_of(*COMPUTE)):
                     m.next = "REQUEST"
                 with m.Else():
                     m.next = "GIVE"
@@ -234,7 +237,7 @@ class ProgramReader(Component):
                 with m.If(self.stream_ready):
                     m.next = "GIVE"
             with m.State("GIVE"):
-                for name, opcodes in zip(names, (LOADS, STORES, COMPUTES), strict=True):
+                for name, opcodes in UNITS.items():
                     with m.If(checks.move.is_one_of(*opcodes)):
                         m.d.comb += getattr(self, f"{name}_valid").eq(1)
                         with m.If(getattr(self, f"{name}_ready")):
@@ -325,9 +328,16 @@ class _Checks:
         unit, p = self._unit, self.patches
         steps = unit.k_per_cycle
         of_word = ((self.patches.weights(taps) + 1 >> 1) + WORDS_PER_COLUMN) * steps
-        of_column = column_beats(unit) + weight_beats(unit, p.depth)
+        of_column = unit.column_beats + self._weight_beats()
         is_matrix = self.opcode == Opcode.MATRIX
         return Mux(is_matrix, of_column, of_word), Mux(is_matrix, p.tiles_n, p.out_words)
+
+    def _weight_beats(self) -> Value:
+        """Beats of the weights of a column of tiles."""
+        unit, depth = self._unit, self.patches.depth
+        if unit.slices_per_beat == 1:
+            return depth * unit.beats_per_slice
+        return (depth + unit.slices_per_beat - 1) >> exact_log2(unit.slices_per_beat)
 
     def stream_words(self, product: Value) -> Value:
         """Words of 32 bits of a stream, where it is of a vector operation or a table."""
@@ -395,23 +405,3 @@ class _Checks:
 def _is_no_multiple(address: Value, size: int) -> Value:
     """Of a power of two."""
     return address[: (size - 1).bit_length()].any() if size > 1 else address[:0].any()
-
-
-def column_beats(unit: AcceleratorUnit) -> int:
-    """Beats of the parameters of a column of tiles."""
-    return -(-unit.engine.cols * COLUMN_PARAMETERS.size // unit.bus.data_bits)
-
-
-def slice_bits(unit: AcceleratorUnit) -> int:
-    """Bits of a slice of weights in memory: whole beats, or a power of two of them in a beat."""
-    own, beat = unit.engine, unit.bus.data_bits
-    count = 8 * -(-own.cols * unit.k_per_cycle * own.unit.weight_bits // 8)
-    return -(-count // beat) * beat if count >= beat else 1 << (count - 1).bit_length()
-
-
-def weight_beats(unit: AcceleratorUnit, depth: Value) -> Value:
-    """Beats of the weights of a column of tiles."""
-    bits, beat = slice_bits(unit), unit.bus.data_bits
-    if bits >= beat:
-        return depth * (bits // beat)
-    return (depth + beat // bits - 1) >> exact_log2(beat // bits)

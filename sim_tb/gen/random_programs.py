@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from golden.accelerator import (
     COLUMN_PARAMETERS,
-    TABLE_BYTES,
     AcceleratorShape,
     Bytes,
     pack_channels,
@@ -18,7 +17,15 @@ from golden.accelerator import (
     unpack_channels,
     unpack_columns,
 )
-from golden.descriptor import DESCRIPTOR_BYTES, PATCHES, VECTOR, Descriptor, Error, Opcode
+from golden.descriptor import (
+    DESCRIPTOR_BYTES,
+    PATCHES,
+    TABLE_BYTES,
+    VECTOR,
+    Descriptor,
+    Error,
+    Opcode,
+)
 from golden.program import SHIFT_BITS, Machine, Outcome, Window, tiles, weights_per_channel
 from golden.program_order import Footprints, touched, unit_of, unordered, wait_fields
 from golden.requantize import MAX_SHIFT

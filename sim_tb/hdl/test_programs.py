@@ -12,7 +12,6 @@ import pytest
 from gen.compiler.accelerator import shape_of
 from golden.accelerator import (
     COLUMN_PARAMETERS,
-    TABLE_BYTES,
     AcceleratorShape,
     pack_channels,
     pack_columns,
@@ -23,6 +22,7 @@ from golden.descriptor import (
     DESCRIPTOR_BYTES,
     LAYOUT,
     PATCHES,
+    TABLE_BYTES,
     Descriptor,
     Error,
     Opcode,
