@@ -192,6 +192,7 @@ class Accelerator(Component):
             compute.in_valid.eq(program.computes_valid),
             compute.in_data.eq(program.descriptor),
             compute.in_waits.eq(program.waits),
+            compute.in_weights.eq(program.weights),
             program.computes_ready.eq(compute.in_ready),
         ]
         join(m, program, "stream_request", parts.memory_reader)

@@ -19,6 +19,7 @@ from hdl.accelerator.layouts import (
     STREAM,
     VECTOR_LOAD,
     WAITS_BITS,
+    WORD_BITS,
 )
 from hdl.accelerator.patch_reader import PatchReader
 from hdl.accelerator.result_writer import ResultWriter
@@ -55,6 +56,8 @@ class ComputeUnit(Component):
         The descriptor, which is known to be right.
     in_waits : In(48)
         What must have ended before it starts.
+    in_weights : In(16)
+        Of a vector operation: the weights of each channel.
     loads_ended, stores_ended : In(16)
         LOADs and STOREs that have ended, modulo 65536.
     ended : Out(16)
@@ -91,6 +94,7 @@ class ComputeUnit(Component):
                 "in_ready": Out(1),
                 "in_data": In(DESCRIPTOR_BITS),
                 "in_waits": In(WAITS_BITS),
+                "in_weights": In(WORD_BITS),
                 "loads_ended": In(EVENT_BITS),
                 "stores_ended": In(EVENT_BITS),
                 "ended": Out(EVENT_BITS),
@@ -147,7 +151,6 @@ class ComputeUnit(Component):
         is_product = coming.opcode == Opcode.MATRIX
         zero_point = self.unit.engine.zero_point_bits
         takes = self.in_valid & self.in_ready
-        taps = (coming.kernel_height * coming.kernel_width)[:16]
         m.d.comb += [
             queue.in_data.eq(Cat(self.in_data, self.in_waits)),
             queue.in_valid.eq(self.in_valid & (core.command_ready | ~is_product)),
@@ -161,7 +164,7 @@ class ComputeUnit(Component):
             core.command.sums.eq(coming.sums),
             *([core.zero_point.eq(coming.zero_point[-zero_point:])] if zero_point else []),
             loads.in_valid.eq(takes & coming.is_one_of(*VECTOR_OPCODES)),
-            loads.in_data.eq(Cat(coming.weights(taps)[:16], coming.out_words)),
+            loads.in_data.eq(Cat(self.in_weights, coming.out_words)),
         ]
 
         running = Signal()

@@ -17,7 +17,7 @@ from golden.descriptor import (
 )
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.descriptor_fields import DESCRIPTOR_BITS, DescriptorFields
-from hdl.accelerator.layouts import EVENT_BITS, STREAM, WAITS_BITS, StreamKind
+from hdl.accelerator.layouts import EVENT_BITS, STREAM, WAITS_BITS, WORD_BITS, StreamKind
 from hdl.engine.column_parameters import WORDS_PER_COLUMN
 from hdl.memory.transfer import transfer_layout
 from hdl.placement import Component, place
@@ -75,6 +75,8 @@ class ProgramReader(Component):
         The descriptor.
     waits : Out(48)
         What must have ended before it starts.
+    weights : Out(16)
+        Of a vector operation: the weights of each channel.
     loads_ended, stores_ended, computes_ended : In(16)
         How many of them have ended, modulo 65536.
     running : Out(1)
@@ -119,6 +121,7 @@ class ProgramReader(Component):
                 "computes_ready": In(1),
                 "descriptor": Out(DESCRIPTOR_BITS),
                 "waits": Out(WAITS_BITS),
+                "weights": Out(WORD_BITS),
                 "loads_ended": count,
                 "stores_ended": count,
                 "computes_ended": count,
@@ -275,6 +278,7 @@ class ProgramReader(Component):
             self.stream.tiles_n.eq(checks.patches.tiles_n),
             self.stream.depth.eq(checks.patches.depth),
             self.stream.words.eq(words),
+            self.weights.eq(checks.patches.weights(taps)),
         ]
         return m
 

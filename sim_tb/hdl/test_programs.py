@@ -23,6 +23,7 @@ from golden.descriptor import (
     LAYOUT,
     PATCHES,
     TABLE_BYTES,
+    VECTOR,
     Descriptor,
     Error,
     Opcode,
@@ -308,6 +309,7 @@ class Units(Agent):
     def __init__(self, stall: float):
         self.stall = stall
         self.given: list[tuple[str, int]] = []
+        self.weights: list[int] = []
         self.streams: list[int] = []
         self.taken, self.ended = Counter[str](), Counter[str]()
 
@@ -333,6 +335,7 @@ class Units(Agent):
         for name in UNITS:
             if ports[f"{name}_valid"] and ports[f"{name}_ready"]:
                 self.given.append((name, ports["descriptor"]))
+                self.weights.append(ports["weights"])
                 # Counts of 8 bits are of what was started last, however long the unit waits.
                 for index, other in enumerate(UNITS):
                     wait = ports["descriptor"] >> 8 * (index + 1) & 0xFF
@@ -445,6 +448,8 @@ def test_program_reader(
     numbers = [int.from_bytes(each.words().tobytes(), "little") for each in given]
     names = [next(name for name, codes in UNITS.items() if d.opcode in codes) for d in given]
     assert units.given == [*zip(names, numbers, strict=True)]
+    for weights, each in zip(units.weights, given, strict=True):
+        assert each.opcode not in VECTOR or weights == weights_per_channel(each)
     streams = [stream_of(shape, each) for each in given if each.opcode in COMPUTE]
     assert source.asked == [(address, beats) for address, beats, _ in streams]
     for word, (*_, fields) in zip(units.streams, streams, strict=True):
