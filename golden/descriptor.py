@@ -20,6 +20,8 @@ TABLE_BYTES = 1 << ACTIVATION_BITS
 """Of what a TABLE loads: a byte for each byte."""
 MOST_WEIGHTS = 256
 """Of a channel on the vector unit."""
+MOST_SUM_WORDS = (1 << 14) - 1
+"""Channel words of a pixel whose results are int32, four words of bytes each."""
 WAIT_COUNTS = 256
 """Counts of finished descriptors that are waited for are modulo this: what a descriptor waits for
 is at most 127 behind what was started before it, also where it depends on none of that."""
@@ -153,8 +155,8 @@ class Error(IntEnum):
     FIELD = 2
     """A size is 0, lines are more than the scratchpad has, the first column is beyond the last one,
     a depth is not that of its patch or is more than the machine holds, columns of tiles are not as
-    many as results need, a stream is not as long as its parameters and weights, or bits that are in
-    no field are set."""
+    many as results need, results that are int32 have more than 16,383 channel words, a stream is
+    not as long as its parameters and weights, or bits that are in no field are set."""
     WAIT = 3
     """It waits for more than was started before it."""
     READ = 4

@@ -22,6 +22,7 @@ from golden.accelerator import (
 from golden.byte_table import look_up
 from golden.descriptor import (
     DESCRIPTOR_BYTES,
+    MOST_SUM_WORDS,
     MOST_WEIGHTS,
     PATCHES,
     TABLE_BYTES,
@@ -218,6 +219,8 @@ class Machine:
             *(d.out_words, d.out_width, d.tiles_m, d.pixels),
         )
         if not all(sizes) or d.first_column >= d.out_width or d.address % shape.beat_bytes:
+            return Error.FIELD
+        if d.sums and d.out_words > MOST_SUM_WORDS:
             return Error.FIELD
         taps = d.kernel_height * d.kernel_width
         if d.opcode is Opcode.MATRIX:

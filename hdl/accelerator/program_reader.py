@@ -9,6 +9,7 @@ from amaranth.utils import exact_log2
 from golden.descriptor import (
     COMPUTE,
     DESCRIPTOR_BYTES,
+    MOST_SUM_WORDS,
     MOST_WEIGHTS,
     TABLE_BYTES,
     WAIT_COUNTS,
@@ -401,7 +402,7 @@ class _Checks:
         fits = Mux(is_matrix, matrix_fits, vector_fits)
         beats = Mux(is_matrix, product, (product * 4 + beat_bytes - 1) >> exact_log2(beat_bytes))
         wrong = no_size | (p.first_column >= p.out_width) | ~fits | (p.beats != beats)
-        wrong |= _is_no_multiple(p.address, beat_bytes)
+        wrong |= _is_no_multiple(p.address, beat_bytes) | (p.sums & (p.out_words > MOST_SUM_WORDS))
         outside = p.address + p.beats * beat_bytes > self._reader.reads_size
         return Mux(wrong, Error.FIELD, Mux(outside, Error.READ, Error.NONE))
 

@@ -21,6 +21,7 @@ from golden.descriptor import (
     COMPUTE,
     DESCRIPTOR_BYTES,
     LAYOUT,
+    MOST_SUM_WORDS,
     PATCHES,
     TABLE_BYTES,
     VECTOR,
@@ -256,6 +257,14 @@ def damaged(rng: random.Random, right: Descriptor, kind: str) -> npt.NDArray[np.
     return Descriptor(right.opcode, {**right.values, name: value}).words()
 
 
+def sums(shape: AcceleratorShape, words: int) -> Descriptor:
+    """So many channel words of int32, whose stream leaves any window here."""
+    values = dict.fromkeys((*SIZES, "in_words", "kernel_height", "kernel_width", "sums"), 1)
+    values |= {"out_words": words}
+    beats = stream_beats(shape, Descriptor(Opcode.SUM, values))
+    return Descriptor(Opcode.SUM, {**values, "beats": beats})
+
+
 class Program(NamedTuple):
     """Where it starts, and the bytes of both windows."""
 
@@ -406,7 +415,7 @@ def test_program_reader(
     unit = accelerator(rows, cols, pe, weight_bits, data_bits)
     shape = shape_of(unit)
     rng = random.Random(f"{SEED}, {rows}, {cols}, {data_bits}, {stall}")
-    count, longest = 60, 6
+    count, longest = 62, 6
     size = 1 << 15
     memory = np.frombuffer(rng.randbytes(size), np.uint8).copy()
     programs, expected = [], []
@@ -425,8 +434,10 @@ def test_program_reader(
         if rng.random() < 0.75:
             right = random_right(shape, rng, size, started)
             own.append(damaged(rng, right, DAMAGES[number % len(DAMAGES)]))
-        elif rng.random() < 0.2:
+        elif rng.random() < 0.4:
             waits["wait_loads"] += 1
+        if number >= count - 2:  # as many words of results as there may be, and one more
+            own = [sums(shape, MOST_SUM_WORDS + count - 1 - number).words()]
         own.append(Descriptor(Opcode.END, waits).words())
         cut = rng.choice([size] * 9 + [start + DESCRIPTOR_BYTES * (len(own) - 1) + 60])
         programs.append(Program(start, cut, rng.choice([size, size, size, shape.line_bytes])))
