@@ -44,6 +44,9 @@ class AcceleratorShape:
         8; 4 where the machine takes the low bits of a byte alone.
     format : SparqFormat or None
         Of a machine with windows.
+    multiplies : bool
+        The vector unit has multipliers. Otherwise it adds up bytes: of a weight the lowest bit
+        alone counts.
 
     Raises
     ------
@@ -60,6 +63,7 @@ class AcceleratorShape:
     weight_bits: int = 8
     activation_bits: int = ACTIVATION_BITS
     format: SparqFormat | None = None
+    multiplies: bool = True
 
     def __post_init__(self) -> None:
         for name, least, most in (

@@ -53,6 +53,8 @@ class Opcode(IntEnum):
 COMPUTE = (Opcode.TABLE, Opcode.MATRIX, Opcode.SUM, Opcode.COMBINE, Opcode.PRODUCT, Opcode.MAX)
 """What the computing unit does, one after the other."""
 VECTOR = (Opcode.SUM, Opcode.COMBINE, Opcode.PRODUCT, Opcode.MAX)
+MULTIPLYING = (Opcode.COMBINE, Opcode.PRODUCT)
+"""What there is no descriptor of where the vector unit has no multipliers."""
 PATCHES = (Opcode.MATRIX, *VECTOR)
 """What reads a tensor by patches and writes one."""
 
@@ -207,10 +209,15 @@ class Descriptor:
         return np.array(words, "<u4")
 
 
-def decode(words: npt.NDArray[np.uint32]) -> Descriptor | Error:
+def opcodes(multiplies: bool) -> tuple[Opcode, ...]:
+    """What descriptors there are, with multipliers in the vector unit or without."""
+    return tuple(each for each in Opcode if multiplies or each not in MULTIPLYING)
+
+
+def decode(words: npt.NDArray[np.uint32], multiplies: bool = True) -> Descriptor | Error:
     """The descriptor of 16 words; or what is wrong with it."""
     opcode = int(words[0]) & 0xFF
-    if opcode not in set(Opcode):
+    if opcode not in opcodes(multiplies):
         return Error.OPCODE
     layout = LAYOUT[Opcode(opcode)]
     values = {

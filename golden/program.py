@@ -158,7 +158,9 @@ class Machine:
             address = program + done * DESCRIPTOR_BYTES
             if not self.reads.holds(address, DESCRIPTOR_BYTES):
                 return Outcome(Error.READ, done)
-            descriptor = decode(self._read(address, DESCRIPTOR_BYTES).view("<u4"))
+            descriptor = decode(
+                self._read(address, DESCRIPTOR_BYTES).view("<u4"), self.shape.multiplies
+            )
             if isinstance(descriptor, Error):
                 return Outcome(descriptor, done)
             error = self._check(descriptor, started)
@@ -319,6 +321,8 @@ class Machine:
         count = weights_per_channel(d)
         stream = self._read(d.address, d.beats * shape.beat_bytes)
         parameters, weights = unpack_channels(shape, stream, d.out_words * shape.k_per_cycle, count)
+        if not shape.multiplies:
+            weights = weights & 1
         patches = self._patches(d).astype(np.int64)
         values = patches.reshape(*patches.shape[:2], -1)
         match d.opcode:

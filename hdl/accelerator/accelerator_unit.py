@@ -28,6 +28,8 @@ class AcceleratorUnit:
         Of the scratchpad, a power of two: at least 4 lines, at most 65536.
     data_bits : int
         Of the memory port.
+    multiplies : bool
+        The vector unit has multipliers; otherwise it only adds up bytes.
 
     Raises
     ------
@@ -38,6 +40,7 @@ class AcceleratorUnit:
     engine: EngineUnit
     scratchpad_kib: int
     data_bits: int
+    multiplies: bool = True
 
     def __post_init__(self) -> None:
         engine = self.engine

@@ -130,7 +130,7 @@ class ComputeUnit(Component):
             queue=StreamFifo(DESCRIPTOR_BITS + WAITS_BITS, WAITING),
             core=self.core,
             patch_reader=self._reader,
-            vector=VectorUnit(rows, steps, MOST_WEIGHTS),
+            vector=VectorUnit(rows, steps, MOST_WEIGHTS, self.unit.multiplies),
             tables=ByteTables(rows, steps),
             router=StreamRouter(self.unit, len(self.core.weights_data)),
             vector_loads=StreamFifo(VECTOR_LOAD.size, WAITING + 1),

@@ -15,6 +15,7 @@ from golden.descriptor import (
     WAIT_COUNTS,
     Error,
     Opcode,
+    opcodes,
 )
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.descriptor_fields import DESCRIPTOR_BITS, DescriptorFields
@@ -312,7 +313,7 @@ class _Checks:
             for count, wait in zip(self._started, self.move.waits, strict=True)
         ).any()
         return Mux(
-            ~self.move.is_one_of(*Opcode),
+            ~self.move.is_one_of(*opcodes(self._unit.multiplies)),
             Error.OPCODE,
             Mux(others, Error.FIELD, Mux(waits, Error.WAIT, Error.NONE)),
         )
