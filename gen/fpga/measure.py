@@ -1,6 +1,6 @@
 """Measures designs on an FPGA, on all cores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -9,7 +9,7 @@ from typing import Any
 from rich.progress import Progress
 
 from gen.fpga.designs import Design
-from gen.fpga.flow import COUNTED, DEVICE, SPEED, place, synthesize
+from gen.fpga.flow import COUNTED, DEVICE, SPEED, identity, place, synthesize
 from support.tasks import run_tasks
 
 FOLDER = Path("build/fpga")
@@ -59,6 +59,23 @@ def measure(
                 **{name: int(median(each.counts[name] for each in own)) for name in COUNTED},
                 "mhz": round(median(each.mhz for each in own), 1),
                 "mhz_of_seeds": [round(each.mhz, 1) for each in own],
+                "identity": identity(design),
             }
         )
-    return {"device": DEVICE, "speed": SPEED, "seeds": list(seeds), "rows": rows}
+    return {"device": DEVICE, "speed": SPEED, "rows": rows}
+
+
+def beside_others(
+    result: dict[str, Any], kept: Sequence[dict[str, Any]], designs: Mapping[str, Design]
+) -> dict[str, Any]:
+    """``result`` with the ``kept`` rows of other ``designs`` that are still what they were.
+
+    All designs take hours, so they are measured in several runs; the rows are in the order of
+    ``designs``. A row whose design, Verilog or tools have changed is left out.
+    """
+    rows = {row["name"]: row for row in result["rows"]}
+    for row in kept:
+        name = row["name"]
+        if name not in rows and name in designs and row["identity"] == identity(designs[name]):
+            rows[name] = row
+    return result | {"rows": [rows[name] for name in designs if name in rows]}

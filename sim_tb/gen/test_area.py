@@ -316,6 +316,7 @@ def test_a_changed_gate_is_a_mismatch(tmp_path: Path) -> None:
                 verify_array(unit, parse_netlist(changed, library), library, 1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.every(1)
 @pytest.mark.parametrize(
     "unit",

@@ -10,15 +10,15 @@ from rich.progress import Progress
 
 from gen.design.configuration import Configuration
 from gen.fpga.designs import DESIGNS, Design
-from gen.fpga.measure import measure
+from gen.fpga.flow import identity
+from gen.fpga.measure import beside_others, measure
 from gen.fpga.multiplier_registers import OUTPUT_REGISTER, use_multiplier_registers
 from gen.fpga.ring import register_ring
 from gen.tools.ecp5 import run_yosys
 from support.errors import ToolError
 
-SMALL = Configuration(
-    top="pe", pe="8x8", weight_bits=2, acc_bits=11, pipeline=2, style="behavioral"
-)
+NARROW = {"top": "pe", "pe": "8x8", "weight_bits": 2, "pipeline": 2, "style": "behavioral"}
+SMALL = Configuration(**NARROW, acc_bits=11)
 
 
 def test_designs_are_named_by_what_they_are() -> None:
@@ -145,6 +145,24 @@ def test_a_small_element_is_placed(tmp_path: Path, monkeypatch: Any) -> None:
     assert measure(designs, Progress(disable=True), (1,), tmp_path) == result
     with pytest.raises(ToolError, match=r"^run again$"):
         measure(designs, Progress(disable=True), (2,), tmp_path)
+
+
+def test_results_are_kept_beside_those_of_other_designs() -> None:
+    small = Design("small", SMALL)
+    other = Design("other", Configuration(**NARROW, acc_bits=12))
+    designs = {"other": other, "small": small}
+    assert identity(small) == identity(Design("called otherwise", SMALL))
+    assert len({identity(small), identity(other), identity(Design("", SMALL, False))}) == 3
+
+    def row(name: str, mhz: int, **changes: Any) -> dict[str, Any]:
+        return {"name": name, "mhz": mhz, "identity": identity(designs[name])} | changes
+
+    kept = [row("small", 1), row("other", 2), {"name": "gone", "identity": ""}]
+    result = {"device": "85k", "rows": [row("small", 3)]}
+    joined = beside_others(result, kept, designs)
+    assert joined == {"device": "85k", "rows": [row("other", 2), row("small", 3)]}
+    kept = [row("other", 2, identity="of another Verilog")]
+    assert beside_others(result, kept, designs) == result
 
 
 def test_an_error_of_the_tools_is_one_line(tmp_path: Path) -> None:

@@ -199,6 +199,7 @@ def request(folder: Path, parameters: dict[str, Any]) -> subprocess.CompletedPro
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameters", "headers"),
     [
@@ -227,6 +228,7 @@ def test_the_generator_makes_a_core(
         assert (tmp_path / name).read_text() == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

@@ -114,6 +114,7 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     assert (tmp_path / "activations.bin").stat().st_size == 3 * 2 * 4 * 2 * 2
 
 
+@pytest.mark.slow
 def test_pictures_are_those_of_the_simulation() -> None:
     """make figures draws them anew."""
     schemdraw.use("svg")

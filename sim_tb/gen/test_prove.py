@@ -456,6 +456,7 @@ def test_a_missing_solver_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         solver.version()
 
 
+@pytest.mark.slow
 @pytest.mark.every(1)
 @pytest.mark.parametrize(("found", "named"), [("absent", "absent"), ("", r"c\+\+")])
 def test_a_missing_compiler_is_refused(

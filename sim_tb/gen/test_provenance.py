@@ -1,6 +1,7 @@
 """Results that are kept: a change of anything that they depend on makes them anew."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gen.documentation.results import COMMANDS
 from gen.library.errors import LibraryError
 from gen.proof import cache
 from gen.synthesis.energy import Operands
@@ -71,6 +73,11 @@ def test_a_changed_version(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_room_that_is_not_there() -> None:
     with pytest.raises(FileNotFoundError):
         programs_digest(("gen/nothing",), ())
+    with pytest.raises(FileNotFoundError):
+        programs_digest(("golden",), (), ("golden/nothing",))
+    assert programs_digest(("golden",), (), ("golden/format.py",)) != programs_digest(
+        ("golden",), ()
+    )
     for room in (*MAPPED_BY, *SIMULATED_BY):
         assert programs_digest((room,), ())
     assert all(room.startswith(tuple(SIMULATED_BY)) for room in MAPPED_BY)
@@ -94,6 +101,48 @@ def test_all_that_maps_is_known() -> None:
     assert others == {
         *("gen/tools/provenance.py", "support/errors.py", "support/files.py"),
     }
+
+
+CATALOGUES = (
+    *("hdl/__init__.py", "gen/design/configuration.py"),
+    *("gen/verilog/generate.py", "gen/verilog/sidecar.py"),
+)
+"""Import every kind of design, whichever is measured."""
+
+OUTSIDE = (
+    *("support", "gen/commands", "gen/documentation", "gen/tools/provenance.py"),
+    *("gen/design/unsigned_format.py", "networks/__init__.py"),
+)
+"""Shows and keeps what was measured, and checks what was asked for."""
+
+BESIDE_VERILOG = ("gen/driver", "gen/registers")
+"""What is written beside a design's Verilog, which synthesis does not read."""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_kept_results_depend_on_all_that_makes_them(command: str) -> None:
+    measured = COMMANDS[command]
+    used: dict[str, list[str]] = {}
+    for each in imports():
+        path = each.module.replace(".", "/")
+        used.setdefault(each.file, []).extend([f"{path}.py", f"{path}/__init__.py"])
+
+    def within(file: str, rooms: Sequence[str]) -> bool:
+        return any(file == room or file.startswith(f"{room}/") for room in rooms)
+
+    made_by, left = set(), [f"gen/commands/{command}.py"]
+    while left:
+        file = left.pop()
+        if file not in made_by and (ROOT / file).is_file():
+            made_by.add(file)
+            left += [
+                other
+                for other in used.get(file, ())
+                if not (file in CATALOGUES and within(other, (*measured.without, *BESIDE_VERILOG)))
+            ]
+    listed = {file for file in made_by if within(file, measured.rooms)}
+    assert not {file for file in listed if within(file, measured.without)}
+    assert not {file for file in made_by - listed if not within(file, OUTSIDE)}
 
 
 @pytest.mark.slow

@@ -147,6 +147,7 @@ def test_passes_in_icarus(configuration: Configuration, tmp_path: Path) -> None:
         assert counts[1] == counts[0] * configuration.cols >= 8
 
 
+@pytest.mark.slow
 @pytest.mark.every(6)
 @icarus
 @pytest.mark.parametrize("configuration", ENGINES, ids=lambda c: c.name)
@@ -182,6 +183,7 @@ ENGINE_CHANGES = {
 }
 
 
+@pytest.mark.slow
 @icarus
 @pytest.mark.every(10)
 @pytest.mark.parametrize("port", ENGINE_CHANGES)

@@ -568,6 +568,7 @@ def lint_with_icarus(top: str, file: str, folder: Path) -> None:
     assert warnings == []
 
 
+@pytest.mark.slow
 @pytest.mark.every(12)
 @every_engine
 def test_engine_in_all_tools(configuration: Configuration, tmp_path: Path) -> None:
@@ -575,6 +576,7 @@ def test_engine_in_all_tools(configuration: Configuration, tmp_path: Path) -> No
     check_in_all_tools(configuration, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.every(12)
 @every_accelerator
 def test_accelerator_in_all_tools(configuration: Configuration, tmp_path: Path) -> None:

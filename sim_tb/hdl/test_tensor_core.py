@@ -208,6 +208,7 @@ def test_tensor_core(core: Core, checks: Any) -> None:
     check_core(core, checks)
 
 
+@pytest.mark.slow
 @pytest.mark.every(28)
 @pytest.mark.parametrize("core", SPARSE, ids=str)
 def test_sparse_tensor_core(core: Core, checks: Any) -> None:

@@ -1,7 +1,8 @@
 """The repository's Python files, and what each of them imports."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,11 +25,16 @@ def python_files(root: Path = ROOT) -> list[Path]:
     )
 
 
-def imports(root: Path = ROOT) -> Iterator[Import]:
+@cache
+def imports(root: Path = ROOT) -> Sequence[Import]:
     """All imports of all files, late ones too.
 
     ``from a import b`` imports ``a.b`` where that is a module of the repository, else ``a``.
     """
+    return tuple(_imports(root))
+
+
+def _imports(root: Path) -> Iterator[Import]:
     for path in python_files(root):
         tree = ast.parse((root / path).read_text(encoding="utf-8"))
         for node in ast.walk(tree):
