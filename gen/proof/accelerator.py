@@ -87,7 +87,7 @@ class _AcceleratorJob(Job):
     def prove(self, rtl: Rtl, timeout: float, waveform: Path) -> Verdict:
         """Induction of a step."""
         probes = {name: f"dut.{inner}" for name, (_, inner) in self.probes.items()}
-        return sat(rtl, self.statement, "-tempinduct -maxsteps 4", timeout, waveform, probes)
+        return sat(rtl, self.statement, "-tempinduct -maxsteps 2", timeout, waveform, probes)
 
 
 def _range(bits: int) -> str:

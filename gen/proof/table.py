@@ -307,7 +307,7 @@ def _set_effort(job: Job) -> None:
     elif isinstance(job, BurstsJob | RoomJob | BeatsJob | BusJob):
         job.quick = job.bus.max_burst <= 4
     elif isinstance(job, GivenJob | WaitsJob | AskedJob | StartsJob):
-        job.quick = job.unit == ACCELERATORS[0] and isinstance(job, GivenJob | WaitsJob)
+        job.quick = job.unit == ACCELERATORS[0] and isinstance(job, WaitsJob)
         job.cost = 10.0
     elif isinstance(job, RegistersJob | BanksJob | OutputJob | GearboxJob | ResultsJob):
         job.quick = True
