@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from golden.accelerator import TABLE_BYTES, AcceleratorShape
-from golden.descriptor import PATCHES, Descriptor, Opcode
+from golden.accelerator import AcceleratorShape
+from golden.descriptor import PATCHES, TABLE_BYTES, Descriptor, Opcode
 from golden.engine import WORDS_PER_SUM
 from golden.program import Tile, tiles_of
 from golden.program_order import WAITS, Unit, unit_of, waited_for

