@@ -12,7 +12,7 @@ from gen.commands.terminal import print_tables, progress_bar, table
 from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import compile_network
 from gen.compiler.files import require_own, write_compiled
-from gen.compiler.report import cycles_of_rivals, layer_report, totals
+from gen.compiler.report import cycles_of_other_lanes, cycles_of_rivals, layer_report, totals
 from gen.compiler.roofline import roofline as draw_roofline
 from gen.compiler.windows import unwindowed_layers
 from gen.design.configuration import OPTIONS
@@ -127,10 +127,11 @@ def compile(
     )
     if report or roofline is not None or json_file is not None:
         rows = layer_report(compiled)
-        result = {"model": network.name, "layers": rows, "total": totals(rows)}
+        result: dict[str, Any] = {"model": network.name, "layers": rows, "total": totals(rows)}
         result["rivals"] = cycles_of_rivals(compiled, integers)
+        result["other_lanes"] = cycles_of_other_lanes(compiled, integers)
         if report:
-            _print_report(result)
+            _print_report(result, shape.multiplies)
         if roofline is not None:
             write_if_changed(roofline, draw_roofline(network.name, rows, shape))
             click.echo(f"wrote {roofline}")
@@ -138,7 +139,7 @@ def compile(
     click.echo(f"wrote {output}")
 
 
-def _print_report(result: dict[str, Any]) -> None:
+def _print_report(result: dict[str, Any], multiplies: bool) -> None:
     rows = table(
         f"{result['model']}, beside memory that answers after {LATENCY} cycles, then in each",
         *("layer", "descriptors", "cycles", "computing", "slices", "utilization"),
@@ -162,3 +163,11 @@ def _print_report(result: dict[str, Any]) -> None:
     ]
     if others:
         click.echo(f"{cycles} cycles; with memories as large, {', '.join(others)}")
+    other = result["other_lanes"]
+    change = "without" if multiplies else "with"
+    what = (
+        f"not possible: {other}"
+        if isinstance(other, str)
+        else f"{other} cycles in place of {cycles}"
+    )
+    click.echo(f"{change} multipliers in the vector unit: {what}")

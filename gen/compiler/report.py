@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from gen.compiler.compile import CompiledNetwork, compile_network
+from gen.compiler.errors import CompileError
 from golden.accelerator import AcceleratorShape
 from golden.accelerator_cycles import (
     compute_cycles,
@@ -102,6 +103,18 @@ def cycles_of_rivals(compiled: CompiledNetwork, network: QuantizedNetwork) -> di
         name: totals(layer_report(compile_network(shape, network)))["cycles"]
         for name, shape in rivals(compiled.image.shape).items()
     }
+
+
+def cycles_of_other_lanes(compiled: CompiledNetwork, network: QuantizedNetwork) -> int | str:
+    """Cycles of ``network``, of which ``compiled`` is, on the same accelerator with multipliers in
+    its vector unit if it has none, and without if it has; or why it does not run there.
+    """
+    shape = compiled.image.shape
+    try:
+        other = compile_network(replace(shape, multiplies=not shape.multiplies), network)
+    except CompileError as error:
+        return str(error)
+    return int(totals(layer_report(other))["cycles"])
 
 
 def _empty(name: str) -> dict[str, Any]:

@@ -109,6 +109,8 @@ def test_the_report_adds_up(mnist: Path, compiled: Path) -> None:
     assert 1.2 < report["rivals"]["8x8"] / total["cycles"] < 1.8
     assert 0.5 < report["rivals"]["2x8x8"] / total["cycles"] < 1
     assert layers[2]["slices"] == 0 == layers[2]["utilization"]
+    # Nothing is multiplied beside the machine.
+    assert report["other_lanes"] == total["cycles"]
 
 
 def test_the_roofline_has_all_layers(mnist: Path, compiled: Path) -> None:
