@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from golden.descriptor import slice_bytes
 from golden.format import ACTIVATION_BITS, SparqFormat
 
 Bytes = npt.NDArray[np.uint8]
@@ -19,7 +20,6 @@ COLUMN_PARAMETERS = np.dtype(
 WORD_BYTES = 4
 WEIGHT_DTYPE = np.dtype("<i2")
 """Of the vector unit's weights."""
-TABLE_BYTES = 1 << ACTIVATION_BITS
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ class AcceleratorShape:
         8; 4 where the machine takes the low bits of a byte alone.
     format : SparqFormat or None
         Of a machine with windows.
+    multiplies : bool
+        The vector unit has multipliers. Otherwise it adds up bytes: of a weight the lowest bit
+        alone counts.
 
     Raises
     ------
@@ -60,6 +63,7 @@ class AcceleratorShape:
     weight_bits: int = 8
     activation_bits: int = ACTIVATION_BITS
     format: SparqFormat | None = None
+    multiplies: bool = True
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -97,11 +101,7 @@ class AcceleratorShape:
     @property
     def slice_bytes(self) -> int:
         """Of a slice of weights in memory: whole beats, or a power of two of them in a beat."""
-        count = -(-self.cols * self.k_per_cycle * self.weight_bits // 8)
-        beat = self.beat_bytes
-        if count >= beat:
-            return -(-count // beat) * beat
-        return 1 << (count - 1).bit_length()
+        return slice_bytes(self.cols * self.k_per_cycle, self.weight_bits, self.beat_bytes)
 
     def words(self, channels: int) -> int:
         """Channel words that so many channels take."""

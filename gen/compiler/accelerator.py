@@ -31,4 +31,5 @@ def shape_of(unit: AcceleratorUnit) -> AcceleratorShape:
         weight_bits=mac.weight_bits,
         activation_bits=mac.activation_bits,
         format=mac.sparq_format,
+        multiplies=unit.multiplies,
     )
