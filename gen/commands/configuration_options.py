@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gen.commands.options import Integer
+from gen.commands.options import FilePath, Integer
 from gen.design.configuration import (
     OPTIONS,
     PRESETS,
@@ -29,7 +29,7 @@ def configuration_options(command: Any) -> Any:
             command = click.option(option, type=kind, metavar=metavar, help=text)(command)
     command = click.option(
         "--config",
-        type=click.Path(path_type=Path),
+        type=FilePath(),
         metavar="FILE.toml",
         help="Options from a TOML file, by the names below with _ for -; the command line wins.",
     )(command)

@@ -107,10 +107,11 @@ OPERANDS = (
 )
 """What makes the operands that energy is measured with."""
 INTERPRETER = (
-    *("golden/accelerator.py", "golden/accelerator_cycles.py"),
+    *("golden/accelerator.py", "golden/accelerator_cycles.py", "golden/accelerator_events.py"),
+    *("golden/accelerator_reads.py", "golden/accelerator_schedule.py"),
     *("golden/program.py", "golden/program_order.py"),
 )
-"""Of programs of accelerators."""
+"""Of programs of accelerators, and how long they take."""
 ACCELERATOR = (*INTERPRETER, "golden/descriptor.py", "hdl/accelerator", "hdl/memory")
 """What whole accelerators alone are made of."""
 

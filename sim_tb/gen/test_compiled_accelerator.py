@@ -11,16 +11,20 @@ import pytest
 
 from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import compile_network
+from gen.compiler.report import layer_report, totals
+from gen.compiler.run import Runner, run_on_golden
 from gen.compiler.windows import unwindowed_layers
 from gen.design.configuration import Configuration
 from gen.design.expectation import require_equal
 from gen.simulation.accelerator_runs import AcceleratorRuns
 from gen.simulation.compiled_accelerator import WATCHDOG as LONGEST_WAIT
-from gen.simulation.compiled_accelerator import CompiledAccelerator, MemoryKind
+from gen.simulation.compiled_accelerator import AcceleratorRun, CompiledAccelerator, MemoryKind
 from golden.accelerator import AcceleratorShape, Bytes
+from golden.accelerator_schedule import schedule
 from golden.descriptor import DESCRIPTOR_BYTES, Descriptor, Error, Opcode
 from golden.program import Machine, Outcome
 from networks import load_mnist
+from networks.evaluation.formats import signed_layers
 from networks.graph.lowering import Patch
 from networks.graph.operations import MaxPool
 from networks.quantization.arithmetic import of_machine
@@ -28,10 +32,13 @@ from networks.quantization.calibration import calibrate
 from networks.quantization.quantize import quantize
 from networks.samples.mnist.quantized import quantized_mnist
 from sim_tb.gen.random_programs import Image, RandomProgram, prospect
-from sim_tb.gen.small_networks import RELU, graph_of, matrix_layer
+from sim_tb.gen.small_networks import RELU, average, graph_of, images_of, matrix_layer
+from sim_tb.gen.test_compiler import quantized
 
 SEED = 17
 OPERATIONS = 6
+FARTHEST_OFF = 0.03
+"""Of a predicted number of cycles."""
 WATCHDOG = 4000
 """Cycles without progress: more than any memory here makes a program wait."""
 ACCELERATORS: dict[str, dict[str, Any]] = {
@@ -47,15 +54,21 @@ ACCELERATORS: dict[str, dict[str, Any]] = {
     "no multipliers": {"rows": 2, "cols": 4, "memory_bits": 64, "lanes": 0},
 }
 DEPTHWISE = Patch((3, 2), padding=(1, 0, 1, 1), groups=5)
+NETWORK_MACHINES = ("5opt", "8x8", "2x8x8", "group", "s5opt", "tensor")
+"""Those that a whole network runs on, with scratchpads that can hold some rows of its tensors."""
 SHARED = "2x2"
 """What `make test` builds."""
+
+
+def configuration_of(name: str, **options: Any) -> Configuration:
+    sizes = {"top": "accelerator", "scratchpad": 1, "style": "behavioral"}
+    return Configuration(**sizes | ACCELERATORS[name] | options)
 
 
 @cache
 def accelerator(name: str) -> CompiledAccelerator:
     """Built once; workers share the files."""
-    sizes = {"top": "accelerator", "scratchpad": 1, "style": "behavioral"}
-    return CompiledAccelerator(Configuration(**sizes | ACCELERATORS[name]))
+    return CompiledAccelerator(configuration_of(name))
 
 
 @cache
@@ -74,7 +87,7 @@ def random_memory(rng: np.random.Generator) -> MemoryKind:
 
 def compare(
     name: str, what: str, image: Image, kind: MemoryKind, before: Machine | None = None
-) -> tuple[Machine, Error]:
+) -> tuple[Machine, AcceleratorRun]:
     """Run a program, and find what the interpreter does; that, and how the program ended."""
     machine = image.machine(before)
     expected = machine.run(0)
@@ -82,13 +95,19 @@ def compare(
     run = accelerator(name).run(memory, image.reads, image.writes, kind=kind, watchdog=WATCHDOG)
     assert Outcome(run.error, run.done) == expected, what
     require_memory(f"{what}, {kind}", image, memory, machine.memory)
-    return machine, run.error
+    return machine, run
 
 
 def require_memory(what: str, image: Image, memory: Bytes, expected: Bytes) -> None:
     """All of it is as expected, line by line."""
     lines = (each.reshape(-1, image.shape.line_bytes) for each in (memory, expected))
     require_equal(f"memory after {what}", *lines)
+
+
+def predicted_cycles(image: Image, kind: MemoryKind) -> int:
+    """Those of a program that ends."""
+    starts = image.reads.start, image.writes.start
+    return schedule(image.shape, image.descriptors, kind.latency, *starts)[-1].end
 
 
 def require_untouched(what: str, image: Image, memory: Bytes) -> None:
@@ -111,16 +130,25 @@ def test_random_programs(count: int, checks: Callable[[int], None]) -> None:
     rng = np.random.default_rng(SEED)
     shape, total = shape_of(SHARED), 0
     seen: set[Opcode] = set()
+    errors = []
     for index in range(count):
         before = None
         for goes_on in (False, True):
             image = RandomProgram(shape, rng, OPERATIONS, goes_on).image
             assert prospect(image).is_defined
             what = f"program {index} of seed {SEED}{' that goes on' if goes_on else ''}"
-            before, _ = compare(SHARED, what, image, random_memory(rng), before)
+            kind = random_memory(rng)
+            before, run = compare(SHARED, what, image, kind, before)
+            if not kind.stalls:
+                cycles = run.counters["cycles"]
+                errors.append(predicted_cycles(image, kind) / cycles - 1)
+                assert abs(errors[-1]) < FARTHEST_OFF, f"{what} takes {cycles} cycles, {kind}"
             seen |= {each.opcode for each in image.descriptors}
             total += len(image.memory)
     assert seen == set(Opcode)
+    # Half of these small programs are predicted to the cycle, all of them together nearly so.
+    assert np.count_nonzero(errors) < 0.6 * len(errors)
+    assert abs(np.mean(errors)) < 0.002
     checks(total)
 
 
@@ -194,8 +222,8 @@ def test_damaged_programs(count: int, checks: Callable[[int], None]) -> None:
         total += len(memory)
         if expected.is_defined:
             compared += 1
-            before, error = compare(SHARED, what, image, kind, before)
-            seen[error] += 1
+            before, run = compare(SHARED, what, image, kind, before)
+            seen[run.error] += 1
             continue
         before = None
         if expected.is_short:
@@ -269,15 +297,68 @@ def test_memory_that_does_not_answer(count: int, checks: Callable[[int], None]) 
 
 @pytest.mark.slow
 def test_a_network(checks: Callable[[int], None]) -> None:
-    """One image of MNIST, from bytes to logits."""
+    """One image of MNIST, from bytes to logits, in as many cycles as predicted, within 0.1 %."""
     mnist = load_mnist()
     _, network = quantized_mnist(mnist, first_layer_windowed=False)
-    image = compile_network(shape_of(SHARED), network).image
+    compiled = compile_network(shape_of(SHARED), network)
+    image = compiled.image
     inputs = network.quantize_images(mnist.test.inputs[:1])
     runs = AcceleratorRuns(accelerator(SHARED), MemoryKind(latency=20))
     logits = np.stack(list(runs(image, inputs)))
     require_equal("logits", logits, network.forward(inputs, of_machine(image.shape.format)))
+    predicted = totals(layer_report(compiled, latency=20))["cycles"]
+    assert abs(predicted / runs.cycles_per_image - 1) < 0.001
     checks(logits.size)
+
+
+LAYERS: dict[str, Callable[[np.random.Generator], Any]] = {
+    "convolution": lambda rng: matrix_layer(rng, Patch((3, 3), padding=(1, 1, 1, 1)), 3, 5),
+    "strides": lambda rng: matrix_layer(rng, Patch((2, 2), (2, 2)), 3, 4),
+    "largest": lambda rng: MaxPool(Patch((2, 3))),
+    "average": lambda rng: average(Patch((2, 2))),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("latency", [0, 30])
+def test_a_layer_takes_the_predicted_cycles(
+    name: str, latency: int, checks: Callable[[int], None]
+) -> None:
+    """To the cycle, where loads, computing and stores come one after the other."""
+    rng = np.random.default_rng(SEED)
+    graph = graph_of((6, 7, 3), (LAYERS[name](rng), ("x",), "a"))
+    network = quantized(shape_of(SHARED), graph, images_of(graph, rng, 4))
+    compiled = compile_network(shape_of(SHARED), network)
+    image = compiled.image
+    runs = AcceleratorRuns(accelerator(SHARED), MemoryKind(latency=latency))
+    inputs = network.quantize_images(images_of(graph, rng, 1))
+    logits = np.stack(list(runs(image, inputs)))
+    require_equal("results", logits, network.forward(inputs, of_machine(image.shape.format)))
+    predicted = totals(layer_report(compiled, latency=latency))["cycles"]
+    assert runs.cycles_per_image == predicted
+    checks(logits.size)
+
+
+@pytest.mark.parametrize("name", NETWORK_MACHINES)
+@pytest.mark.parametrize("on", ["golden", pytest.param("rtl", marks=pytest.mark.full)])
+def test_a_network_on_other_machines(name: str, on: str, checks: Callable[[int], None]) -> None:
+    """Each of them has logits of its own, those of the network in integers."""
+    mnist = load_mnist()
+    configuration = configuration_of(name, scratchpad=8)
+    signed = signed_layers(configuration.format)
+    _, network = quantized_mnist(mnist, first_layer_windowed=False, signed=signed)
+    compiled = compile_network(accelerator_shape(configuration), network)
+    inputs = network.quantize_images(mnist.test.inputs[:2])
+    run: Runner = run_on_golden
+    if on == "rtl":
+        run = AcceleratorRuns(CompiledAccelerator(configuration), MemoryKind(latency=20))
+    logits = np.stack(list(run(compiled.image, inputs)))
+    expected = network.forward(inputs, of_machine(compiled.image.shape.format))
+    require_equal(f"logits of {name}", logits, expected)
+    assert np.ptp(logits, axis=1).all()
+    if on == "rtl":
+        checks(logits.size)
 
 
 @pytest.mark.full
