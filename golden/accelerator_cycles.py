@@ -1,29 +1,32 @@
-"""About how long a program takes: what each unit is busy for, and how they wait for each other."""
+"""What descriptors take of an accelerator, each by itself: cycles and beats."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
-
-from golden.accelerator import TABLE_BYTES, AcceleratorShape
+from golden.accelerator import TABLE_BYTES, WORD_BYTES, AcceleratorShape
 from golden.descriptor import PATCHES, Descriptor, Opcode
 from golden.engine import WORDS_PER_SUM
 from golden.program import Tile, tiles_of
-from golden.program_order import WAITS, Unit, unit_of, waited_for
 
 START_CYCLES = 80
 """From a descriptor's start to its first slice, and from its last one to its last result, about."""
 
 
-class Span(NamedTuple):
-    """When a descriptor starts and ends, in cycles from the start of the program."""
-
-    start: int
-    end: int
-
-
 def passes(shape: AcceleratorShape, d: Descriptor) -> int:
     """How often the machine takes each slice of a MATRIX: in the exact mode once for each plane."""
     return len(shape.format.exact_planes) if d.exact and shape.format is not None else 1
+
+
+def slices_of_tile(shape: AcceleratorShape, d: Descriptor) -> int:
+    """Slices that the machine takes for a tile of a MATRIX."""
+    count, group = passes(shape, d), 1
+    if shape.format is not None and count > 1:
+        group = max(1, shape.format.group // shape.k_per_cycle)
+    # A last group of slices that share windows is filled up in all passes but the last one.
+    return -(-d.depth // group) * group * (count - 1) + d.depth
+
+
+def vector_slices(d: Descriptor) -> int:
+    """Slices that the vector unit takes for a tile and a channel word."""
+    operands = 2 if d.opcode in (Opcode.COMBINE, Opcode.PRODUCT) else 1
+    return d.kernel_height * d.kernel_width * operands
 
 
 def compute_cycles(shape: AcceleratorShape, d: Descriptor) -> int:
@@ -35,28 +38,62 @@ def compute_cycles(shape: AcceleratorShape, d: Descriptor) -> int:
     as it has channels.
     """
     if d.opcode not in PATCHES:
-        return TABLE_BYTES // shape.beat_bytes
+        return TABLE_BYTES // WORD_BYTES
     every = tiles_of(shape, d)
-    tiles = [(tile.pixels, _walk_cycles(shape, d, tile, tile is every[-1])) for tile in every]
+    tiles = [(tile.pixels, walk_cycles(shape, d, tile, tile is every[-1])) for tile in every]
     if d.opcode is Opcode.MATRIX:
-        slices = d.depth * passes(shape, d)
+        slices = slices_of_tile(shape, d)
         words = shape.column_words
         leave = WORDS_PER_SUM * words if d.sums else 0
         per_tile = [
             max(slices, walk, n * leave if leave else shape.rows + words - 1) for n, walk in tiles
         ]
         return d.tiles_n * sum(per_tile)
-    operands = 2 if d.opcode in (Opcode.COMBINE, Opcode.PRODUCT) else 1
-    slices = d.kernel_height * d.kernel_width * operands
+    slices = vector_slices(d)
     leave = max(shape.k_per_cycle, WORDS_PER_SUM) if d.sums else shape.k_per_cycle
     return d.out_words * sum(max(slices, walk, leave) for _, walk in tiles)
 
 
-def _walk_cycles(shape: AcceleratorShape, d: Descriptor, tile: Tile, is_last: bool) -> int:
+def words_of_column(shape: AcceleratorShape, d: Descriptor, column: int) -> int:
+    """Channel words that each tile of a column of a MATRIX gives."""
+    return min(shape.column_words, d.out_words - column * shape.column_words)
+
+
+def sums_of_tile(shape: AcceleratorShape, d: Descriptor, column: int, tile: Tile) -> int:
+    """Cycles in which the sums of a tile leave: of each pixel in four parts, word by word, or one
+    for a part that is dropped.
+    """
+    words = shape.column_words
+    left = WORDS_PER_SUM * (d.out_words - column * words)
+    parts = [min(words, left - part * words) for part in range(WORDS_PER_SUM)]
+    idle = shape.rows - tile.pixels
+    cycles = tile.pixels * sum(max(1, part) for part in parts) + idle * WORDS_PER_SUM
+    is_last = column == d.tiles_n - 1 and tile.first + tile.pixels == d.first_pixel + d.pixels
+    # The last word of all leaves when those behind it were dropped.
+    return cycles + (is_last and (idle > 0 or parts[-1] <= 0))
+
+
+def walk_cycles(shape: AcceleratorShape, d: Descriptor, tile: Tile, is_last: bool) -> int:
     """Cycles in which the pixels of a tile are found."""
     end = tile.column + tile.pixels
     rows = -(-end // d.out_width)
     return rows + (end % d.out_width == 0 and tile.pixels < shape.rows and not is_last)
+
+
+def products(shape: AcceleratorShape, d: Descriptor) -> int:
+    """Products of a descriptor, also those of channels that fill up words."""
+    if d.opcode is Opcode.MATRIX:
+        return d.pixels * d.depth * d.out_words * shape.k_per_cycle**2
+    if d.opcode in PATCHES:
+        return d.pixels * vector_slices(d) * d.out_words * shape.k_per_cycle
+    return 0
+
+
+def most_products(shape: AcceleratorShape, d: Descriptor) -> int:
+    """Products that what does a descriptor has at most in a cycle."""
+    if d.opcode is Opcode.MATRIX:
+        return shape.rows * shape.cols * shape.k_per_cycle // passes(shape, d)
+    return shape.rows * shape.k_per_cycle if d.opcode in PATCHES else 0
 
 
 def read_beats(shape: AcceleratorShape, d: Descriptor) -> int:
@@ -74,63 +111,3 @@ def read_beats(shape: AcceleratorShape, d: Descriptor) -> int:
 def written_beats(shape: AcceleratorShape, d: Descriptor) -> int:
     """Beats that a descriptor writes to memory."""
     return shape.in_beats(d.lines * shape.line_bytes) if d.opcode is Opcode.STORE else 0
-
-
-@dataclass
-class _Clock:
-    """What is free when, in cycles."""
-
-    free: list[int]
-    reads: int = 0
-    issued: int = 0
-
-
-def schedule(
-    shape: AcceleratorShape, program: Sequence[Descriptor], latency: int = 40
-) -> list[Span]:
-    """When each descriptor of a program runs, of a memory that answers after ``latency`` cycles and
-    then gives and takes a beat per cycle.
-
-    Streams are asked for when the computing descriptor before the one ahead has ended, so that
-    they come beside it; what reads comes one after the other.
-    """
-    clock = _Clock([0] * len(Unit))
-    ended: list[list[int]] = [[] for _ in Unit]
-    spans = []
-    for d in program:
-        unit = unit_of(d.opcode)
-        waited = [0]
-        for other, name in zip(Unit, WAITS, strict=True):
-            count = waited_for(d, name, len(ended[other]))
-            if count > 0:
-                waited.append(ended[other][count - 1])
-        if unit is None:
-            last = max([0, *(times[-1] for times in ended if times)])
-            spans.append(Span(last, last))
-            continue
-        start = max(clock.free[unit], *waited)
-        if unit is Unit.COMPUTE:
-            before = ended[unit][-2] if len(ended[unit]) > 1 else 0
-            asked = max(clock.issued, before)
-            clock.issued = asked
-            arrives = max(asked, clock.reads) + latency
-            clock.reads = arrives - latency + read_beats(shape, d)
-            beats, cycles = read_beats(shape, d), compute_cycles(shape, d)
-            # It begins with the first parameters; weights meet the first tile as they come, and
-            # the others then.
-            first, others = beats, 0
-            if d.opcode is Opcode.MATRIX:
-                first = shape.column_beats
-                others = cycles // d.tiles_n * (d.tiles_m - 1) // d.tiles_m
-            start = max(start, arrives + first)
-            end = max(start + cycles, clock.reads + latency + others) + START_CYCLES
-        elif unit is Unit.LOAD:
-            begins = max(start, clock.reads)
-            clock.reads = begins + read_beats(shape, d)
-            end = clock.reads + latency
-        else:
-            end = start + written_beats(shape, d) + latency
-        clock.free[unit] = end
-        ended[unit].append(end)
-        spans.append(Span(start, end))
-    return spans

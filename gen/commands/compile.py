@@ -13,12 +13,14 @@ from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import compile_network
 from gen.compiler.files import require_own, write_compiled
 from gen.compiler.report import cycles_of_rivals, layer_report, totals
+from gen.compiler.roofline import roofline as draw_roofline
 from gen.compiler.windows import unwindowed_layers
 from gen.design.configuration import OPTIONS
+from golden.accelerator_schedule import LATENCY
 from networks.evaluation.formats import signed_layers
 from networks.evaluation.preparation import Options, calibrated_network
 from networks.quantization.calibration import METHODS, PERCENTILE
-from support.files import make_folder
+from support.files import make_folder, write_if_changed
 
 
 @click.command()
@@ -45,8 +47,12 @@ from support.files import make_folder
     metavar="DIR",
     help="Folder of the files; what is in it is replaced.",
 )
+@click.option("--report", is_flag=True, help="Also print what each layer takes of the accelerator.")
 @click.option(
-    "--report", is_flag=True, help="Also print what each layer takes of the accelerator, about."
+    "--roofline",
+    type=click.Path(path_type=Path),
+    metavar="FILE.svg",
+    help="Draw how near each layer comes to what the machine and memory can do.",
 )
 @json_option
 @configuration_options
@@ -59,6 +65,7 @@ def compile(
     last_layer_windowed: bool,
     output: Path,
     report: bool,
+    roofline: Path | None,
     json_file: Path | None,
     preset: str | None,
     config: Path | None,
@@ -109,7 +116,7 @@ def compile(
             for layer in integers.layers
         ],
     }
-    write_compiled(output, compiled, integers, model.read_bytes(), about)
+    write_compiled(output, compiled, integers, model.read_bytes(), configuration.hash, about)
     image = compiled.image
     windowed = sum(layer.windowed for layer in integers.layers)
     striped = sum(len(each.stripes) > 1 for each in compiled.allocation.striping)
@@ -118,29 +125,34 @@ def compile(
         f"{len(compiled.program)} descriptors; {windowed} of {len(integers.layers)} layers "
         f"windowed; {image.size} bytes of memory"
     )
-    if report or json_file is not None:
+    if report or roofline is not None or json_file is not None:
         rows = layer_report(compiled)
         result = {"model": network.name, "layers": rows, "total": totals(rows)}
         result["rivals"] = cycles_of_rivals(compiled, integers)
         if report:
             _print_report(result)
+        if roofline is not None:
+            write_if_changed(roofline, draw_roofline(network.name, rows, shape))
+            click.echo(f"wrote {roofline}")
         write_json(json_file, result)
     click.echo(f"wrote {output}")
 
 
 def _print_report(result: dict[str, Any]) -> None:
     rows = table(
-        f"{result['model']}: about, of memory that gives and takes a word per cycle",
+        f"{result['model']}, beside memory that answers after {LATENCY} cycles, then in each",
         *("layer", "descriptors", "cycles", "computing", "slices", "utilization"),
-        *("loaded", "stored", "streamed", "bound by"),
+        *("loaded", "stored", "streamed", "bound by", "products a byte", "roof"),
     )
-    for row in (*result["layers"], {"layer": "all", "bound": "", **result["total"]}):
+    for row in (*result["layers"], {"layer": "all", "bound": "", "roof": "", **result["total"]}):
         rows.add_row(
             row["layer"],
             *(str(row[name]) for name in ("descriptors", "cycles", "computing", "slices")),
             f"{100 * row['utilization']:.1f} %",
             *(str(row[name]) for name in ("loaded", "stored", "streamed")),
             row["bound"],
+            f"{row['products_per_byte']:.1f}",
+            row["roof"],
         )
     print_tables(rows)
     cycles = result["total"]["cycles"]

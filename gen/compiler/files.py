@@ -41,21 +41,25 @@ def write_compiled(
     compiled: CompiledNetwork,
     network: QuantizedNetwork,
     model: bytes,
+    configuration_hash: str,
     about: dict[str, Any],
 ) -> Path:
     """Write all files of ``compiled`` into ``folder``, which holds nothing else then.
 
-    ``network`` is what it was compiled of, ``model`` the ONNX file of that; ``about`` goes into the
-    map. Raises ``OutputError``, as :func:`require_own`, and then nothing has changed.
+    ``network`` is what it was compiled of, ``model`` the ONNX file of that; ``configuration_hash``
+    says for which accelerator; ``about`` goes into the map. Raises ``OutputError``, as
+    :func:`require_own`, and then nothing has changed.
     """
     require_own(folder)
 
     def write(path: Path) -> None:
         (path / PROGRAM).write_bytes(compiled.program_bytes.tobytes())
         (path / MEMORY).write_bytes(compiled.image.constants.tobytes())
-        text = json.dumps({**about, **memory_map_of(compiled)}, indent=2)
+        text = json.dumps(
+            {**about, "hash": configuration_hash, **memory_map_of(compiled)}, indent=2
+        )
         (path / MAP).write_text(text + "\n", encoding="utf-8")
-        (path / HEADER).write_text(header(compiled.image), encoding="utf-8")
+        (path / HEADER).write_text(header(compiled.image, configuration_hash), encoding="utf-8")
         (path / NETWORK).write_bytes(store_network(network))
         (path / MODEL).write_bytes(model)
 
@@ -119,8 +123,8 @@ def _array(kind: str, name: str, values: Sequence[int]) -> str:
     return f"static const {kind} {name}[{len(values)}] = {{\n{text}}};"
 
 
-def header(image: MemoryImage) -> str:
-    """A C header with what a program needs to know."""
+def header(image: MemoryImage, configuration_hash: str) -> str:
+    """A C header with what a program needs to know; the hash is that of the accelerator."""
     numbers = {
         "MEMORY_BYTES": (image.size, "Memory that the program takes, from a line's start on"),
         "CONSTANT_BYTES": (len(image.constants), f"What it starts with: {MEMORY}"),
@@ -169,6 +173,8 @@ def header(image: MemoryImage) -> str:
 
 #include <stdint.h>
 
+/* Of the configuration of the accelerator, for sparq_accelerator_check. */
+#define SPARQ_NETWORK_HASH UINT64_C(0x{configuration_hash})
 {chr(10).join(lines)}
 
 /* What a byte of the input is, in units of what the network takes. */

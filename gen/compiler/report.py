@@ -7,30 +7,42 @@ from gen.compiler.compile import CompiledNetwork, compile_network
 from golden.accelerator import AcceleratorShape
 from golden.accelerator_cycles import (
     compute_cycles,
+    most_products,
     passes,
+    products,
     read_beats,
-    schedule,
     written_beats,
 )
+from golden.accelerator_schedule import LATENCY, schedule
 from golden.descriptor import Descriptor, Opcode
 from golden.program import tiles_of
 from golden.program_order import Unit, unit_of
 from networks.quantization.network import QuantizedNetwork
 
+SUMMED = (
+    *("descriptors", "cycles", "computing", "slices", "products"),
+    *("loaded", "stored", "streamed"),
+)
+"""What a network has of all its layers together."""
 MOSTLY = 0.9
 """Of a layer's cycles, the share that computing takes where it bounds it."""
 
 
-def layer_report(compiled: CompiledNetwork) -> list[dict[str, Any]]:
-    """Of each layer, in the order of computation, what its descriptors take.
+def layer_report(compiled: CompiledNetwork, latency: int = LATENCY) -> list[dict[str, Any]]:
+    """Of each layer, in the order of computation, what its descriptors take beside a memory that
+    answers after ``latency`` cycles.
 
-    ``cycles`` are those from the last result of the layer before to its own, about; ``computing``
+    ``cycles`` are those from the last result of the layer before to its own, and of the last layer
+    to the end of the program: all together are the program's; ``computing``
     those that the computing unit alone would take; ``slices`` those of the machine; ``utilization``
     the share of ``cycles`` in which it has one. Bytes are those of loads and stores, and of weights
-    and parameters.
+    and parameters. ``bound`` says what takes most of the cycles; ``roof`` what would take them at
+    least: computing, of at most ``most_products`` in a cycle, or memory, of ``products_per_byte``
+    at a word of it in a cycle.
     """
     shape = compiled.image.shape
-    spans = schedule(shape, compiled.program)
+    starts = compiled.image.reads.start, compiled.image.writes.start
+    spans = schedule(shape, compiled.program, latency, *starts)
     rows: dict[str, dict[str, Any]] = {}
     last = 0
     for descriptor, name, span in zip(compiled.program, compiled.layers, spans, strict=True):
@@ -46,19 +58,25 @@ def layer_report(compiled: CompiledNetwork) -> list[dict[str, Any]]:
             row["streamed"] += read
             row["computing"] += compute_cycles(shape, descriptor)
             row["slices"] += _slices(shape, descriptor)
+            row["products"] += products(shape, descriptor)
+            row["most_products"] = max(row["most_products"], most_products(shape, descriptor))
             row["cycles"] += max(0, span.end - last)
             last = max(last, span.end)
+    row["cycles"] += spans[-1].end - last
     for row in rows.values():
         row["utilization"] = row["slices"] / row["cycles"] if row["cycles"] else 0.0
         row["bound"] = "compute" if row["computing"] >= MOSTLY * row["cycles"] else "memory"
+        row["products_per_byte"] = _products_per_byte(row)
+        by_memory = row["products_per_byte"] * shape.beat_bytes
+        row["roof"] = "compute" if by_memory >= row["most_products"] else "memory"
     return list(rows.values())
 
 
 def totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The sums over all layers."""
-    names = ("descriptors", "cycles", "computing", "slices", "loaded", "stored", "streamed")
-    result: dict[str, Any] = {name: sum(row[name] for row in rows) for name in names}
+    result: dict[str, Any] = {name: sum(row[name] for row in rows) for name in SUMMED}
     result["utilization"] = result["slices"] / result["cycles"]
+    result["products_per_byte"] = _products_per_byte(result)
     return result
 
 
@@ -87,8 +105,12 @@ def cycles_of_rivals(compiled: CompiledNetwork, network: QuantizedNetwork) -> di
 
 
 def _empty(name: str) -> dict[str, Any]:
-    counts = ("descriptors", "cycles", "computing", "slices", "loaded", "stored", "streamed")
-    return {"layer": name, **dict.fromkeys(counts, 0)}
+    return {"layer": name, **dict.fromkeys((*SUMMED, "most_products"), 0)}
+
+
+def _products_per_byte(row: dict[str, Any]) -> float:
+    traffic: int = row["loaded"] + row["stored"] + row["streamed"]
+    return float(row["products"] / max(1, traffic))
 
 
 def _slices(shape: AcceleratorShape, d: Descriptor) -> int:

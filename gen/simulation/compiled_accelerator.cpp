@@ -48,15 +48,25 @@ class Accelerator {
     tick();
   }
 
-  // Cycles of the program, or a negative Failure. Where `after` is not negative, the machine is
-  // reset after so many cycles instead.
-  int64_t run(const sparq_accelerator_program* program, uint8_t* bytes, int64_t size,
-              const Memory* kind, int64_t limit, int64_t after, uint64_t* counters) {
+  // From now on this is its memory.
+  void attach(uint8_t* bytes, int64_t size, const Memory* kind) {
     memory = bytes;
     memory_size = size;
     memory_kind = *kind;
     random = SplitMix64(kind->seed);
     broken = false;
+  }
+
+  // Goes on until the interrupt comes.
+  void wait() {
+    while (!top.irq) tick();
+  }
+
+  // Cycles of the program, or a negative Failure. Where `after` is not negative, the machine is
+  // reset after so many cycles instead.
+  int64_t run(const sparq_accelerator_program* program, uint8_t* bytes, int64_t size,
+              const Memory* kind, int64_t limit, int64_t after, uint64_t* counters) {
+    attach(bytes, size, kind);
     sparq_accelerator_enable_interrupts(&driver, 1, 1);
     sparq_accelerator_clear_interrupts(&driver);
     if (sparq_accelerator_start(&driver, program) != SPARQ_ACCELERATOR_OK) return PROTOCOL;
@@ -191,4 +201,23 @@ extern "C" int64_t accelerator_run(void* accelerator, const sparq_accelerator_pr
                                    int64_t after, uint64_t* counters) {
   return static_cast<Accelerator*>(accelerator)
       ->run(program, memory, size, kind, limit, after, counters);
+}
+
+// For C code that uses the accelerator by itself.
+
+extern "C" void accelerator_attach(void* accelerator, uint8_t* memory, int64_t size,
+                                   const Memory* kind) {
+  static_cast<Accelerator*>(accelerator)->attach(memory, size, kind);
+}
+
+extern "C" uint32_t accelerator_read32(void* accelerator, uint32_t offset) {
+  return read32<Accelerator>(accelerator, offset);
+}
+
+extern "C" void accelerator_write32(void* accelerator, uint32_t offset, uint32_t value) {
+  write32<Accelerator>(accelerator, offset, value);
+}
+
+extern "C" void accelerator_wait(void* accelerator) {
+  static_cast<Accelerator*>(accelerator)->wait();
 }

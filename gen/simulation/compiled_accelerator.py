@@ -47,6 +47,20 @@ class AcceleratorRun(NamedTuple):
     counters: dict[str, int]
 
 
+class CAccess(NamedTuple):
+    """By what C code uses an accelerator: addresses.
+
+    ``uint32_t read32(void *context, uint32_t offset)`` and ``void write32(void *context, uint32_t
+    offset, uint32_t value)`` reach its registers, ``void wait(void *context)`` goes on until its
+    interrupt comes.
+    """
+
+    context: int
+    read32: int
+    write32: int
+    wait: int
+
+
 class _Program(ctypes.Structure):
     _fields_ = (
         ("reads", ctypes.c_uint64),
@@ -65,6 +79,11 @@ class _Memory(ctypes.Structure):
         ("error_chance", ctypes.c_uint32),
         ("seed", ctypes.c_uint64),
     )
+
+
+def _memory(kind: MemoryKind) -> _Memory:
+    chances = (round(chance * CHANCES) for chance in (kind.stalls, kind.errors))
+    return _Memory(kind.latency, *chances, kind.seed)
 
 
 FAILURES = {
@@ -143,6 +162,21 @@ class CompiledAccelerator:
         counters = (ctypes.c_uint64 * (2 + len(COUNTERS)))()
         self._run(memory, reads, writes, program, None, WATCHDOG, cycles, counters)
 
+    def attach(self, memory: Bytes, kind: MemoryKind | None = None) -> CAccess:
+        """Put ``memory``, which must be kept, at address 0, and let C code use the accelerator."""
+        assert memory.flags.c_contiguous
+        self._library.accelerator_attach(
+            ctypes.c_void_p(self._accelerator),
+            memory.ctypes.data_as(ctypes.c_void_p),
+            ctypes.c_int64(len(memory)),
+            ctypes.byref(_memory(kind or MemoryKind())),
+        )
+        functions = (f"accelerator_{name}" for name in ("read32", "write32", "wait"))
+        addresses = (
+            ctypes.cast(getattr(self._library, name), ctypes.c_void_p).value for name in functions
+        )
+        return CAccess(self._accelerator, *(address or 0 for address in addresses))
+
     def _run(
         self,
         memory: Bytes,
@@ -155,16 +189,14 @@ class CompiledAccelerator:
         counters: "ctypes.Array[ctypes.c_uint64]",
     ) -> int:
         assert memory.flags.c_contiguous
-        own = kind or MemoryKind()
         what = _Program(reads.start, reads.size, writes.start, writes.size, program, watchdog)
-        chances = (round(chance * CHANCES) for chance in (own.stalls, own.errors))
         return int(
             self._library.accelerator_run(
                 ctypes.c_void_p(self._accelerator),
                 ctypes.byref(what),
                 memory.ctypes.data_as(ctypes.c_void_p),
                 ctypes.c_int64(len(memory)),
-                ctypes.byref(_Memory(own.latency, *chances, own.seed)),
+                ctypes.byref(_memory(kind or MemoryKind())),
                 *(ctypes.c_int64(LIMIT), ctypes.c_int64(after)),
                 ctypes.byref(counters),
             )

@@ -25,8 +25,16 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compiled(mnist: Path) -> Path:
     output = mnist / "compiled"
     calibration = ("--calibration", str(mnist / "calibration.npz"), "--calibration-images", "20")
-    report = ("--report", "--json", str(mnist / "layers.json"))
-    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, "--output", str(output), *report]
+    files = ("--json", str(mnist / "layers.json"), "--roofline", str(mnist / "roofline.svg"))
+    arguments = [
+        str(mnist / "mnist.onnx"),
+        *calibration,
+        *SMALL,
+        "--output",
+        str(output),
+        "--report",
+        *files,
+    ]
     result = CliRunner().invoke(compile, arguments, catch_exceptions=False)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
@@ -86,10 +94,28 @@ def test_the_report_adds_up(mnist: Path, compiled: Path) -> None:
         assert each["bound"] == (
             "compute" if each["computing"] >= 0.9 * each["cycles"] else "memory"
         )
+    # conv1: 16 channels of 196 pixels, of 49 words of two channels. In planes half as many in a
+    # cycle as conv2; the pool has as many as rows times channels of a word.
+    assert layers[0]["products"] == 16 * 196 * 49 * 2
+    assert [each["most_products"] for each in layers] == [64, 128, 16, 128, 64]
+    for each in layers:
+        traffic = each["loaded"] + each["stored"] + each["streamed"]
+        assert each["products_per_byte"] == each["products"] / traffic
+        by_memory = each["products"] / (traffic / 8)
+        assert each["roof"] == ("compute" if by_memory >= each["most_products"] else "memory")
+        assert each["products"] <= each["most_products"] * each["computing"]
+    assert {each["roof"] for each in layers} == {"compute", "memory"}
     # Of windows alone twice as fast as 8x8, but the first and the last layer.
     assert 1.2 < report["rivals"]["8x8"] / total["cycles"] < 1.8
     assert 0.5 < report["rivals"]["2x8x8"] / total["cycles"] < 1
     assert layers[2]["slices"] == 0 == layers[2]["utilization"]
+
+
+def test_the_roofline_has_all_layers(mnist: Path, compiled: Path) -> None:
+    del compiled
+    text = (mnist / "roofline.svg").read_text()
+    for word in ("conv1", "conv2", "pool", "conv3", "linear", "128 products in a cycle, 64 bits"):
+        assert f"<!-- {word}" in text
 
 
 @pytest.mark.parametrize(

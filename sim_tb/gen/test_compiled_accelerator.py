@@ -11,12 +11,14 @@ import pytest
 
 from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import compile_network
+from gen.compiler.report import layer_report, totals
 from gen.design.configuration import Configuration
 from gen.design.expectation import require_equal
 from gen.simulation.accelerator_runs import AcceleratorRuns
 from gen.simulation.compiled_accelerator import WATCHDOG as LONGEST_WAIT
-from gen.simulation.compiled_accelerator import CompiledAccelerator, MemoryKind
+from gen.simulation.compiled_accelerator import AcceleratorRun, CompiledAccelerator, MemoryKind
 from golden.accelerator import AcceleratorShape, Bytes
+from golden.accelerator_schedule import schedule
 from golden.descriptor import DESCRIPTOR_BYTES, Descriptor, Error, Opcode
 from golden.program import Machine, Outcome
 from networks import load_mnist
@@ -26,6 +28,8 @@ from sim_tb.gen.random_programs import Image, RandomProgram, prospect
 
 SEED = 17
 OPERATIONS = 6
+FARTHEST_OFF = 0.06
+"""Of a predicted number of cycles: loads wait for results, which is not predicted."""
 WATCHDOG = 4000
 """Cycles without progress: more than any memory here makes a program wait."""
 ACCELERATORS: dict[str, dict[str, Any]] = {
@@ -66,7 +70,7 @@ def random_memory(rng: np.random.Generator) -> MemoryKind:
 
 def compare(
     name: str, what: str, image: Image, kind: MemoryKind, before: Machine | None = None
-) -> tuple[Machine, Error]:
+) -> tuple[Machine, AcceleratorRun]:
     """Run a program, and find what the interpreter does; that, and how the program ended."""
     machine = image.machine(before)
     expected = machine.run(0)
@@ -74,13 +78,19 @@ def compare(
     run = accelerator(name).run(memory, image.reads, image.writes, kind=kind, watchdog=WATCHDOG)
     assert Outcome(run.error, run.done) == expected, what
     require_memory(f"{what}, {kind}", image, memory, machine.memory)
-    return machine, run.error
+    return machine, run
 
 
 def require_memory(what: str, image: Image, memory: Bytes, expected: Bytes) -> None:
     """All of it is as expected, line by line."""
     lines = (each.reshape(-1, image.shape.line_bytes) for each in (memory, expected))
     require_equal(f"memory after {what}", *lines)
+
+
+def predicted_cycles(image: Image, kind: MemoryKind) -> int:
+    """Those of a program that ends."""
+    starts = image.reads.start, image.writes.start
+    return schedule(image.shape, image.descriptors, kind.latency, *starts)[-1].end
 
 
 def require_untouched(what: str, image: Image, memory: Bytes) -> None:
@@ -103,16 +113,25 @@ def test_random_programs(count: int, checks: Callable[[int], None]) -> None:
     rng = np.random.default_rng(SEED)
     shape, total = shape_of(SHARED), 0
     seen: set[Opcode] = set()
+    errors = []
     for index in range(count):
         before = None
         for goes_on in (False, True):
             image = RandomProgram(shape, rng, OPERATIONS, goes_on).image
             assert prospect(image).is_defined
             what = f"program {index} of seed {SEED}{' that goes on' if goes_on else ''}"
-            before, _ = compare(SHARED, what, image, random_memory(rng), before)
+            kind = random_memory(rng)
+            before, run = compare(SHARED, what, image, kind, before)
+            if not kind.stalls:
+                cycles = run.counters["cycles"]
+                errors.append(predicted_cycles(image, kind) / cycles - 1)
+                assert abs(errors[-1]) < FARTHEST_OFF, f"{what} takes {cycles} cycles, {kind}"
             seen |= {each.opcode for each in image.descriptors}
             total += len(image.memory)
     assert seen == set(Opcode)
+    # Half of these small programs are predicted to the cycle, all of them together nearly so.
+    assert np.count_nonzero(errors) < 0.6 * len(errors)
+    assert abs(np.mean(errors)) < 0.005
     checks(total)
 
 
@@ -186,8 +205,8 @@ def test_damaged_programs(count: int, checks: Callable[[int], None]) -> None:
         total += len(memory)
         if expected.is_defined:
             compared += 1
-            before, error = compare(SHARED, what, image, kind, before)
-            seen[error] += 1
+            before, run = compare(SHARED, what, image, kind, before)
+            seen[run.error] += 1
             continue
         before = None
         if expected.is_short:
@@ -261,14 +280,17 @@ def test_memory_that_does_not_answer(count: int, checks: Callable[[int], None]) 
 
 @pytest.mark.slow
 def test_a_network(checks: Callable[[int], None]) -> None:
-    """One image of MNIST, from bytes to logits."""
+    """One image of MNIST, from bytes to logits; and in as many cycles as predicted, within 2 %."""
     mnist = load_mnist()
     _, network = quantized_mnist(mnist, first_layer_windowed=False)
-    image = compile_network(shape_of(SHARED), network).image
+    compiled = compile_network(shape_of(SHARED), network)
+    image = compiled.image
     inputs = network.quantize_images(mnist.test.inputs[:1])
     runs = AcceleratorRuns(accelerator(SHARED), MemoryKind(latency=20))
     logits = np.stack(list(runs(image, inputs)))
     require_equal("logits", logits, network.forward(inputs, of_machine(image.shape.format)))
+    predicted = totals(layer_report(compiled, latency=20))["cycles"]
+    assert abs(predicted / runs.cycles_per_image - 1) < 0.02
     checks(logits.size)
 
 

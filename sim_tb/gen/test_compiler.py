@@ -540,13 +540,14 @@ def test_what_stays_at_8_bits() -> None:
 # --- files
 
 
+HASH = "0123456789abcdef"
 ABOUT = {"configuration": {"rows": 8}, "data": {"task": "classification"}}
 
 
 @pytest.fixture
 def written(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], tmp_path: Path) -> Path:
     compiled = compile_network(shape_of(rows=8, cols=8, lines=256), mnist[0])
-    return write_compiled(tmp_path / "made", compiled, mnist[0], b"model", ABOUT)
+    return write_compiled(tmp_path / "made", compiled, mnist[0], b"model", HASH, ABOUT)
 
 
 def test_files(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], written: Path) -> None:
@@ -571,7 +572,7 @@ def test_files(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], written: Path) 
         assert re.search(rf"^#define SPARQ_NETWORK_{name} +{value}u /\* ", header, re.MULTILINE)
     # Again, the same.
     before = {path.name: path.read_bytes() for path in written.iterdir()}
-    write_compiled(written, compiled, mnist[0], b"model", ABOUT)
+    write_compiled(written, compiled, mnist[0], b"model", HASH, ABOUT)
     assert {path.name: path.read_bytes() for path in written.iterdir()} == before
 
 
@@ -581,13 +582,13 @@ def test_a_folder_of_others_stays(
     (written / "notes.txt").write_text("mine")
     compiled = compile_network(shape_of(rows=8, cols=8, lines=256), mnist[0])
     with pytest.raises(OutputError) as caught:
-        write_compiled(written, compiled, mnist[0], b"", {})
+        write_compiled(written, compiled, mnist[0], b"", HASH, {})
     assert str(caught.value) == (
         f"cannot write {written}: it holds notes.txt, which is no file of a compiled network"
     )
     file = written / "notes.txt"
     with pytest.raises(OutputError, match="it is a file"):
-        write_compiled(file, compiled, mnist[0], b"", {})
+        write_compiled(file, compiled, mnist[0], b"", HASH, {})
     assert file.read_text() == "mine"
 
 

@@ -1,4 +1,4 @@
-"""About how long programs take."""
+"""What descriptors take, each by itself."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from golden import named_format
 from golden.accelerator import AcceleratorShape
 from golden.accelerator_cycles import (
-    START_CYCLES,
-    Span,
     compute_cycles,
     read_beats,
-    schedule,
+    slices_of_tile,
+    sums_of_tile,
     written_beats,
 )
 from golden.descriptor import Descriptor, Opcode
+from golden.program import tiles_of
 
 SHAPE = AcceleratorShape(
     rows=4, cols=8, k_per_cycle=2, lines=64, beat_bytes=8, weight_depth=64, format=None
@@ -57,7 +57,7 @@ def test_cycles_of_the_vector_unit() -> None:
     assert compute_cycles(SHAPE, Descriptor(Opcode.SUM, two)) == 2
     assert compute_cycles(SHAPE, Descriptor(Opcode.SUM, two | {"sums": 1})) == 4
     assert compute_cycles(SHAPE, Descriptor(Opcode.COMBINE, two | {"out_words": 5})) == 10
-    assert compute_cycles(SHAPE, Descriptor(Opcode.TABLE)) == 256 // 8
+    assert compute_cycles(SHAPE, Descriptor(Opcode.TABLE)) == 256 // 4
 
 
 def test_beats() -> None:
@@ -69,19 +69,26 @@ def test_beats() -> None:
     assert read_beats(SHAPE, Descriptor(Opcode.END)) == 0
 
 
-def test_units_run_beside_each_other() -> None:
-    load = Descriptor(Opcode.LOAD, {"lines": 50})
-    work = of(Opcode.MAX, kernel_width=5, in_width=14, out_words=30, beats=3, wait_loads=1)
-    store = Descriptor(Opcode.STORE, {"lines": 10, "wait_loads": 1, "wait_computes": 1})
-    more = Descriptor(Opcode.LOAD, {"lines": 50, "wait_loads": 1})
-    first, computed, second, stored, end = schedule(
-        SHAPE, [load, work, more, store, Descriptor(Opcode.END, {"wait_loads": 2})], latency=10
-    )
-    assert first == Span(0, 100 + 10)
-    # Parameters come while the first tensor does.
-    assert computed.start == 113
-    assert computed.end == 113 + 30 * 3 * 5 + START_CYCLES
-    assert second.start == first.end
-    assert second.end < computed.end
-    assert stored == Span(computed.end, computed.end + 20 + 10)
-    assert end == Span(stored.end, stored.end)
+def test_groups_are_filled_up() -> None:
+    """Windows that four slices share: in the exact mode all passes but the last one are of whole
+    groups.
+    """
+    shape = replace(SHAPE, format=replace(named_format("5opt"), group=8, vsparq=False))
+    assert shape.format is not None
+    planes = len(shape.format.exact_planes)
+    assert planes > 1
+    assert slices_of_tile(shape, of(Opcode.MATRIX, depth=9, exact=1)) == 12 * (planes - 1) + 9
+    assert slices_of_tile(shape, of(Opcode.MATRIX, depth=9)) == 9
+
+
+def test_sums_leave_word_by_word() -> None:
+    """A column of tiles has four channel words, of each pixel four times; out of 16 columns here
+    two of the four parts of the second column of tiles hold none.
+    """
+    d = of(Opcode.MATRIX, depth=2, tiles_n=2, out_words=5, sums=1)
+    full, last = tiles_of(SHAPE, d)[0], tiles_of(SHAPE, d)[-1]
+    assert sums_of_tile(SHAPE, d, 0, full) == 4 * 4 * 4
+    assert sums_of_tile(SHAPE, d, 1, full) == 4 * (4 + 1 + 1 + 1)
+    # Two of four rows are dropped, a word at a time; the last word waits for that.
+    assert sums_of_tile(SHAPE, d, 0, last) == 2 * 16 + 2 * 4
+    assert sums_of_tile(SHAPE, d, 1, last) == 2 * (4 + 1 + 1 + 1) + 2 * 4 + 1
