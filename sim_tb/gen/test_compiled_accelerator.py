@@ -12,6 +12,7 @@ import pytest
 from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import compile_network
 from gen.compiler.report import layer_report, totals
+from gen.compiler.run import Runner, run_on_golden
 from gen.design.configuration import Configuration
 from gen.design.expectation import require_equal
 from gen.simulation.accelerator_runs import AcceleratorRuns
@@ -22,6 +23,7 @@ from golden.accelerator_schedule import schedule
 from golden.descriptor import DESCRIPTOR_BYTES, Descriptor, Error, Opcode
 from golden.program import Machine, Outcome
 from networks import load_mnist
+from networks.evaluation.formats import signed_layers
 from networks.quantization.arithmetic import of_machine
 from networks.samples.mnist.quantized import quantized_mnist
 from sim_tb.gen.random_programs import Image, RandomProgram, prospect
@@ -43,15 +45,21 @@ ACCELERATORS: dict[str, dict[str, Any]] = {
     "weights": {"rows": 4, "cols": 4, "weight_bits": 4, "memory_bits": 64},
     "wide": {"rows": 8, "cols": 4, "memory_bits": 256},
 }
+NETWORK_MACHINES = ("5opt", "8x8", "2x8x8", "group", "s5opt", "tensor")
+"""Those that a whole network runs on, with scratchpads that can hold some rows of its tensors."""
 SHARED = "2x2"
 """What `make test` builds."""
+
+
+def configuration_of(name: str, **options: Any) -> Configuration:
+    sizes = {"top": "accelerator", "scratchpad": 1, "style": "behavioral"}
+    return Configuration(**sizes | ACCELERATORS[name] | options)
 
 
 @cache
 def accelerator(name: str) -> CompiledAccelerator:
     """Built once; workers share the files."""
-    sizes = {"top": "accelerator", "scratchpad": 1, "style": "behavioral"}
-    return CompiledAccelerator(Configuration(**sizes | ACCELERATORS[name]))
+    return CompiledAccelerator(configuration_of(name))
 
 
 @cache
@@ -292,6 +300,27 @@ def test_a_network(checks: Callable[[int], None]) -> None:
     predicted = totals(layer_report(compiled, latency=20))["cycles"]
     assert abs(predicted / runs.cycles_per_image - 1) < 0.02
     checks(logits.size)
+
+
+@pytest.mark.parametrize("name", NETWORK_MACHINES)
+@pytest.mark.parametrize("on", ["golden", pytest.param("rtl", marks=pytest.mark.full)])
+def test_a_network_on_other_machines(name: str, on: str, checks: Callable[[int], None]) -> None:
+    """Each of them has logits of its own, those of the network in integers."""
+    mnist = load_mnist()
+    configuration = configuration_of(name, scratchpad=8)
+    signed = signed_layers(configuration.format)
+    _, network = quantized_mnist(mnist, first_layer_windowed=False, signed=signed)
+    compiled = compile_network(accelerator_shape(configuration), network)
+    inputs = network.quantize_images(mnist.test.inputs[:2])
+    run: Runner = run_on_golden
+    if on == "rtl":
+        run = AcceleratorRuns(CompiledAccelerator(configuration), MemoryKind(latency=20))
+    logits = np.stack(list(run(compiled.image, inputs)))
+    expected = network.forward(inputs, of_machine(compiled.image.shape.format))
+    require_equal(f"logits of {name}", logits, expected)
+    assert np.ptp(logits, axis=1).all()
+    if on == "rtl":
+        checks(logits.size)
 
 
 @pytest.mark.full

@@ -208,8 +208,12 @@ def request(folder: Path, parameters: dict[str, Any]) -> subprocess.CompletedPro
             {"top": "engine", "rows": 2, "cols": 2, "name": "own"},
             ["own_registers.h", "sparq_engine.h"],
         ),
+        (
+            {"top": "accelerator", "rows": 2, "cols": 2, "memory_bits": 32, "name": "own"},
+            ["own_registers.h", "sparq_accelerator.h"],
+        ),
     ],
-    ids=["encoder", "engine"],
+    ids=["encoder", "engine", "accelerator"],
 )
 def test_the_generator_makes_a_core(
     parameters: dict[str, Any], headers: list[str], tmp_path: Path
