@@ -29,6 +29,7 @@ def shape_of(unit: AcceleratorUnit) -> AcceleratorShape:
         beat_bytes=unit.bus.beat_bytes,
         weight_depth=unit.engine.weight_depth,
         weight_bits=mac.weight_bits,
+        acc_bits=mac.acc_bits,
         activation_bits=mac.activation_bits,
         format=mac.sparq_format,
     )

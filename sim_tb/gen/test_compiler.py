@@ -14,11 +14,13 @@ from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import CompiledNetwork, compile_network
 from gen.compiler.errors import CompileError
 from gen.compiler.files import FILES, read_compiled, write_compiled
+from gen.compiler.lowering.sums import require_sums
+from gen.compiler.report import cycles_of_rivals
 from gen.compiler.run import run_on_golden
 from gen.compiler.stored_network import load_network, store_network
 from gen.compiler.windows import unwindowed_layers
 from gen.design.configuration import Configuration, ConfigurationError
-from golden import named_format
+from golden import SparqFormat, named_format, sparq
 from golden.accelerator import AcceleratorShape
 from golden.descriptor import LAYOUT, WAIT_COUNTS, Descriptor, Error, Opcode
 from golden.program import Machine
@@ -519,6 +521,57 @@ def test_refusals(name: str) -> None:
     assert str(caught.value) == text
 
 
+@pytest.mark.parametrize("fmt", [None, "5opt", "s5opt"])
+def test_sums_fit_the_accumulators(fmt: str | None) -> None:
+    """Of a layer at 8 bits to the bit: with one fewer, inputs have sums that wrap."""
+    graph = small_graph((layer(96, 3, Flat()), ("x",), "a"), size=(96,))
+    shape = shape_of(fmt)
+    images = np.random.default_rng(SEED).normal(size=(2, 96))
+    network = quantized(shape, graph, images)
+    weights = network.layers[0].weights[0]
+    assert not network.layers[0].windowed
+    inputs = np.where(np.concatenate([weights.T > 0, weights.T < 0]), 255, 0).astype(np.uint8)
+    sums = inputs @ weights.astype(np.int64)
+    bits = next(
+        b for b in range(1, 33) if (-(1 << b - 1) <= sums).all() and sums.max() < 1 << b - 1
+    )
+    image = compile_network(replace(shape, acc_bits=bits), network).image
+    expected = network.forward(inputs, of_machine(shape.format))
+    assert np.array_equal(np.stack([*run_on_golden(image, inputs)]), expected)
+    narrow = replace(shape, acc_bits=bits - 1)
+    with pytest.raises(CompileError) as caught:
+        compile_network(narrow, network)
+    text = f"a: its sums of products can take {bits} bits, and acc_bits is {bits - 1}"
+    assert str(caught.value) == text
+    wrapped = np.stack([*run_on_golden(replace(image, shape=narrow), inputs)])
+    assert not np.array_equal(wrapped, expected)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "zero_point", "low", "high"),
+    [
+        (named_format("5opt"), 0, 0, 255),
+        (named_format("5opt", vsparq=False), 0, 0, 240),
+        (named_format("s5opt"), 100, -100, 160),
+        (named_format("s5opt", group=4), 200, -200, 56),
+        (named_format("s5opt", group=8, vsparq=False), 100, -96, 160),
+    ],
+)
+def test_sums_of_windows_fit(fmt: SparqFormat, zero_point: int, low: int, high: int) -> None:
+    """No activation is made larger than ``low`` and ``high``, which there are bits for."""
+    bytes_ = np.random.default_rng(SEED).integers(0, 256, (1 << 15, 8), np.uint8)
+    bytes_[::2, 1::2] = zero_point
+    found = sparq(bytes_, fmt, zero_point=zero_point)
+    assert (found.min(), found.max()) == (low, high)
+    weights = np.full((1 << 10, 1), 127, np.int8)
+    weights[::4] = -127
+    most = 127 * max(768 * high - 256 * low, -768 * low + 256 * high)
+    bits = most.bit_length() + 1
+    require_sums("a", weights, bits, fmt, zero_point)
+    with pytest.raises(CompileError, match=f"^a: .* can take {bits} bits, and acc_bits is "):
+        require_sums("a", weights, bits - 1, fmt, zero_point)
+
+
 def test_what_stays_at_8_bits() -> None:
     graph = small_graph(
         (layer(4, 6), ("x",), "a", RELU),
@@ -535,6 +588,25 @@ def test_what_stays_at_8_bits() -> None:
     four = "6 input channels for windows of 4 neighbours"
     found = unwindowed_layers(shape_of(group=4, k_per_cycle=4), graph)
     assert found == {"b": "depthwise", "c": four, "d": odd.replace("of 2", "of 4")}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "names"),
+    [
+        ({}, ["8x8", "2x8x8"]),
+        ({"beat_bytes": 16}, ["2x8x8"]),  # wider than half a line
+        ({"lines": 1 << 16}, ["2x8x8"]),  # as many as there can be
+        ({"fmt": None}, []),
+    ],
+)
+def test_rivals_are_those_that_can_be(sizes: dict[str, Any], names: list[str]) -> None:
+    shape = shape_of(**sizes)
+    network = quantized(
+        shape,
+        small_graph((layer(), ("x",), "a")),
+        np.random.default_rng(SEED).normal(size=(2, 4, 6, 4)),
+    )
+    assert [*cycles_of_rivals(compile_network(shape, network), network)] == names
 
 
 # --- files
@@ -635,10 +707,11 @@ def test_the_accelerator_of_a_configuration() -> None:
         *(16, 16, 2), lines=4096, beat_bytes=16, weight_depth=300, format=named_format("5opt")
     )
     sizes = {"rows": 4, "cols": 24, "pairs": 4, "machine": "tensor_core", "weight_bits": 4}
-    sizes |= {"scratchpad": 4, "memory_bits": 32, "pe": "8x8"}
+    sizes |= {"scratchpad": 4, "memory_bits": 32, "pe": "8x8", "acc_bits": 24}
     shape = accelerator_shape(Configuration(top="accelerator", **sizes))
     assert (shape.k_per_cycle, shape.line_bytes, shape.lines, shape.beat_bytes) == (4, 32, 128, 4)
     assert (shape.weight_bits, shape.activation_bits, shape.format) == (4, 8, None)
+    assert shape.acc_bits == 24
     with pytest.raises(ConfigurationError) as caught:
         accelerator_shape(Configuration(top="engine"))
     assert str(caught.value) == "top must be accelerator to compile a network, not 'engine'"

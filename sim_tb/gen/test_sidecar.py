@@ -398,7 +398,7 @@ def test_accelerator(configuration: Configuration) -> None:
     assert own["descriptor_bytes"] == DESCRIPTOR_BYTES
     assert own["registers"] == {r.name: r.offset for r in component.registers.registers}
     shape = accelerator_shape(configuration)
-    for name in ("rows", "cols", "k_per_cycle", "weight_bits"):
+    for name in ("rows", "cols", "k_per_cycle", "weight_bits", "acc_bits"):
         assert getattr(shape, name) == sidecar[name], name
     assert shape.activation_bits == sidecar["activation_bits_used"]
     for name in ("banks", "lines", "line_bytes", "weight_depth"):

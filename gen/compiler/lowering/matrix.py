@@ -8,6 +8,7 @@ import numpy as np
 
 from gen.compiler.errors import CompileError
 from gen.compiler.lowering.context import Context, parameters
+from gen.compiler.lowering.sums import require_sums
 from gen.compiler.step import Step
 from gen.compiler.values import Value
 from golden.accelerator import AcceleratorShape, Bytes, pack_columns, pack_weights
@@ -196,6 +197,8 @@ class _Products:
         # A machine of signed activations takes the zero point off, and a bias gives it back.
         subtracts = fmt is not None and fmt.signed and layer.windowed
         zero_point = layer.fill if subtracts else 0
+        windows = fmt if layer.windowed else None
+        require_sums(layer.name, layer.weights, shape.acc_bits, windows, zero_point)
         words_of = 4 if self.output.buffer.has_sums else 1
         for part in group_parts(shape, layer.groups, inputs, width):
             value = self.value.part(part.word, part.words)
