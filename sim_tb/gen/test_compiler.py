@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import CompiledNetwork, compile_network
 from gen.compiler.errors import CompileError
-from gen.compiler.files import FILES, read_compiled, write_compiled
+from gen.compiler.files import FILES, digests, read_compiled, write_compiled
 from gen.compiler.lowering.sums import require_sums
 from gen.compiler.report import cycles_of_rivals
 from gen.compiler.run import run_on_golden
@@ -186,9 +187,8 @@ def test_the_same_program_everywhere(mnist: tuple[QuantizedNetwork, npt.NDArray[
     shape = shape_of(rows=8, cols=8, lines=256)
     first, second = (compile_network(shape, mnist[0]) for _ in range(2))
     assert np.array_equal(first.image.constants, second.image.constants)
-    assert (
-        first.program_bytes.tobytes() == first.image.constants.tobytes()[: len(first.program) * 64]
-    )
+    program = np.concatenate([each.words() for each in first.program]).view(np.uint8)
+    assert np.array_equal(first.image.constants[: len(program)], program)
     assert store_network(mnist[0]) == store_network(mnist[0])
 
 
@@ -417,12 +417,14 @@ REFUSALS: dict[str, tuple[Graph, AcceleratorShape, dict[str, Any], str]] = {
     "signed bytes": (
         small_graph((layer(), ("x",), "a")),
         *(shape_of("s4opt"), {}),
-        "a: activations are bytes, of which a machine of signed bytes multiplies 7 bits",
+        "the format of the accelerator is one of signed bytes, of 7 bits of magnitude, and a "
+        "network needs 8: take one such as 5opt or s5opt",
     ),
     "half": (
         small_graph((layer(), ("x",), "a")),
         *(shape_of(None, activation_bits=4), {}),
-        "a: activations are bytes, of which the machine multiplies 4 bits",
+        "the elements of the accelerator multiply 4 bits of an activation, and a network needs "
+        "all 8: take another pe",
     ),
     "no exact mode": (
         small_graph((layer(), ("x",), "a")),
@@ -634,10 +636,15 @@ def test_files(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], written: Path) 
     expected = found.network.forward(inputs, of_machine(image.shape.format))
     assert np.array_equal(np.stack([*run_on_golden(image, inputs)]), expected)
     assert np.array_equal(expected, mnist[0].forward(inputs, of_machine(image.shape.format)))
-    program = (written / "program.bin").read_bytes()
-    assert (written / "memory.bin").read_bytes()[: len(program)] == program
+    assert (written / "memory.bin").read_bytes() == image.constants.tobytes()
     values = json.loads((written / "map.json").read_text())
-    assert values["program"] == {"descriptors": len(program) // 64, "bytes": len(program)}
+    count = len(compiled.program)
+    assert values["program"] == {"descriptors": count, "bytes": 64 * count}
+    lines = (written / "SHA256SUMS").read_text().splitlines()
+    files = [path for path in written.iterdir() if path.name != "SHA256SUMS"]
+    assert sorted(lines) == sorted(
+        f"{sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in files
+    )
     assert values["tensors"]["images"] == values["input"]
     header = (written / "sparq_network.h").read_text()
     for name, value in (("INPUT_OFFSET", image.input.address), ("WRITE_BYTES", image.writes.size)):
@@ -664,30 +671,44 @@ def test_a_folder_of_others_stays(
     assert file.read_text() == "mine"
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "text"),
-    [
-        ("map.json", b"{", "map.json is not a map of sparq compile: JSONDecodeError"),
-        ("map.json", b"{}", "map.json is not a map of sparq compile: KeyError"),
-        ("network.npz", b"", "network.npz is not a network of sparq compile: "),
-        ("network.npz", b"PK", "network.npz is not a network of sparq compile: "),
-        ("memory.bin", bytes(1 << 20), "memory.bin must be at most the "),
-    ],
-)
-def test_damaged_files(written: Path, name: str, content: bytes, text: str) -> None:
+@pytest.mark.parametrize("name", FILES)
+def test_damaged_files(written: Path, name: str) -> None:
+    """Each is missed, and found to be another one by a single bit."""
+    content = bytearray((written / name).read_bytes())
+    content[len(content) // 2] ^= 1
     (written / name).write_bytes(content)
     with pytest.raises(InputError) as caught:
         read_compiled(written)
-    assert str(caught.value).startswith(str(written / text))
+    path, _, text = str(caught.value).partition(" ")
+    assert path == str(written / name) or name == "SHA256SUMS"
+    assert text == (
+        "does not belong to the other files, by the digests in SHA256SUMS: compile the network "
+        "again"
+    )
     (written / name).unlink()
     with pytest.raises(InputError) as caught:
         read_compiled(written)
     assert str(caught.value) == f"cannot read {written / name}: No such file or directory"
 
 
-def test_a_network_of_other_classes_is_none(mnist: tuple[QuantizedNetwork, Any]) -> None:
-    for data in (store_network(mnist[0])[:-100], b"PK\5\6" + bytes(18)):
-        with pytest.raises(InputError, match=r"^it is not a network of sparq compile: "):
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"shape": 1}', b"\xff"])
+def test_a_map_of_another_version(written: Path, content: bytes) -> None:
+    """It is refused as such, though it belongs to the other files."""
+    (written / "map.json").write_bytes(content)
+    files = {name: (written / name).read_bytes() for name in FILES if name != "SHA256SUMS"}
+    (written / "SHA256SUMS").write_text(digests(files))
+    with pytest.raises(InputError) as caught:
+        read_compiled(written)
+    assert str(caught.value) == (
+        f"{written / 'map.json'} is not a map of this version of sparq compile: compile the "
+        "network again"
+    )
+
+
+def test_what_is_no_network_of_the_compiler(mnist: tuple[QuantizedNetwork, Any]) -> None:
+    stored = store_network(mnist[0])
+    for data in (b"", b"PK", b"PK\5\6" + bytes(18), stored[:-100]):
+        with pytest.raises(InputError, match=r"^it is not a network of sparq compile$"):
             load_network(data, "it")
 
 
@@ -715,6 +736,8 @@ def test_the_accelerator_of_a_configuration() -> None:
     with pytest.raises(ConfigurationError) as caught:
         accelerator_shape(Configuration(top="engine"))
     assert str(caught.value) == "top must be accelerator to compile a network, not 'engine'"
+    with pytest.raises(CompileError, match=r"^the elements of .*: take another pe$"):
+        accelerator_shape(Configuration(top="accelerator", pe="2x4x8"))
 
 
 def test_every_field_is_given() -> None:

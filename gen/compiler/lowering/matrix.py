@@ -13,7 +13,6 @@ from gen.compiler.step import Step
 from gen.compiler.values import Value
 from golden.accelerator import AcceleratorShape, Bytes, pack_columns, pack_weights
 from golden.descriptor import MOST_WEIGHTS, Opcode
-from golden.format import ACTIVATION_BITS
 from networks.graph.lowering import Patch
 from networks.quantization.network import IntegerNode
 from networks.quantization.operations import (
@@ -101,7 +100,7 @@ def lower_matrix(context: Context, node: IntegerNode, layer: IntegerMatrixLayer)
     if is_depthwise(layer.groups, inputs, width):
         steps = [_depthwise(context, node, layer, value, output, patch, pad_byte)]
     else:
-        _require_products(context.shape, layer)
+        _require_exact(context.shape, layer)
         make = _Products(context, node, layer, value, output, replace(patch, groups=1), pad_byte)
         steps = [*make.steps(inputs, width)]
     context.add(node, output, steps)
@@ -117,24 +116,12 @@ def _require_possible(layer: IntegerMatrixLayer) -> None:
         raise CompileError(f"{name}: results are integers of 16 bits, which is not supported")
 
 
-def _require_products(shape: AcceleratorShape, layer: IntegerMatrixLayer) -> None:
-    name, fmt = layer.name, shape.format
-    if shape.activation_bits < ACTIVATION_BITS:
+def _require_exact(shape: AcceleratorShape, layer: IntegerMatrixLayer) -> None:
+    fmt = shape.format
+    if fmt is not None and not layer.windowed and not fmt.exact_planes:
         raise CompileError(
-            f"{name}: activations are bytes, of which the machine multiplies "
-            f"{shape.activation_bits} bits"
-        )
-    if fmt is None:
-        return
-    if fmt.magnitude_bits < ACTIVATION_BITS:
-        raise CompileError(
-            f"{name}: activations are bytes, of which a machine of signed bytes multiplies "
-            f"{fmt.magnitude_bits} bits"
-        )
-    if not layer.windowed and not fmt.exact_planes:
-        raise CompileError(
-            f"{name}: the layer stays at 8 bits ({layer.reason}), and the format of the machine "
-            "has no exact mode"
+            f"{layer.name}: the layer stays at 8 bits ({layer.reason}), and the format of the "
+            "machine has no exact mode"
         )
 
 
