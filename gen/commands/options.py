@@ -95,7 +95,7 @@ class Listed(click.ParamType[Any]):
         return cls(convert_item, f"some of {', '.join(allowed)}", distinct=True)
 
 
-def _writable(ctx: Any, param: Any, path: Path | None) -> Path | None:
+def writable(ctx: Any, param: Any, path: Path | None) -> Path | None:
     """Refuse an output file that cannot be written, before any work starts."""
     if path is not None:
         if path.is_dir():
@@ -109,7 +109,7 @@ json_option = click.option(
     "json_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    callback=_writable,
+    callback=writable,
     help="Also write the result as JSON.",
 )
 

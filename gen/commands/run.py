@@ -27,7 +27,8 @@ from networks.evaluation.scoring import CLASSIFICATION, EMBEDDING, SIGNAL
     type=click.Choice(["golden", "rtl"]),
     default="golden",
     show_default=True,
-    help="What runs the program: its interpreter, or the emitted Verilog under Verilator.",
+    help="What runs the program: its interpreter, or under Verilator the emitted Verilog in "
+    "behavioral style.",
 )
 @click.option(
     "--latency",
