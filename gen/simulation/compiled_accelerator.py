@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from gen.design.configuration import Configuration
 from gen.driver import ACCELERATOR_DRIVER
+from gen.simulation.emitted_verilog import emitted_verilog
 from gen.simulation.simulation_library import MACHINE, OnStep, simulation_library
-from gen.verilog.generate import generate
 from golden.accelerator import Bytes
 from golden.descriptor import Error
 from golden.program import Window
@@ -107,8 +107,7 @@ class CompiledAccelerator:
         folder: Path = Path("build/simulation"),
         on_step: OnStep = lambda step: None,
     ):
-        on_step("emitting Verilog")
-        generated = generate(configuration)
+        verilog = emitted_verilog(configuration, folder, on_step)
         self.configuration = configuration
         accelerator = configuration.accelerator
         assert accelerator is not None
@@ -117,7 +116,7 @@ class CompiledAccelerator:
         kind = "pe" if engine.machine == "array" else "dot_product_unit"
         element = None if products <= SMALL else kind
         library = simulation_library(
-            *(generated.name, generated.verilog, HARNESS, element, folder),
+            *(configuration.name, verilog, HARNESS, element, folder),
             *([ACCELERATOR_DRIVER, MACHINE], on_step),
         )
         self._library = ctypes.CDLL(str(library.resolve()))
