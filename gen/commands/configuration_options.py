@@ -36,7 +36,7 @@ def _with_options(command: Any, defaults: Mapping[str, Any], hidden: Collection[
     for name, (default, text) in reversed(OPTIONS.items()):
         option = f"--{name.replace('_', '-')}"
         text = f"{text} [default: {defaults.get(name, default)}]"
-        given = {"help": text, "hidden": name in hidden}
+        given: dict[str, Any] = {"help": text, "hidden": name in hidden}
         if isinstance(default, bool):
             flags = f"{option}/--no-{option.removeprefix('--')}"
             command = click.option(flags, default=None, **given)(command)

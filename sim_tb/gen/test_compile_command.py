@@ -1,7 +1,11 @@
 """``sparq compile`` and ``sparq run``: files of the network for MNIST, and what is refused."""
 
 import json
+import re
+import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from click.testing import CliRunner
 from gen.commands.compile import compile
 from gen.commands.run import run
 from networks.samples.mnist.files import write_files
+from sim_tb.repository.sources import ROOT
 from support.errors import InputError
 
 SMALL = ("--rows", "8", "--cols", "8", "--scratchpad", "8", "--memory-bits", "64")
@@ -218,3 +223,42 @@ def test_a_run_that_is_refused(mnist: Path, compiled: Path, tmp_path: Path) -> N
     assert (
         str(result.exception) == f"cannot read {tmp_path / 'map.json'}: No such file or directory"
     )
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["compiler.md", "accelerator.md"])
+def test_the_pages_can_be_followed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command, but those that build the RTL."""
+    monkeypatch.chdir(tmp_path)
+    text = page(name).replace("$M", "build/mnist")
+    [folder] = re.findall(
+        r"^    .venv/bin/python -m networks.samples.mnist.files (\S+)", text, re.M
+    )
+    write_files(Path(folder))
+    commands = re.findall(r"^    .venv/bin/sparq (.*)$", text, re.MULTILINE)
+    printed = []
+    for command in commands:
+        name, *arguments = shlex.split(command, comments=True)
+        if "rtl" not in arguments:
+            result = CliRunner().invoke({"compile": compile, "run": run}[name], arguments)
+            assert result.exit_code == 0, result.output
+            printed.append(result.stdout.splitlines()[-1])
+    assert len(printed) == 2
+    assert printed[0].startswith("wrote build/")
+    assert printed[1].startswith("10 images on golden: logits equal the network's in integers; ")
+
+
+@pytest.mark.slow
+def test_the_program_of_the_page(tmp_path: Path) -> None:
+    """It prints what it says."""
+    write_files(tmp_path / "build/mnist")
+    [program] = re.findall(r"```python\n(.*?)```", page("compiler.md"), re.DOTALL)
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert [result.stdout.splitlines()[-1]] == re.findall(r"argmax\(axis=1\)\)  # (.*)", program)
