@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
-from hdl.bus.axi4 import Axi4Bus
+from hdl.bus.axi4 import DATA_BITS, Axi4Bus
 from hdl.engine.engine_unit import EngineUnit
 from hdl.memory.scratchpad_shape import MAX_LINES, ScratchpadShape
 
 KIB = 1024
+DENSE = ("array", "tensor_core")
+"""Machines whose weights are all there."""
+
 MAX_ROWS = 64
 MIN_LINES = 4
 SCRATCHPAD_KIB = tuple(1 << power for power in range(13))
@@ -53,8 +56,11 @@ class AcceleratorUnit:
                 f"cols of an accelerator must be a multiple of {steps}, the steps of the "
                 f"reduction per cycle, not {engine.cols}"
             )
-        if engine.machine == "sparse_tensor_core":
-            raise ValueError("the machine of an accelerator must have dense weights, not 2:4 ones")
+        if engine.machine not in DENSE:
+            raise ValueError(
+                f"machine of an accelerator must be one of {', '.join(DENSE)}, "
+                f"not {engine.machine!r}"
+            )
         for name, value, needed in (
             ("encoded_input", engine.unit.encoded_input, False),
             ("encoded_output", engine.encoded_output, False),
@@ -77,10 +83,11 @@ class AcceleratorUnit:
                 f"scratchpad_kib must be from {least} to {most} with lines of {line_bytes} bytes, "
                 f"not {kib}"
             )
-        if 8 * line_bytes < self.bus.data_bits:
+        fitting = [bits for bits in DATA_BITS if bits <= 8 * line_bytes]
+        if self.bus.data_bits not in fitting:
             raise ValueError(
-                f"data_bits must be at most {8 * line_bytes}, a line of the scratchpad, not "
-                f"{self.data_bits}"
+                f"data_bits must be one of {', '.join(map(str, fitting))} with lines of "
+                f"{line_bytes} bytes in the scratchpad, not {self.data_bits}"
             )
 
     @property

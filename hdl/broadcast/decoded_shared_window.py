@@ -7,6 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Value
 
 from golden.format import SparqFormat
 from hdl.encode.leading_one_detector import LeadingOneDetector
+from hdl.encode.one_hot_decoder import one_hot
 from hdl.encode.window import signs_of
 from hdl.encode.window_shifter import WindowShifter
 from hdl.multiplier.multiplier import Addend, named
@@ -77,8 +78,7 @@ class DecodedSharedWindow(SharedWindow):
         windows = [pair.word_select(lane, bits) for pair in pairs for lane in range(2)]
         control = pairs[0][2 * bits : below]
         signs = [sign for pair in pairs for sign in pair[below:]]
-        indices = range(len(self.fmt.lane_shifts))
-        placement = Cat(control == index for index in indices) if len(control) else Const(1, 1)
+        placement = one_hot(m, platform, "placement", control, len(self.fmt.lane_shifts))
         return self._decoded(m, windows, placement, signs)
 
     def row_bias(self, m: Module, platform: Any, activation: Value) -> Value:

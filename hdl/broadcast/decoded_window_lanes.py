@@ -7,6 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Value
 
 from golden.format import SparqFormat
 from hdl.broadcast.lane_encoder import LaneEncoder
+from hdl.encode.one_hot_decoder import one_hot
 from hdl.multiplier.multiplier import Addend, AddendShape, named, stage
 from hdl.multiplier.number_form import NumberForm
 from hdl.multiplier.selected_rows import digit_lines, digit_lines_bits, digit_rows, digits_of
@@ -86,8 +87,11 @@ class DecodedWindowLanes(WindowLanes):
     def load(self, m: Module, platform: Any, stored: Value) -> Value:
         pair = super().load(m, platform, stored)
         signs = self._signs(pair) or [Const(0, 0)] * 2
-        lanes = self._lanes(m, platform, pair)
-        return self._decoded((*lane, sign) for lane, sign in zip(lanes, signs, strict=True))
+        lanes = []
+        for lane, (window, index, mux) in enumerate(self._controlled(m, platform, pair)):
+            shift = one_hot(m, platform, f"shift{lane}", index, len(self.fmt.lane_shifts))
+            lanes.append((window, shift, mux, signs[lane]))
+        return self._decoded(lanes)
 
     def recode(self, m: Module, platform: Any, weights: Value) -> Value:
         words = self.form.words(weights, self.weight_bits)

@@ -91,7 +91,7 @@ class EngineUnit:
                 f"{STREAM_BITS[-1]}, not {bits!r}"
             )
         if self.result_tiles == 1:  # the next tile could not start before the results have left
-            raise ValueError("result_tiles must be 0 or at least 2, not 1")
+            raise ValueError(f"result_tiles must be 0 or from 2 to {MAX_RESULT_TILES}, not 1")
         if self.lanes == 0:
             object.__setattr__(self, "lanes", self.cols)
         if self.cols % self.lanes:

@@ -53,7 +53,7 @@ ACCELERATORS_REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"machine": "sparse_tensor_core"},
-        "the machine of an accelerator must have dense weights, not 2:4 ones",
+        "machine of an accelerator must be one of array, tensor_core, not 'sparse_tensor_core'",
     ),
     (
         {"machine": "tensor_core", "pairs": 3, "cols": 12},
@@ -87,7 +87,7 @@ ACCELERATORS_REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"rows": 2, "cols": 2, "memory_bits": 128},
-        "memory_bits must be at most 64, a line of the scratchpad, not 128",
+        "memory_bits must be one of 32, 64 with lines of 8 bytes in the scratchpad, not 128",
     ),
 ]
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -257,7 +257,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         )
         for value in (-8, 1, 4, 24, 2048, 64.0, True, False, "64", None)
     ),
-    ({"top": "engine", "result_tiles": 1}, "result_tiles must be 0 or at least 2, not 1"),
+    ({"top": "engine", "result_tiles": 1}, "result_tiles must be 0 or from 2 to 64, not 1"),
     ({"top": "engine", "lanes": 3}, "lanes must be a divisor of the 16 columns, not 3"),
     ({"top": "engine", "acc_bits": 33}, "acc_bits of an engine must be at most 32, not 33"),
     ({"top": "engine", "acc_bits": 16}, "acc_bits must be an integer from 17 to 64, not 16"),

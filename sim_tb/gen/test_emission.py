@@ -75,6 +75,7 @@ from hdl.element.processing_element import ProcessingElement
 from hdl.element.sparq_pe import SparqPe
 from hdl.encode.control_decoder import ControlDecoder
 from hdl.encode.leading_one_detector import LeadingOneDetector
+from hdl.encode.one_hot_decoder import OneHotDecoder
 from hdl.encode.pair_encoder import PairEncoder
 from hdl.encode.pair_zero_detector import PairZeroDetector
 from hdl.encode.sign_magnitude import SignMagnitude
@@ -192,6 +193,7 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     SignMagnitude: lambda: [SignMagnitude(fmt) for fmt in SIGNED_FORMATS],
     PairEncoder: lambda: [PairEncoder(fmt) for fmt in (*FORMATS, *SIGNED_FORMATS)],
     SignedPairEncoder: lambda: [SignedPairEncoder(fmt) for fmt in ENCODED_SIGNED],
+    OneHotDecoder: lambda: [OneHotDecoder(count) for count in (1, 3, 5)],
     StoredPairDecoder: lambda: [StoredPairDecoder(fmt) for fmt in STORED_FORMATS],
     StoredPairEncoder: lambda: [StoredPairEncoder(fmt) for fmt in STORED_FORMATS],
     LaneEncoder: lambda: [LaneEncoder(fmt) for fmt in (*FORMATS, *SIGNED_FORMATS)],

@@ -20,7 +20,7 @@ from gen.tools.verilator import LINT_WAIVERS, environment
 from gen.verilog.emission import Emission
 from gen.verilog.generate import Generated, build, generate, write_verilog
 from gen.verilog.sidecar import make_sidecar
-from golden import named_format
+from golden import NAMED_FORMATS, SIGNED_FORMATS, named_format
 from hdl import PROCESSING_ELEMENTS, MacUnit, PairEncoder, RequantizerLane, SystolicArray
 from sim_tb.gen.headers import declared_ports
 
@@ -486,6 +486,18 @@ def test_verilator_without_options(configuration: Configuration, tmp_path: Path)
     command = ["verilator", "--lint-only", written(configuration, tmp_path)]
     output = run(command, tmp_path, environment(tmp_path / "tools"))
     assert "%" not in output, output
+
+
+@pytest.mark.every(4)
+@pytest.mark.parametrize("windows", [{}, {"group": 2, "vsparq": False}], ids=["pair", "shared"])
+@pytest.mark.parametrize("name", [*NAMED_FORMATS, *SIGNED_FORMATS])
+def test_verilator_finds_no_loop_in_decoders(
+    name: str, windows: dict[str, Any], tmp_path: Path
+) -> None:
+    """Lines of stored pairs that leave a module, and are parts of others."""
+    options: dict[str, Any] = {"top": "tensor_core", "rows": 1, "cols": 1, "pairs": 2} | windows
+    configuration = Configuration(**options, format=name, encoded_input=True)
+    test_verilator_without_options(configuration, tmp_path)
 
 
 @pytest.mark.every(12)
