@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from rich.progress import Progress
 
 from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import CompiledNetwork, compile_network
@@ -21,6 +22,7 @@ from gen.compiler.run import run_on_golden
 from gen.compiler.stored_network import load_network, store_network
 from gen.compiler.windows import unwindowed_layers
 from gen.design.configuration import Configuration, ConfigurationError
+from gen.simulation.accelerator_demo import run_accelerator_demo
 from golden import SparqFormat, named_format, sparq
 from golden.accelerator import AcceleratorShape
 from golden.descriptor import LAYOUT, WAIT_COUNTS, Descriptor, Error, Opcode
@@ -744,3 +746,8 @@ def test_every_field_is_given() -> None:
     """Those of a descriptor that computes; waits are found later."""
     compiled = compiled_of(small_graph((layer(), ("x",), "a")))
     assert {*compiled.program[1].values} == {*LAYOUT[Opcode.MATRIX]} - {"opcode"}
+
+
+def test_a_demo_of_signed_bytes_is_refused_before_any_work() -> None:
+    with pytest.raises(CompileError, match=r"^the format of .*: take one such as 5opt or s5opt$"):
+        run_accelerator_demo(1, "s4opt", Progress())
