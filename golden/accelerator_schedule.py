@@ -3,6 +3,7 @@
 """
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -84,7 +85,7 @@ def schedule(
 
     Memory answers after ``latency`` cycles, and then gives and takes a beat per cycle; ``reads``
     and ``writes`` are where its windows start, in bytes. The machine is an array whose multipliers
-    have no registers. Not counted is where a load waits for results that are written.
+    have no registers; of a tensor core each MATRIX takes as many cycles less as that has of skew.
     """
     return _Schedule(shape, program, latency, reads, writes).spans()
 
@@ -198,6 +199,8 @@ class _Schedule:
         self._vector_weights, self._vector_parameters = _Banks(), _Banks()
         self._lines_read: list[int] = []
         """When lines were read to be stored."""
+        self._results: deque[range] = deque()
+        """When results are written, from where a load is."""
         self._end = 0
 
     def spans(self) -> list[Span]:
@@ -268,8 +271,23 @@ class _Schedule:
             beats = read_beats(self._shape, d)
             reads.request(at, self._reads_start + d.address, beats)
             for _ in range(beats):
-                last = yield from reads.take(last)
+                last = yield from self._load_beat(last + 1)
             own.ended.append(last)
+
+    def _load_beat(self, at: int) -> Process[int]:
+        """The next beat is written from a cycle on, when no results are; that cycle."""
+        reads, results = self._loads, self._results
+        at = max(at, (yield from reads.offered.when(len(reads.taken))))
+        yield at
+        while results and at >= results[0].start:
+            if at >= results[0].stop:
+                results.popleft()
+            elif at in results[0]:
+                at += 1
+            else:
+                break
+        reads.taken.append(at)
+        return at
 
     def _store(self) -> Process[None]:
         """Lines go, burst by burst, each when all its beats are there."""
@@ -406,11 +424,15 @@ class _Schedule:
                 if d.sums:
                     turned = taken + sums_of_tile(shape, d, column, tile)
                     finished.append(turned - SUMS_TO_TURNER)
+                    self._results.append(range(taken + 2, turned + 2))
                 else:
                     taken += rows - 1
                     words = words_of_column(shape, d, column)
-                    turned = taken + words * (steps if looks_up else 1)
+                    period = steps if looks_up else 1
+                    turned = taken + words * period
                     finished.append(taken - TO_TURNER)
+                    first_written = taken + period + 1 + looks_up
+                    self._results.append(range(first_written, turned + 2 + looks_up, period))
             self._weights.freed.append(last - count)
             self._parameters.freed.append(finished[-1])
         return turned + 1 + looks_up
@@ -441,6 +463,9 @@ class _Schedule:
                 # Parameters of the next channel word take a cycle to come.
                 more = max(0, steps + 1 - channels) if index == 0 else 0
                 fetched = max(last + TO_REQUANTIZER, fetched + period + more)
+                written = fetched + TO_WORD + channels + looked_up + 1
+                count = WORDS_PER_SUM if d.sums else 1
+                self._results.append(range(written + 1 - count, written + 1))
             self._vector_weights.freed.append(last)
             self._vector_parameters.freed.append(fetched + (steps - 1) * (channels // steps))
-        return fetched + TO_WORD + channels + looked_up + 1
+        return written
