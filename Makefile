@@ -10,6 +10,13 @@ ifneq ($(words $(CURDIR)),1)
 $(error The path of this folder must have no spaces, not $(CURDIR))
 endif
 
+TARGETS := help setup verilog simulate quick test test-full demo area tradeoff bench prove fpga mutate tables \
+	figures evaluate evaluate-shared evaluate-modern evaluate-large run-shared train lint format lock clean
+WRONG := $(filter-out $(TARGETS) $(SETUP),$(MAKECMDGOALS))
+ifneq ($(WRONG),)
+$(error make has no target $(WRONG); it has $(TARGETS))
+endif
+
 # What can be given to each target, on the command line of make. Values reach the commands through the
 # environment, as they are: nothing in them is run, or becomes another option.
 CONFIGURATION_VARIABLES := PRESET CONFIG TOP ROWS COLS PAIRS PE FORMAT ROUNDING VSPARQ GROUP WEIGHT_BITS \
@@ -54,7 +61,8 @@ endif
 # Literally: a $$ in them is no function of make.
 $(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
 # What is not given stays unset: an empty SIM or SEED would be one.
-SHARED ?= ../shared/data
+DEFAULT_SHARED := ../shared/data
+SHARED ?= $(DEFAULT_SHARED)
 export $(VALUES) SHARED
 
 flag = $(if $(filter-out 0 1,$($1))$(word 2,$($1)),$(error $1 must be 0 or 1, not $($1)),$(if $($1),$(if $(filter 1,$($1)),--$2,--no-$2)))
@@ -112,7 +120,7 @@ KEPT = $(filter --keep,$(call flag,KEEP,keep))
 RESULT = $(JSON_FILE) $(KEPT)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verilog simulate quick test test-full demo area tradeoff bench prove fpga mutate tables figures evaluate evaluate-shared evaluate-modern evaluate-large run-shared train lint format lock clean
+.PHONY: $(TARGETS)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -127,6 +135,7 @@ help: ## List the targets
 	@echo "  SCRATCHPAD=256 MEMORY_BITS=128"
 	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file;"
 	@echo "  NAME=top TESTBENCH=1 SEED=1 REGISTER_PAGE=1 of verilog"
+	@echo "SHARED=folder of evaluate-shared, run-shared and evaluate-modern: $(DEFAULT_SHARED) unless it is given"
 	@echo "OPTIONS and TESTS are words for the shell, quotes and all; every other value is taken as it is"
 	@echo "Of area, tradeoff, prove, fpga, demo, evaluate, evaluate-shared, evaluate-modern, bench: KEEP=1 keeps the result for tables"
 

@@ -50,6 +50,14 @@ class Commands(click.Group):
         """The names of all commands, in order."""
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that ``args`` begin with; an error that names all if there is none."""
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            raise click.UsageError(f"command must be one of {', '.join(COMMANDS)}, not {args[0]!r}")
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, if there is one."""
         if cmd_name not in COMMANDS:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gen.commands.library_options import keep_measured, library_options, loadable
-from gen.commands.options import Format, json_option, keep_option, write_json
+from gen.commands.options import Format, Integer, IntegerRange, json_option, keep_option, write_json
 from gen.commands.terminal import print_grids, progress_bar
 from gen.design.configuration import check_integer
 from gen.library.load import GENERIC
@@ -45,16 +45,16 @@ from support.files import write_if_changed
     help=f"Only these, of SPARQ designs: {', '.join(map(str, GROUPS))}.",
 )
 @click.option(
-    "--pairs", type=click.IntRange(1), metavar="N", help="Only these, of dot-product units."
+    "--pairs", type=IntegerRange(1), metavar="N", help="Only these, of dot-product units."
 )
 @click.option(
     "--pipeline",
-    type=click.IntRange(0, MAX_PIPELINE),
+    type=IntegerRange(0, MAX_PIPELINE),
     metavar="N",
     help="Only these: 0 to 2. [default: 0 with other choices]",
 )
-@click.option("--weight-bits", type=click.IntRange(2, 8), default=8, show_default=True, metavar="N")
-@click.option("--acc-bits", type=int, default=32, show_default=True, metavar="N")
+@click.option("--weight-bits", type=IntegerRange(2, 8), default=8, show_default=True, metavar="N")
+@click.option("--acc-bits", type=Integer(), default=32, show_default=True, metavar="N")
 @library_options
 @click.option("--keep-netlists", is_flag=True, help="Write the mapped Verilog of all rows.")
 @json_option

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from gen.benchmark.benchmark import run_bench
-from gen.commands.options import json_option, keep_option, keep_result, write_json
+from gen.commands.options import FilePath, json_option, keep_option, keep_result, write_json
 from gen.commands.terminal import print_tables, progress_bar, table
 
 
@@ -13,7 +13,7 @@ from gen.commands.terminal import print_tables, progress_bar, table
 @click.option(
     "--model",
     "models",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     multiple=True,
     metavar="MODEL.onnx",
     help="Also time this network; may be given several times.",

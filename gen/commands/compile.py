@@ -8,6 +8,8 @@ import click
 from gen.commands.configuration_options import accelerator_options, load_configuration
 from gen.commands.data_options import calibration_options, load_calibration_given
 from gen.commands.options import (
+    FilePath,
+    Number,
     given_options,
     json_option,
     layer_options,
@@ -26,11 +28,11 @@ from golden.accelerator_schedule import LATENCY
 from networks.evaluation.formats import signed_layers
 from networks.evaluation.preparation import Options, calibrated_network
 from networks.quantization.calibration import METHODS, PERCENTILE
-from support.files import make_folder, write_if_changed
+from support.files import write_if_changed
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")
+@click.argument("model", type=FilePath(), metavar="MODEL.onnx")
 @calibration_options
 @click.option(
     "--calibration-method",
@@ -40,14 +42,14 @@ from support.files import make_folder, write_if_changed
     help="Range of a tensor: mean over images of each image's largest, the largest of all, or "
     "mean of each image's percentile.",
 )
-@click.option("--percentile", type=float, default=PERCENTILE, show_default=True, metavar="P")
+@click.option("--percentile", type=Number(), default=PERCENTILE, show_default=True, metavar="P")
 @click.option(
     "--equalize", is_flag=True, help="Equalize ranges of channels, across layers, before."
 )
 @layer_options("--first-layer", "--last-layer")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     default=Path("build/compile"),
     show_default=True,
     metavar="DIR",
@@ -56,7 +58,7 @@ from support.files import make_folder, write_if_changed
 @click.option("--report", is_flag=True, help="Also print what each layer takes of the accelerator.")
 @click.option(
     "--roofline",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     metavar="FILE.svg",
     callback=writable,
     help="Draw how near each layer comes to what the machine and memory can do.",
@@ -100,7 +102,6 @@ def compile(
     configuration = load_configuration(preset, config, hardware, "accelerator")
     shape = accelerator_shape(configuration)
     require_own(output)
-    make_folder(output.parent)
     named: dict[str, Any] = {"task": task, "output_name": output_name, "input_shape": input_shape}
     network, images = load_calibration_given(
         model, calibration, calibration_images=calibration_images, **named, **options

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gen.commands.options import Integer
+from gen.commands.options import FilePath, Integer
 from gen.design.configuration import (
     ACCELERATOR_DEFAULTS,
     ENCODED,
@@ -45,7 +45,7 @@ def _with_options(command: Any, defaults: Mapping[str, Any], hidden: Collection[
             command = click.option(option, type=kind, metavar=metavar, **given)(command)
     command = click.option(
         "--config",
-        type=click.Path(path_type=Path),
+        type=FilePath(),
         metavar="FILE.toml",
         help="Options from a TOML file, by the names below with _ for -; the command line wins.",
     )(command)

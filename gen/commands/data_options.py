@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gen.commands.options import Listed
+from gen.commands.options import FilePath, IntegerRange, Listed, integer, number
 from networks.evaluation.description import skipped_lines
 from networks.evaluation.images import Images
 from networks.evaluation.inputs import Inputs, load_calibration, load_inputs
@@ -14,12 +14,11 @@ from networks.evaluation.model import Model
 from networks.evaluation.preprocessing import COLOR_ORDERS, INTERPOLATIONS
 from networks.evaluation.scoring import CLASSIFICATION, TASKS
 
-SIDES = Listed(int, "a number of pixels, or height,width")
-NUMBERS = Listed(float, "numbers separated by commas")
-SIZES = Listed(int, "integers separated by commas")
+SIDES = Listed(integer, "a number of pixels, or height,width")
+NUMBERS = Listed(number, "numbers separated by commas")
+SIZES = Listed(integer, "integers separated by commas")
 
-
-PATH = click.Path(path_type=Path)
+PATH = FilePath()
 CALIBRATION = click.option(
     "--calibration",
     type=PATH,
@@ -27,7 +26,7 @@ CALIBRATION = click.option(
     help="Images to calibrate with, which need no labels.",
 )
 CALIBRATION_IMAGES = click.option(
-    "--calibration-images", type=int, metavar="N", help="Calibrate with so many."
+    "--calibration-images", type=IntegerRange(1), metavar="N", help="Calibrate with so many."
 )
 CLASS_MAP = click.option(
     "--class-map",
@@ -43,7 +42,7 @@ CHARACTERS = click.option(
 )
 PREPROCESSING = [
     click.option("--resize", type=SIDES, metavar="N|H,W", help="Shorter side, or both, in pixels."),
-    click.option("--crop", type=int, metavar="N", help="Side of the centre square."),
+    click.option("--crop", type=IntegerRange(1), metavar="N", help="Side of the centre square."),
     click.option(
         "--interpolation", metavar="NAME", help=f"Of resize: {' or '.join(INTERPOLATIONS)}."
     ),
@@ -89,7 +88,7 @@ def data_options(command: Any) -> Any:
         *(CALIBRATION, CLASS_MAP, *PREPROCESSING, TASK, CHARACTERS, *MODEL, CALIBRATION_IMAGES),
         click.option(
             "--seed",
-            type=click.IntRange(0),
+            type=IntegerRange(0),
             metavar="N",
             default=1,
             show_default=True,

@@ -7,7 +7,9 @@ import click
 
 from gen.commands.data_options import data_options, load_given
 from gen.commands.options import (
+    FilePath,
     Format,
+    IntegerRange,
     given_options,
     json_option,
     keep_option,
@@ -24,11 +26,11 @@ from networks.evaluation.preparation import Options
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path), metavar="[MODEL.onnx]", required=False)
+@click.argument("model", type=FilePath(), metavar="[MODEL.onnx]", required=False)
 @data_options
 @click.option(
     "--images",
-    type=click.IntRange(1),
+    type=IntegerRange(1),
     metavar="N",
     help="How many of the images. [default: 10 of MNIST, 1 of the data for a model]",
 )
@@ -82,6 +84,8 @@ def demo(
         last_layer_windowed=last_layer_windowed,
         attention_windowed=attention_windowed,
     )
+    if inputs["calibration"] is not None and "seed" in given_options():
+        raise click.UsageError("seed has no effect where calibration is given: leave it out")
     if model is None and options != Options():
         raise click.UsageError(
             "first-layer, last-layer and attention must come with a model: MODEL.onnx --data FILE"

@@ -10,8 +10,11 @@ from rich.table import Table
 
 from gen.commands.data_options import data_options, load_given, warn
 from gen.commands.options import (
+    FilePath,
     Formats,
+    IntegerRange,
     Listed,
+    Number,
     given_options,
     json_option,
     keep_option,
@@ -78,9 +81,11 @@ A BERT that ends in classes, on tokens:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")
+@click.argument("model", type=FilePath(), metavar="MODEL.onnx")
 @data_options
-@click.option("--images", type=int, metavar="N", help="Evaluate so many, chosen by the seed.")
+@click.option(
+    "--images", type=IntegerRange(1), metavar="N", help="Evaluate so many, chosen by the seed."
+)
 @click.option(
     "--formats",
     type=Formats(canonical_name),
@@ -101,7 +106,7 @@ A BERT that ends in classes, on tokens:
     help=f"Activations that share a window: some of {', '.join(map(str, GROUPS))}.",
 )
 @click.option("--all-variants", is_flag=True, help="With and without rounding, and vSPARQ.")
-@click.option("--weight-bits", type=click.IntRange(4, 8), default=8, show_default=True, metavar="N")
+@click.option("--weight-bits", type=IntegerRange(4, 8), default=8, show_default=True, metavar="N")
 @click.option(
     "--weight-formats",
     type=Formats(weights_name),
@@ -133,7 +138,7 @@ A BERT that ends in classes, on tokens:
     help="Range of a tensor: mean over images of each image's largest, the largest of all, or "
     "mean of each image's percentile.",
 )
-@click.option("--percentile", type=float, default=PERCENTILE, show_default=True, metavar="P")
+@click.option("--percentile", type=Number(), default=PERCENTILE, show_default=True, metavar="P")
 @layer_options()
 @click.option(
     "--recalibrate-batch-norm", is_flag=True, help="Restate it for the quantized network."
@@ -153,7 +158,7 @@ A BERT that ends in classes, on tokens:
 )
 @click.option(
     "--auto-sqnr",
-    type=float,
+    type=Number(),
     default=AUTO_SQNR,
     show_default=True,
     metavar="DB",
@@ -162,7 +167,7 @@ A BERT that ends in classes, on tokens:
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     default=Path("build/evaluate"),
     show_default=True,
     metavar="DIR",
@@ -203,7 +208,13 @@ def evaluate(
         raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
     if not isfinite(auto_sqnr):
         raise click.UsageError(f"auto-sqnr must be a number of decibels, not {auto_sqnr:g}")
-    _refuse_without_effect(formats, weight_formats, calibration_method, all_variants)
+    _refuse_without_effect(
+        formats,
+        weight_formats,
+        calibration_method,
+        all_variants,
+        inputs["calibration"] is not None and images is None,
+    )
     weights = [weights_of(name, int(weight_group)) for name in weight_formats]
     if SPARSE_2_4 in sparsity and any(isinstance(weight, BlockFormat) for weight in weights):
         raise click.UsageError("weights in block formats must be dense, not 2:4")
@@ -272,6 +283,7 @@ def _refuse_without_effect(
     weight_formats: Sequence[str],
     calibration_method: str,
     all_variants: bool,
+    all_given: bool,
 ) -> None:
     """Refuse options on the command line that nothing they are of is there for."""
     reasons: dict[str, str] = {}
@@ -283,6 +295,8 @@ def _refuse_without_effect(
         reasons["auto_sqnr"] = f"without {AUTO} among the formats"
     if all(name == EIGHT_BITS or name in BLOCK_FORMATS for name in weight_formats):
         reasons["weight_group"] = "without a window format among the weight-formats"
+    if all_given:
+        reasons["seed"] = "where calibration is given and images is not"
     if calibration_method != "percentile":
         reasons["percentile"] = f"where calibration-method is {calibration_method}"
     for name, option in given_options().items():

@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-from gen.commands.options import Listed, json_option, keep_option, keep_result, write_json
+from gen.commands.options import (
+    IntegerRange,
+    Listed,
+    json_option,
+    keep_option,
+    keep_result,
+    write_json,
+)
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.documentation.results import NotKeptError, load
 from gen.fpga.designs import DESIGNS
@@ -23,7 +30,7 @@ from gen.fpga.measure import SEEDS, beside_others, measure
 )
 @click.option(
     "--seeds",
-    type=click.IntRange(1, 99),
+    type=IntegerRange(1, 99),
     default=len(SEEDS),
     show_default=True,
     metavar="N",

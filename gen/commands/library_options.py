@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gen.commands.options import keep_result
+from gen.commands.options import FilePath, IntegerRange, keep_result
 from gen.library.load import load_library
 from gen.synthesis.area import FOLDER, TARGET_FO4
 from support.files import make_folder
@@ -26,13 +26,13 @@ def library_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--liberty",
             "liberties",
             multiple=True,
-            type=click.Path(path_type=Path),
+            type=FilePath(),
             metavar="FILE",
             help="A Liberty file; may be repeated.",
         ),
         click.option(
             "--target-ps",
-            type=click.IntRange(1),
+            type=IntegerRange(1),
             metavar="PS",
             help=f"Clock target. [default: {TARGET_FO4:.0f} delays of an inverter driving four]",
         ),

@@ -13,7 +13,24 @@ from gen.design.unsigned_format import unsigned_format
 from gen.documentation.results import FOLDER, keep, program
 from golden import NAMED_FORMATS, NamedFormat
 from golden.named import FORMAT_HELP, split_formats
-from support.files import OutputError, make_folder, write_if_changed
+from support.files import require_writable, write_if_changed
+
+
+def integer(text: str) -> int:
+    """The integer that ``text`` spells; raises ``ValueError``."""
+    return int(_plain(text))
+
+
+def number(text: str) -> float:
+    """The number that ``text`` spells; raises ``ValueError``."""
+    return float(_plain(text))
+
+
+def _plain(text: str) -> str:
+    """``text``; ``ValueError`` for what Python takes besides: spaces, ``_``, other digits."""
+    if not text.isascii() or "_" in text or text.strip() != text:
+        raise ValueError(text)
+    return text
 
 
 class Integer(click.ParamType[Any]):
@@ -23,12 +40,58 @@ class Integer(click.ParamType[Any]):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """The integer or decimal fraction that ``value`` spells, or ``value`` itself."""
-        if not isinstance(value, str) or "_" in value or "e" in value.lower():
+        if not isinstance(value, str) or "e" in value.lower():
             return value
-        for number in (int, float):
+        for spelled in (integer, number):
             with suppress(ValueError):
-                return number(value)
+                return spelled(value)
         return value
+
+
+class IntegerRange(click.IntRange):
+    """An integer from ``min`` to ``max``, or of at least ``min``."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """The integer; an error that names the value and what is allowed."""
+        found = Integer().convert(value, param, ctx)
+        allowed = (
+            f"of at least {self.min}" if self.max is None else f"from {self.min} to {self.max}"
+        )
+        if (
+            not isinstance(found, int)
+            or (self.min is not None and found < self.min)
+            or (self.max is not None and found > self.max)
+        ):
+            raise click.UsageError(f"{_called(param)} must be an integer {allowed}, not {found!r}")
+        return found
+
+
+class Number(click.ParamType[float]):
+    """A number, also one that is not finite."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """The number; an error that names the value."""
+        if not isinstance(value, str):
+            return float(value)
+        try:
+            return number(value)
+        except ValueError:
+            raise click.UsageError(f"{_called(param)} must be a number, not {value!r}") from None
+
+
+class FilePath(click.Path):
+    """The path of a file or folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The path; an error if it is empty, which would be the current folder."""
+        if value == "":
+            raise click.UsageError(f"{_called(param)} must be a path, not ''")
+        return super().convert(value, param, ctx)
 
 
 def given_options() -> dict[str, str]:
@@ -98,16 +161,14 @@ class Listed(click.ParamType[Any]):
 def writable(ctx: Any, param: Any, path: Path | None) -> Path | None:
     """Refuse an output file that cannot be written, before any work starts."""
     if path is not None:
-        if path.is_dir():
-            raise OutputError(f"cannot write {path}: it is a folder")
-        make_folder(path.parent)
+        require_writable(path)
     return path
 
 
 json_option = click.option(
     "--json",
     "json_file",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     metavar="FILE",
     callback=writable,
     help="Also write the result as JSON.",

@@ -8,7 +8,15 @@ from typing import Any
 import click
 from rich.table import Table
 
-from gen.commands.options import Format, json_option, keep_option, keep_result, write_json
+from gen.commands.options import (
+    Format,
+    IntegerRange,
+    given_options,
+    json_option,
+    keep_option,
+    keep_result,
+    write_json,
+)
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.proof import solver
 from gen.proof.job import Job
@@ -78,7 +86,7 @@ def by_property(jobs: Iterable[Job], outcomes: Sequence[Outcome]) -> Table:
 @click.option("--quick", is_flag=True, help="The proofs of the developer loop alone.")
 @click.option(
     "--timeout",
-    type=click.IntRange(1),
+    type=IntegerRange(1),
     default=TIMEOUT,
     show_default=True,
     metavar="N",
@@ -102,6 +110,9 @@ def prove(
     A proof is kept in build/prove until the Verilog, the property or the programs change. A
     property that fails leaves a waveform there.
     """
+    for name, option in given_options().items():
+        if only_list and name in ("timeout", "json_file", "keep"):
+            raise click.UsageError(f"{option} has no effect beside list: leave it out")
     jobs = select(properties, configurations, quick, formats)
     if only_list:
         rows = table("Proofs", "property", "configuration", "method", "depth")

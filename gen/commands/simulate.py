@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gen.commands.configuration_options import configuration_options, load_configuration
-from gen.commands.options import json_option, write_json
+from gen.commands.options import IntegerRange, json_option, write_json
 from gen.commands.terminal import progress_bar
 from gen.simulation.simulate import MAX_TILES, run_simulation
 from gen.simulation.simulate_engine import run_engine_simulation
@@ -16,7 +16,7 @@ from gen.simulation.simulate_engine import run_engine_simulation
 @configuration_options
 @click.option(
     "--tiles",
-    type=click.IntRange(1, MAX_TILES),
+    type=IntegerRange(1, MAX_TILES),
     default=100,
     show_default=True,
     metavar="N",
@@ -24,7 +24,7 @@ from gen.simulation.simulate_engine import run_engine_simulation
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0),
+    type=IntegerRange(0),
     default=1,
     show_default=True,
     metavar="N",

@@ -6,18 +6,18 @@ from typing import Any
 import click
 
 from gen.commands.configuration_options import configuration_options, load_configuration
-from gen.commands.options import json_option, write_json
+from gen.commands.options import FilePath, IntegerRange, json_option, write_json
 from gen.design.configuration import AROUND
 from gen.simulation.testbench import make_testbench, require_testbench
 from gen.verilog.generate import design_files, generate
-from support.files import make_folder, write_files
+from support.files import make_folder, require_replaceable, write_files
 
 
 @click.command()
 @configuration_options
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     default=Path("build/verilog"),
     show_default=True,
     metavar="DIR",
@@ -26,14 +26,15 @@ from support.files import make_folder, write_files
 @click.option(
     "--name",
     metavar="TOP",
-    help="Name of the top module and of the files. [default: made from the configuration]",
+    help="Name of the top module and of the files; of designs side by side, none that begins with "
+    "another one's and _. [default: made from the configuration]",
 )
 @click.option(
     "--testbench", is_flag=True, help="Also write NAME_tb.v, which checks the design by itself."
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0),
+    type=IntegerRange(0),
     metavar="N",
     help="Of the test bench's random data. [default: 1]",
 )
@@ -75,15 +76,21 @@ def verilog(
     if testbench:
         bench = make_testbench(configuration, generated.sidecar, 1 if seed is None else seed)
         files[f"{generated.name}_tb.v"] = bench
+    page = output / f"{generated.name}_registers"
     written = {(output / file).resolve() for file in files if file != f"{generated.name}.json"}
-    if json_file is not None and json_file.resolve() in written:
+    if register_page:
+        written.add(page.resolve())
+    if json_file is not None and not written.isdisjoint(
+        (json_file.resolve(), *json_file.resolve().parents)
+    ):
         raise click.UsageError(f"json must be none of the files that are emitted, not {json_file}")
     make_folder(output)
+    if register_page:
+        require_replaceable(page)
     for path in write_files(output, files):
         click.echo(f"wrote {path}")
     if register_page and generated.registers is not None:
         from gen.registers.exports import write_register_page
 
-        page = write_register_page(generated.registers, output, generated.name)
-        click.echo(f"wrote {page}")
+        click.echo(f"wrote {write_register_page(generated.registers, page)}")
     write_json(json_file, generated.sidecar)

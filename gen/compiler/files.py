@@ -15,7 +15,7 @@ from gen.compiler.stored_network import load_network, store_network
 from golden.descriptor import DESCRIPTOR_BYTES
 from networks.quantization.network import QuantizedNetwork
 from support.errors import InputError
-from support.files import OutputError, write_folder
+from support.files import OutputError, require_replaceable, write_folder
 
 MAP, MEMORY, HEADER = "map.json", "memory.bin", "sparq_network.h"
 NETWORK, MODEL, DIGESTS = "network.npz", "model.onnx", "SHA256SUMS"
@@ -76,9 +76,10 @@ def digests(content: Mapping[str, bytes]) -> str:
 
 
 def require_own(folder: Path) -> None:
-    """Raise ``OutputError`` unless all that ``folder`` holds are files of a compiled network."""
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"cannot write {folder}: it is a file")
+    """Raise ``OutputError`` unless ``folder`` can be made, or be replaced since all that it holds
+    are files of a compiled network.
+    """
+    require_replaceable(folder)
     other = sorted({path.name for path in folder.glob("*")} - {*FILES})
     if other:
         raise OutputError(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from golden import NamedFormat, SparqFormat
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, GROUPS
 from golden.named import ANY_FORMAT_HELP, format_fields
-from hdl.accelerator.accelerator_unit import SCRATCHPAD_KIB, AcceleratorUnit
+from hdl.accelerator.accelerator_unit import SCRATCHPAD_KIB, AcceleratorUnit, memory_widths
 from hdl.bus.axi4 import DATA_BITS
 from hdl.catalogue import MacUnit, width_fields
 from hdl.element.processing_element import MAX_PIPELINE
@@ -107,10 +107,12 @@ OPTIONS: dict[str, Option] = {
     ),
     "result_tiles": Option(
         0,
-        f"Tiles whose results can wait in an engine, 2 to {MAX_RESULT_TILES}; 0: as many as keep "
-        "the machine busy.",
+        f"Tiles whose results can wait in an engine or an accelerator, 2 to {MAX_RESULT_TILES}; 0: "
+        "as many as keep the machine busy.",
     ),
-    "command_depth": Option(4, f"Commands that can wait in an engine, 2 to {MAX_COMMANDS}."),
+    "command_depth": Option(
+        4, f"Commands that can wait in an engine or an accelerator, 2 to {MAX_COMMANDS}."
+    ),
     "stream_bits": Option(
         0,
         "Bits of a word of an engine's streams but that of parameters, a power of two from "
@@ -122,7 +124,8 @@ OPTIONS: dict[str, Option] = {
     ),
     "memory_bits": Option(
         128,
-        f"Bits of a word of an accelerator's memory port: {', '.join(map(str, DATA_BITS))}.",
+        f"Bits of a word of an accelerator's memory port: {', '.join(map(str, DATA_BITS))}; at "
+        "most a line of its scratchpad, which is the default where that is less.",
     ),
     "style": Option(
         Style.STRUCTURAL.value,
@@ -206,7 +209,10 @@ class Configuration:
                 sizes |= {"encoded_output": value["encoded_output"]}
                 engine = EngineUnit(machine, value["rows"], value["cols"], unit, **sizes)
             if top == "accelerator" and engine is not None:
-                accelerator = AcceleratorUnit(engine, value["scratchpad"], value["memory_bits"])
+                bits = value["memory_bits"]
+                if "memory_bits" not in options:
+                    bits = min([bits, *memory_widths(engine)[-1:]])
+                accelerator = AcceleratorUnit(engine, value["scratchpad"], bits)
                 engine = None
         except (TypeError, ValueError) as error:
             raise ConfigurationError(_refusal(error, top, machine)) from None
@@ -408,7 +414,9 @@ def load_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: a TOML file must be a text file in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not a TOML file: {error}") from None
 
 

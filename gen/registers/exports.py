@@ -66,8 +66,8 @@ def _constant_values(registers: RegisterMap, name: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def write_register_page(registers: RegisterMap, folder: Path, name: str) -> Path:
-    """Write ``NAME_registers/index.html``, in whose folder all is that the page needs, 8 MB.
+def write_register_page(registers: RegisterMap, folder: Path) -> Path:
+    """Write ``index.html`` and all that the page needs, 8 MB, into ``folder``.
 
     The folder is replaced as a whole, and is the same every time. Returns the page's path; raises
     :class:`support.files.OutputError`.
@@ -81,4 +81,4 @@ def write_register_page(registers: RegisterMap, folder: Path, name: str) -> Path
             exporter = HTMLExporter(generate_source_links=False, user_context={"build_ts": 0})
             exporter.export(compiled(source), str(page), title=registers.description)
 
-    return write_folder(folder / f"{name}_registers", write) / "index.html"
+    return write_folder(folder, write) / "index.html"

@@ -28,7 +28,7 @@ class AcceleratorUnit:
     scratchpad_kib : int
         Of the scratchpad, a power of two: at least 4 lines, at most 65536.
     data_bits : int
-        Of the memory port.
+        Of the memory port: one of :func:`memory_widths`.
 
     Raises
     ------
@@ -42,6 +42,11 @@ class AcceleratorUnit:
 
     def __post_init__(self) -> None:
         engine = self.engine
+        if engine.machine not in DENSE:
+            raise ValueError(
+                f"machine of an accelerator must be one of {', '.join(DENSE)}, not "
+                f"{engine.machine!r}"
+            )
         rows, steps = engine.rows, self.k_per_cycle
         if not 2 <= rows <= MAX_ROWS or rows & (rows - 1):
             raise ValueError(
@@ -55,11 +60,6 @@ class AcceleratorUnit:
             raise ValueError(
                 f"cols of an accelerator must be a multiple of {steps}, the steps of the "
                 f"reduction per cycle, not {engine.cols}"
-            )
-        if engine.machine not in DENSE:
-            raise ValueError(
-                f"machine of an accelerator must be one of {', '.join(DENSE)}, "
-                f"not {engine.machine!r}"
             )
         for name, value, needed in (
             ("encoded_input", engine.unit.encoded_input, False),
@@ -76,18 +76,18 @@ class AcceleratorUnit:
             raise ValueError(
                 f"scratchpad_kib must be a power of two from 1 to {SCRATCHPAD_KIB[-1]}, not {kib!r}"
             )
-        line_bytes = 2 * rows * steps
+        line_bytes = _line_bytes(engine)
         least, most = (-(-lines * line_bytes // KIB) for lines in (MIN_LINES, MAX_LINES))
         if not least <= kib <= most:
             raise ValueError(
                 f"scratchpad_kib must be from {least} to {most} with lines of {line_bytes} bytes, "
                 f"not {kib}"
             )
-        fitting = [bits for bits in DATA_BITS if bits <= 8 * line_bytes]
-        if self.bus.data_bits not in fitting:
+        widths = memory_widths(engine)
+        if type(self.data_bits) is not int or self.data_bits not in widths:
             raise ValueError(
-                f"data_bits must be one of {', '.join(map(str, fitting))} with lines of "
-                f"{line_bytes} bytes in the scratchpad, not {self.data_bits}"
+                f"data_bits must be one of {', '.join(map(str, widths))} with lines of "
+                f"{line_bytes} bytes in the scratchpad, not {self.data_bits!r}"
             )
 
     @property
@@ -106,3 +106,13 @@ class AcceleratorUnit:
         banks = 2 * self.engine.rows
         lines = self.scratchpad_kib * KIB // (banks * self.k_per_cycle)
         return ScratchpadShape(banks, self.k_per_cycle, lines, self.data_bits)
+
+
+def memory_widths(engine: EngineUnit) -> tuple[int, ...]:
+    """The bits that the memory port of an engine's accelerator can have: at most a line's."""
+    return tuple(bits for bits in DATA_BITS if bits <= 8 * _line_bytes(engine))
+
+
+def _line_bytes(engine: EngineUnit) -> int:
+    """Bytes of a line of the scratchpad: of two pixels for each row, a channel word each."""
+    return 2 * engine.rows * engine.unit.mac.k_per_cycle

@@ -58,6 +58,8 @@ class Preprocessing:
             raise ValueError(
                 f"interpolation must be {' or '.join(INTERPOLATIONS)}, not {self.interpolation!r}"
             )
+        if self.resize is None and self.interpolation != Preprocessing.interpolation:
+            raise ValueError("interpolation has no effect without resize: leave it out")
         if not isinstance(self.exif_orientation, bool):
             raise TypeError(
                 f"exif_orientation must be true or false, not {self.exif_orientation!r}"
@@ -200,7 +202,9 @@ def load_preprocessing(path: Path) -> dict[str, Any]:
         options = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: a TOML file must be a text file in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise DataError(f"{path} is not a TOML file: {error}") from None
     allowed = [item.name for item in fields(Preprocessing)]
     for name in options:

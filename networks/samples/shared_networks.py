@@ -87,17 +87,28 @@ def lay_out(data: Path, folder: Path) -> None:
     (folder / "imagenet_classes.txt").write_text("".join(class_map), encoding="utf-8")
 
 
+def refusal(data: Path) -> str | None:
+    """One line that says what is wrong with ``data``, if anything is."""
+    source = "networks/samples/shared_networks.py says which files it holds"
+    if not data.is_dir():
+        return f"SHARED must be a folder, not {data}; {source}"
+    models = [f"{name}.onnx" for name in MODELS]
+    names = [*models, "cifar10_labels.npz", *CIFAR_TEST, *CIFAR_CALIBRATION, *IMAGENET]
+    missing = [name for name in names if not (data / name).is_file()]
+    if missing:
+        return f"SHARED must be a folder with {', '.join(missing)}, not {data}; {source}"
+    return None
+
+
 def main() -> int:
     """Lay out the files; the exit status."""
     if len(sys.argv) != 3:
         print(__doc__, file=sys.stderr)
         return 2
     data, folder = Path(sys.argv[1]), Path(sys.argv[2])
-    models = [f"{name}.onnx" for name in MODELS]
-    names = [*models, "cifar10_labels.npz", *CIFAR_TEST, *CIFAR_CALIBRATION, *IMAGENET]
-    missing = [name for name in names if not (data / name).is_file()]
-    if missing:
-        print(f"{__doc__}\n{data} has no {', '.join(missing)}", file=sys.stderr)
+    reason = refusal(data)
+    if reason:
+        print(reason, file=sys.stderr)
         return 2
     lay_out(data, folder)
     print(f"wrote {folder}")

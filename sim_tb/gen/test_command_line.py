@@ -39,6 +39,9 @@ REFUSED = [
         "preset tiny sets rows, and rows has no effect where top is pe: leave it out",
     ),
     (["--cols", "many"], f"cols {SIDE} 'many'"),
+    (["--rows", " 8"], f"rows {SIDE} ' 8'"),
+    (["--rows", "٨"], f"rows {SIDE} '٨'"),
+    (["--rows", "1_6"], f"rows {SIDE} '1_6'"),
     (
         ["--format", "9opt"],
         "format must be one of 5opt, 3opt, 2opt, 6opt, 7opt, or window bits and shifts such as "
@@ -75,11 +78,8 @@ REFUSED = [
     ),
     (["--name", ""], "name must have letters, digits and _ alone, and no digit first, not ''"),
     (["--seed", "3"], "seed must come with --testbench (make: TESTBENCH=1)"),
-    (["--testbench", "--seed", "-1"], "Invalid value for '--seed': -1 is not in the range x>=0."),
-    (
-        ["--testbench", "--seed", "x"],
-        "Invalid value for '--seed': 'x' is not a valid integer range.",
-    ),
+    (["--testbench", "--seed", "-1"], "seed must be an integer of at least 0, not -1"),
+    (["--testbench", "--seed", "x"], "seed must be an integer of at least 0, not 'x'"),
     (["--pipeline", "3"], "pipeline must be an integer from 0 to 2, not 3"),
     (["--pipeline", "deep"], "pipeline must be an integer from 0 to 2, not 'deep'"),
     (["--preset", "huge"], f"preset must be one of {', '.join(PRESETS)}, not 'huge'"),
@@ -87,8 +87,11 @@ REFUSED = [
     (["--config", "key.toml"], "unknown key 'lines'; allowed are acc_bits, cols, command_depth"),
     (["--config", "type.toml"], f"rows {SIDE} 'many'"),
     (["--config", "text.toml"], "text.toml is not a TOML file: "),
+    (["--config", ""], "config must be a path, not ''"),
     (["--output", "file/below"], "cannot write into file/below: file is no folder"),
     (["--output", "file"], "cannot write into file: it is no folder"),
+    (["--output", ""], "output must be a path, not ''"),
+    (["--json", ""], "json must be a path, not ''"),
     (["--depth", "3"], "No such option"),
 ]
 FILES = {
@@ -114,25 +117,23 @@ def test_refused(arguments: list[str], message: str, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(FILES)
 
 
-RANGE = "is not in the range"
-
-
 @pytest.mark.every(1)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["simulate", "--tiles", "0"], f"'--tiles': 0 {RANGE} 1<=x<=1000000."),
-        (["simulate", "--tiles", "x"], "'--tiles': 'x' is not a valid integer range."),
-        (["simulate", "--seed", "-1"], f"'--seed': -1 {RANGE} x>=0."),
-        (["demo", "--images", "0"], f"'--images': 0 {RANGE} x>=1."),
-        (["demo", "--images", "1.5"], "'--images': '1.5' is not a valid integer range."),
-        (["prove", "--timeout", "0"], f"'--timeout': 0 {RANGE} x>=1."),
+        (["simulate", "--tiles", "0"], "tiles must be an integer from 1 to 1000000, not 0"),
+        (["simulate", "--tiles", "x"], "tiles must be an integer from 1 to 1000000, not 'x'"),
+        (["simulate", "--tiles", " 8"], "tiles must be an integer from 1 to 1000000, not ' 8'"),
+        (["simulate", "--seed", "-1"], "seed must be an integer of at least 0, not -1"),
+        (["demo", "--images", "0"], "images must be an integer of at least 1, not 0"),
+        (["demo", "--images", "1.5"], "images must be an integer of at least 1, not 1.5"),
+        (["prove", "--timeout", "0"], "timeout must be an integer of at least 1, not 0"),
     ],
 )
 def test_out_of_range(arguments: list[str], message: str, tmp_path: Path) -> None:
     result = sparq(tmp_path, *arguments)
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == f"sparq: Invalid value for {message}\n"
+    assert result.stderr == f"sparq: {message}\n"
     assert not list(tmp_path.iterdir())
 
 
@@ -151,6 +152,10 @@ def test_out_of_range(arguments: list[str], message: str, tmp_path: Path) -> Non
         (
             ["x.onnx", "--top", "engine", "--layers", "conv1"],
             "layers has no effect where top is engine: leave it out",
+        ),
+        (
+            ["x.onnx", "--data", "x.npz", "--calibration", "x.npz", "--seed", "3"],
+            "seed has no effect where calibration is given: leave it out",
         ),
         (["--data", "x.npz"], "data must come with a model: MODEL.onnx --data FILE"),
         (["--task", "ctc"], "task must come with a model: MODEL.onnx --data FILE"),
@@ -188,7 +193,11 @@ print(*(name for name in sys.modules if name.split(".")[0] in ("amaranth", "nump
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [(["emit"], "emit"), (["verilog", "--depth", "3"], "--depth"), (["verilog", "x"], "x")],
+    [
+        (["verilgo"], f"one of {', '.join(COMMANDS)}, not 'verilgo'"),
+        (["verilog", "--depth", "3"], "--depth"),
+        (["verilog", "x"], "x"),
+    ],
 )
 def test_unknown_word(arguments: list[str], named: str, tmp_path: Path) -> None:
     result = sparq(tmp_path, *arguments)
@@ -290,6 +299,38 @@ def test_json_in_place_of_what_is_emitted(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_json_in_the_folder_of_the_page(tmp_path: Path) -> None:
+    size = ("--top", "engine", "--rows", "2", "--cols", "2", "--weight-depth", "4")
+    arguments = ("--name", "own", "--output", ".", "--register-page")
+    for json_file in ("own_registers", "own_registers/r.json"):
+        result = sparq(tmp_path, "verilog", *size, *arguments, "--json", json_file)
+        assert (result.returncode, result.stderr) == (
+            2,
+            f"sparq: json must be none of the files that are emitted, not {json_file}\n",
+        )
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("blocked", ["own_tb.v", "own.f"])
+def test_nothing_is_written_where_one_file_cannot_be(blocked: str, tmp_path: Path) -> None:
+    (tmp_path / blocked).mkdir()
+    arguments = ("--top", "encoder", "--name", "own", "--testbench", "--output", ".")
+    result = sparq(tmp_path, "verilog", *arguments, "--json", "r.json")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"sparq: cannot write {blocked}: it is a folder\n"
+    assert [path.name for path in tmp_path.iterdir()] == [blocked]
+
+
+def test_json_to_what_is_no_file(tmp_path: Path) -> None:
+    """It is written after what is printed before it, and stays what it is."""
+    arguments = ("--top", "encoder", "--name", "own", "--output", ".", "--json", "/dev/stdout")
+    result = sparq(tmp_path, "verilog", *arguments)
+    assert result.returncode == 0, result.stderr
+    text = (tmp_path / "own.json").read_text()
+    names = [f"wrote own.{suffix}\n" for suffix in ("v", "json", "vt", "f")]
+    assert result.stdout == "".join((*names, text, "wrote /dev/stdout\n"))
+
+
 def test_default_folder(tmp_path: Path) -> None:
     result = sparq(tmp_path, "verilog", "--top", "encoder", "--format", "3opt", "--no-rounding")
     assert result.returncode == 0
@@ -375,6 +416,7 @@ def test_make_passes_options_on(tmp_path: Path) -> None:
             ["verilog", "ROW=4"],
             "make verilog does not know ROW; it takes ACC_BITS COLS COMMAND_DEPTH ",
         ),
+        (["verilog", "verilgo"], "make has no target verilgo; it has help setup verilog simulate "),
         (["verilog", "ROWS=", "NAME="], "NAME ROWS must have a value, or be left out"),
         (
             ["verilog", "rows=4"],
@@ -432,8 +474,9 @@ def test_make_variables_are_values_alone(value: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("given", "shared"), [([], "../shared/data"), (["SHARED=a"], "a")])
 def test_shared_has_a_default(given: list[str], shared: str) -> None:
     """As the programs see it."""
-    show = ["--eval", "shown: ; @printf '[%s]' \"$$SHARED\"\nVARIABLES_shown := SHARED"]
-    result = make(*show, "shown", *given)
+    # Fails, so that nothing else is done.
+    show = "evaluate-shared: shown\nshown: ; @printf '[%s]' \"$$SHARED\"; false"
+    result = make("--eval", show, "evaluate-shared", *given)
     assert result.stdout == f"[{shared}]", result.stderr
 
 

@@ -161,8 +161,10 @@ def test_the_roofline_has_all_layers(mnist: Path, compiled: Path) -> None:
             "roofline must be another file than that of json, not one",
         ),
         (["--roofline", "."], "cannot write .: it is a folder"),
+        (["--output", ""], "output must be a path, not ''"),
+        (["--percentile", "x"], "percentile must be a number, not 'x'"),
         (["--output", "file/below"], "cannot write into file: it is no folder"),
-        (["--output", "file"], "cannot write file: it is a file"),
+        (["--output", "file"], "cannot write file: it is no folder"),
     ],
 )
 def test_what_is_refused(
@@ -205,6 +207,10 @@ def test_the_help_has_what_an_accelerator_has() -> None:
 def test_a_run_that_is_refused(mnist: Path, compiled: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(run, [str(compiled)])
     assert "data must be given: --data FILE" in result.stderr
+    result = CliRunner().invoke(run, [str(compiled), "--images", "0"])
+    assert "images must be an integer of at least 1, not 0" in result.stderr
+    result = CliRunner().invoke(run, [str(compiled), "--latency", "x"])
+    assert "latency must be an integer from 0 to 10000, not 'x'" in result.stderr
     data = ("--data", str(mnist / "test.npz"))
     result = CliRunner().invoke(run, [str(compiled), *data, "--images", "1001"])
     assert "images must be an integer from 1 to 1000, not 1001" in result.stderr

@@ -668,7 +668,7 @@ def test_a_folder_of_others_stays(
         f"cannot write {written}: it holds notes.txt, which is no file of a compiled network"
     )
     file = written / "notes.txt"
-    with pytest.raises(OutputError, match="it is a file"):
+    with pytest.raises(OutputError, match="it is no folder"):
         write_compiled(file, compiled, mnist[0], b"", HASH, {})
     assert file.read_text() == "mine"
 

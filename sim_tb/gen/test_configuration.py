@@ -81,7 +81,8 @@ ACCELERATORS_REFUSED: list[tuple[dict[str, Any], str]] = [
     *(
         (
             {"memory_bits": value},
-            f"memory_bits must be one of 32, 64, 128, 256, not {value!r}",
+            "memory_bits must be one of 32, 64, 128, 256 with lines of 64 bytes in the scratchpad, "
+            f"not {value!r}",
         )
         for value in (0, 16, 96, 512, 64.0, True, "64", None)
     ),
@@ -380,7 +381,7 @@ def test_toml(tmp_path: Path) -> None:
         (None, r"cannot read {path}: No such file or directory"),
         (b"rows 4", r"{path} is not a TOML file: "),
         (b"rows = 4\nrows = 5", r"{path} is not a TOML file: "),
-        (b"\xff\xfe", r"{path} is not a TOML file: "),
+        (b"\xff\xfe", r"{path}: a TOML file must be a text file in UTF-8"),
         (b"lines = 4", "unknown key 'lines'; allowed are acc_bits, cols"),
         (b"[rows]\nrows = 4", "rows must be an integer from 1 to 256, not {{'rows': 4}}"),
         (b'rows = "many"', "rows must be an integer from 1 to 256, not 'many'"),
@@ -616,6 +617,22 @@ def test_defaults_of_an_accelerator() -> None:
     assert default.accelerator is not None
     assert default.engine is None
     assert default.accelerator.engine.lanes == default.cols
+
+
+@pytest.mark.parametrize(
+    ("sizes", "bits"),
+    [
+        ({"rows": 2, "cols": 1, "pe": "8x8"}, 32),
+        ({"rows": 2, "cols": 2}, 64),
+        ({"rows": 4, "cols": 4}, 128),
+        ({"rows": 8, "cols": 8}, 128),
+    ],
+)
+def test_the_memory_port_fits_a_line_by_default(sizes: dict[str, Any], bits: int) -> None:
+    default = Configuration(top="accelerator", **sizes)
+    assert default.accelerator is not None
+    assert default.accelerator.data_bits == bits
+    assert default == Configuration(top="accelerator", memory_bits=bits, **sizes)
 
 
 @pytest.mark.parametrize("top", [top for top in TOPS.split(", ") if top != "accelerator"])

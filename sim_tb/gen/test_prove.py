@@ -465,8 +465,9 @@ def test_unknown_names_are_refused() -> None:
     [
         (["--property", "x"], "property must be one of"),
         (["--property", "encoder", "--configuration", "x"], "configuration must be one of"),
-        (["--timeout", "0"], "'--timeout': 0 is not in the range x>=1"),
-        (["--timeout", "soon"], "'--timeout': 'soon' is not a valid integer"),
+        (["--list", "--json", "r.json"], "json has no effect beside list: leave it out"),
+        (["--timeout", "0"], "timeout must be an integer of at least 1, not 0"),
+        (["--timeout", "soon"], "timeout must be an integer of at least 1, not 'soon'"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], message: str, run: Any) -> None:

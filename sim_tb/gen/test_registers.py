@@ -168,7 +168,7 @@ def test_systemrdl_file(table: RegisterMap) -> None:
 @pytest.mark.slow
 @tables
 def test_page(table: RegisterMap, tmp_path: Path) -> None:
-    page = write_register_page(table, tmp_path, "own")
+    page = write_register_page(table, tmp_path / "own_registers")
     assert page == tmp_path / "own_registers" / "index.html"
     assert table.description in page.read_text()
     contents = [path.read_text() for path in (page.parent / "content").glob("*.html")]
@@ -184,7 +184,7 @@ def test_the_same_bytes_whenever_and_wherever(tmp_path: Path) -> None:
         folder.mkdir()
         with patch.object(time, "time", return_value=now):
             write_files(folder, register_files(every_access(), "own"))
-            write_register_page(every_access(), folder, "own")
+            write_register_page(every_access(), folder / "own_registers")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         written.append({path.relative_to(folder): path.read_bytes() for path in files})
     assert written[0] == written[1]

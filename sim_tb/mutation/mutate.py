@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.progress import Progress
 
-from gen.commands.options import json_option, write_json
+from gen.commands.options import IntegerRange, json_option, write_json
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.design.configuration import ConfigurationError
 from sim_tb.mutation.mutants import COMPONENTS, FOLDER, Mutation
@@ -98,9 +98,9 @@ def _is_equivalent(name: str, number: int) -> bool:
     help="This one; repeatable.",
 )
 @click.option(
-    "--mutants", type=click.IntRange(1, 10_000), default=MUTANTS, show_default=True, metavar="N"
+    "--mutants", type=IntegerRange(1, 10_000), default=MUTANTS, show_default=True, metavar="N"
 )
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, metavar="N")
+@click.option("--seed", type=IntegerRange(0), default=1, show_default=True, metavar="N")
 @json_option
 def mutate(names: tuple[str, ...], mutants: int, seed: int, json_file: Path | None) -> None:
     """Change one gate or wire of a component at a time; the project's tests should notice.

@@ -13,6 +13,7 @@ be evaluated. DATA may hold
                           head_deviation); without it the sentence embeddings are left out
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -87,7 +88,9 @@ def refusal(data: Path, images: str | None) -> str | None:
     """One line that says what is wrong with the arguments, if anything is."""
     if data != DEFAULT_DATA and not data.is_dir():
         return f"SHARED must be a folder, not {data}"
-    if images is not None and not (images.isdecimal() and 1 <= int(images) <= RECOGNITION_LINES):
+    if images is not None and not (
+        re.fullmatch("[0-9]+", images) and 1 <= int(images) <= RECOGNITION_LINES
+    ):
         return f"IMAGES must be an integer from 1 to {RECOGNITION_LINES}, not {images!r}"
     return None
 

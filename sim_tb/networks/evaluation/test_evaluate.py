@@ -374,20 +374,22 @@ REFUSED = [
         [*ARGUMENTS, "--weight-formats", "mxfp4", "--sparsity", "2:4"],
         "weights in block formats must be dense, not 2:4",
     ),
-    ([*ARGUMENTS, "--images", "0"], "images must be an integer from 1 to 900, not 0"),
+    ([*ARGUMENTS, "--images", "0"], "images must be an integer of at least 1, not 0"),
     ([*ARGUMENTS, "--images", "901"], "images must be an integer from 1 to 900, not 901"),
     (
         [*ARGUMENTS, "--calibration-images", "1000"],
         "calibration_images must be an integer from 1 to 999, not 1000",
     ),
-    (
-        [*ARGUMENTS, "--weight-bits", "3"],
-        "Invalid value for '--weight-bits': 3 is",
-    ),
+    ([*ARGUMENTS, "--weight-bits", "3"], "weight-bits must be an integer from 4 to 8, not 3"),
     ([*ARGUMENTS, "--percentile", "40"], "percentile must be above 50 and at most 100, not 40"),
     (
         [*ARGUMENTS, "--percentile", "99"],
         "percentile has no effect where calibration-method is mean",
+    ),
+    ([*ARGUMENTS, "--percentile", "99_9"], "percentile must be a number, not '99_9'"),
+    (
+        [*ARGUMENTS, "--calibration", "calibration.npz", "--seed", "3"],
+        "seed has no effect where calibration is given and images is not: leave it out",
     ),
     ([*ARGUMENTS, "--auto-sqnr", "nan"], "auto-sqnr must be a number of decibels, not nan"),
     ([*ARGUMENTS, "--auto-sqnr", "9"], "auto-sqnr has no effect without auto among the formats: "),
@@ -421,7 +423,7 @@ REFUSED = [
     ([*ARGUMENTS, "--output-name", "x"], "mnist.onnx: the output must be one of "),
     ([*ARGUMENTS, "--input-shape", "1,2"], "mnist.onnx: the shape (1, 2) does not fit input "),
     ([*ARGUMENTS, "--input-shape", "N"], "input-shape must be integers separated by commas, not"),
-    ([*ARGUMENTS, "--seed", "-1"], "Invalid value for '--seed': -1 is not in"),
+    ([*ARGUMENTS, "--seed", "-1"], "seed must be an integer of at least 0, not -1"),
     ([*ARGUMENTS, "--output", "test.npz"], "cannot write into test.npz: it is no folder"),
     ([*ARGUMENTS, "--scheduler", "tcp://127.0.0.1:9"], "cannot reach the scheduler at tcp://127"),
 ]

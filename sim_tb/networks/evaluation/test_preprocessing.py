@@ -29,6 +29,11 @@ REFUSED_PREPROCESSING: list[tuple[dict[str, Any], type[Exception], str]] = [
         ValueError,
         "interpolation must be bilinear or bicubic, not 'cubic'",
     ),
+    (
+        {"crop": 8, "interpolation": "bicubic"},
+        ValueError,
+        "interpolation has no effect without resize: leave it out",
+    ),
     ({"exif_orientation": 1}, TypeError, "exif_orientation must be true or false, not 1"),
     ({"color_order": "GBR"}, ValueError, "color_order must be RGB or BGR, not 'GBR'"),
     ({"mean": 3.0}, TypeError, "mean must be a tuple of numbers, not 3.0"),
@@ -178,6 +183,14 @@ def test_toml_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
         load_preprocessing(path)
     assert str(caught.value) == f"{path}{message}"
+
+
+def test_toml_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "model.toml"
+    path.write_bytes("# größer".encode("latin-1"))
+    with pytest.raises(DataError) as caught:
+        load_preprocessing(path)
+    assert str(caught.value) == f"{path}: a TOML file must be a text file in UTF-8"
 
 
 def test_toml_missing(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ def test_lay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("../shared/data", "0", "IMAGES must be an integer from 1 to 600, not '0'"),
         (".", "601", "IMAGES must be an integer from 1 to 600, not '601'"),
         (".", "x", "IMAGES must be an integer from 1 to 600, not 'x'"),
+        (".", "٣", "IMAGES must be an integer from 1 to 600, not '٣'"),
         (".", "600", None),
         ("../shared/data", None, None),
     ],
