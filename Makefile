@@ -132,7 +132,7 @@ help: ## List the targets
 	@echo "  of TOP=engine: MACHINE=array WEIGHT_DEPTH=256 LANES=0 RESULT_TILES=0 COMMAND_DEPTH=4 STREAM_BITS=0"
 	@echo "  ENCODED_OUTPUT=0"
 	@echo "  of TOP=accelerator: MACHINE=array WEIGHT_DEPTH=2048 RESULT_TILES=0 COMMAND_DEPTH=4"
-	@echo "  SCRATCHPAD=256 MEMORY_BITS=128"
+	@echo "  SCRATCHPAD=256 MEMORY_BITS=128; LANES=0 for no multipliers beside the machine"
 	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file;"
 	@echo "  NAME=top TESTBENCH=1 SEED=1 REGISTER_PAGE=1 of verilog"
 	@echo "SHARED=folder of evaluate-shared, run-shared and evaluate-modern: $(DEFAULT_SHARED) unless it is given"

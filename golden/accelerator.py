@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from golden.descriptor import slice_bytes
 from golden.format import ACTIVATION_BITS, SparqFormat
 
 Bytes = npt.NDArray[np.uint8]
@@ -21,7 +22,6 @@ SUM_BITS = 8 * WORD_BYTES
 """Of a sum with its bias."""
 WEIGHT_DTYPE = np.dtype("<i2")
 """Of the vector unit's weights."""
-TABLE_BYTES = 1 << ACTIVATION_BITS
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,9 @@ class AcceleratorShape:
         8; 4 where the machine takes the low bits of a byte alone.
     format : SparqFormat or None
         Of a machine with windows.
+    multiplies : bool
+        The vector unit has multipliers. Otherwise it adds up bytes: of a weight the lowest bit
+        alone counts.
 
     Raises
     ------
@@ -65,6 +68,7 @@ class AcceleratorShape:
     acc_bits: int = SUM_BITS
     activation_bits: int = ACTIVATION_BITS
     format: SparqFormat | None = None
+    multiplies: bool = True
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -102,11 +106,7 @@ class AcceleratorShape:
     @property
     def slice_bytes(self) -> int:
         """Of a slice of weights in memory: whole beats, or a power of two of them in a beat."""
-        count = -(-self.cols * self.k_per_cycle * self.weight_bits // 8)
-        beat = self.beat_bytes
-        if count >= beat:
-            return -(-count // beat) * beat
-        return 1 << (count - 1).bit_length()
+        return slice_bytes(self.cols * self.k_per_cycle, self.weight_bits, self.beat_bytes)
 
     def words(self, channels: int) -> int:
         """Channel words that so many channels take."""

@@ -1,7 +1,7 @@
 """What descriptors take of an accelerator, each by itself: cycles and beats."""
 
-from golden.accelerator import TABLE_BYTES, WORD_BYTES, AcceleratorShape
-from golden.descriptor import PATCHES, Descriptor, Opcode
+from golden.accelerator import WORD_BYTES, AcceleratorShape
+from golden.descriptor import PATCHES, TABLE_BYTES, Descriptor, Opcode
 from golden.engine import WORDS_PER_SUM
 from golden.program import Tile, tiles_of
 

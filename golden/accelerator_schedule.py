@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from golden.accelerator import TABLE_BYTES, WORD_BYTES, AcceleratorShape
+from golden.accelerator import WORD_BYTES, AcceleratorShape
 from golden.accelerator_cycles import (
     passes,
     read_beats,
@@ -20,7 +20,7 @@ from golden.accelerator_cycles import (
 )
 from golden.accelerator_events import Process, Times, run_processes
 from golden.accelerator_reads import BURST, THROUGH_QUEUE, ReadBus, ReadTimes, burst_length
-from golden.descriptor import DESCRIPTOR_BYTES, Descriptor, Opcode
+from golden.descriptor import DESCRIPTOR_BYTES, TABLE_BYTES, Descriptor, Opcode
 from golden.engine import WORDS_PER_COLUMN, WORDS_PER_SUM
 from golden.program import tiles_of, weights_per_channel
 from golden.program_order import WAITS, Unit, unit_of, waited_for

@@ -12,10 +12,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from golden.format import ACTIVATION_BITS
+
 DESCRIPTOR_WORDS = 16
 DESCRIPTOR_BYTES = 4 * DESCRIPTOR_WORDS
+TABLE_BYTES = 1 << ACTIVATION_BITS
+"""Of what a TABLE loads: a byte for each byte."""
 MOST_WEIGHTS = 256
 """Of a channel on the vector unit."""
+MOST_SUM_WORDS = (1 << 14) - 1
+"""Channel words of a pixel whose results are int32, four words of bytes each."""
 WAIT_COUNTS = 256
 """Counts of finished descriptors that are waited for are modulo this: what a descriptor waits for
 is at most 127 behind what was started before it, also where it depends on none of that."""
@@ -47,6 +53,8 @@ class Opcode(IntEnum):
 COMPUTE = (Opcode.TABLE, Opcode.MATRIX, Opcode.SUM, Opcode.COMBINE, Opcode.PRODUCT, Opcode.MAX)
 """What the computing unit does, one after the other."""
 VECTOR = (Opcode.SUM, Opcode.COMBINE, Opcode.PRODUCT, Opcode.MAX)
+MULTIPLYING = (Opcode.COMBINE, Opcode.PRODUCT)
+"""What there is no descriptor of where the vector unit has no multipliers."""
 PATCHES = (Opcode.MATRIX, *VECTOR)
 """What reads a tensor by patches and writes one."""
 
@@ -130,6 +138,16 @@ LAYOUT: Mapping[Opcode, Mapping[str, Place]] = {
 """Of each descriptor its fields; bits that are in none are 0."""
 
 
+def slice_bytes(weights: int, weight_bits: int, beat_bytes: int) -> int:
+    """Of a slice of so many weights in the stream of a MATRIX: whole beats, or a power of two of
+    bytes that is less than one.
+    """
+    count = -(-weights * weight_bits // 8)
+    if count >= beat_bytes:
+        return -(-count // beat_bytes) * beat_bytes
+    return 1 << (count - 1).bit_length()
+
+
 class Error(IntEnum):
     """Why a program stopped."""
 
@@ -139,8 +157,8 @@ class Error(IntEnum):
     FIELD = 2
     """A size is 0, lines are more than the scratchpad has, the first column is beyond the last one,
     a depth is not that of its patch or is more than the machine holds, columns of tiles are not as
-    many as results need, a stream is not as long as its parameters and weights, or bits that are in
-    no field are set."""
+    many as results need, results that are int32 have more than 16,383 channel words, a stream is
+    not as long as its parameters and weights, or bits that are in no field are set."""
     WAIT = 3
     """It waits for more than was started before it."""
     READ = 4
@@ -191,10 +209,15 @@ class Descriptor:
         return np.array(words, "<u4")
 
 
-def decode(words: npt.NDArray[np.uint32]) -> Descriptor | Error:
+def opcodes(multiplies: bool) -> tuple[Opcode, ...]:
+    """What descriptors there are, with multipliers in the vector unit or without."""
+    return tuple(each for each in Opcode if multiplies or each not in MULTIPLYING)
+
+
+def decode(words: npt.NDArray[np.uint32], multiplies: bool = True) -> Descriptor | Error:
     """The descriptor of 16 words; or what is wrong with it."""
     opcode = int(words[0]) & 0xFF
-    if opcode not in set(Opcode):
+    if opcode not in opcodes(multiplies):
         return Error.OPCODE
     layout = LAYOUT[Opcode(opcode)]
     values = {

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from golden.accelerator import (
     SUM_BITS,
-    TABLE_BYTES,
     AcceleratorShape,
     Bytes,
     unpack_channels,
@@ -24,8 +23,10 @@ from golden.accelerator import (
 from golden.byte_table import look_up
 from golden.descriptor import (
     DESCRIPTOR_BYTES,
+    MOST_SUM_WORDS,
     MOST_WEIGHTS,
     PATCHES,
+    TABLE_BYTES,
     WAIT_COUNTS,
     Descriptor,
     Error,
@@ -158,7 +159,9 @@ class Machine:
             address = program + done * DESCRIPTOR_BYTES
             if not self.reads.holds(address, DESCRIPTOR_BYTES):
                 return Outcome(Error.READ, done)
-            descriptor = decode(self._read(address, DESCRIPTOR_BYTES).view("<u4"))
+            descriptor = decode(
+                self._read(address, DESCRIPTOR_BYTES).view("<u4"), self.shape.multiplies
+            )
             if isinstance(descriptor, Error):
                 return Outcome(descriptor, done)
             error = self._check(descriptor, started)
@@ -219,6 +222,8 @@ class Machine:
             *(d.out_words, d.out_width, d.tiles_m, d.pixels),
         )
         if not all(sizes) or d.first_column >= d.out_width or d.address % shape.beat_bytes:
+            return Error.FIELD
+        if d.sums and d.out_words > MOST_SUM_WORDS:
             return Error.FIELD
         taps = d.kernel_height * d.kernel_width
         if d.opcode is Opcode.MATRIX:
@@ -317,6 +322,8 @@ class Machine:
         count = weights_per_channel(d)
         stream = self._read(d.address, d.beats * shape.beat_bytes)
         parameters, weights = unpack_channels(shape, stream, d.out_words * shape.k_per_cycle, count)
+        if not shape.multiplies:
+            weights = weights & 1
         patches = self._patches(d).astype(np.int64)
         values = patches.reshape(*patches.shape[:2], -1)
         match d.opcode:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from golden.accelerator import TABLE_BYTES, AcceleratorShape
-from golden.descriptor import COMPUTE, WAIT_COUNTS, Descriptor, Opcode
+from golden.accelerator import AcceleratorShape
+from golden.descriptor import COMPUTE, TABLE_BYTES, WAIT_COUNTS, Descriptor, Opcode
 from golden.program import Window, taps
 
 Places = npt.NDArray[np.int64]

@@ -20,7 +20,7 @@ from gen.commands.terminal import print_tables, progress_bar, table
 from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import compile_network
 from gen.compiler.files import require_own, write_compiled
-from gen.compiler.report import cycles_of_rivals, layer_report, totals
+from gen.compiler.report import cycles_of_other_lanes, cycles_of_rivals, layer_report, totals
 from gen.compiler.roofline import roofline as draw_roofline
 from gen.compiler.windows import unwindowed_layers
 from gen.design.configuration import OPTIONS
@@ -137,6 +137,7 @@ def compile(
         rows = layer_report(compiled)
         result = {"model": network.name, "layers": rows, "total": totals(rows)}
         result["rivals"] = cycles_of_rivals(compiled, integers)
+        result["other_lanes"] = cycles_of_other_lanes(compiled, integers)
     write_compiled(output, compiled, integers, model.read_bytes(), configuration.hash, about)
     image = compiled.image
     windowed = sum(layer.windowed for layer in integers.layers)
@@ -147,7 +148,7 @@ def compile(
         f"windowed; {image.size} bytes of memory"
     )
     if report:
-        _print_report(result)
+        _print_report(result, shape.multiplies)
     if roofline is not None:
         write_if_changed(roofline, draw_roofline(network.name, result["layers"], shape))
         click.echo(f"wrote {roofline}")
@@ -173,7 +174,7 @@ def _require_beside(output: Path, files: dict[str, Path | None]) -> None:
         seen[path] = name
 
 
-def _print_report(result: dict[str, Any]) -> None:
+def _print_report(result: dict[str, Any], multiplies: bool) -> None:
     rows = table(
         f"{result['model']}, beside memory that answers after {LATENCY} cycles, then in each",
         *("layer", "descriptors", "cycles", "computing", "slices", "utilization"),
@@ -197,3 +198,11 @@ def _print_report(result: dict[str, Any]) -> None:
     ]
     if others:
         click.echo(f"{cycles} cycles; with memories as large, {', '.join(others)}")
+    other = result["other_lanes"]
+    change = "without" if multiplies else "with"
+    what = (
+        f"not possible: {other}"
+        if isinstance(other, str)
+        else f"{other} cycles in place of {cycles}"
+    )
+    click.echo(f"{change} multipliers in the vector unit: {what}")

@@ -29,7 +29,8 @@ def accelerator_options(command: Any) -> Any:
     """Add the options of :func:`configuration_options`; the help has those that an accelerator has,
     with its defaults.
     """
-    return _with_options(command, ACCELERATOR_DEFAULTS, ("top", *GIVEN_SIZES, *ENCODED))
+    defaults = {**ACCELERATOR_DEFAULTS, "lanes": "with multipliers"}
+    return _with_options(command, defaults, ("top", *GIVEN_SIZES, *ENCODED))
 
 
 def _with_options(command: Any, defaults: Mapping[str, Any], hidden: Collection[str]) -> Any:

@@ -171,7 +171,7 @@ def _print_engines(result: dict[str, Any], format_name: str) -> None:
 
 def _print_accelerators(result: dict[str, Any], format_name: str) -> None:
     rows = table(
-        f"{result['images']} images, {SIDE} x {SIDE} accelerators, {format_name}: about",
+        f"{result['images']} images, {SIDE} x {SIDE} accelerators, {format_name}: as predicted",
         *("layer", "cycles", "utilization", "bound by", "cycles 8x8", "speedup"),
     )
     for layer in result["layers"]:

@@ -36,4 +36,5 @@ def shape_of(unit: AcceleratorUnit) -> AcceleratorShape:
         acc_bits=mac.acc_bits,
         activation_bits=mac.activation_bits,
         format=mac.sparq_format,
+        multiplies=unit.multiplies,
     )

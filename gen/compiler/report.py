@@ -111,6 +111,18 @@ def cycles_of_rivals(compiled: CompiledNetwork, network: QuantizedNetwork) -> di
     return result
 
 
+def cycles_of_other_lanes(compiled: CompiledNetwork, network: QuantizedNetwork) -> int | str:
+    """Cycles of ``network``, of which ``compiled`` is, on the same accelerator with multipliers in
+    its vector unit if it has none, and without if it has; or why it does not run there.
+    """
+    shape = compiled.image.shape
+    try:
+        other = compile_network(replace(shape, multiplies=not shape.multiplies), network)
+    except CompileError as error:
+        return str(error)
+    return int(totals(layer_report(other))["cycles"])
+
+
 def _empty(name: str) -> dict[str, Any]:
     return {"layer": name, **dict.fromkeys((*SUMMED, "most_products"), 0)}
 

@@ -40,7 +40,7 @@ MAX_ACC_BITS = 64
 MAX_PAIRS = 16
 ENGINE_SIZES = ("weight_depth", "lanes", "result_tiles", "command_depth", "stream_bits")
 """Of what is around an engine's machine."""
-GIVEN_SIZES = ("lanes", "stream_bits")
+GIVEN_SIZES = ("stream_bits",)
 """Those of them that an accelerator decides."""
 ACCELERATOR_SIZES = ("scratchpad", "memory_bits")
 """Of what is around an engine's machine in an accelerator."""
@@ -103,7 +103,9 @@ OPTIONS: dict[str, Option] = {
         f"{ACCELERATOR_DEFAULTS['weight_depth']} unless it is given.",
     ),
     "lanes": Option(
-        0, "Columns that an engine requantizes per cycle, a divisor of all columns; 0: all."
+        0,
+        "Columns that an engine requantizes per cycle, a divisor of all columns; 0: all. Where 0 "
+        "is given for an accelerator, its vector unit has no multipliers.",
     ),
     "result_tiles": Option(
         0,
@@ -187,6 +189,11 @@ class Configuration:
                 raise ConfigurationError(f"{name} has no effect where {reason}: leave it out")
         check_integer("rows", value["rows"], 1, MAX_SIDE)
         check_integer("cols", value["cols"], 1, MAX_SIDE)
+        if top == "accelerator" and not (type(value["lanes"]) is int and value["lanes"] == 0):
+            raise ConfigurationError(
+                "lanes of an accelerator must be 0, for a vector unit without multipliers, or left "
+                f"out, not {value['lanes']!r}"
+            )
         for name in ("rounding", "vsparq", *ENCODED):
             _check_flag(name, value[name])
         check_integer("weight_bits", value["weight_bits"], WEIGHT_BITS[0], WEIGHT_BITS[-1])
@@ -206,13 +213,16 @@ class Configuration:
             engine = accelerator = None
             if top in AROUND and unit is not None:
                 sizes = {name: value[name] for name in ENGINE_SIZES}
+                # Those of an accelerator are the vector unit's.
+                sizes |= {"lanes": 0} if top == "accelerator" else {}
                 sizes |= {"encoded_output": value["encoded_output"]}
                 engine = EngineUnit(machine, value["rows"], value["cols"], unit, **sizes)
             if top == "accelerator" and engine is not None:
                 bits = value["memory_bits"]
                 if "memory_bits" not in options:
                     bits = min([bits, *memory_widths(engine)[-1:]])
-                accelerator = AcceleratorUnit(engine, value["scratchpad"], bits)
+                multiplies = "lanes" not in options
+                accelerator = AcceleratorUnit(engine, value["scratchpad"], bits, multiplies)
                 engine = None
         except (TypeError, ValueError) as error:
             raise ConfigurationError(_refusal(error, top, machine)) from None
@@ -283,10 +293,12 @@ class Configuration:
         sizes = {name: getattr(own, name) for name in ENGINE_SIZES}
         if self.accelerator is None:
             return sizes
-        for name in GIVEN_SIZES:
+        for name in (*GIVEN_SIZES, "lanes"):
             del sizes[name]
         own_sizes = self.accelerator.scratchpad_kib, self.accelerator.data_bits
-        return sizes | dict(zip(ACCELERATOR_SIZES, own_sizes, strict=True))
+        sizes |= dict(zip(ACCELERATOR_SIZES, own_sizes, strict=True))
+        # What has all of them keeps its hash.
+        return sizes if self.accelerator.multiplies else sizes | {"lanes": 0}
 
     @property
     def _is_encoded(self) -> dict[str, bool]:

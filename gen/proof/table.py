@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+from gen.proof.accelerator import AskedJob, BusJob, GivenJob, StartsJob, WaitsJob
 from gen.proof.accumulation import AccumulationJob
 from gen.proof.array import ArrayJob
 from gen.proof.bounds import OverflowJob
@@ -31,8 +32,10 @@ from gen.proof.top import TopJob
 from gen.proof.wiring import EdgesJob, GridJob
 from golden import NAMED_FORMATS, SIGNED_FORMATS, NamedFormat
 from hdl import MacUnit, sparq_mac
+from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.bus.axi4 import Axi4Bus
 from hdl.element.processing_element import MAX_PIPELINE
+from hdl.engine.engine_unit import EngineUnit
 from hdl.multiplier.style import Style
 
 SPARQ = sparq_mac("5opt")
@@ -54,6 +57,13 @@ BUSES = ((32, 16, 1), (32, 16, 4), (128, 64, 16), (256, 64, 128), (32, 32, 256))
 
 BEAT_QUEUES = (((32, 16, 1), 3), ((32, 16, 4), 4), ((32, 16, 4), 7), ((64, 32, 16), 32))
 """The same, and beats that a queue holds."""
+
+ACCELERATORS = (
+    AcceleratorUnit(EngineUnit("array", 2, 2, BASELINE, weight_depth=16), 1, 32),
+    AcceleratorUnit(EngineUnit("array", 4, 4, SPARQ, weight_depth=16), 4, 128),
+)
+LARGE_ACCELERATOR = AcceleratorUnit(EngineUnit("array", 16, 16, SPARQ, weight_depth=2048), 256, 128)
+"""Of whose parts some are proved."""
 
 SIZES = ((1, 2), (2, 1), (2, 3), (3, 2), (5, 7), (16, 16), (64, 64))
 
@@ -136,6 +146,10 @@ def all_jobs() -> list[Job]:
         (BurstsJob(Axi4Bus(*sizes)) for sizes in BUSES),
         (RoomJob(Axi4Bus(*sizes), depth) for sizes, depth in BEAT_QUEUES),
         (BeatsJob(Axi4Bus(*sizes), depth) for sizes, depth in BEAT_QUEUES),
+        (job(unit) for job in (GivenJob, WaitsJob) for unit in (*ACCELERATORS, LARGE_ACCELERATOR)),
+        (AskedJob(unit) for unit in ACCELERATORS),
+        (BusJob(Axi4Bus(*sizes), kind) for sizes in BUSES for kind in ("reads", "writes")),
+        (StartsJob(unit, kind) for unit in ACCELERATORS for kind in ("moves", "computing")),
     ]
     found = [job for group in jobs for job in group]
     for job in found:
@@ -290,8 +304,11 @@ def _set_effort(job: Job) -> None:
         job.quick = job.group <= 2
     elif isinstance(job, QueueJob | AdapterJob):
         job.quick = job.words <= 3
-    elif isinstance(job, BurstsJob | RoomJob | BeatsJob):
+    elif isinstance(job, BurstsJob | RoomJob | BeatsJob | BusJob):
         job.quick = job.bus.max_burst <= 4
+    elif isinstance(job, GivenJob | WaitsJob | AskedJob | StartsJob):
+        job.quick = job.unit == ACCELERATORS[0] and isinstance(job, WaitsJob)
+        job.cost = 10.0
     elif isinstance(job, RegistersJob | BanksJob | OutputJob | GearboxJob | ResultsJob):
         job.quick = True
     else:

@@ -1,15 +1,17 @@
 """The accelerator: what a system is given to run whole networks."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib.wiring import Out
 
 from golden.descriptor import Error, Opcode
 from hdl.accelerator.accelerator_registers import COUNTERS, accelerator_registers
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.compute_unit import ComputeUnit
 from hdl.accelerator.descriptor_fields import DESCRIPTOR_BITS, DescriptorFields
+from hdl.accelerator.join import join
 from hdl.accelerator.layouts import EVENT_BITS, STREAM, WAITS_BITS
 from hdl.accelerator.program_reader import ProgramReader
 from hdl.accelerator.waits import have_ended
@@ -24,6 +26,7 @@ from hdl.memory.line_loader import LineLoader
 from hdl.memory.line_storer import LineStorer
 from hdl.memory.scratchpad import Scratchpad
 from hdl.placement import Component, place
+from hdl.stream.stream import Stream
 from hdl.stream.stream_fifo import GAPLESS_DEPTH, StreamFifo
 
 CONTROL = "s_axi_control"
@@ -78,10 +81,14 @@ class Accelerator(Component):
             version=version,
             format=engine.unit.format,
         )
-        self._control = axi4_lite_members(self.registers.address_bits, CONTROL)
-        self._reads = axi4_read_members(unit.bus, MEMORY)
-        self._writes = axi4_write_members(unit.bus, MEMORY)
-        super().__init__({**self._control, **self._reads, **self._writes, "irq": Out(1)})
+        super().__init__(
+            {
+                **axi4_lite_members(self.registers.address_bits, CONTROL),
+                **axi4_read_members(unit.bus, MEMORY),
+                **axi4_write_members(unit.bus, MEMORY),
+                "irq": Out(1),
+            }
+        )
         self.elements = {
             name: Elements(len(getattr(self, name))) for name in self.signature.members
         }
@@ -102,110 +109,111 @@ class Accelerator(Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        unit = self.unit
-        bus, shape = unit.bus, unit.scratchpad
-
-        # Registers.
-        registers = RegisterFile(self.registers, CONTROL)
-        place(m, platform, "registers", registers)
-        for name, member in self._control.items():
-            ours, theirs = getattr(self, name), getattr(registers, name)
-            m.d.comb += theirs.eq(ours) if member.flow == In else ours.eq(theirs)
-
-        # Memory outside. When a program is stopped, bursts come to their ends, and all is reset.
         reset = Signal()
-        stops = Signal()
-        queues = {"loads": 2 * bus.max_burst, "stream": 2 * bus.max_burst, "fetch": bus.max_burst}
-        reader = AxiReader(bus, queues)
-        writer = AxiWriter(bus, 2 * bus.max_burst)
-        for name, part, members in (
-            ("memory_reader", reader, self._reads),
-            ("memory_writer", writer, self._writes),
-        ):
-            place(m, platform, name, part, reset)
-            m.d.comb += part.stop.eq(stops)
-            for port, member in members.items():
-                ours, theirs = getattr(self, port), getattr(part, port)
-                m.d.comb += theirs.eq(ours) if member.flow == In else ours.eq(theirs)
+        parts = self._place(m, platform, reset)
+        starts = self._start(m, parts)
+        ended = self._count_ended(m, parts, starts)
+        self._compute(m, parts)
+        self._move(m, parts, ended)
+        self._access(m, parts)
+        self._stop(m, parts, reset)
+        self._count(m, parts, starts)
+        return m
 
-        # The program.
-        program = ProgramReader(unit)
-        place(m, platform, "program_reader", program, reset)
+    def _place(self, m: Module, platform: Any, reset: Signal) -> "_Parts":
+        """All parts, and the ports of those that have some outside; ``reset`` is for what runs a
+        program.
+        """
+        bus, shape = self.unit.bus, self.unit.scratchpad
+        queues = {"loads": 2 * bus.max_burst, "stream": 2 * bus.max_burst, "fetch": bus.max_burst}
+        parts = _Parts(
+            registers=RegisterFile(self.registers, CONTROL),
+            memory_reader=AxiReader(bus, queues),
+            memory_writer=AxiWriter(bus, 2 * bus.max_burst),
+            program_reader=ProgramReader(self.unit),
+            scratchpad=Scratchpad(shape),
+            loader=LineLoader(shape, bus.address_bits),
+            storer=LineStorer(shape, bus.address_bits),
+            compute=self.compute,
+            streams=StreamFifo(STREAM.size, GAPLESS_DEPTH),
+            loads_queue=StreamFifo(MOVE_BITS + WAITS_BITS, MOVES_WAITING),
+            stores_queue=StreamFifo(MOVE_BITS + WAITS_BITS, MOVES_WAITING),
+            counters=EventCounters({name.lower(): 1 for name in COUNTERS}),
+        )
+        stay = ("registers", "scratchpad", "counters")
+        for name, part in parts._asdict().items():
+            place(m, platform, name, part, None if name in stay else reset)
+        join(m, parts.registers, CONTROL, self)
+        join(m, parts.memory_reader, MEMORY, self)
+        join(m, parts.memory_writer, MEMORY, self)
+        return parts
+
+    def _start(self, m: Module, parts: "_Parts") -> Signal:
+        """A program starts, if none runs, and its descriptors are fetched; when it starts."""
+        registers, program = parts.registers, parts.program_reader
         starts = Signal()
-        reads_start = Cat(registers.reads_low_value, registers.reads_high_value)
-        writes_start = Cat(registers.writes_low_value, registers.writes_high_value)
         m.d.comb += [
             starts.eq(registers.start_start & ~program.running),
             program.start.eq(starts),
             program.program.eq(registers.program_value),
-            program.reads_start.eq(reads_start),
+            program.reads_start.eq(parts.reads_start),
             program.reads_size.eq(registers.reads_size_value),
             program.writes_size.eq(registers.writes_size_value),
-            reader.fetch_request_valid.eq(program.fetch_request_valid),
-            reader.fetch_request.eq(program.fetch_request),
-            program.fetch_request_ready.eq(reader.fetch_request_ready),
-            program.fetch_valid.eq(reader.fetch_valid),
-            program.fetch_data.eq(reader.fetch_data),
-            reader.fetch_ready.eq(program.fetch_ready),
-            reader.stream_request_valid.eq(program.stream_request_valid),
-            reader.stream_request.eq(program.stream_request),
-            program.stream_request_ready.eq(reader.stream_request_ready),
         ]
+        join(m, program, "fetch_", parts.memory_reader)
+        return starts
 
-        # What each unit does, and how much of it has ended.
-        scratchpad = Scratchpad(shape)
-        place(m, platform, "scratchpad", scratchpad)
-        loader, storer = LineLoader(shape, bus.address_bits), LineStorer(shape, bus.address_bits)
-        compute = self.compute
-        streams = StreamFifo(STREAM.size, GAPLESS_DEPTH)
-        for name, part in (
-            ("loader", loader),
-            ("storer", storer),
-            ("compute", compute),
-            ("streams", streams),
-        ):
-            place(m, platform, name, part, reset)
-        ended = {
-            name: Signal(EVENT_BITS, name=f"{name}_ended", reset_less=True)
+    def _count_ended(self, m: Module, parts: "_Parts", starts: Signal) -> Sequence[Signal]:
+        """How many LOADs, STOREs and computations of the program have ended."""
+        program, compute = parts.program_reader, parts.compute
+        loads, stores = (
+            Signal(EVENT_BITS, name=f"{name}_ended", reset_less=True)
             for name in ("loads", "stores")
-        }
-        for name, event in (("loads", loader.done), ("stores", writer.done)):
+        )
+        for count, event in ((loads, parts.loader.done), (stores, parts.memory_writer.done)):
             with m.If(starts):
-                m.d.sync += ended[name].eq(0)
+                m.d.sync += count.eq(0)
             with m.Elif(event):
-                m.d.sync += ended[name].eq(ended[name] + 1)
-        counts = ended["loads"], ended["stores"], compute.ended
+                m.d.sync += count.eq(count + 1)
         m.d.comb += [
-            program.loads_ended.eq(ended["loads"]),
-            program.stores_ended.eq(ended["stores"]),
+            program.loads_ended.eq(loads),
+            program.stores_ended.eq(stores),
             program.computes_ended.eq(compute.ended),
             compute.clear.eq(starts),
-            compute.loads_ended.eq(ended["loads"]),
-            compute.stores_ended.eq(ended["stores"]),
+            compute.loads_ended.eq(loads),
+            compute.stores_ended.eq(stores),
+        ]
+        return loads, stores, compute.ended
+
+    def _compute(self, m: Module, parts: "_Parts") -> None:
+        """Descriptors that compute go to their unit, and so do their parameters and weights."""
+        program, compute, streams = parts.program_reader, parts.compute, parts.streams
+        m.d.comb += [
             compute.in_valid.eq(program.computes_valid),
             compute.in_data.eq(program.descriptor),
             compute.in_waits.eq(program.waits),
+            compute.in_weights.eq(program.weights),
             program.computes_ready.eq(compute.in_ready),
-            streams.in_valid.eq(program.stream_valid),
-            streams.in_data.eq(program.stream),
-            program.stream_ready.eq(streams.in_ready),
-            compute.stream_valid.eq(streams.out_valid),
-            compute.stream.eq(streams.out_data),
-            streams.out_ready.eq(compute.stream_ready),
-            compute.beats_valid.eq(reader.stream_valid),
-            compute.beats_data.eq(reader.stream_data),
-            reader.stream_ready.eq(compute.beats_ready),
         ]
+        join(m, program, "stream_request", parts.memory_reader)
+        join(m, compute, "beats_", parts.memory_reader, "stream_")
+        Stream(program.stream_valid, program.stream_ready, program.stream, None).feed(
+            m, Stream.of(streams, "in_")
+        )
+        Stream.of(streams, "out_").feed(
+            m, Stream(compute.stream_valid, compute.stream_ready, compute.stream, None)
+        )
 
-        # Lines move.
-        for name, mover, start, opcode in (
-            ("loads", loader, reads_start, Opcode.LOAD),
-            ("stores", storer, writes_start, Opcode.STORE),
+    def _move(self, m: Module, parts: "_Parts", ended: Sequence[Signal]) -> None:
+        """LOADs and STOREs wait for what must have ended, and then move their lines."""
+        program, loader, storer = parts.program_reader, parts.loader, parts.storer
+        reader, writer = parts.memory_reader, parts.memory_writer
+        for name, opcode, queue, mover, start in (
+            ("loads", Opcode.LOAD, parts.loads_queue, loader, parts.reads_start),
+            ("stores", Opcode.STORE, parts.stores_queue, storer, parts.writes_start),
         ):
-            queue = StreamFifo(MOVE_BITS + WAITS_BITS, MOVES_WAITING)
-            place(m, platform, f"{name}_queue", queue, reset)
             own = DescriptorFields(queue.out_data, opcode)
-            may_start = have_ended(queue.out_data[MOVE_BITS:], counts)
+            may_start = have_ended(queue.out_data[MOVE_BITS:], ended)
             m.d.comb += [
                 queue.in_valid.eq(getattr(program, f"{name}_valid")),
                 queue.in_data.eq(Cat(program.descriptor[:MOVE_BITS], program.waits)),
@@ -216,58 +224,42 @@ class Accelerator(Component):
                 mover.command.line.eq(own.line),
                 mover.command.lines.eq(own.lines),
             ]
-        m.d.comb += [
-            reader.loads_request_valid.eq(loader.request_valid),
-            reader.loads_request.eq(loader.request),
-            loader.request_ready.eq(reader.loads_request_ready),
-            loader.in_valid.eq(reader.loads_valid),
-            loader.in_data.eq(reader.loads_data),
-            reader.loads_ready.eq(loader.in_ready),
-            writer.request_valid.eq(storer.request_valid),
-            writer.request.eq(storer.request),
-            storer.request_ready.eq(writer.request_ready),
-            writer.in_valid.eq(storer.out_valid),
-            writer.in_data.eq(storer.out_data),
-            storer.out_ready.eq(writer.in_ready),
-            scratchpad.loads_valid.eq(loader.loads_valid),
-            scratchpad.loads_line.eq(loader.loads_line),
-            scratchpad.loads_beat.eq(loader.loads_beat),
-            scratchpad.loads_data.eq(loader.loads_data),
-            loader.loads_ready.eq(scratchpad.loads_ready),
-            scratchpad.stores_valid.eq(storer.stores_valid),
-            scratchpad.stores_line.eq(storer.stores_line),
-            storer.stores_ready.eq(scratchpad.stores_ready),
-            storer.read_data.eq(scratchpad.read_data),
-            scratchpad.patches_valid.eq(compute.read_valid),
-            scratchpad.patches_low.eq(compute.read_low),
-            scratchpad.patches_high.eq(compute.read_high),
-            scratchpad.patches_remainder.eq(compute.read_remainder),
-            compute.read_ready.eq(scratchpad.patches_ready),
-            compute.read_data.eq(scratchpad.read_data),
-            scratchpad.results_valid.eq(compute.write_valid),
-            scratchpad.results_bank.eq(compute.write_bank),
-            scratchpad.results_count.eq(compute.write_count),
-            scratchpad.results_low.eq(compute.write_low),
-            scratchpad.results_high.eq(compute.write_high),
-            scratchpad.results_data.eq(compute.write_data),
-            compute.write_ready.eq(scratchpad.results_ready),
-        ]
+        join(m, loader, "request", reader, "loads_request")
+        join(m, loader, "in_", reader, "loads_")
+        join(m, storer, "request", writer)
+        join(m, storer, "out_", writer, "in_")
 
-        # It ends, or is stopped: by the bus, or as nothing moves.
+    def _access(self, m: Module, parts: "_Parts") -> None:
+        """What reads and writes the scratchpad."""
+        scratchpad, storer, compute = parts.scratchpad, parts.storer, parts.compute
+        join(m, parts.loader, "loads_", scratchpad)
+        join(m, storer, "stores_", scratchpad)
+        join(m, scratchpad, "patches_", compute, "read_")
+        join(m, scratchpad, "results_", compute, "write_")
+        for reads in (storer, compute):
+            m.d.comb += reads.read_data.eq(scratchpad.read_data)
+
+    def _stop(self, m: Module, parts: "_Parts", reset: Signal) -> None:
+        """A program ends, or is stopped, by the bus, by a wrong count of tiles or as nothing moves:
+        then bursts come to their ends, all that runs it is reset, and software is told why.
+        """
+        registers, program, compute = parts.registers, parts.program_reader, parts.compute
+        reader, writer, scratchpad = parts.memory_reader, parts.memory_writer, parts.scratchpad
+        is_stopping = Signal()
+        code = Signal(8)
         still = Signal(32)
         limit = registers.watchdog_value
         moves = Signal()
-        code = Signal(8)
-        is_stopping = Signal()
         m.d.comb += [
             moves.eq(
                 compute.moves
                 | (reader.fetch_valid & reader.fetch_ready)
                 | (scratchpad.loads_valid & scratchpad.loads_ready)
                 | (scratchpad.stores_valid & scratchpad.stores_ready)
-                | (getattr(self, f"{MEMORY}_wvalid") & getattr(self, f"{MEMORY}_wready"))
+                | self._moves("w")
             ),
-            stops.eq(is_stopping),
+            reader.stop.eq(is_stopping),
+            writer.stop.eq(is_stopping),
             reset.eq(is_stopping & ~reader.busy & ~writer.busy),
         ]
         m.d.sync += still.eq(Mux(moves | ~program.running, 0, still + 1))
@@ -283,6 +275,7 @@ class Accelerator(Component):
                 m.d.sync += code.eq(program.error)
         with m.If(reset):
             m.d.sync += is_stopping.eq(0)
+
         has_ended = Signal()
         has_failed = Signal()
         m.d.comb += [
@@ -299,19 +292,46 @@ class Accelerator(Component):
             | (registers.interrupt_error & registers.interrupt_enable_error)
         )
 
-        # What is counted.
-        counters = EventCounters({name.lower(): 1 for name in COUNTERS})
-        place(m, platform, "counters", counters)
+    def _count(self, m: Module, parts: "_Parts", starts: Signal) -> None:
+        """Cycles and beats of the program."""
+        counters = parts.counters
         m.d.comb += [
             counters.clear.eq(starts),
-            counters.count_cycles.eq(program.running),
-            counters.count_busy.eq(compute.busy),
-            counters.count_beats_read.eq(
-                getattr(self, f"{MEMORY}_rvalid") & getattr(self, f"{MEMORY}_rready")
-            ),
-            counters.count_beats_written.eq(
-                getattr(self, f"{MEMORY}_wvalid") & getattr(self, f"{MEMORY}_wready")
-            ),
+            counters.count_cycles.eq(parts.program_reader.running),
+            counters.count_busy.eq(parts.compute.busy),
+            counters.count_beats_read.eq(self._moves("r")),
+            counters.count_beats_written.eq(self._moves("w")),
         ]
-        counters.show(m, registers)
-        return m
+        counters.show(m, parts.registers)
+
+    def _moves(self, channel: str) -> Value:
+        """A beat goes by on a channel of the memory port."""
+        valid, ready = (getattr(self, f"{MEMORY}_{channel}{name}") for name in ("valid", "ready"))
+        return valid & ready
+
+
+class _Parts(NamedTuple):
+    """What it is made of, by the names of the submodules."""
+
+    registers: Any
+    memory_reader: Any
+    memory_writer: AxiWriter
+    program_reader: ProgramReader
+    scratchpad: Scratchpad
+    loader: LineLoader
+    storer: LineStorer
+    compute: ComputeUnit
+    streams: StreamFifo
+    loads_queue: StreamFifo
+    stores_queue: StreamFifo
+    counters: Any
+
+    @property
+    def reads_start(self) -> Value:
+        """The address of the window that may be read."""
+        return Cat(self.registers.reads_low_value, self.registers.reads_high_value)
+
+    @property
+    def writes_start(self) -> Value:
+        """The address of the window that may be written."""
+        return Cat(self.registers.writes_low_value, self.registers.writes_high_value)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from golden.descriptor import slice_bytes
 from hdl.bus.axi4 import DATA_BITS, Axi4Bus
+from hdl.engine.column_parameters import COLUMN_PARAMETERS
 from hdl.engine.engine_unit import EngineUnit
 from hdl.memory.scratchpad_shape import MAX_LINES, ScratchpadShape
 
@@ -29,6 +31,8 @@ class AcceleratorUnit:
         Of the scratchpad, a power of two: at least 4 lines, at most 65536.
     data_bits : int
         Of the memory port: one of :func:`memory_widths`.
+    multiplies : bool
+        The vector unit has multipliers; otherwise it only adds up bytes.
 
     Raises
     ------
@@ -39,6 +43,7 @@ class AcceleratorUnit:
     engine: EngineUnit
     scratchpad_kib: int
     data_bits: int
+    multiplies: bool = True
 
     def __post_init__(self) -> None:
         engine = self.engine
@@ -106,6 +111,28 @@ class AcceleratorUnit:
         banks = 2 * self.engine.rows
         lines = self.scratchpad_kib * KIB // (banks * self.k_per_cycle)
         return ScratchpadShape(banks, self.k_per_cycle, lines, self.data_bits)
+
+    @property
+    def column_beats(self) -> int:
+        """Beats of the parameters of a column of tiles."""
+        return -(-self.engine.cols * COLUMN_PARAMETERS.size // self.data_bits)
+
+    @property
+    def slice_bits(self) -> int:
+        """Bits of a slice of weights in memory."""
+        engine, beat_bytes = self.engine, self.bus.beat_bytes
+        weights = engine.cols * self.k_per_cycle
+        return 8 * slice_bytes(weights, engine.unit.weight_bits, beat_bytes)
+
+    @property
+    def beats_per_slice(self) -> int:
+        """Beats of a slice of weights, or 1 for several slices."""
+        return max(1, self.slice_bits // self.data_bits)
+
+    @property
+    def slices_per_beat(self) -> int:
+        """Slices of weights in a beat, or 1 in several beats."""
+        return max(1, self.data_bits // self.slice_bits)
 
 
 def memory_widths(engine: EngineUnit) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """What computes: descriptors one after the other, from the scratchpad back into it."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
@@ -11,6 +11,7 @@ from golden.descriptor import VECTOR as VECTOR_OPCODES
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.byte_tables import ByteTables
 from hdl.accelerator.descriptor_fields import DESCRIPTOR_BITS, DescriptorFields
+from hdl.accelerator.join import join, ports
 from hdl.accelerator.layouts import (
     EVENT_BITS,
     PIXELS,
@@ -18,6 +19,7 @@ from hdl.accelerator.layouts import (
     STREAM,
     VECTOR_LOAD,
     WAITS_BITS,
+    WORD_BITS,
 )
 from hdl.accelerator.patch_reader import PatchReader
 from hdl.accelerator.result_writer import ResultWriter
@@ -27,6 +29,7 @@ from hdl.accelerator.vector_unit import VectorUnit
 from hdl.accelerator.waits import have_ended
 from hdl.engine.gemm_core import GemmCore
 from hdl.placement import Component, place
+from hdl.stream.stream import Stream
 from hdl.stream.stream_fifo import StreamFifo
 
 WAITING = 2
@@ -53,6 +56,8 @@ class ComputeUnit(Component):
         The descriptor, which is known to be right.
     in_waits : In(48)
         What must have ended before it starts.
+    in_weights : In(16)
+        Of a vector operation: the weights of each channel.
     loads_ended, stores_ended : In(16)
         LOADs and STOREs that have ended, modulo 65536.
     ended : Out(16)
@@ -89,6 +94,7 @@ class ComputeUnit(Component):
                 "in_ready": Out(1),
                 "in_data": In(DESCRIPTOR_BITS),
                 "in_waits": In(WAITS_BITS),
+                "in_weights": In(WORD_BITS),
                 "loads_ended": In(EVENT_BITS),
                 "stores_ended": In(EVENT_BITS),
                 "ended": Out(EVENT_BITS),
@@ -99,8 +105,8 @@ class ComputeUnit(Component):
                 "beats_valid": In(1),
                 "beats_ready": Out(1),
                 "beats_data": In(unit.bus.data_bits),
-                **_ports(self._reader, "read_"),
-                **_ports(self._writer, "write_"),
+                **ports(self._reader, "read_"),
+                **ports(self._writer, "write_"),
                 "busy": Out(1),
                 "moves": Out(1),
                 "fails": Out(1),
@@ -109,16 +115,42 @@ class ComputeUnit(Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        unit, core = self.unit, self.core
-        rows, steps, _ = self._sizes
+        parts = self._place(m, platform)
+        own = self._take(m, parts)
+        self._read(m, own, parts.patch_reader)
+        self._load(m, own, parts)
+        self._compute(m, own, parts)
+        self._write(m, own, parts)
+        return m
 
-        # Descriptors wait; the machine knows of a product at once, so its weights load.
-        queue = StreamFifo(DESCRIPTOR_BITS + WAITS_BITS, WAITING)
-        place(m, platform, "queue", queue)
-        place(m, platform, "core", core)
+    def _place(self, m: Module, platform: Any) -> "_Parts":
+        """All parts, in the order in which descriptors and data pass through them."""
+        rows, steps, _ = self._sizes
+        parts = _Parts(
+            queue=StreamFifo(DESCRIPTOR_BITS + WAITS_BITS, WAITING),
+            core=self.core,
+            patch_reader=self._reader,
+            vector=VectorUnit(rows, steps, MOST_WEIGHTS, self.unit.multiplies),
+            tables=ByteTables(rows, steps),
+            router=StreamRouter(self.unit, len(self.core.weights_data)),
+            vector_loads=StreamFifo(VECTOR_LOAD.size, WAITING + 1),
+            pixels=StreamFifo(PIXELS.size, self.core.result_tiles + 4),
+            turner=Turner(rows, self.unit.engine.cols, steps),
+            writer=self._writer,
+        )
+        for name, part in parts._asdict().items():
+            place(m, platform, name, part)
+        return parts
+
+    def _take(self, m: Module, parts: "_Parts") -> "_Computed":
+        """Descriptors wait, and the oldest one is computed when it has nothing to wait for."""
+        queue, core, loads = parts.queue, parts.core, parts.vector_loads
+
+        # Machine and vector unit know at once of what is to come, so that their weights load.
         coming = DescriptorFields(self.in_data, Opcode.MATRIX)
         is_product = coming.opcode == Opcode.MATRIX
-        zero_point = unit.engine.zero_point_bits
+        zero_point = self.unit.engine.zero_point_bits
+        takes = self.in_valid & self.in_ready
         m.d.comb += [
             queue.in_data.eq(Cat(self.in_data, self.in_waits)),
             queue.in_valid.eq(self.in_valid & (core.command_ready | ~is_product)),
@@ -131,10 +163,10 @@ class ComputeUnit(Component):
             core.command.exact.eq(coming.exact),
             core.command.sums.eq(coming.sums),
             *([core.zero_point.eq(coming.zero_point[-zero_point:])] if zero_point else []),
+            loads.in_valid.eq(takes & coming.is_one_of(*VECTOR_OPCODES)),
+            loads.in_data.eq(Cat(self.in_weights, coming.out_words)),
         ]
 
-        # One is computed when it has nothing to wait for.
-        own = DescriptorFields(queue.out_data, Opcode.MATRIX)
         running = Signal()
         ends = Signal()
         ended = Signal(EVENT_BITS, reset_less=True)
@@ -145,85 +177,61 @@ class ComputeUnit(Component):
             m.d.sync += running.eq(1)
         with m.If(self.clear):
             m.d.sync += ended.eq(0)
-        is_matrix = own.opcode == Opcode.MATRIX
-        is_vector = own.is_one_of(*VECTOR_OPCODES)
-        is_patches = own.is_one_of(*PATCH_OPCODES)
         m.d.comb += [queue.out_ready.eq(ends), self.ended.eq(ended), self.busy.eq(running)]
+        return _Computed(DescriptorFields(queue.out_data, Opcode.MATRIX), running, ends)
 
-        # Its patches are read.
-        reader = self._reader
-        place(m, platform, "patch_reader", reader)
-        _join(m, self, reader, "read_")
+    def _read(self, m: Module, own: "_Computed", reader: PatchReader) -> None:
+        """Its patches are read, once: as many tiles as the machine was told, or it fails."""
+        fields = own.fields
+        join(m, reader, "read_", self)
         has_read = Signal()
         with m.If(reader.patches_valid & reader.patches_ready):
             m.d.sync += has_read.eq(1)
-        with m.If(ends):
+        with m.If(own.ends):
             m.d.sync += has_read.eq(0)
         m.d.comb += [
-            reader.patches_valid.eq(running & is_patches & ~has_read & ~ends),
-            *self._patches(reader.patches, own, is_matrix),
+            reader.patches_valid.eq(own.running & own.is_patches & ~has_read & ~own.ends),
+            *self._patches(reader.patches, fields, own.is_matrix),
         ]
 
-        # They are as many tiles as the machine was told.
-        tiles = Signal(len(own.tiles_m), reset_less=True)
+        tiles = Signal(len(fields.tiles_m), reset_less=True)
         fails = Signal()
         ends_pass = reader.tile.ends_pass
         with m.If(reader.tile_valid & reader.tile_ready):
             m.d.sync += tiles.eq(Mux(ends_pass, 0, tiles + 1))
-            with m.If(is_matrix & ((tiles + 1 == own.tiles_m) != ends_pass)):
+            with m.If(own.is_matrix & ((tiles + 1 == fields.tiles_m) != ends_pass)):
                 m.d.sync += fails.eq(1)
-        with m.If(~running):
+        with m.If(~own.running):
             m.d.sync += tiles.eq(0)
         m.d.comb += self.fails.eq(fails)
 
-        # Parameters and weights come, each where it is taken.
-        vector = VectorUnit(rows, steps, MOST_WEIGHTS)
-        tables = ByteTables(rows, steps)
-        router = StreamRouter(unit, len(core.weights_data))
-        for name, component in (("vector", vector), ("tables", tables), ("router", router)):
-            place(m, platform, name, component)
+    def _load(self, m: Module, own: "_Computed", parts: "_Parts") -> None:
+        """Parameters, weights and tables come, each where it is taken."""
+        core, router, tables, vector = parts.core, parts.router, parts.tables, parts.vector
+        join(m, router, "stream", self)
+        join(m, router, "in_", self, "beats_")
+        join(m, core, "weights_", router)
+        load = Stream(vector.load_valid, vector.load_ready, vector.load, None)
+        Stream.of(parts.vector_loads, "out_").feed(m, load)
+        words = router.words_data
+        of_core = Stream(router.parameters_valid, router.parameters_ready, words, None)
+        of_core.feed(m, Stream.of(core, "parameters_"))
+        Stream(router.vector_valid, router.vector_ready, words, None).feed(
+            m, Stream.of(vector, "words_")
+        )
         m.d.comb += [
-            router.stream_valid.eq(self.stream_valid),
-            router.stream.eq(self.stream),
-            self.stream_ready.eq(router.stream_ready),
-            router.in_valid.eq(self.beats_valid),
-            router.in_data.eq(self.beats_data),
-            self.beats_ready.eq(router.in_ready),
-            core.parameters_valid.eq(router.parameters_valid),
-            core.parameters_data.eq(router.words_data),
-            router.parameters_ready.eq(core.parameters_ready),
-            core.weights_valid.eq(router.weights_valid),
-            core.weights_data.eq(router.weights_data),
-            router.weights_ready.eq(core.weights_ready),
-            vector.words_valid.eq(router.vector_valid),
-            vector.words_data.eq(router.words_data),
-            router.vector_ready.eq(vector.words_ready),
-        ]
-        loads_table = running & (own.opcode == Opcode.TABLE)
-        m.d.comb += [
-            tables.load_valid.eq(router.table_valid & loads_table),
-            tables.load_data.eq(router.words_data),
-            router.table_ready.eq(loads_table),
+            tables.load_valid.eq(router.table_valid & own.loads_table),
+            tables.load_data.eq(words),
+            router.table_ready.eq(own.loads_table),
         ]
 
-        # What loads into the vector unit is known as early.
-        loads = StreamFifo(VECTOR_LOAD.size, WAITING + 1)
-        place(m, platform, "vector_loads", loads)
-        takes = self.in_valid & self.in_ready
-        taps = (coming.kernel_height * coming.kernel_width)[:16]
-        m.d.comb += [
-            loads.in_valid.eq(takes & coming.is_one_of(*VECTOR_OPCODES)),
-            loads.in_data.eq(Cat(coming.weights(taps)[:16], coming.out_words)),
-            vector.load_valid.eq(loads.out_valid),
-            vector.load.eq(loads.out_data),
-            loads.out_ready.eq(vector.load_ready),
-        ]
-
-        # Slices go to the machine, or to the vector unit; what their pixels are, to what is behind.
-        pixels = StreamFifo(PIXELS.size, core.result_tiles + 4)
-        place(m, platform, "pixels", pixels)
-        turner = Turner(rows, unit.engine.cols, steps)
-        place(m, platform, "turner", turner)
+    def _compute(self, m: Module, own: "_Computed", parts: "_Parts") -> None:
+        """Slices go to the machine, and its results to the turner; or to the vector unit. Turner
+        and vector unit are told what the pixels of each tile are.
+        """
+        core, reader, fields = parts.core, parts.patch_reader, own.fields
+        pixels, turner, vector = parts.pixels, parts.turner, parts.vector
+        is_matrix, is_vector = own.is_matrix, own.is_vector
         m.d.comb += [
             pixels.in_valid.eq(reader.tile_valid),
             pixels.in_data.eq(reader.tile),
@@ -243,50 +251,48 @@ class ComputeUnit(Component):
         has_left = Signal()
         with m.If(vector.command_ready & vector.command_valid):
             m.d.sync += has_left.eq(1)
-        with m.If(ends):
+        with m.If(own.ends):
             m.d.sync += has_left.eq(0)
+        is_product = fields.opcode == Opcode.PRODUCT
         m.d.comb += [
-            vector.command_valid.eq(running & is_vector & ~has_left),
-            vector.command.product.eq(own.opcode == Opcode.PRODUCT),
-            vector.command.maximum.eq(own.opcode == Opcode.MAX),
-            vector.command.uniform.eq(own.uniform),
-            vector.command.sums.eq(own.sums),
-            vector.command.zero_a.eq(Mux(own.opcode == Opcode.PRODUCT, own.zero_point, 0)),
-            vector.command.zero_b.eq(own.other_zero_point),
-            turner.in_valid.eq(core.results_valid),
-            turner.in_data.eq(core.results_data),
-            core.results_ready.eq(turner.in_ready),
-            turner.sums.eq(own.sums),
-            turner.out_words.eq(Mux(own.sums, own.out_words << 2, own.out_words)),
+            vector.command_valid.eq(own.running & is_vector & ~has_left),
+            vector.command.product.eq(is_product),
+            vector.command.maximum.eq(fields.opcode == Opcode.MAX),
+            vector.command.uniform.eq(fields.uniform),
+            vector.command.sums.eq(fields.sums),
+            vector.command.zero_a.eq(Mux(is_product, fields.zero_point, 0)),
+            vector.command.zero_b.eq(fields.other_zero_point),
+            turner.sums.eq(fields.sums),
+            turner.out_words.eq(Mux(fields.sums, fields.out_words << 2, fields.out_words)),
         ]
+        Stream.of(core, "results_").feed(m, Stream.of(turner, "in_"))
 
-        # Results are looked up, and written.
-        writer = self._writer
-        place(m, platform, "writer", writer)
-        _join(m, self, writer, "write_")
+    def _write(self, m: Module, own: "_Computed", parts: "_Parts") -> None:
+        """Results are looked up, and written."""
+        fields, reader, writer = own.fields, parts.patch_reader, parts.writer
+        tables, turner, vector = parts.tables, parts.turner, parts.vector
+        is_matrix, is_vector = own.is_matrix, own.is_vector
+        join(m, writer, "write_", self)
+        join(m, writer, "in_", tables, "out_")
         m.d.comb += [
-            tables.applies.eq(own.table & ~own.sums & is_patches),
+            tables.applies.eq(fields.table & ~fields.sums & own.is_patches),
             tables.in_valid.eq(Mux(is_matrix, turner.out_valid, vector.out_valid)),
             tables.in_data.eq(Mux(is_matrix, turner.out_data, vector.out_data)),
             tables.in_place.eq(Mux(is_matrix, turner.out_place, vector.out_place)),
             turner.out_ready.eq(is_matrix & tables.in_ready),
             vector.out_ready.eq(is_vector & tables.in_ready),
-            writer.in_valid.eq(tables.out_valid),
-            writer.in_data.eq(tables.out_data),
-            writer.in_place.eq(tables.out_place),
-            tables.out_ready.eq(writer.in_ready),
-            writer.base.eq(own.out_line),
-            writer.pitch.eq(own.out_pitch),
-            ends.eq(running & (writer.done | (loads_table & tables.loaded))),
+            writer.base.eq(fields.out_line),
+            writer.pitch.eq(fields.out_pitch),
+            own.ends.eq(own.running & (writer.done | (own.loads_table & tables.loaded))),
             self.moves.eq(
                 (reader.slice_valid & reader.slice_ready)
                 | (self.beats_valid & self.beats_ready)
                 | (writer.write_valid & writer.write_ready)
             ),
         ]
-        return m
 
-    def _patches(self, patches: Any, own: DescriptorFields, is_matrix: Value) -> list[Any]:
+    @staticmethod
+    def _patches(patches: Any, own: DescriptorFields, is_matrix: Value) -> list[Any]:
         """What is read, of the fields of a descriptor."""
         top = Signal(signed(POSITION_BITS + 4))
         left = Signal(signed(POSITION_BITS))
@@ -322,14 +328,44 @@ class ComputeUnit(Component):
         ]
 
 
-def _ports(part: Component, prefix: str) -> dict[str, Any]:
-    """The members of ``part`` that begin so."""
-    members = part.signature.members
-    return {name: members[name] for name in members if name.startswith(prefix)}
+class _Computed(NamedTuple):
+    """The descriptor that is computed."""
+
+    fields: DescriptorFields
+    running: Signal
+    ends: Signal
+
+    @property
+    def is_matrix(self) -> Value:
+        """The machine computes it."""
+        return self.fields.opcode == Opcode.MATRIX
+
+    @property
+    def is_vector(self) -> Value:
+        """The vector unit computes it."""
+        return self.fields.is_one_of(*VECTOR_OPCODES)
+
+    @property
+    def is_patches(self) -> Value:
+        """It reads patches."""
+        return self.fields.is_one_of(*PATCH_OPCODES)
+
+    @property
+    def loads_table(self) -> Value:
+        """It loads a table."""
+        return self.running & (self.fields.opcode == Opcode.TABLE)
 
 
-def _join(m: Module, outer: Component, inner: Component, prefix: str) -> None:
-    """Connect the ports of ``inner`` that begin so with those of the same names of ``outer``."""
-    for name, member in _ports(inner, prefix).items():
-        inside, outside = getattr(inner, name), getattr(outer, name)
-        m.d.comb += inside.eq(outside) if member.flow == In else outside.eq(inside)
+class _Parts(NamedTuple):
+    """What it is made of, by the names of the submodules."""
+
+    queue: StreamFifo
+    core: GemmCore
+    patch_reader: PatchReader
+    vector: VectorUnit
+    tables: ByteTables
+    router: StreamRouter
+    vector_loads: StreamFifo
+    pixels: StreamFifo
+    turner: Turner
+    writer: ResultWriter

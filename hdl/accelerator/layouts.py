@@ -108,8 +108,6 @@ operand b, less ``zero_b``. Or with ``maximum`` it takes the largest byte. Resul
 with ``sums``, otherwise requantized.
 """
 
-TABLE_BYTES = 256
-
 
 class StreamKind(IntEnum):
     """What a stream from memory carries."""

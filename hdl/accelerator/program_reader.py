@@ -6,11 +6,21 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from golden.descriptor import DESCRIPTOR_BYTES, MOST_WEIGHTS, WAIT_COUNTS, Error, Opcode
+from golden.descriptor import (
+    COMPUTE,
+    DESCRIPTOR_BYTES,
+    MOST_SUM_WORDS,
+    MOST_WEIGHTS,
+    TABLE_BYTES,
+    WAIT_COUNTS,
+    Error,
+    Opcode,
+    opcodes,
+)
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.descriptor_fields import DESCRIPTOR_BITS, DescriptorFields
-from hdl.accelerator.layouts import EVENT_BITS, STREAM, TABLE_BYTES, WAITS_BITS, StreamKind
-from hdl.engine.column_parameters import COLUMN_PARAMETERS, WORDS_PER_COLUMN
+from hdl.accelerator.layouts import EVENT_BITS, STREAM, WAITS_BITS, WORD_BITS, StreamKind
+from hdl.engine.column_parameters import WORDS_PER_COLUMN
 from hdl.memory.transfer import transfer_layout
 from hdl.placement import Component, place
 from hdl.stream.upsizer import Upsizer
@@ -19,11 +29,7 @@ WINDOW_BITS = 32
 LAG_BITS = (WAIT_COUNTS - 1).bit_length()
 FACTOR_BITS = 32, 16
 
-LOADS, STORES, COMPUTES = (
-    (Opcode.LOAD,),
-    (Opcode.STORE,),
-    (Opcode.TABLE, Opcode.MATRIX, Opcode.SUM, Opcode.COMBINE, Opcode.PRODUCT, Opcode.MAX),
-)
+UNITS = {"loads": (Opcode.LOAD,), "stores": (Opcode.STORE,), "computes": COMPUTE}
 """What each unit does."""
 
 
@@ -71,6 +77,8 @@ class ProgramReader(Component):
         The descriptor.
     waits : Out(48)
         What must have ended before it starts.
+    weights : Out(16)
+        Of a vector operation: the weights of each channel.
     loads_ended, stores_ended, computes_ended : In(16)
         How many of them have ended, modulo 65536.
     running : Out(1)
@@ -115,6 +123,7 @@ class ProgramReader(Component):
                 "computes_ready": In(1),
                 "descriptor": Out(DESCRIPTOR_BITS),
                 "waits": Out(WAITS_BITS),
+                "weights": Out(WORD_BITS),
                 "loads_ended": count,
                 "stores_ended": count,
                 "computes_ended": count,
@@ -144,12 +153,11 @@ class ProgramReader(Component):
         ]
 
         # What is under way.
-        names = ("loads", "stores", "computes")
         started = {
-            name: Signal(EVENT_BITS, name=f"{name}_started", reset_less=True) for name in names
+            name: Signal(EVENT_BITS, name=f"{name}_started", reset_less=True) for name in UNITS
         }
-        ended = {name: getattr(self, f"{name}_ended") for name in names}
-        is_idle = Cat(started[name] == ended[name] for name in names).all()
+        ended = {name: getattr(self, f"{name}_ended") for name in UNITS}
+        is_idle = Cat(started[name] == ended[name] for name in UNITS).all()
 
         # One multiplier, for one product after the other.
         factors = [
@@ -221,7 +229,7 @@ class ProgramReader(Component):
                 with m.Elif(checks.opcode == Opcode.END):
                     m.d.sync += done.eq(done + 1)
                     m.next = "END"
-                with m.Elif(checks.move.is_one_of(*COMPUTES)):
+                with m.Elif(checks.move.is_one_of(*COMPUTE)):
                     m.next = "REQUEST"
                 with m.Else():
                     m.next = "GIVE"
@@ -234,7 +242,7 @@ class ProgramReader(Component):
                 with m.If(self.stream_ready):
                     m.next = "GIVE"
             with m.State("GIVE"):
-                for name, opcodes in zip(names, (LOADS, STORES, COMPUTES), strict=True):
+                for name, opcodes in UNITS.items():
                     with m.If(checks.move.is_one_of(*opcodes)):
                         m.d.comb += getattr(self, f"{name}_valid").eq(1)
                         with m.If(getattr(self, f"{name}_ready")):
@@ -272,6 +280,7 @@ class ProgramReader(Component):
             self.stream.tiles_n.eq(checks.patches.tiles_n),
             self.stream.depth.eq(checks.patches.depth),
             self.stream.words.eq(words),
+            self.weights.eq(checks.patches.weights(taps)),
         ]
         return m
 
@@ -304,7 +313,7 @@ class _Checks:
             for count, wait in zip(self._started, self.move.waits, strict=True)
         ).any()
         return Mux(
-            ~self.move.is_one_of(*Opcode),
+            ~self.move.is_one_of(*opcodes(self._unit.multiplies)),
             Error.OPCODE,
             Mux(others, Error.FIELD, Mux(waits, Error.WAIT, Error.NONE)),
         )
@@ -325,9 +334,16 @@ class _Checks:
         unit, p = self._unit, self.patches
         steps = unit.k_per_cycle
         of_word = ((self.patches.weights(taps) + 1 >> 1) + WORDS_PER_COLUMN) * steps
-        of_column = column_beats(unit) + weight_beats(unit, p.depth)
+        of_column = unit.column_beats + self._weight_beats()
         is_matrix = self.opcode == Opcode.MATRIX
         return Mux(is_matrix, of_column, of_word), Mux(is_matrix, p.tiles_n, p.out_words)
+
+    def _weight_beats(self) -> Value:
+        """Beats of the weights of a column of tiles."""
+        unit, depth = self._unit, self.patches.depth
+        if unit.slices_per_beat == 1:
+            return depth * unit.beats_per_slice
+        return (depth + unit.slices_per_beat - 1) >> exact_log2(unit.slices_per_beat)
 
     def stream_words(self, product: Value) -> Value:
         """Words of 32 bits of a stream, where it is of a vector operation or a table."""
@@ -387,7 +403,7 @@ class _Checks:
         fits = Mux(is_matrix, matrix_fits, vector_fits)
         beats = Mux(is_matrix, product, (product * 4 + beat_bytes - 1) >> exact_log2(beat_bytes))
         wrong = no_size | (p.first_column >= p.out_width) | ~fits | (p.beats != beats)
-        wrong |= _is_no_multiple(p.address, beat_bytes)
+        wrong |= _is_no_multiple(p.address, beat_bytes) | (p.sums & (p.out_words > MOST_SUM_WORDS))
         outside = p.address + p.beats * beat_bytes > self._reader.reads_size
         return Mux(wrong, Error.FIELD, Mux(outside, Error.READ, Error.NONE))
 
@@ -395,23 +411,3 @@ class _Checks:
 def _is_no_multiple(address: Value, size: int) -> Value:
     """Of a power of two."""
     return address[: (size - 1).bit_length()].any() if size > 1 else address[:0].any()
-
-
-def column_beats(unit: AcceleratorUnit) -> int:
-    """Beats of the parameters of a column of tiles."""
-    return -(-unit.engine.cols * COLUMN_PARAMETERS.size // unit.bus.data_bits)
-
-
-def slice_bits(unit: AcceleratorUnit) -> int:
-    """Bits of a slice of weights in memory: whole beats, or a power of two of them in a beat."""
-    own, beat = unit.engine, unit.bus.data_bits
-    count = 8 * -(-own.cols * unit.k_per_cycle * own.unit.weight_bits // 8)
-    return -(-count // beat) * beat if count >= beat else 1 << (count - 1).bit_length()
-
-
-def weight_beats(unit: AcceleratorUnit, depth: Value) -> Value:
-    """Beats of the weights of a column of tiles."""
-    bits, beat = slice_bits(unit), unit.bus.data_bits
-    if bits >= beat:
-        return depth * (bits // beat)
-    return (depth + beat // bits - 1) >> exact_log2(beat // bits)

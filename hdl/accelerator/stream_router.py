@@ -7,7 +7,6 @@ from amaranth.lib.wiring import In, Out
 
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.layouts import STREAM, StreamKind
-from hdl.accelerator.program_reader import slice_bits
 from hdl.engine.column_parameters import WORDS_PER_COLUMN
 from hdl.placement import Component
 
@@ -94,10 +93,9 @@ class StreamRouter(Component):
         is_word = ~(is_matrix & in_weights)
 
         # Some in a beat, or some beats of one.
-        bits = slice_bits(self.unit)
-        of_words, of_slices = beat_bits // WORD_BITS, max(1, beat_bits // bits)
+        of_words, of_slices = beat_bits // WORD_BITS, self.unit.slices_per_beat
         place_in_beat = Signal(range(max(2, of_words, of_slices)))
-        beats = max(1, bits // beat_bits)
+        beats = self.unit.beats_per_slice
         beat = Signal(range(max(2, beats)))
         is_whole = Signal()
         held = Signal(beat_bits * (beats - 1), reset_less=True)
@@ -109,7 +107,7 @@ class StreamRouter(Component):
             self.weights_data.eq(
                 Cat(held, self.in_data)
                 if of_slices == 1
-                else self.in_data.word_select(place_in_beat, bits)
+                else self.in_data.word_select(place_in_beat, self.unit.slice_bits)
             ),
         ]
 

@@ -19,6 +19,12 @@ class VectorLane(Component):
 
     Latency: 1 cycle; an operand per cycle. The sum wraps as int32.
 
+    Parameters
+    ----------
+    multiplies : bool
+        Otherwise there is no multiplier: an operand is added if the lowest bit of its weight is 1,
+        and ``product`` must be 0.
+
     Members
     -------
     enable : In(1)
@@ -37,7 +43,8 @@ class VectorLane(Component):
         What the operands come to, as far as they have come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, multiplies: bool = True):
+        self.multiplies = multiplies
         super().__init__(
             {
                 "enable": In(1),
@@ -59,6 +66,7 @@ class VectorLane(Component):
             self.sum.eq(own),
             factor.eq(Mux(self.product, kept, self.weight)),
         ]
+        term = self.operand * factor if self.multiplies else Mux(self.weight[0], self.operand, 0)
         with m.If(self.enable):
             with m.If(self.maximum):
                 m.d.sync += own.eq(Mux(self.first | (self.operand > kept), self.operand, own))
@@ -66,5 +74,5 @@ class VectorLane(Component):
                 m.d.sync += own.eq(self.operand)
             with m.Else():
                 before = Mux(self.first | self.product, 0, own)
-                m.d.sync += own.eq(before + self.operand * factor)
+                m.d.sync += own.eq(before + term)
         return m

@@ -49,6 +49,8 @@ class VectorUnit(Component):
         Channels of a word.
     taps : int, even
         Weights of a channel that there may be.
+    multiplies : bool
+        Otherwise only the lowest bit of a weight counts, and there is no ``product``.
 
     Members
     -------
@@ -85,7 +87,8 @@ class VectorUnit(Component):
         Where it belongs.
     """
 
-    def __init__(self, rows: int, steps: int, taps: int = 256):
+    def __init__(self, rows: int, steps: int, taps: int = 256, multiplies: bool = True):
+        self.multiplies = multiplies
         self.rows = rows
         self.steps = steps
         self.taps = taps
@@ -188,7 +191,7 @@ class VectorUnit(Component):
         for row in range(self.rows):
             of_row = []
             for channel in range(steps):
-                lane = VectorLane()
+                lane = VectorLane(self.multiplies)
                 place(m, platform, f"lane_{row}_{channel}", lane)
                 operand = operands.word_select(row * steps + channel, OPERAND_BITS)
                 weight = parameters.weights.word_select(channel, WEIGHT_BITS)

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from golden.accelerator import (
     COLUMN_PARAMETERS,
-    TABLE_BYTES,
     AcceleratorShape,
     Bytes,
     pack_channels,
@@ -18,7 +17,16 @@ from golden.accelerator import (
     unpack_channels,
     unpack_columns,
 )
-from golden.descriptor import DESCRIPTOR_BYTES, PATCHES, VECTOR, Descriptor, Error, Opcode
+from golden.descriptor import (
+    DESCRIPTOR_BYTES,
+    PATCHES,
+    TABLE_BYTES,
+    VECTOR,
+    Descriptor,
+    Error,
+    Opcode,
+    opcodes,
+)
 from golden.program import SHIFT_BITS, Machine, Outcome, Window, tiles, weights_per_channel
 from golden.program_order import Footprints, touched, unit_of, unordered, wait_fields
 from golden.requantize import MAX_SHIFT
@@ -230,7 +238,8 @@ class RandomProgram:
         elif kind == 2:
             self._add(Opcode.TABLE, address=self._tables + int(rng.integers(4)) * TABLE_BYTES)
         else:
-            opcode = Opcode.MATRIX if kind < 7 else VECTOR[(kind - 7) % len(VECTOR)]
+            vector = [each for each in VECTOR if each in opcodes(shape.multiplies)]
+            opcode = Opcode.MATRIX if kind < 7 else vector[(kind - 7) % len(vector)]
             for _ in range(100):
                 fields = self._patches(opcode)
                 fields |= self._matrix(fields) if opcode is Opcode.MATRIX else {}

@@ -115,6 +115,8 @@ def test_the_report_adds_up(mnist: Path, compiled: Path) -> None:
     assert 1.2 < report["rivals"]["8x8"] / total["cycles"] < 1.8
     assert 0.5 < report["rivals"]["2x8x8"] / total["cycles"] < 1
     assert layers[2]["slices"] == 0 == layers[2]["utilization"]
+    # Nothing is multiplied beside the machine.
+    assert report["other_lanes"] == total["cycles"]
 
 
 def test_sums_that_do_not_fit_are_refused(mnist: Path, tmp_path: Path) -> None:
@@ -155,7 +157,10 @@ def test_the_roofline_has_all_layers(mnist: Path, compiled: Path) -> None:
         ),
         (["--calibration", "c.npz", "--format", "s4opt"], "take one such as 5opt or s5opt"),
         (["--calibration", "c.npz", "--pe", "2x4x8"], "needs all 8: take another pe"),
-        (["--calibration", "c.npz", "--lanes", "2"], "lanes has no effect where top is accelera"),
+        (
+            ["--calibration", "c.npz", "--stream-bits", "8"],
+            "stream_bits has no effect where top is",
+        ),
         (
             ["--json", "one", "--roofline", "one"],
             "roofline must be another file than that of json, not one",
@@ -200,7 +205,7 @@ def test_the_help_has_what_an_accelerator_has() -> None:
     text = CliRunner().invoke(compile, ["--help"]).stdout
     assert "--scratchpad N" in text
     assert "[default: 2048]" in text
-    for option in ("--top ", "--lanes", "--stream-bits", "--encoded"):
+    for option in ("--top ", "--stream-bits", "--encoded"):
         assert option not in text
 
 

@@ -17,7 +17,7 @@ from gen.compiler.compile import CompiledNetwork, compile_network
 from gen.compiler.errors import CompileError
 from gen.compiler.files import FILES, digests, read_compiled, write_compiled
 from gen.compiler.lowering.sums import require_sums
-from gen.compiler.report import cycles_of_rivals
+from gen.compiler.report import cycles_of_other_lanes, cycles_of_rivals, layer_report, totals
 from gen.compiler.run import run_on_golden
 from gen.compiler.stored_network import load_network, store_network
 from gen.compiler.windows import unwindowed_layers
@@ -294,6 +294,45 @@ def test_groups_are_descriptors() -> None:
     assert opcodes(compiled) == ["LOAD", "MATRIX", "MATRIX", "STORE"]
 
 
+SEPARABLE = small_graph(
+    (layer(5, 5, Patch((3, 2), (1, 2), (1, 0, 1, 1), groups=5)), ("x",), "a", RELU),
+    (layer(5, 6), ("a",), "b", RELU),
+    (layer(6, 6, Patch((2, 2), groups=6)), ("b",), "c"),
+    (MaxPool(Patch((2, 2))), ("c",), "d"),
+    (average(Patch((2, 2))), ("d",), "e"),
+    size=(6, 7, 5),
+)
+
+
+@pytest.mark.parametrize(
+    "shape", [shape_of(), shape_of(None, cols=8), shape_of("s5opt", cols=6, k_per_cycle=1)]
+)
+def test_depthwise_layers_without_multipliers(shape: AcceleratorShape) -> None:
+    """Products of the machine with weights that are 0 outside of the diagonal: the same results."""
+    plain = opcodes(compiled_of(SEPARABLE, shape))
+    assert plain == ["LOAD", "SUM", "MATRIX", "SUM", "MAX", "SUM", "STORE"]
+    parts = [-(-channels // shape.cols) for channels in (5, 6)]
+    expected = ["LOAD", *["MATRIX"] * (parts[0] + 1 + parts[1]), "MAX", "SUM", "STORE"]
+    assert opcodes(compiled_of(SEPARABLE, replace(shape, multiplies=False))) == expected
+
+
+def test_cycles_without_multipliers() -> None:
+    """More, for a depthwise layer; or why there are none."""
+    images = np.random.default_rng(SEED).normal(size=(1, *SEPARABLE.input_shape))
+    networks = [
+        quantized(shape_of(), graph, images)
+        for graph in (SEPARABLE, small_graph((Sum(), ("x", "x"), "a"), size=SEPARABLE.input_shape))
+    ]
+    whole = [compile_network(shape_of(), network) for network in networks]
+    cycles = cycles_of_other_lanes(whole[0], networks[0])
+    assert isinstance(cycles, int)
+    assert cycles > totals(layer_report(whole[0]))["cycles"]
+    without = compile_network(shape_of(multiplies=False), networks[0])
+    assert cycles == totals(layer_report(without))["cycles"]
+    assert cycles_of_other_lanes(without, networks[0]) == totals(layer_report(whole[0]))["cycles"]
+    assert "has no multipliers" in str(cycles_of_other_lanes(whole[1], networks[1]))
+
+
 def test_a_tall_patch_of_one_weight() -> None:
     graph = small_graph((average(Patch((20, 30))), ("x",), "a"), size=(20, 30, 3))
     assert opcodes(compiled_of(graph)) == ["LOAD", "SUM", "STORE"]
@@ -410,6 +449,18 @@ REFUSALS: dict[str, tuple[Graph, AcceleratorShape, dict[str, Any], str]] = {
         small_graph((layer(4, 4, Patch((1, 2), groups=4)), ("x",), "a")),
         *(shape_of(), {"kept": None, "first_layer_windowed": True, "last_layer_windowed": True}),
         "a: the layer is windowed, but has to stay at 8 bits (depthwise)",
+    ),
+    "sum without multipliers": (
+        small_graph((Sum(), ("x", "x"), "a")),
+        *(shape_of(multiplies=False), {}),
+        "a: two values are multiplied, or scaled, and the accelerator has no multipliers in its "
+        "vector unit (lanes 0)",
+    ),
+    "scale without multipliers": (
+        small_graph((Affine(np.arange(1.0, 5), np.zeros(4)), ("x",), "a")),
+        *(shape_of(multiplies=False), {}),
+        "a: its weights are not all 0 or 1, and the accelerator has no multipliers in its vector "
+        "unit (lanes 0)",
     ),
     "depthwise weights": (
         small_graph((layer(2, 2, Patch((17, 16), groups=2)), ("x",), "a"), size=(17, 16, 2)),

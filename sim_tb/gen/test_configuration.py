@@ -276,13 +276,20 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             ("engine", "scratchpad", 64),
             ("engine", "memory_bits", 128),
             ("pe", "memory_bits", 32),
-            ("accelerator", "lanes", 16),
             ("accelerator", "stream_bits", 0),
             ("accelerator", "encoded_input", False),
             ("accelerator", "encoded_output", True),
         )
     ),
     *(({"top": "accelerator", **options}, message) for options, message in ACCELERATORS_REFUSED),
+    *(
+        (
+            {"top": "accelerator", "lanes": lanes},
+            "lanes of an accelerator must be 0, for a vector unit without multipliers, or left "
+            f"out, not {lanes!r}",
+        )
+        for lanes in (16, False, "0", None)
+    ),
     (
         {"top": "engine", "pairs": 4},
         "pairs has no effect where machine is array: leave it out",
@@ -485,7 +492,7 @@ def test_what_does_not_matter(options: dict[str, Any], absent: list[str]) -> Non
     names = set(OPTIONS) - {"style", "stream_bits", *ENCODED}
     names -= {
         "engine": {*ACCELERATOR_SIZES},
-        "accelerator": {*GIVEN_SIZES},
+        "accelerator": {*GIVEN_SIZES, "lanes"},
     }.get(configuration.top, {"machine", *ENGINE_SIZES, *ACCELERATOR_SIZES})
     assert set(canonical) == names
     assert len(canonical) == len(names)
@@ -595,6 +602,7 @@ def test_what_matters_to_an_engine(change: dict[str, Any]) -> None:
         {"command_depth": 5},
         {"scratchpad": 64},
         {"memory_bits": 64},
+        {"lanes": 0},
         {"pipeline": 1},
         {"style": "behavioral"},
         {"top": "engine"},

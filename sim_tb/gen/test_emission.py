@@ -313,9 +313,11 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     ByteTable: lambda: [ByteTable(), ByteTable()],
     ByteTables: lambda: [ByteTables(1, 1), ByteTables(1, 2)],
     ResultWriter: lambda: [ResultWriter(2, 1, 4), ResultWriter(2, 2, 4), ResultWriter(4, 1, 2)],
-    VectorLane: lambda: [VectorLane(), VectorLane()],
+    VectorLane: lambda: [VectorLane(), VectorLane(multiplies=False)],
     VectorParameters: lambda: [VectorParameters(1, 2), VectorParameters(2, 2)],
-    VectorUnit: lambda: [VectorUnit(1, 1, 2), VectorUnit(1, 2, 2)],
+    VectorUnit: lambda: [
+        *(VectorUnit(1, 1, 2), VectorUnit(1, 2, 2), VectorUnit(1, 2, 2, multiplies=False))
+    ],
     StreamRouter: lambda: [
         *(StreamRouter(unit, bits) for unit, bits in ((ACCELERATORS[0], 8), (WIDE, 16))),
         StreamRouter(ACCELERATORS[0], 7),

@@ -15,6 +15,7 @@ from joblib.externals.loky import get_reusable_executor
 from gen.cli import main
 from gen.design.configuration import ConfigurationError
 from gen.proof import cache, solver
+from gen.proof.accelerator import AskedJob, BusJob, GivenJob, StartsJob, WaitsJob
 from gen.proof.accumulation import AccumulationJob
 from gen.proof.array import ArrayJob
 from gen.proof.bounds import OverflowJob
@@ -35,7 +36,7 @@ from gen.proof.rule import Rule, window
 from gen.proof.run import Outcome, run_job, select
 from gen.proof.stored import ResultsJob, StoredJob
 from gen.proof.streams import GroupBufferJob, RowsJob, SequencerJob
-from gen.proof.table import all_jobs, jobs_of_formats
+from gen.proof.table import ACCELERATORS, all_jobs, jobs_of_formats
 from gen.proof.top import TopJob
 from gen.proof.verdict import ProofError
 from gen.proof.wiring import EdgesJob, GridJob
@@ -68,6 +69,8 @@ def swap(part: str, pattern: str, replacement: str, count: int = 1) -> Callable[
 def _name(value: Any) -> str:
     return value.name if isinstance(value, Job) else value if isinstance(value, str) else ""
 
+
+SMALL = ACCELERATORS[0]
 
 BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
     (
@@ -255,6 +258,16 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
         BeatsJob(SHORT_BURSTS, 7),
         swap("writer", r"wlast = ~\| rest", "wlast = ~| rest[7:1]"),
     ),
+    (
+        "other burst",
+        BusJob(SHORT_BURSTS, "reads"),
+        swap("part", "(other_queue_burst_ready) = [^;]*;", r"\1 = may_go;"),
+    ),
+    (
+        "burst again",
+        BusJob(SHORT_BURSTS, "writes"),
+        swap("part", "m_axi_memory_awready, goes", "goes"),
+    ),
     ("full word", GearboxJob(6, 8), swap("stage", r">= 3'h4", "> 3'h4")),
     ("cut packet", GearboxJob(4, 6), swap("stage", r"out_last = [^;]*;", "out_last = in_last;")),
     (
@@ -269,6 +282,40 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
     ),
 ]
 """Of each property, what is broken in the hardware and how."""
+BROKEN_PROGRAMS: list[tuple[str, Job, Callable[[Any], Any]]] = [
+    (
+        "beyond the window",
+        GivenJob(SMALL),
+        swap("part", r"> \{ 1'h0, reads_size", "> { 1'h1, reads_size"),
+    ),
+    (
+        "the other window",
+        GivenJob(SMALL),
+        swap("part", r"\? reads_size : writes_size", "? writes_size : reads_size"),
+    ),
+    ("end early", WaitsJob(SMALL), swap("part", "= loads_started == loads_ended", "= 1'h1")),
+    (
+        "far ahead",
+        WaitsJob(SMALL),
+        swap("part", r"(\| \{ \w+\[7\]), \w+\[7\]", r"\1"),
+    ),
+    (
+        "wrong start",
+        AskedJob(SMALL),
+        swap("part", "registers_writes_high_value, registers_writes_low_value", "64'h0"),
+    ),
+    (
+        "no wait",
+        StartsJob(SMALL, "moves"),
+        swap("part", r"(loader_command_valid = \w+) & \w+", r"\1"),
+    ),
+    (
+        "no end",
+        StartsJob(SMALL, "computing"),
+        swap("part", r"if \(ends\) ended <= [^;]*;", "if (busy) ended <= ended + 16'h1;"),
+    ),
+]
+"""The same of what reads and starts programs, which takes longer."""
 
 
 @pytest.mark.every(16)
@@ -279,7 +326,11 @@ def test_quick_proofs_hold(job: Job, tmp_path: Path) -> None:
 
 
 @pytest.mark.every(8)
-@pytest.mark.parametrize(("what", "job", "change"), BROKEN, ids=_name)
+@pytest.mark.parametrize(
+    ("what", "job", "change"),
+    [*BROKEN, *(pytest.param(*own, marks=pytest.mark.slow) for own in BROKEN_PROGRAMS)],
+    ids=_name,
+)
 def test_what_is_broken_is_found(
     what: str, job: Job, change: Callable[[Any], Any], tmp_path: Path
 ) -> None:
@@ -303,7 +354,7 @@ def test_an_accumulator_that_is_too_narrow_is_found(tmp_path: Path) -> None:
 
 
 def test_every_property_is_broken_by_a_test() -> None:
-    broken = {job.property_name for _, job, _ in BROKEN} | {"overflow"}
+    broken = {job.property_name for _, job, _ in (*BROKEN, *BROKEN_PROGRAMS)} | {"overflow"}
     assert broken == {job.property_name for job in all_jobs()}
 
 

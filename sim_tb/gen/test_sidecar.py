@@ -256,7 +256,7 @@ def test_options_that_the_configuration_leaves_out(configuration: Configuration)
     later = {"stream_bits", "encoded_input", "encoded_output", "style"}
     absent = {
         "engine": {*ACCELERATOR_SIZES},
-        "accelerator": {*GIVEN_SIZES},
+        "accelerator": {*GIVEN_SIZES, "lanes"},
     }.get(configuration.top, {"machine", *ENGINE_SIZES, *ACCELERATOR_SIZES})
     own = sidecar_of(configuration)["configuration"]
     expected = set(OPTIONS) - later - absent

@@ -502,6 +502,8 @@ MATRIX_1X1 = SUM_1X1 | {"tiles_n": 1, "depth": 1, "beats": 7}
         (Opcode.SUM, SUM_1X1 | {"beats": 3}, Error.FIELD),
         (Opcode.SUM, SUM_1X1 | {"beats": 4, "address": MEMORY_BYTES - 24}, Error.READ),
         (Opcode.SUM, SUM_1X1 | {"beats": 4, "stride_x": 0}, Error.FIELD),
+        (Opcode.SUM, SUM_1X1 | {"sums": 1, "out_words": 16383, "beats": 4 * 16383}, Error.READ),
+        (Opcode.SUM, SUM_1X1 | {"sums": 1, "out_words": 16384, "beats": 4 * 16384}, Error.FIELD),
         (Opcode.SUM, SUM_1X1 | {"beats": 4, "first_column": 1}, Error.FIELD),
         (Opcode.PRODUCT, SUM_1X1 | {"beats": 3, "kernel_width": 2}, Error.FIELD),
         (

@@ -12,7 +12,6 @@ import pytest
 from gen.compiler.accelerator import shape_of
 from golden.accelerator import (
     COLUMN_PARAMETERS,
-    TABLE_BYTES,
     AcceleratorShape,
     pack_channels,
     pack_columns,
@@ -22,7 +21,10 @@ from golden.descriptor import (
     COMPUTE,
     DESCRIPTOR_BYTES,
     LAYOUT,
+    MOST_SUM_WORDS,
     PATCHES,
+    TABLE_BYTES,
+    VECTOR,
     Descriptor,
     Error,
     Opcode,
@@ -255,6 +257,14 @@ def damaged(rng: random.Random, right: Descriptor, kind: str) -> npt.NDArray[np.
     return Descriptor(right.opcode, {**right.values, name: value}).words()
 
 
+def sums(shape: AcceleratorShape, words: int) -> Descriptor:
+    """So many channel words of int32, whose stream leaves any window here."""
+    values = dict.fromkeys((*SIZES, "in_words", "kernel_height", "kernel_width", "sums"), 1)
+    values |= {"out_words": words}
+    beats = stream_beats(shape, Descriptor(Opcode.SUM, values))
+    return Descriptor(Opcode.SUM, {**values, "beats": beats})
+
+
 class Program(NamedTuple):
     """Where it starts, and the bytes of both windows."""
 
@@ -308,6 +318,7 @@ class Units(Agent):
     def __init__(self, stall: float):
         self.stall = stall
         self.given: list[tuple[str, int]] = []
+        self.weights: list[int] = []
         self.streams: list[int] = []
         self.taken, self.ended = Counter[str](), Counter[str]()
 
@@ -333,6 +344,7 @@ class Units(Agent):
         for name in UNITS:
             if ports[f"{name}_valid"] and ports[f"{name}_ready"]:
                 self.given.append((name, ports["descriptor"]))
+                self.weights.append(ports["weights"])
                 # Counts of 8 bits are of what was started last, however long the unit waits.
                 for index, other in enumerate(UNITS):
                     wait = ports["descriptor"] >> 8 * (index + 1) & 0xFF
@@ -403,7 +415,7 @@ def test_program_reader(
     unit = accelerator(rows, cols, pe, weight_bits, data_bits)
     shape = shape_of(unit)
     rng = random.Random(f"{SEED}, {rows}, {cols}, {data_bits}, {stall}")
-    count, longest = 60, 6
+    count, longest = 62, 6
     size = 1 << 15
     memory = np.frombuffer(rng.randbytes(size), np.uint8).copy()
     programs, expected = [], []
@@ -422,8 +434,10 @@ def test_program_reader(
         if rng.random() < 0.75:
             right = random_right(shape, rng, size, started)
             own.append(damaged(rng, right, DAMAGES[number % len(DAMAGES)]))
-        elif rng.random() < 0.2:
+        elif rng.random() < 0.4:
             waits["wait_loads"] += 1
+        if number >= count - 2:  # as many words of results as there may be, and one more
+            own = [sums(shape, MOST_SUM_WORDS + count - 1 - number).words()]
         own.append(Descriptor(Opcode.END, waits).words())
         cut = rng.choice([size] * 9 + [start + DESCRIPTOR_BYTES * (len(own) - 1) + 60])
         programs.append(Program(start, cut, rng.choice([size, size, size, shape.line_bytes])))
@@ -445,6 +459,8 @@ def test_program_reader(
     numbers = [int.from_bytes(each.words().tobytes(), "little") for each in given]
     names = [next(name for name, codes in UNITS.items() if d.opcode in codes) for d in given]
     assert units.given == [*zip(names, numbers, strict=True)]
+    for weights, each in zip(units.weights, given, strict=True):
+        assert each.opcode not in VECTOR or weights == weights_per_channel(each)
     streams = [stream_of(shape, each) for each in given if each.opcode in COMPUTE]
     assert source.asked == [(address, beats) for address, beats, _ in streams]
     for word, (*_, fields) in zip(units.streams, streams, strict=True):

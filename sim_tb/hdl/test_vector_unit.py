@@ -277,18 +277,20 @@ def test_weights_load_beforehand() -> None:
     assert cycles_of(ports, "words")[29] < first_done
 
 
-@pytest.mark.parametrize("mode", ["sum", "product", "maximum"])
+@pytest.mark.parametrize("mode", ["sum", "product", "maximum", "bits"])
 def test_lane(mode: str, checks: Any) -> None:
-    """The ends of all ranges, sums that wrap, and cycles without an operand."""
+    """The ends of all ranges, sums that wrap, and cycles without an operand; ``bits`` without a
+    multiplier.
+    """
     rng = np.random.default_rng(SEED)
-    length = {"sum": 300, "product": 2, "maximum": 5}[mode]
+    length = {"sum": 300, "product": 2, "maximum": 5, "bits": 300}[mode]
     inputs: list[Word] = []
     wanted: list[int] = []
     exact = so_far = count = wraps = 0
     for _ in range(1500):
         count %= length
         operand, weight = rng.integers((-255, -(2**15)), (256, 2**15)).tolist()
-        if rng.random() < 0.9:
+        if mode != "bits" and rng.random() < 0.9:
             operand, weight = int(rng.choice([-255, 255])), -(2**15)
         if mode == "sum" and count > 20:
             operand = 255 * (-1) ** (len(inputs) // 700)
@@ -300,7 +302,9 @@ def test_lane(mode: str, checks: Any) -> None:
         wanted.append(so_far)
         if not enable:
             continue
-        if mode == "sum":
+        if mode == "bits":
+            exact = operand * (weight % 2) + (exact if count else 0)
+        elif mode == "sum":
             exact = operand * weight + (exact if count else 0)
         elif mode == "product":
             exact = operand * (exact if count else 1)
@@ -310,7 +314,7 @@ def test_lane(mode: str, checks: Any) -> None:
         wraps += so_far != exact
         count += 1
     begin = [own["enable"] for own in inputs].index(1) + 1
-    found = [signed(own["sum"], 32) for own in clock(VectorLane(), inputs)]
+    found = [signed(own["sum"], 32) for own in clock(VectorLane(multiplies=mode != "bits"), inputs)]
     assert found[begin:] == wanted[begin:], f"seed {SEED}"
     assert bool(wraps) == (mode == "sum")
     checks(len(found))

@@ -67,7 +67,8 @@ LAYERS = {
     "golden": (
         ("golden",),
         ("golden/named",),
-        ("golden/format", "golden/descriptor"),
+        ("golden/descriptor",),
+        ("golden/format",),
         ("golden/stored_layout",),
     ),
     "support": (("support",),),

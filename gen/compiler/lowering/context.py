@@ -139,6 +139,11 @@ class Context:
             wrong = values[(values < largest.min) | (values > largest.max)]
             if len(wrong):
                 raise CompileError(f"{name}: a weight must fit 16 bits, not be {wrong[0]}")
+            if not (shape.multiplies or np.isin(values, (0, 1)).all()):
+                raise CompileError(
+                    f"{name}: its weights are not all 0 or 1, and the accelerator has no "
+                    "multipliers in its vector unit (lanes 0)"
+                )
             packed[:channels, index] = values
         return pack_channels(shape, parameters(name, count, channels, bias, finish, limits), packed)
 

@@ -37,9 +37,14 @@ class GroupParts:
 
 
 def group_parts(shape: AcceleratorShape, groups: int, inputs: int, width: int) -> list[GroupParts]:
-    """As few groups together as make whole words of results, ``width`` channels of ``inputs``."""
+    """As few groups together as make whole words of results, ``width`` channels of ``inputs``.
+
+    Depthwise as many as there are columns: they take no more slices, and fewer descriptors.
+    """
     steps = shape.k_per_cycle
     together = steps // gcd(steps, width)
+    if is_depthwise(groups, inputs, width):
+        together = shape.cols
     parts = []
     for first in range(0, groups, together):
         count = min(together, groups - first)
@@ -97,7 +102,7 @@ def lower_matrix(context: Context, node: IntegerNode, layer: IntegerMatrixLayer)
     output = context.new(node, size, has_sums=isinstance(layer.finish, Alignment))
     if layer.windowed:
         _require_windows(context.shape, layer, inputs, width)
-    if is_depthwise(layer.groups, inputs, width):
+    if is_depthwise(layer.groups, inputs, width) and context.shape.multiplies:
         steps = [_depthwise(context, node, layer, value, output, patch, pad_byte)]
     else:
         _require_exact(context.shape, layer)

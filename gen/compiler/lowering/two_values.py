@@ -20,7 +20,12 @@ class TwoValues(NamedTuple):
 
 
 def two_values(context: Context, node: IntegerNode) -> TwoValues:
-    """The inputs of ``node``."""
+    """The inputs of ``node``; they are multiplied, each other or by their scales."""
+    if not context.shape.multiplies:
+        raise CompileError(
+            f"{node.name}: two values are multiplied, or scaled, and the accelerator has no "
+            "multipliers in its vector unit (lanes 0)"
+        )
     x, y = context.value(node, 0), context.value(node, 1)
     if x.shape == y.shape and (x.height, x.width) == (y.height, y.width):
         return TwoValues((x, y), False, False)
