@@ -109,8 +109,8 @@ evaluate_modern = set -e; \
 	$(call modern_run,$1,$2,$3,groups,$(GROUPS)); \
 	$(call modern_run,$1,$2,$3,groups_corrected,$(GROUPS) $(CORRECTED))
 run_shared = set -e; \
-	$(RUN) compile build/shared/$1.onnx --calibration build/shared/$2 --report --output build/compile/$1; \
-	$(RUN) run build/compile/$1 $3 $(or $(call option,IMAGES,images),--images 1) --on rtl
+	$(RUN) compile build/shared/$1.onnx --calibration build/shared/$2 --report --output build/programs/$1; \
+	$(RUN) run build/programs/$1 $3 $(or $(call option,IMAGES,images),--images 1) --on rtl
 # The words of LIBRARY and LIBERTY as options of their own.
 LIBRARIES = set -f; set --; for name in $$LIBRARY; do set -- "$$@" --library "$$name"; done; \
 	for file in $$LIBERTY; do set -- "$$@" --liberty "$$file"; done

@@ -18,6 +18,8 @@ COLUMN_PARAMETERS = np.dtype(
 )
 """What a channel is biased and requantized by: three words of 32 bits."""
 WORD_BYTES = 4
+SUM_BITS = 8 * WORD_BYTES
+"""Of a sum with its bias."""
 WEIGHT_DTYPE = np.dtype("<i2")
 """Of the vector unit's weights."""
 
@@ -40,6 +42,8 @@ class AcceleratorShape:
     weight_depth : int
         Slices of weights that the machine holds: the longest reduction.
     weight_bits : int
+    acc_bits : int
+        Of the machine's sums, up to 32: what does not fit wraps.
     activation_bits : int
         8; 4 where the machine takes the low bits of a byte alone.
     format : SparqFormat or None
@@ -61,6 +65,7 @@ class AcceleratorShape:
     beat_bytes: int
     weight_depth: int
     weight_bits: int = 8
+    acc_bits: int = SUM_BITS
     activation_bits: int = ACTIVATION_BITS
     format: SparqFormat | None = None
     multiplies: bool = True

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from golden.accelerator import (
+    SUM_BITS,
     AcceleratorShape,
     Bytes,
     unpack_channels,
@@ -295,7 +296,7 @@ class Machine:
             size = shape.weight_beats(d.depth) * shape.beat_bytes
             weights = unpack_weights(shape, self._read(address, size), d.depth)
             address += size
-            sums = self._products(d, x, weights)
+            sums = _wrapped(self._products(d, x, weights), shape.acc_bits)
             first = tile_n * shape.column_words * (4 if d.sums else 1)
             self._write(d, first, _finish(sums, parameters, bool(d.sums)))
 
@@ -346,6 +347,12 @@ class Machine:
         words = self._words(d.other_line, d.other_pitch, np.arange(d.out_words), pixels)
         values = np.where(inside[:, np.newaxis, np.newaxis], words, np.uint8(d.pad_byte))
         return values.reshape(len(values), -1).astype(np.int64)
+
+
+def _wrapped(sums: npt.NDArray[np.int32], bits: int) -> npt.NDArray[np.int32]:
+    """``sums`` as accumulators of so many bits hold them: their low bits, with a sign."""
+    spare = np.int32(SUM_BITS - bits)
+    return sums << spare >> spare
 
 
 def _finish(

@@ -24,7 +24,11 @@ def make_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise OutputError(f"cannot write into {folder}: {error.strerror}") from None
+        reason = str(error.strerror)
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            own = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+            reason = f"{'it' if own == folder else own} is no folder"
+        raise OutputError(f"cannot write into {folder}: {reason}") from None
 
 
 def require_writable(path: Path) -> None:

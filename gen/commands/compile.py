@@ -5,9 +5,17 @@ from typing import Any
 
 import click
 
-from gen.commands.configuration_options import configuration_options, load_configuration
+from gen.commands.configuration_options import accelerator_options, load_configuration
 from gen.commands.data_options import calibration_options, load_calibration_given
-from gen.commands.options import json_option, layer_options, write_json
+from gen.commands.options import (
+    FilePath,
+    Number,
+    given_options,
+    json_option,
+    layer_options,
+    writable,
+    write_json,
+)
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import compile_network
@@ -20,11 +28,11 @@ from golden.accelerator_schedule import LATENCY
 from networks.evaluation.formats import signed_layers
 from networks.evaluation.preparation import Options, calibrated_network
 from networks.quantization.calibration import METHODS, PERCENTILE
-from support.files import make_folder, write_if_changed
+from support.files import write_if_changed
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")
+@click.argument("model", type=FilePath(), metavar="MODEL.onnx")
 @calibration_options
 @click.option(
     "--calibration-method",
@@ -34,14 +42,14 @@ from support.files import make_folder, write_if_changed
     help="Range of a tensor: mean over images of each image's largest, the largest of all, or "
     "mean of each image's percentile.",
 )
-@click.option("--percentile", type=float, default=PERCENTILE, show_default=True, metavar="P")
+@click.option("--percentile", type=Number(), default=PERCENTILE, show_default=True, metavar="P")
 @click.option(
     "--equalize", is_flag=True, help="Equalize ranges of channels, across layers, before."
 )
 @layer_options("--first-layer", "--last-layer")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     default=Path("build/compile"),
     show_default=True,
     metavar="DIR",
@@ -50,12 +58,13 @@ from support.files import make_folder, write_if_changed
 @click.option("--report", is_flag=True, help="Also print what each layer takes of the accelerator.")
 @click.option(
     "--roofline",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     metavar="FILE.svg",
+    callback=writable,
     help="Draw how near each layer comes to what the machine and memory can do.",
 )
 @json_option
-@configuration_options
+@accelerator_options
 def compile(
     model: Path,
     calibration_method: str,
@@ -81,11 +90,18 @@ def compile(
     The network is quantized as `sparq evaluate` does, which explains those options; layers that
     the accelerator cannot compute in windows stay at 8 bits. docs/compiler.md describes the files.
     """
+    if calibration_method != "percentile" and "percentile" in given_options():
+        raise click.UsageError(
+            f"percentile has no effect where calibration-method is {calibration_method}: leave it "
+            "out"
+        )
+    if not 50 < percentile <= 100:
+        raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
+    _require_beside(output, {"json": json_file, "roofline": roofline})
     hardware = {name: options.pop(name) for name in OPTIONS}
     configuration = load_configuration(preset, config, hardware, "accelerator")
     shape = accelerator_shape(configuration)
     require_own(output)
-    make_folder(output.parent)
     named: dict[str, Any] = {"task": task, "output_name": output_name, "input_shape": input_shape}
     network, images = load_calibration_given(
         model, calibration, calibration_images=calibration_images, **named, **options
@@ -116,6 +132,12 @@ def compile(
             for layer in integers.layers
         ],
     }
+    result: dict[str, Any] = {}
+    if report or roofline is not None or json_file is not None:
+        rows = layer_report(compiled)
+        result = {"model": network.name, "layers": rows, "total": totals(rows)}
+        result["rivals"] = cycles_of_rivals(compiled, integers)
+        result["other_lanes"] = cycles_of_other_lanes(compiled, integers)
     write_compiled(output, compiled, integers, model.read_bytes(), configuration.hash, about)
     image = compiled.image
     windowed = sum(layer.windowed for layer in integers.layers)
@@ -125,18 +147,31 @@ def compile(
         f"{len(compiled.program)} descriptors; {windowed} of {len(integers.layers)} layers "
         f"windowed; {image.size} bytes of memory"
     )
-    if report or roofline is not None or json_file is not None:
-        rows = layer_report(compiled)
-        result: dict[str, Any] = {"model": network.name, "layers": rows, "total": totals(rows)}
-        result["rivals"] = cycles_of_rivals(compiled, integers)
-        result["other_lanes"] = cycles_of_other_lanes(compiled, integers)
-        if report:
-            _print_report(result, shape.multiplies)
-        if roofline is not None:
-            write_if_changed(roofline, draw_roofline(network.name, rows, shape))
-            click.echo(f"wrote {roofline}")
-        write_json(json_file, result)
+    if report:
+        _print_report(result, shape.multiplies)
+    if roofline is not None:
+        write_if_changed(roofline, draw_roofline(network.name, result["layers"], shape))
+        click.echo(f"wrote {roofline}")
+    write_json(json_file, result)
     click.echo(f"wrote {output}")
+
+
+def _require_beside(output: Path, files: dict[str, Path | None]) -> None:
+    """Refuse files in the folder ``output``, which is replaced, and one file for two results."""
+    seen: dict[Path, str] = {}
+    for name, file in files.items():
+        if file is None:
+            continue
+        path = file.resolve()
+        if output.resolve() in (path, *path.parents):
+            raise click.UsageError(
+                f"{name} must be a file outside of {output}, the folder of output, not {file}"
+            )
+        if path in seen:
+            raise click.UsageError(
+                f"{name} must be another file than that of {seen[path]}, not {file}"
+            )
+        seen[path] = name
 
 
 def _print_report(result: dict[str, Any], multiplies: bool) -> None:

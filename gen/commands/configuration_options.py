@@ -1,5 +1,6 @@
 """The options that say which hardware a command is about."""
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,9 @@ import click
 
 from gen.commands.options import FilePath, Integer
 from gen.design.configuration import (
+    ACCELERATOR_DEFAULTS,
+    ENCODED,
+    GIVEN_SIZES,
     OPTIONS,
     PRESETS,
     Configuration,
@@ -18,15 +22,28 @@ from gen.design.configuration import (
 
 def configuration_options(command: Any) -> Any:
     """Add one option for each of :data:`OPTIONS`, and preset and TOML file."""
+    return _with_options(command, {}, ())
+
+
+def accelerator_options(command: Any) -> Any:
+    """Add the options of :func:`configuration_options`; the help has those that an accelerator has,
+    with its defaults.
+    """
+    defaults = {**ACCELERATOR_DEFAULTS, "lanes": "with multipliers"}
+    return _with_options(command, defaults, ("top", *GIVEN_SIZES, *ENCODED))
+
+
+def _with_options(command: Any, defaults: Mapping[str, Any], hidden: Collection[str]) -> Any:
     for name, (default, text) in reversed(OPTIONS.items()):
         option = f"--{name.replace('_', '-')}"
-        text = f"{text} [default: {default}]"
+        text = f"{text} [default: {defaults.get(name, default)}]"
+        given: dict[str, Any] = {"help": text, "hidden": name in hidden}
         if isinstance(default, bool):
             flags = f"{option}/--no-{option.removeprefix('--')}"
-            command = click.option(flags, default=None, help=text)(command)
+            command = click.option(flags, default=None, **given)(command)
         else:
             kind, metavar = (Integer(), "N") if isinstance(default, int) else (str, "NAME")
-            command = click.option(option, type=kind, metavar=metavar, help=text)(command)
+            command = click.option(option, type=kind, metavar=metavar, **given)(command)
     command = click.option(
         "--config",
         type=FilePath(),

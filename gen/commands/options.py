@@ -158,7 +158,7 @@ class Listed(click.ParamType[Any]):
         return cls(convert_item, f"some of {', '.join(allowed)}", distinct=True)
 
 
-def _writable(ctx: Any, param: Any, path: Path | None) -> Path | None:
+def writable(ctx: Any, param: Any, path: Path | None) -> Path | None:
     """Refuse an output file that cannot be written, before any work starts."""
     if path is not None:
         require_writable(path)
@@ -170,7 +170,7 @@ json_option = click.option(
     "json_file",
     type=FilePath(),
     metavar="FILE",
-    callback=_writable,
+    callback=writable,
     help="Also write the result as JSON.",
 )
 

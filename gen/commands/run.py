@@ -7,7 +7,7 @@ import click
 import numpy as np
 
 from gen.commands.data_options import CHARACTERS, CLASS_MAP, add_options, warn_of_skipped
-from gen.commands.options import json_option, write_json
+from gen.commands.options import FilePath, IntegerRange, json_option, write_json
 from gen.commands.terminal import progress_bar
 from gen.compiler.files import read_compiled
 from gen.compiler.run import Logits, compare, run_on_golden
@@ -18,20 +18,21 @@ from networks.evaluation.scoring import CLASSIFICATION, EMBEDDING, SIGNAL
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="Labelled images.")
+@click.argument("folder", type=FilePath(), metavar="DIR")
+@click.option("--data", type=FilePath(), metavar="FILE", help="Labelled images.")
 @lambda command: add_options(command, [CLASS_MAP, CHARACTERS])
-@click.option("--images", type=click.IntRange(1), metavar="N", help="So many, evenly spread.")
+@click.option("--images", type=IntegerRange(1), metavar="N", help="So many, evenly spread.")
 @click.option(
     "--on",
     type=click.Choice(["golden", "rtl"]),
     default="golden",
     show_default=True,
-    help="What runs the program: its interpreter, or the emitted Verilog under Verilator.",
+    help="What runs the program: its interpreter, or under Verilator the emitted Verilog in "
+    "behavioral style.",
 )
 @click.option(
     "--latency",
-    type=click.IntRange(0, 10_000),
+    type=IntegerRange(0, 10_000),
     metavar="N",
     help="Cycles until memory answers, beside the Verilog. [default: 0]",
 )

@@ -1,5 +1,6 @@
 """The accelerator of a configuration, as its programs see it."""
 
+from gen.compiler.lowering.activations import require_bytes
 from gen.design.configuration import Configuration, ConfigurationError
 from golden.accelerator import AcceleratorShape
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
@@ -8,14 +9,17 @@ from hdl.accelerator.accelerator_unit import AcceleratorUnit
 def accelerator_shape(configuration: Configuration) -> AcceleratorShape:
     """:func:`shape_of` an accelerator's configuration.
 
-    Raises ``ConfigurationError``, one line, for what is no accelerator.
+    Raises ``ConfigurationError``, one line, for what is no accelerator, and ``CompileError`` for
+    one that runs no network.
     """
     unit = configuration.accelerator
     if unit is None:
         raise ConfigurationError(
             f"top must be accelerator to compile a network, not {configuration.top!r}"
         )
-    return shape_of(unit)
+    shape = shape_of(unit)
+    require_bytes(shape)
+    return shape
 
 
 def shape_of(unit: AcceleratorUnit) -> AcceleratorShape:
@@ -29,6 +33,7 @@ def shape_of(unit: AcceleratorUnit) -> AcceleratorShape:
         beat_bytes=unit.bus.beat_bytes,
         weight_depth=unit.engine.weight_depth,
         weight_bits=mac.weight_bits,
+        acc_bits=mac.acc_bits,
         activation_bits=mac.activation_bits,
         format=mac.sparq_format,
         multiplies=unit.multiplies,

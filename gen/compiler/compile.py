@@ -13,7 +13,7 @@ from gen.compiler.memory import memory_map
 from gen.compiler.splitting import split_large
 from gen.compiler.step import Step
 from gen.compiler.values import Value
-from golden.accelerator import AcceleratorShape, Bytes
+from golden.accelerator import AcceleratorShape
 from golden.descriptor import Descriptor
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import Alignment, Quantization
@@ -35,11 +35,6 @@ class CompiledNetwork:
     allocation: Allocation
     tensors: dict[str, TensorPlace]
     """Of each value of the network that lies in memory, by its name."""
-
-    @property
-    def program_bytes(self) -> Bytes:
-        """The program as it lies in memory."""
-        return np.concatenate([each.words() for each in self.program]).view(np.uint8)
 
 
 def compile_network(shape: AcceleratorShape, network: QuantizedNetwork) -> CompiledNetwork:
@@ -70,6 +65,7 @@ def compile_network(shape: AcceleratorShape, network: QuantizedNetwork) -> Compi
             sums=value.buffer.has_sums,
         )
 
+    # The program as it lies in memory.
     program = np.concatenate([each.words() for each in emitted.descriptors]).view(np.uint8)
     constants = np.concatenate([np.pad(program, (0, start - len(program))), memory.constants])
     quantization = network.quantizations[network.source]

@@ -1,8 +1,9 @@
 """A compiled network as a folder of files."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from gen.compiler.stored_network import load_network, store_network
 from golden.descriptor import DESCRIPTOR_BYTES
 from networks.quantization.network import QuantizedNetwork
 from support.errors import InputError
-from support.files import OutputError, write_folder
+from support.files import OutputError, require_replaceable, write_folder
 
-PROGRAM, MEMORY, MAP, HEADER = "program.bin", "memory.bin", "map.json", "sparq_network.h"
-NETWORK, MODEL = "network.npz", "model.onnx"
-FILES = (PROGRAM, MEMORY, MAP, HEADER, NETWORK, MODEL)
+MAP, MEMORY, HEADER = "map.json", "memory.bin", "sparq_network.h"
+NETWORK, MODEL, DIGESTS = "network.npz", "model.onnx", "SHA256SUMS"
+CONTENT = (MAP, MEMORY, HEADER, NETWORK, MODEL)
+FILES = (*CONTENT, DIGESTS)
 
 
 @dataclass(frozen=True)
@@ -51,25 +53,33 @@ def write_compiled(
     :func:`require_own`, and then nothing has changed.
     """
     require_own(folder)
+    values = {**about, "hash": configuration_hash, **memory_map_of(compiled)}
+    content = {
+        MAP: (json.dumps(values, indent=2) + "\n").encode(),
+        MEMORY: compiled.image.constants.tobytes(),
+        HEADER: header(compiled.image, configuration_hash).encode(),
+        NETWORK: store_network(network),
+        MODEL: model,
+    }
 
     def write(path: Path) -> None:
-        (path / PROGRAM).write_bytes(compiled.program_bytes.tobytes())
-        (path / MEMORY).write_bytes(compiled.image.constants.tobytes())
-        text = json.dumps(
-            {**about, "hash": configuration_hash, **memory_map_of(compiled)}, indent=2
-        )
-        (path / MAP).write_text(text + "\n", encoding="utf-8")
-        (path / HEADER).write_text(header(compiled.image, configuration_hash), encoding="utf-8")
-        (path / NETWORK).write_bytes(store_network(network))
-        (path / MODEL).write_bytes(model)
+        for name, data in content.items():
+            (path / name).write_bytes(data)
+        (path / DIGESTS).write_text(digests(content), encoding="utf-8")
 
     return write_folder(folder, write)
 
 
+def digests(content: Mapping[str, bytes]) -> str:
+    """Of each file's name and bytes a line, as ``sha256sum`` writes and checks it."""
+    return "".join(f"{sha256(data).hexdigest()}  {name}\n" for name, data in content.items())
+
+
 def require_own(folder: Path) -> None:
-    """Raise ``OutputError`` unless all that ``folder`` holds are files of a compiled network."""
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"cannot write {folder}: it is a file")
+    """Raise ``OutputError`` unless ``folder`` can be made, or be replaced since all that it holds
+    are files of a compiled network.
+    """
+    require_replaceable(folder)
     other = sorted({path.name for path in folder.glob("*")} - {*FILES})
     if other:
         raise OutputError(
@@ -100,20 +110,28 @@ def memory_map_of(compiled: CompiledNetwork) -> dict[str, Any]:
 
 
 def read_compiled(folder: Path) -> CompiledFolder:
-    """The files in ``folder``; ``InputError`` if they are not those of a compiled network."""
+    """The files in ``folder``; ``InputError`` if they are not those of one compiled network."""
     try:
-        values = json.loads((folder / MAP).read_text(encoding="utf-8"))
-        constants = np.frombuffer((folder / MEMORY).read_bytes(), np.uint8)
-        stored = (folder / NETWORK).read_bytes()
-        image = MemoryImage.of_map(values, constants)
-        configuration, data = dict(values["configuration"]), dict(values["data"])
+        content = {name: (folder / name).read_bytes() for name in CONTENT}
+        said = (folder / DIGESTS).read_bytes().decode(errors="replace").splitlines()
     except OSError as error:
         raise InputError(f"cannot read {error.filename}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / MAP} is not a map of sparq compile: {error!r}") from None
-    if image.size < len(constants):
-        raise InputError(f"{folder / MEMORY} must be at most the {image.size} bytes of {MAP}")
-    network = load_network(stored, str(folder / NETWORK))
+    for name, line in zip(content, digests(content).splitlines(), strict=True):
+        if line not in said:
+            raise InputError(
+                f"{folder / name} does not belong to the other files, by the digests in {DIGESTS}: "
+                "compile the network again"
+            )
+    try:
+        values = json.loads(content[MAP])
+        image = MemoryImage.of_map(values, np.frombuffer(content[MEMORY], np.uint8))
+        configuration, data = dict(values["configuration"]), dict(values["data"])
+    except (ValueError, KeyError, TypeError):
+        raise InputError(
+            f"{folder / MAP} is not a map of this version of sparq compile: compile the network "
+            "again"
+        ) from None
+    network = load_network(content[NETWORK], str(folder / NETWORK))
     return CompiledFolder(image, network, folder / MODEL, configuration, data)
 
 

@@ -1,11 +1,12 @@
 """What a program takes of the accelerator, layer by layer."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from gen.compiler.compile import CompiledNetwork, compile_network
 from gen.compiler.errors import CompileError
-from golden.accelerator import AcceleratorShape
+from golden.accelerator import SUM_BITS, AcceleratorShape
 from golden.accelerator_cycles import (
     compute_cycles,
     most_products,
@@ -83,26 +84,31 @@ def totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def rivals(shape: AcceleratorShape) -> dict[str, AcceleratorShape]:
     """Accelerators of exact elements, with as large memories and as wide a bus: of 8x8, that take
-    half as many activations per cycle, and of 2x8x8. None beside those without windows.
+    half as many activations per cycle, and of 2x8x8. None beside those without windows, and none
+    that cannot be: of half as long lines, which memory may be wider than, and twice as many.
     """
     if shape.format is None:
         return {}
-    exact = replace(shape, format=None)
-    half = replace(
-        exact,
-        k_per_cycle=shape.k_per_cycle // 2,
-        lines=2 * shape.lines,
-        weight_depth=2 * shape.weight_depth,
-    )
-    return {"8x8": half, "2x8x8": exact}
+    exact = replace(shape, format=None, acc_bits=SUM_BITS)
+    result = {}
+    with suppress(ValueError):
+        result["8x8"] = replace(
+            exact,
+            k_per_cycle=shape.k_per_cycle // 2,
+            lines=2 * shape.lines,
+            weight_depth=2 * shape.weight_depth,
+        )
+    return {**result, "2x8x8": exact}
 
 
 def cycles_of_rivals(compiled: CompiledNetwork, network: QuantizedNetwork) -> dict[str, int]:
-    """Cycles of ``network``, of which ``compiled`` is, on each of :func:`rivals`."""
-    return {
-        name: totals(layer_report(compile_network(shape, network)))["cycles"]
-        for name, shape in rivals(compiled.image.shape).items()
-    }
+    """Cycles of ``network``, that of ``compiled``, on each of :func:`rivals` that can run it."""
+    result = {}
+    for name, shape in rivals(compiled.image.shape).items():
+        with suppress(CompileError):
+            rival = compile_network(shape, network)
+            result[name] = totals(layer_report(rival))["cycles"]
+    return result
 
 
 def cycles_of_other_lanes(compiled: CompiledNetwork, network: QuantizedNetwork) -> int | str:

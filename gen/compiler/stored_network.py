@@ -52,10 +52,10 @@ def load_network(data: bytes, name: str) -> QuantizedNetwork:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             result = _made(json.loads(arrays[STRUCTURE].tobytes()), arrays)
-    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
-        raise InputError(f"{name} is not a network of sparq compile: {error}") from None
+    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile):
+        result = None
     if not isinstance(result, QuantizedNetwork):
-        raise InputError(f"{name} is not a network of sparq compile: it has no network")
+        raise InputError(f"{name} is not a network of sparq compile")
     return result
 
 

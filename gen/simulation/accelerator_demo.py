@@ -53,8 +53,9 @@ def run_accelerator_demo(
         Configuration(**accelerator, pe="8x8"),
         Configuration(**accelerator, pe="sparq", format=format_name),
     ]
+    shapes = [accelerator_shape(each) for each in configurations]
     network, chosen = _network(images, inputs, configurations[1], options)
-    programs = [compile_network(accelerator_shape(each), network) for each in configurations]
+    programs = [compile_network(each, network) for each in shapes]
 
     def build(configuration: Configuration, on_step: Any) -> CompiledAccelerator:
         return CompiledAccelerator(configuration, on_step=on_step)

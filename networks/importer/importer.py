@@ -124,6 +124,8 @@ def _one_line(path: Path, importer: "_Importer | None") -> Iterator[None]:
     """Whatever goes wrong, as one line that names file and node."""
     try:
         yield
+    except ModelError:
+        raise
     except Exception as error:
         # A damaged file can break any assumption, in here as in the libraries that read it.
         reason = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"

@@ -10,6 +10,7 @@ import onnx
 from onnx import numpy_helper, version_converter
 
 from networks.graph.lowering import Array, Shape
+from networks.importer.errors import ModelError
 
 OLDEST_OPSET = 7
 OLDEST_KNOWN = 11
@@ -53,12 +54,14 @@ class Input:
 
 
 def read_model(path: Path) -> onnx.ModelProto:
-    """The model in the file ``path``; ``ValueError`` if there is none."""
+    """The model in the file ``path``; ``ValueError`` if there is none, and ``ModelError`` if the
+    file cannot be read.
+    """
     try:
         size = path.stat().st_size
         data = path.read_bytes() if size < _LARGEST_FILE else None
     except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}") from error
+        raise ModelError(f"cannot read {path}: {error.strerror}") from None
     if data is None:
         raise ValueError(f"{size} bytes are more than an ONNX model can have")
     model = onnx.ModelProto()

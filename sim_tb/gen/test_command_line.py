@@ -88,8 +88,8 @@ REFUSED = [
     (["--config", "type.toml"], f"rows {SIDE} 'many'"),
     (["--config", "text.toml"], "text.toml is not a TOML file: "),
     (["--config", ""], "config must be a path, not ''"),
-    (["--output", "file/below"], "cannot write into file/below: "),
-    (["--output", "file"], "cannot write into file: "),
+    (["--output", "file/below"], "cannot write into file/below: file is no folder"),
+    (["--output", "file"], "cannot write into file: it is no folder"),
     (["--output", ""], "output must be a path, not ''"),
     (["--json", ""], "json must be a path, not ''"),
     (["--depth", "3"], "No such option"),
@@ -349,7 +349,7 @@ def test_json_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = sparq(tmp_path, "verilog", "--top", "encoder", "--json", "file/result.json")
     assert result.returncode == 2
-    assert result.stderr.startswith("sparq: cannot write into file: ")
+    assert result.stderr.startswith("sparq: cannot write into file: it is no folder")
     assert result.stderr.count("\n") == 1
 
 

@@ -1,6 +1,11 @@
 """``sparq compile`` and ``sparq run``: files of the network for MNIST, and what is refused."""
 
 import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +14,7 @@ from click.testing import CliRunner
 from gen.commands.compile import compile
 from gen.commands.run import run
 from networks.samples.mnist.files import write_files
+from sim_tb.repository.sources import ROOT
 from support.errors import InputError
 
 SMALL = ("--rows", "8", "--cols", "8", "--scratchpad", "8", "--memory-bits", "64")
@@ -113,6 +119,16 @@ def test_the_report_adds_up(mnist: Path, compiled: Path) -> None:
     assert report["other_lanes"] == total["cycles"]
 
 
+def test_sums_that_do_not_fit_are_refused(mnist: Path, tmp_path: Path) -> None:
+    calibration = ("--calibration", str(mnist / "calibration.npz"), "--calibration-images", "2")
+    output = tmp_path / "output"
+    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, "--acc-bits", "18"]
+    result = CliRunner().invoke(compile, [*arguments, "--output", str(output)])
+    text = "conv1: its sums of products can take 20 bits, and acc_bits is 18"
+    assert str(result.exception) == text
+    assert not output.exists()
+
+
 def test_the_roofline_has_all_layers(mnist: Path, compiled: Path) -> None:
     del compiled
     text = (mnist / "roofline.svg").read_text()
@@ -130,25 +146,130 @@ def test_the_roofline_has_all_layers(mnist: Path, compiled: Path) -> None:
         ),
         (["--calibration", "c.npz", "--memory-bits", "8"], "memory_bits must be one of 32, 64, "),
         (["--calibration", "c.npz", "--rows", "3"], "rows of an accelerator must be a power of "),
-        (["--calibration", "c.npz"], "cannot read "),
+        (["--calibration", "c.npz"], "cannot read c.npz: No such file or directory"),
+        (
+            ["--percentile", "90"],
+            "percentile has no effect where calibration-method is mean: leave it out",
+        ),
+        (
+            ["--calibration-method", "percentile", "--percentile", "200"],
+            "percentile must be above 50 and at most 100, not 200",
+        ),
+        (["--calibration", "c.npz", "--format", "s4opt"], "take one such as 5opt or s5opt"),
+        (["--calibration", "c.npz", "--pe", "2x4x8"], "needs all 8: take another pe"),
+        (
+            ["--calibration", "c.npz", "--stream-bits", "8"],
+            "stream_bits has no effect where top is",
+        ),
+        (
+            ["--json", "one", "--roofline", "one"],
+            "roofline must be another file than that of json, not one",
+        ),
+        (["--roofline", "."], "cannot write .: it is a folder"),
+        (["--output", ""], "output must be a path, not ''"),
+        (["--percentile", "x"], "percentile must be a number, not 'x'"),
+        (["--output", "file/below"], "cannot write into file: it is no folder"),
+        (["--output", "file"], "cannot write file: it is no folder"),
     ],
 )
-def test_what_is_refused(arguments: list[str], text: str, mnist: Path, tmp_path: Path) -> None:
-    output = tmp_path / "output"
-    arguments = [str(mnist / "mnist.onnx"), *arguments, "--output", str(output)]
+def test_what_is_refused(
+    arguments: list[str],
+    text: str,
+    mnist: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    arguments = [str(mnist / "mnist.onnx"), "--output", "output", *arguments]
     result = CliRunner().invoke(compile, arguments)
     message = str(result.exception) if isinstance(result.exception, InputError) else result.stderr
     assert text in message
-    assert not output.exists()
+    assert not Path("output").exists()
+
+
+@pytest.mark.parametrize("option", ["json", "roofline"])
+@pytest.mark.parametrize("file", ["output/map.json", "output/below/x", "link"])
+def test_no_other_file_is_in_the_folder(
+    option: str, file: str, mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("link").symlink_to("output/x")
+    arguments = [str(mnist / "mnist.onnx"), "--output", "output", f"--{option}", file]
+    result = CliRunner().invoke(compile, arguments)
+    text = f"{option} must be a file outside of output, the folder of output, not {file}"
+    assert result.stderr.splitlines()[-1] == f"Error: {text}"
+
+
+def test_the_help_has_what_an_accelerator_has() -> None:
+    text = CliRunner().invoke(compile, ["--help"]).stdout
+    assert "--scratchpad N" in text
+    assert "[default: 2048]" in text
+    for option in ("--top ", "--stream-bits", "--encoded"):
+        assert option not in text
 
 
 def test_a_run_that_is_refused(mnist: Path, compiled: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(run, [str(compiled)])
     assert "data must be given: --data FILE" in result.stderr
+    result = CliRunner().invoke(run, [str(compiled), "--images", "0"])
+    assert "images must be an integer of at least 1, not 0" in result.stderr
+    result = CliRunner().invoke(run, [str(compiled), "--latency", "x"])
+    assert "latency must be an integer from 0 to 10000, not 'x'" in result.stderr
     data = ("--data", str(mnist / "test.npz"))
     result = CliRunner().invoke(run, [str(compiled), *data, "--images", "1001"])
     assert "images must be an integer from 1 to 1000, not 1001" in result.stderr
+    for name in ("memory.bin", "model.onnx"):
+        damaged = tmp_path / "damaged"
+        shutil.copytree(compiled, damaged)
+        (damaged / name).write_bytes((compiled / name).read_bytes()[:-1])
+        result = CliRunner().invoke(run, [str(damaged), *data])
+        assert str(result.exception).startswith(f"{damaged / name} does not belong to the other ")
+        (damaged / name).unlink()
+        result = CliRunner().invoke(run, [str(damaged), *data])
+        text = f"cannot read {damaged / name}: No such file or directory"
+        assert str(result.exception) == text
+        shutil.rmtree(damaged)
     result = CliRunner().invoke(run, [str(tmp_path), *data])
     assert (
         str(result.exception) == f"cannot read {tmp_path / 'map.json'}: No such file or directory"
     )
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["compiler.md", "accelerator.md"])
+def test_the_pages_can_be_followed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command, but those that build the RTL."""
+    monkeypatch.chdir(tmp_path)
+    text = page(name).replace("$M", "build/mnist")
+    [folder] = re.findall(
+        r"^    .venv/bin/python -m networks.samples.mnist.files (\S+)", text, re.M
+    )
+    write_files(Path(folder))
+    commands = re.findall(r"^    .venv/bin/sparq (.*)$", text, re.MULTILINE)
+    printed = []
+    for command in commands:
+        name, *arguments = shlex.split(command, comments=True)
+        if "rtl" not in arguments:
+            result = CliRunner().invoke({"compile": compile, "run": run}[name], arguments)
+            assert result.exit_code == 0, result.output
+            printed.append(result.stdout.splitlines()[-1])
+    assert len(printed) == 2
+    assert printed[0].startswith("wrote build/")
+    assert printed[1].startswith("10 images on golden: logits equal the network's in integers; ")
+
+
+@pytest.mark.slow
+def test_the_program_of_the_page(tmp_path: Path) -> None:
+    """It prints what it says."""
+    write_files(tmp_path / "build/mnist")
+    [program] = re.findall(r"```python\n(.*?)```", page("compiler.md"), re.DOTALL)
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert [result.stdout.splitlines()[-1]] == re.findall(r"argmax\(axis=1\)\)  # (.*)", program)

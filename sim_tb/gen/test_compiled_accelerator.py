@@ -49,10 +49,11 @@ ACCELERATORS: dict[str, dict[str, Any]] = {
     "group": {"rows": 4, "cols": 4, "group": 2, "memory_bits": 64},
     "s5opt": {"rows": 4, "cols": 4, "format": "s5opt", "memory_bits": 32},
     "tensor": {"machine": "tensor_core", "rows": 4, "cols": 4, "pairs": 2, "memory_bits": 128},
-    "weights": {"rows": 4, "cols": 4, "weight_bits": 4, "memory_bits": 64},
-    "wide": {"rows": 8, "cols": 4, "memory_bits": 256},
+    "weights": {"rows": 4, "cols": 4, "weight_bits": 4, "acc_bits": 13, "memory_bits": 64},
+    "wide": {"rows": 8, "cols": 4, "acc_bits": 17, "memory_bits": 256},
     "no multipliers": {"rows": 2, "cols": 4, "memory_bits": 64, "lanes": 0},
 }
+"""Those of few ``acc_bits`` have sums that wrap, of random programs."""
 DEPTHWISE = Patch((3, 2), padding=(1, 0, 1, 1), groups=5)
 NETWORK_MACHINES = ("5opt", "8x8", "2x8x8", "group", "s5opt", "tensor")
 """Those that a whole network runs on, with scratchpads that can hold some rows of its tensors."""

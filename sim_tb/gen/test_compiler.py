@@ -3,23 +3,27 @@
 import json
 import re
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from rich.progress import Progress
 
 from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import CompiledNetwork, compile_network
 from gen.compiler.errors import CompileError
-from gen.compiler.files import FILES, read_compiled, write_compiled
-from gen.compiler.report import cycles_of_other_lanes, layer_report, totals
+from gen.compiler.files import FILES, digests, read_compiled, write_compiled
+from gen.compiler.lowering.sums import require_sums
+from gen.compiler.report import cycles_of_other_lanes, cycles_of_rivals, layer_report, totals
 from gen.compiler.run import run_on_golden
 from gen.compiler.stored_network import load_network, store_network
 from gen.compiler.windows import unwindowed_layers
 from gen.design.configuration import Configuration, ConfigurationError
-from golden import named_format
+from gen.simulation.accelerator_demo import run_accelerator_demo
+from golden import SparqFormat, named_format, sparq
 from golden.accelerator import AcceleratorShape
 from golden.descriptor import LAYOUT, WAIT_COUNTS, Descriptor, Error, Opcode
 from golden.program import Machine
@@ -185,9 +189,8 @@ def test_the_same_program_everywhere(mnist: tuple[QuantizedNetwork, npt.NDArray[
     shape = shape_of(rows=8, cols=8, lines=256)
     first, second = (compile_network(shape, mnist[0]) for _ in range(2))
     assert np.array_equal(first.image.constants, second.image.constants)
-    assert (
-        first.program_bytes.tobytes() == first.image.constants.tobytes()[: len(first.program) * 64]
-    )
+    program = np.concatenate([each.words() for each in first.program]).view(np.uint8)
+    assert np.array_equal(first.image.constants[: len(program)], program)
     assert store_network(mnist[0]) == store_network(mnist[0])
 
 
@@ -467,12 +470,14 @@ REFUSALS: dict[str, tuple[Graph, AcceleratorShape, dict[str, Any], str]] = {
     "signed bytes": (
         small_graph((layer(), ("x",), "a")),
         *(shape_of("s4opt"), {}),
-        "a: activations are bytes, of which a machine of signed bytes multiplies 7 bits",
+        "the format of the accelerator is one of signed bytes, of 7 bits of magnitude, and a "
+        "network needs 8: take one such as 5opt or s5opt",
     ),
     "half": (
         small_graph((layer(), ("x",), "a")),
         *(shape_of(None, activation_bits=4), {}),
-        "a: activations are bytes, of which the machine multiplies 4 bits",
+        "the elements of the accelerator multiply 4 bits of an activation, and a network needs "
+        "all 8: take another pe",
     ),
     "no exact mode": (
         small_graph((layer(), ("x",), "a")),
@@ -571,6 +576,57 @@ def test_refusals(name: str) -> None:
     assert str(caught.value) == text
 
 
+@pytest.mark.parametrize("fmt", [None, "5opt", "s5opt"])
+def test_sums_fit_the_accumulators(fmt: str | None) -> None:
+    """Of a layer at 8 bits to the bit: with one fewer, inputs have sums that wrap."""
+    graph = small_graph((layer(96, 3, Flat()), ("x",), "a"), size=(96,))
+    shape = shape_of(fmt)
+    images = np.random.default_rng(SEED).normal(size=(2, 96))
+    network = quantized(shape, graph, images)
+    weights = network.layers[0].weights[0]
+    assert not network.layers[0].windowed
+    inputs = np.where(np.concatenate([weights.T > 0, weights.T < 0]), 255, 0).astype(np.uint8)
+    sums = inputs @ weights.astype(np.int64)
+    bits = next(
+        b for b in range(1, 33) if (-(1 << b - 1) <= sums).all() and sums.max() < 1 << b - 1
+    )
+    image = compile_network(replace(shape, acc_bits=bits), network).image
+    expected = network.forward(inputs, of_machine(shape.format))
+    assert np.array_equal(np.stack([*run_on_golden(image, inputs)]), expected)
+    narrow = replace(shape, acc_bits=bits - 1)
+    with pytest.raises(CompileError) as caught:
+        compile_network(narrow, network)
+    text = f"a: its sums of products can take {bits} bits, and acc_bits is {bits - 1}"
+    assert str(caught.value) == text
+    wrapped = np.stack([*run_on_golden(replace(image, shape=narrow), inputs)])
+    assert not np.array_equal(wrapped, expected)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "zero_point", "low", "high"),
+    [
+        (named_format("5opt"), 0, 0, 255),
+        (named_format("5opt", vsparq=False), 0, 0, 240),
+        (named_format("s5opt"), 100, -100, 160),
+        (named_format("s5opt", group=4), 200, -200, 56),
+        (named_format("s5opt", group=8, vsparq=False), 100, -96, 160),
+    ],
+)
+def test_sums_of_windows_fit(fmt: SparqFormat, zero_point: int, low: int, high: int) -> None:
+    """No activation is made larger than ``low`` and ``high``, which there are bits for."""
+    bytes_ = np.random.default_rng(SEED).integers(0, 256, (1 << 15, 8), np.uint8)
+    bytes_[::2, 1::2] = zero_point
+    found = sparq(bytes_, fmt, zero_point=zero_point)
+    assert (found.min(), found.max()) == (low, high)
+    weights = np.full((1 << 10, 1), 127, np.int8)
+    weights[::4] = -127
+    most = 127 * max(768 * high - 256 * low, -768 * low + 256 * high)
+    bits = most.bit_length() + 1
+    require_sums("a", weights, bits, fmt, zero_point)
+    with pytest.raises(CompileError, match=f"^a: .* can take {bits} bits, and acc_bits is "):
+        require_sums("a", weights, bits - 1, fmt, zero_point)
+
+
 def test_what_stays_at_8_bits() -> None:
     graph = small_graph(
         (layer(4, 6), ("x",), "a", RELU),
@@ -587,6 +643,25 @@ def test_what_stays_at_8_bits() -> None:
     four = "6 input channels for windows of 4 neighbours"
     found = unwindowed_layers(shape_of(group=4, k_per_cycle=4), graph)
     assert found == {"b": "depthwise", "c": four, "d": odd.replace("of 2", "of 4")}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "names"),
+    [
+        ({}, ["8x8", "2x8x8"]),
+        ({"beat_bytes": 16}, ["2x8x8"]),  # wider than half a line
+        ({"lines": 1 << 16}, ["2x8x8"]),  # as many as there can be
+        ({"fmt": None}, []),
+    ],
+)
+def test_rivals_are_those_that_can_be(sizes: dict[str, Any], names: list[str]) -> None:
+    shape = shape_of(**sizes)
+    network = quantized(
+        shape,
+        small_graph((layer(), ("x",), "a")),
+        np.random.default_rng(SEED).normal(size=(2, 4, 6, 4)),
+    )
+    assert [*cycles_of_rivals(compile_network(shape, network), network)] == names
 
 
 # --- files
@@ -614,10 +689,15 @@ def test_files(mnist: tuple[QuantizedNetwork, npt.NDArray[Any]], written: Path) 
     expected = found.network.forward(inputs, of_machine(image.shape.format))
     assert np.array_equal(np.stack([*run_on_golden(image, inputs)]), expected)
     assert np.array_equal(expected, mnist[0].forward(inputs, of_machine(image.shape.format)))
-    program = (written / "program.bin").read_bytes()
-    assert (written / "memory.bin").read_bytes()[: len(program)] == program
+    assert (written / "memory.bin").read_bytes() == image.constants.tobytes()
     values = json.loads((written / "map.json").read_text())
-    assert values["program"] == {"descriptors": len(program) // 64, "bytes": len(program)}
+    count = len(compiled.program)
+    assert values["program"] == {"descriptors": count, "bytes": 64 * count}
+    lines = (written / "SHA256SUMS").read_text().splitlines()
+    files = [path for path in written.iterdir() if path.name != "SHA256SUMS"]
+    assert sorted(lines) == sorted(
+        f"{sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in files
+    )
     assert values["tensors"]["images"] == values["input"]
     header = (written / "sparq_network.h").read_text()
     for name, value in (("INPUT_OFFSET", image.input.address), ("WRITE_BYTES", image.writes.size)):
@@ -639,35 +719,49 @@ def test_a_folder_of_others_stays(
         f"cannot write {written}: it holds notes.txt, which is no file of a compiled network"
     )
     file = written / "notes.txt"
-    with pytest.raises(OutputError, match="it is a file"):
+    with pytest.raises(OutputError, match="it is no folder"):
         write_compiled(file, compiled, mnist[0], b"", HASH, {})
     assert file.read_text() == "mine"
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "text"),
-    [
-        ("map.json", b"{", "map.json is not a map of sparq compile: JSONDecodeError"),
-        ("map.json", b"{}", "map.json is not a map of sparq compile: KeyError"),
-        ("network.npz", b"", "network.npz is not a network of sparq compile: "),
-        ("network.npz", b"PK", "network.npz is not a network of sparq compile: "),
-        ("memory.bin", bytes(1 << 20), "memory.bin must be at most the "),
-    ],
-)
-def test_damaged_files(written: Path, name: str, content: bytes, text: str) -> None:
+@pytest.mark.parametrize("name", FILES)
+def test_damaged_files(written: Path, name: str) -> None:
+    """Each is missed, and found to be another one by a single bit."""
+    content = bytearray((written / name).read_bytes())
+    content[len(content) // 2] ^= 1
     (written / name).write_bytes(content)
     with pytest.raises(InputError) as caught:
         read_compiled(written)
-    assert str(caught.value).startswith(str(written / text))
+    path, _, text = str(caught.value).partition(" ")
+    assert path == str(written / name) or name == "SHA256SUMS"
+    assert text == (
+        "does not belong to the other files, by the digests in SHA256SUMS: compile the network "
+        "again"
+    )
     (written / name).unlink()
     with pytest.raises(InputError) as caught:
         read_compiled(written)
     assert str(caught.value) == f"cannot read {written / name}: No such file or directory"
 
 
-def test_a_network_of_other_classes_is_none(mnist: tuple[QuantizedNetwork, Any]) -> None:
-    for data in (store_network(mnist[0])[:-100], b"PK\5\6" + bytes(18)):
-        with pytest.raises(InputError, match=r"^it is not a network of sparq compile: "):
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"shape": 1}', b"\xff"])
+def test_a_map_of_another_version(written: Path, content: bytes) -> None:
+    """It is refused as such, though it belongs to the other files."""
+    (written / "map.json").write_bytes(content)
+    files = {name: (written / name).read_bytes() for name in FILES if name != "SHA256SUMS"}
+    (written / "SHA256SUMS").write_text(digests(files))
+    with pytest.raises(InputError) as caught:
+        read_compiled(written)
+    assert str(caught.value) == (
+        f"{written / 'map.json'} is not a map of this version of sparq compile: compile the "
+        "network again"
+    )
+
+
+def test_what_is_no_network_of_the_compiler(mnist: tuple[QuantizedNetwork, Any]) -> None:
+    stored = store_network(mnist[0])
+    for data in (b"", b"PK", b"PK\5\6" + bytes(18), stored[:-100]):
+        with pytest.raises(InputError, match=r"^it is not a network of sparq compile$"):
             load_network(data, "it")
 
 
@@ -687,16 +781,24 @@ def test_the_accelerator_of_a_configuration() -> None:
         *(16, 16, 2), lines=4096, beat_bytes=16, weight_depth=300, format=named_format("5opt")
     )
     sizes = {"rows": 4, "cols": 24, "pairs": 4, "machine": "tensor_core", "weight_bits": 4}
-    sizes |= {"scratchpad": 4, "memory_bits": 32, "pe": "8x8"}
+    sizes |= {"scratchpad": 4, "memory_bits": 32, "pe": "8x8", "acc_bits": 24}
     shape = accelerator_shape(Configuration(top="accelerator", **sizes))
     assert (shape.k_per_cycle, shape.line_bytes, shape.lines, shape.beat_bytes) == (4, 32, 128, 4)
     assert (shape.weight_bits, shape.activation_bits, shape.format) == (4, 8, None)
+    assert shape.acc_bits == 24
     with pytest.raises(ConfigurationError) as caught:
         accelerator_shape(Configuration(top="engine"))
     assert str(caught.value) == "top must be accelerator to compile a network, not 'engine'"
+    with pytest.raises(CompileError, match=r"^the elements of .*: take another pe$"):
+        accelerator_shape(Configuration(top="accelerator", pe="2x4x8"))
 
 
 def test_every_field_is_given() -> None:
     """Those of a descriptor that computes; waits are found later."""
     compiled = compiled_of(small_graph((layer(), ("x",), "a")))
     assert {*compiled.program[1].values} == {*LAYOUT[Opcode.MATRIX]} - {"opcode"}
+
+
+def test_a_demo_of_signed_bytes_is_refused_before_any_work() -> None:
+    with pytest.raises(CompileError, match=r"^the format of .*: take one such as 5opt or s5opt$"):
+        run_accelerator_demo(1, "s4opt", Progress())

@@ -12,7 +12,7 @@ import pytest
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
-from gen.compiler.accelerator import accelerator_shape
+from gen.compiler.accelerator import shape_of
 from gen.design.configuration import (
     ACCELERATOR_SIZES,
     ENGINE_SIZES,
@@ -397,8 +397,9 @@ def test_accelerator(configuration: Configuration) -> None:
     assert widths["m_axi_memory_rdata"] == widths["m_axi_memory_wdata"] == own["memory_bits"]
     assert own["descriptor_bytes"] == DESCRIPTOR_BYTES
     assert own["registers"] == {r.name: r.offset for r in component.registers.registers}
-    shape = accelerator_shape(configuration)
-    for name in ("rows", "cols", "k_per_cycle", "weight_bits"):
+    assert configuration.accelerator is not None
+    shape = shape_of(configuration.accelerator)
+    for name in ("rows", "cols", "k_per_cycle", "weight_bits", "acc_bits"):
         assert getattr(shape, name) == sidecar[name], name
     assert shape.activation_bits == sidecar["activation_bits_used"]
     for name in ("banks", "lines", "line_bytes", "weight_depth"):

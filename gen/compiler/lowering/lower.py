@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gen.compiler.errors import CompileError
+from gen.compiler.lowering.activations import require_bytes
 from gen.compiler.lowering.combine import lower_combine
 from gen.compiler.lowering.context import Context
 from gen.compiler.lowering.look_up import lower_look_up
@@ -71,6 +72,7 @@ def lower(shape: AcceleratorShape, network: QuantizedNetwork) -> Context:
 
     Raises ``CompileError`` for what an accelerator of ``shape`` cannot run.
     """
+    require_bytes(shape)
     context = Context(shape, network)
     size = network.input_shape
     if not 1 <= len(size) <= 3:

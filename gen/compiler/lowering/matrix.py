@@ -8,11 +8,11 @@ import numpy as np
 
 from gen.compiler.errors import CompileError
 from gen.compiler.lowering.context import Context, parameters
+from gen.compiler.lowering.sums import require_sums
 from gen.compiler.step import Step
 from gen.compiler.values import Value
 from golden.accelerator import AcceleratorShape, Bytes, pack_columns, pack_weights
 from golden.descriptor import MOST_WEIGHTS, Opcode
-from golden.format import ACTIVATION_BITS
 from networks.graph.lowering import Patch
 from networks.quantization.network import IntegerNode
 from networks.quantization.operations import (
@@ -105,7 +105,7 @@ def lower_matrix(context: Context, node: IntegerNode, layer: IntegerMatrixLayer)
     if is_depthwise(layer.groups, inputs, width) and context.shape.multiplies:
         steps = [_depthwise(context, node, layer, value, output, patch, pad_byte)]
     else:
-        _require_products(context.shape, layer)
+        _require_exact(context.shape, layer)
         make = _Products(context, node, layer, value, output, replace(patch, groups=1), pad_byte)
         steps = [*make.steps(inputs, width)]
     context.add(node, output, steps)
@@ -121,24 +121,12 @@ def _require_possible(layer: IntegerMatrixLayer) -> None:
         raise CompileError(f"{name}: results are integers of 16 bits, which is not supported")
 
 
-def _require_products(shape: AcceleratorShape, layer: IntegerMatrixLayer) -> None:
-    name, fmt = layer.name, shape.format
-    if shape.activation_bits < ACTIVATION_BITS:
+def _require_exact(shape: AcceleratorShape, layer: IntegerMatrixLayer) -> None:
+    fmt = shape.format
+    if fmt is not None and not layer.windowed and not fmt.exact_planes:
         raise CompileError(
-            f"{name}: activations are bytes, of which the machine multiplies "
-            f"{shape.activation_bits} bits"
-        )
-    if fmt is None:
-        return
-    if fmt.magnitude_bits < ACTIVATION_BITS:
-        raise CompileError(
-            f"{name}: activations are bytes, of which a machine of signed bytes multiplies "
-            f"{fmt.magnitude_bits} bits"
-        )
-    if not layer.windowed and not fmt.exact_planes:
-        raise CompileError(
-            f"{name}: the layer stays at 8 bits ({layer.reason}), and the format of the machine "
-            "has no exact mode"
+            f"{layer.name}: the layer stays at 8 bits ({layer.reason}), and the format of the "
+            "machine has no exact mode"
         )
 
 
@@ -201,6 +189,8 @@ class _Products:
         # A machine of signed activations takes the zero point off, and a bias gives it back.
         subtracts = fmt is not None and fmt.signed and layer.windowed
         zero_point = layer.fill if subtracts else 0
+        windows = fmt if layer.windowed else None
+        require_sums(layer.name, layer.weights, shape.acc_bits, windows, zero_point)
         words_of = 4 if self.output.buffer.has_sums else 1
         for part in group_parts(shape, layer.groups, inputs, width):
             value = self.value.part(part.word, part.words)

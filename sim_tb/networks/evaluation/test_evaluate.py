@@ -353,7 +353,10 @@ ARGUMENTS = ("mnist.onnx", "--data", "test.npz")
 REFUSED = [
     ([*ARGUMENTS, "--group", "1,3"], "group must be some of 1, 2, 4, 8, 16, not '3'"),
     (["mnist.onnx"], "data must be given: --data FILE"),
-    (["none.onnx", "--data", "test.npz"], "none.onnx: cannot be read: No such file or directory"),
+    (
+        ["none/model.onnx", "--data", "test.npz"],
+        "cannot read none/model.onnx: No such file or directory",
+    ),
     (["broken.onnx", "--data", "test.npz"], "broken.onnx"),
     (["mnist.onnx", "--data", "none.npz"], "cannot read none.npz: No such file or directory"),
     (["mnist.onnx", "--data", "wrong.npz"], "wrong.npz: images of shape (N, 32, 32, 3) do not fit"),
@@ -421,7 +424,7 @@ REFUSED = [
     ([*ARGUMENTS, "--input-shape", "1,2"], "mnist.onnx: the shape (1, 2) does not fit input "),
     ([*ARGUMENTS, "--input-shape", "N"], "input-shape must be integers separated by commas, not"),
     ([*ARGUMENTS, "--seed", "-1"], "seed must be an integer of at least 0, not -1"),
-    ([*ARGUMENTS, "--output", "test.npz"], "cannot write into test.npz: "),
+    ([*ARGUMENTS, "--output", "test.npz"], "cannot write into test.npz: it is no folder"),
     ([*ARGUMENTS, "--scheduler", "tcp://127.0.0.1:9"], "cannot reach the scheduler at tcp://127"),
 ]
 

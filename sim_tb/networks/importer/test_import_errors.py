@@ -30,10 +30,13 @@ def error(data: bytes | onnx.ModelProto, folder: Path) -> str:
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"^none\.onnx: cannot be read: No such file"):
-        import_onnx(tmp_path / "none.onnx")
-    with pytest.raises(ModelError, match=r": cannot be read: Is a directory$"):
-        import_onnx(tmp_path)
+    for path, reason in (
+        (tmp_path / "none.onnx", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+    ):
+        with pytest.raises(ModelError) as caught:
+            import_onnx(path)
+        assert str(caught.value) == f"cannot read {path}: {reason}"
 
 
 DAMAGED = "not an ONNX model, or a damaged one"
