@@ -1,7 +1,7 @@
 """Descriptors of an accelerator's programs: what there are, and where their fields stand.
 
 The one definition: the compiler encodes by it, and hardware decodes by it. What each of them does
-is :mod:`golden.program`.
+is :mod:`golden.accelerator.program`.
 """
 
 from collections.abc import Mapping

@@ -24,7 +24,7 @@ from gen.compiler.report import cycles_of_other_lanes, cycles_of_rivals, layer_r
 from gen.compiler.roofline import roofline as draw_roofline
 from gen.compiler.windows import unwindowed_layers
 from gen.design.configuration import OPTIONS
-from golden.accelerator_schedule import LATENCY
+from golden.accelerator.schedule import LATENCY
 from networks.evaluation.formats import signed_layers
 from networks.evaluation.preparation import Options, calibrated_network
 from networks.quantization.calibration import METHODS, PERCENTILE

@@ -2,7 +2,7 @@
 
 from gen.compiler.lowering.activations import require_bytes
 from gen.design.configuration import Configuration, ConfigurationError
-from golden.accelerator import AcceleratorShape
+from golden.accelerator.shape import AcceleratorShape
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from gen.compiler.errors import CompileError
 from gen.compiler.step import Step
 from gen.compiler.values import Buffer, Value
-from golden.accelerator import AcceleratorShape
-from golden.accelerator_cycles import START_CYCLES
+from golden.accelerator.cycles import START_CYCLES
+from golden.accelerator.shape import AcceleratorShape
 
 
 class Blocks(NamedTuple):

@@ -13,7 +13,7 @@ from gen.compiler.memory import memory_map
 from gen.compiler.splitting import split_large
 from gen.compiler.step import Step
 from gen.compiler.values import Value
-from golden.accelerator import AcceleratorShape
+from golden.accelerator.shape import AcceleratorShape
 from golden.descriptor import Descriptor
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import Alignment, Quantization

@@ -11,11 +11,11 @@ from gen.compiler.errors import CompileError
 from gen.compiler.memory import MemoryMap
 from gen.compiler.step import Step
 from gen.compiler.values import Buffer, Value
-from golden.accelerator import AcceleratorShape, Bytes
+from golden.accelerator.program import Window, tiles
+from golden.accelerator.program_order import Footprints, Touched, touched, unit_of, wait_fields
+from golden.accelerator.shape import AcceleratorShape, Bytes
 from golden.descriptor import DESCRIPTOR_BYTES, Descriptor, Opcode
 from golden.engine import WORDS_PER_SUM
-from golden.program import Window, tiles
-from golden.program_order import Footprints, Touched, touched, unit_of, wait_fields
 
 MOST_LINES = 1 << 15
 """Of a descriptor that moves lines."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden.accelerator import AcceleratorShape, Bytes, pack_tensor, unpack_tensor
+from golden.accelerator.program import Window, unpack_sums
+from golden.accelerator.shape import AcceleratorShape, Bytes, pack_tensor, unpack_tensor
 from golden.format import SparqFormat
-from golden.program import Window, unpack_sums
 from golden.requantize import rescale
 from networks.graph.lowering import Array
 

@@ -8,7 +8,7 @@ import numpy as np
 from gen.compiler.allocation import Allocation
 from gen.compiler.step import Step
 from gen.compiler.values import Buffer, Value
-from golden.accelerator import AcceleratorShape, Bytes
+from golden.accelerator.shape import AcceleratorShape, Bytes
 
 
 @dataclass

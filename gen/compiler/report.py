@@ -6,8 +6,7 @@ from typing import Any
 
 from gen.compiler.compile import CompiledNetwork, compile_network
 from gen.compiler.errors import CompileError
-from golden.accelerator import SUM_BITS, AcceleratorShape
-from golden.accelerator_cycles import (
+from golden.accelerator.cycles import (
     compute_cycles,
     most_products,
     passes,
@@ -15,10 +14,11 @@ from golden.accelerator_cycles import (
     read_beats,
     written_beats,
 )
-from golden.accelerator_schedule import LATENCY, schedule
+from golden.accelerator.program import tiles_of
+from golden.accelerator.program_order import Unit, unit_of
+from golden.accelerator.schedule import LATENCY, schedule
+from golden.accelerator.shape import SUM_BITS, AcceleratorShape
 from golden.descriptor import Descriptor, Opcode
-from golden.program import tiles_of
-from golden.program_order import Unit, unit_of
 from networks.quantization.network import QuantizedNetwork
 
 SUMMED = (

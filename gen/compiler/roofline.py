@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from golden.accelerator import AcceleratorShape
+from golden.accelerator.shape import AcceleratorShape
 from support.plots import new_figure, svg_text
 
 

@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 from gen.compiler.image import MemoryImage
 from gen.design.expectation import require_equal
-from golden.accelerator import Bytes
+from golden.accelerator.program import Machine
+from golden.accelerator.shape import Bytes
 from golden.descriptor import Error
-from golden.program import Machine
 from networks.evaluation.images import Images
 from networks.evaluation.model import batches_of, channels_last
 from networks.quantization.arithmetic import of_machine

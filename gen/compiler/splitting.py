@@ -7,10 +7,10 @@ import numpy as np
 
 from gen.compiler.allocation import stripe_lines, stripes_of
 from gen.compiler.step import Step
-from golden.accelerator import AcceleratorShape
+from golden.accelerator.program import weights_per_channel
+from golden.accelerator.shape import AcceleratorShape
 from golden.descriptor import VECTOR, Descriptor
 from golden.engine import WORDS_PER_SUM
-from golden.program import weights_per_channel
 
 
 def split_large(shape: AcceleratorShape, steps: Iterable[Step]) -> Iterator[Step]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gen.compiler.values import Value
-from golden.accelerator import Bytes
+from golden.accelerator.shape import Bytes
 from golden.descriptor import Opcode
 from networks.graph.lowering import Patch
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from math import prod
 
-from golden.accelerator import AcceleratorShape
+from golden.accelerator.shape import AcceleratorShape
 from golden.engine import WORDS_PER_SUM
 from networks.graph.lowering import Shape
 

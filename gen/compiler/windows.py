@@ -1,7 +1,7 @@
 """Which layers of a network an accelerator cannot compute in windows."""
 
 from gen.compiler.lowering.matrix import unwindowed
-from golden.accelerator import AcceleratorShape
+from golden.accelerator.shape import AcceleratorShape
 from networks.graph.graph import Graph
 from networks.graph.lowering import Flat
 from networks.graph.movement import Rearrange

@@ -106,12 +106,8 @@ OPERANDS = (
     *("networks/kernel", "networks/quantization", "networks/samples/mnist"),
 )
 """What makes the operands that energy is measured with."""
-INTERPRETER = (
-    *("golden/accelerator.py", "golden/accelerator_cycles.py", "golden/accelerator_events.py"),
-    *("golden/accelerator_reads.py", "golden/accelerator_schedule.py"),
-    *("golden/program.py", "golden/program_order.py"),
-)
-"""Of programs of accelerators, and how long they take."""
+INTERPRETER = ("golden/accelerator",)
+"""Programs of accelerators, and how long they take."""
 ACCELERATOR = (*INTERPRETER, "golden/descriptor.py", "hdl/accelerator", "hdl/memory")
 """What whole accelerators alone are made of."""
 

@@ -14,7 +14,7 @@ from gen.simulation.compiled_accelerator import (
     CompiledAccelerator,
     MemoryKind,
 )
-from golden.accelerator import Bytes
+from golden.accelerator.shape import Bytes
 from golden.descriptor import Error
 
 

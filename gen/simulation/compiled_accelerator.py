@@ -9,9 +9,9 @@ from gen.design.configuration import Configuration
 from gen.driver import ACCELERATOR_DRIVER
 from gen.simulation.emitted_verilog import emitted_verilog
 from gen.simulation.simulation_library import MACHINE, OnStep, simulation_library
-from golden.accelerator import Bytes
+from golden.accelerator.program import Window
+from golden.accelerator.shape import Bytes
 from golden.descriptor import Error
-from golden.program import Window
 from hdl.accelerator.accelerator_registers import COUNTERS
 from support.errors import RunError
 
@@ -143,8 +143,8 @@ class CompiledAccelerator:
     ) -> AcceleratorRun:
         """Run the program at the address ``program``; ``memory`` is changed where it stores.
 
-        As ``golden.program.Machine.run``. Raises :class:`AcceleratorError` for what no error code
-        says: a program that does not end, or a port that does what it must not.
+        As ``golden.accelerator.program.Machine.run``. Raises :class:`AcceleratorError` for what no
+        error code says: a program that does not end, or a port that does what it must not.
         """
         counters = (ctypes.c_uint64 * (2 + len(COUNTERS)))()
         result = self._run(memory, reads, writes, program, kind, watchdog, -1, counters)

@@ -40,9 +40,9 @@ class Accelerator(Component):
     """Runs programs: networks, layer after layer, from memory to memory.
 
     A program is a list of descriptors (``golden.descriptor``) in memory, and does what
-    ``golden.program.Machine`` does. It is started by the AXI4-Lite port, and reads and writes
-    memory by the AXI4 port, within windows that registers hold. When it ends, for whatever reason,
-    nothing of it is left on the bus, and the next one can be started.
+    ``golden.accelerator.program.Machine`` does. It is started by the AXI4-Lite port, and reads and
+    writes memory by the AXI4 port, within windows that registers hold. When it ends, for whatever
+    reason, nothing of it is left on the bus, and the next one can be started.
 
     Parameters
     ----------

@@ -36,10 +36,10 @@ UNITS = {"loads": (Opcode.LOAD,), "stores": (Opcode.STORE,), "computes": COMPUTE
 class ProgramReader(Component):
     """Runs a program: fetches descriptors, checks them, and gives each to the unit that does it.
 
-    What is right, and which error it is otherwise, says ``golden.program.Machine``. A descriptor is
-    given only when it was found right; with its parameters and weights, a stream that is asked for
-    at once, before what it waits for has ended. After an END, or an error, the program ends when
-    all that was given has ended.
+    What is right, and which error it is otherwise, says ``golden.accelerator.program.Machine``. A
+    descriptor is given only when it was found right; with its parameters and weights, a stream that
+    is asked for at once, before what it waits for has ended. After an END, or an error, the program
+    ends when all that was given has ended.
 
     Parameters
     ----------
@@ -286,7 +286,7 @@ class ProgramReader(Component):
 
 
 class _Checks:
-    """What is wrong with a descriptor, as ``golden.program`` says."""
+    """What is wrong with a descriptor, as ``golden.accelerator.program`` says."""
 
     def __init__(self, reader: ProgramReader, descriptor: Value, started: dict[str, Signal]):
         self._reader = reader

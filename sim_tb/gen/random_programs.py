@@ -7,7 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from golden.accelerator import (
+from golden.accelerator.program import (
+    SHIFT_BITS,
+    Machine,
+    Outcome,
+    Window,
+    tiles,
+    weights_per_channel,
+)
+from golden.accelerator.program_order import Footprints, touched, unit_of, unordered, wait_fields
+from golden.accelerator.shape import (
     COLUMN_PARAMETERS,
     AcceleratorShape,
     Bytes,
@@ -27,8 +36,6 @@ from golden.descriptor import (
     Opcode,
     opcodes,
 )
-from golden.program import SHIFT_BITS, Machine, Outcome, Window, tiles, weights_per_channel
-from golden.program_order import Footprints, touched, unit_of, unordered, wait_fields
 from golden.requantize import MAX_SHIFT
 
 PROGRAM_BYTES = 1 << 12

@@ -9,7 +9,7 @@ import pytest
 
 from gen.driver import ACCELERATOR_DRIVER
 from golden import rescale
-from golden.accelerator import AcceleratorShape, pack_tensor
+from golden.accelerator.shape import AcceleratorShape, pack_tensor
 from hdl.accelerator.accelerator_registers import (
     COUNTERS,
     IDENTIFICATION,

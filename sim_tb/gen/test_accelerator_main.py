@@ -12,7 +12,7 @@ from gen.compiler.compile import CompiledNetwork, compile_network
 from gen.compiler.files import HEADER, header
 from gen.driver import ACCELERATOR_DRIVER, ACCELERATOR_MAIN
 from gen.simulation.compiled_accelerator import MemoryKind
-from golden.accelerator import AcceleratorShape, Bytes
+from golden.accelerator.shape import AcceleratorShape, Bytes
 from networks.fixed_point import Float64Array
 from networks.graph.lowering import Patch
 from networks.graph.operations import MaxPool

@@ -19,10 +19,10 @@ from gen.design.expectation import require_equal
 from gen.simulation.accelerator_runs import AcceleratorRuns
 from gen.simulation.compiled_accelerator import WATCHDOG as LONGEST_WAIT
 from gen.simulation.compiled_accelerator import AcceleratorRun, CompiledAccelerator, MemoryKind
-from golden.accelerator import AcceleratorShape, Bytes
-from golden.accelerator_schedule import schedule
+from golden.accelerator.program import Machine, Outcome
+from golden.accelerator.schedule import schedule
+from golden.accelerator.shape import AcceleratorShape, Bytes
 from golden.descriptor import DESCRIPTOR_BYTES, Descriptor, Error, Opcode
-from golden.program import Machine, Outcome
 from networks import load_mnist
 from networks.evaluation.formats import signed_layers
 from networks.graph.lowering import Patch

@@ -24,10 +24,10 @@ from gen.compiler.windows import unwindowed_layers
 from gen.design.configuration import Configuration, ConfigurationError
 from gen.simulation.accelerator_demo import run_accelerator_demo
 from golden import SparqFormat, named_format, sparq
-from golden.accelerator import AcceleratorShape
+from golden.accelerator.program import Machine
+from golden.accelerator.program_order import WAITS, unordered
+from golden.accelerator.shape import AcceleratorShape
 from golden.descriptor import LAYOUT, WAIT_COUNTS, Descriptor, Error, Opcode
-from golden.program import Machine
-from golden.program_order import WAITS, unordered
 from networks import load_mnist
 from networks.graph.attention import LayerNormalization, MatrixProduct, Softmax
 from networks.graph.elementwise import (

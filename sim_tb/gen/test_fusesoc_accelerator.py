@@ -11,9 +11,9 @@ from gen.compiler.compile import compile_network
 from gen.compiler.image import MemoryImage
 from gen.design.configuration import Configuration
 from gen.verilog.generate import generate
-from golden.accelerator import Bytes
+from golden.accelerator.program import Machine
+from golden.accelerator.shape import Bytes
 from golden.descriptor import Error
-from golden.program import Machine
 from sim_tb.gen.test_accelerator_main import GRAPHS, random_images
 from sim_tb.gen.test_compiler import quantized
 from sim_tb.gen.test_fusesoc import run

@@ -36,7 +36,7 @@ def edited(folder: Path, file: str, monkeypatch: Any) -> None:
     [
         ("golden/format.py", ["checked", "proofs"]),
         ("networks/quantization/arithmetic.py", []),
-        ("golden/program.py", ["proofs"]),
+        ("golden/accelerator/program.py", ["proofs"]),
         ("gen/library/cells.py", ["mapped", "checked"]),
         ("gen/netlist/timing.py", ["mapped", "checked"]),
         ("gen/netlist/event_simulation.py", ["checked"]),

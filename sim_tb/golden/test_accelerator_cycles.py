@@ -4,16 +4,16 @@ from dataclasses import replace
 from typing import Any
 
 from golden import named_format
-from golden.accelerator import AcceleratorShape
-from golden.accelerator_cycles import (
+from golden.accelerator.cycles import (
     compute_cycles,
     read_beats,
     slices_of_tile,
     sums_of_tile,
     written_beats,
 )
+from golden.accelerator.program import tiles_of
+from golden.accelerator.shape import AcceleratorShape
 from golden.descriptor import Descriptor, Opcode
-from golden.program import tiles_of
 
 SHAPE = AcceleratorShape(
     rows=4, cols=8, k_per_cycle=2, lines=64, beat_bytes=8, weight_depth=64, format=None

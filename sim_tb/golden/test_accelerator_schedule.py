@@ -2,10 +2,10 @@
 
 from itertools import pairwise
 
-from golden.accelerator import AcceleratorShape
-from golden.accelerator_events import Process, Times, run_processes
-from golden.accelerator_reads import ReadBus, ReadTimes
-from golden.accelerator_schedule import Span, schedule
+from golden.accelerator.events import Process, Times, run_processes
+from golden.accelerator.reads import ReadBus, ReadTimes
+from golden.accelerator.schedule import Span, schedule
+from golden.accelerator.shape import AcceleratorShape
 from golden.descriptor import Descriptor, Opcode
 
 SHAPE = AcceleratorShape(

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from golden import named_format, requantize, sparq_matmul
-from golden.accelerator import (
+from golden.accelerator.program import Machine, Outcome, Window, tiles, tiles_of, unpack_sums
+from golden.accelerator.shape import (
     COLUMN_PARAMETERS,
     AcceleratorShape,
     pack_channels,
@@ -30,7 +31,6 @@ from golden.descriptor import (
     Opcode,
     decode,
 )
-from golden.program import Machine, Outcome, Window, tiles, tiles_of, unpack_sums
 
 SIZES: dict[str, Any] = {
     **{"rows": 4, "cols": 4, "k_per_cycle": 2, "lines": 512},

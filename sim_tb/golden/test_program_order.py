@@ -2,10 +2,10 @@
 
 import pytest
 
-from golden.accelerator import AcceleratorShape
+from golden.accelerator.program import Window
+from golden.accelerator.program_order import Unordered, unordered, wait_fields
+from golden.accelerator.shape import AcceleratorShape
 from golden.descriptor import Descriptor, Opcode
-from golden.program import Window
-from golden.program_order import Unordered, unordered, wait_fields
 
 SHAPE = AcceleratorShape(rows=2, cols=4, k_per_cycle=2, lines=16, beat_bytes=8, weight_depth=8)
 READS, WRITES = Window(0, 1 << 12), Window(1 << 11, 1 << 11)

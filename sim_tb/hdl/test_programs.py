@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from gen.compiler.accelerator import shape_of
-from golden.accelerator import (
+from golden.accelerator.program import Machine, Outcome, Window, stream_beats, weights_per_channel
+from golden.accelerator.shape import (
     COLUMN_PARAMETERS,
     AcceleratorShape,
     pack_channels,
@@ -30,7 +31,6 @@ from golden.descriptor import (
     Opcode,
     decode,
 )
-from golden.program import Machine, Outcome, Window, stream_beats, weights_per_channel
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.layouts import STREAM, StreamKind
 from hdl.accelerator.program_reader import ProgramReader

@@ -65,6 +65,7 @@ LAYERS = {
         ("hdl/elements", "hdl/identity"),
     ),
     "golden": (
+        ("golden/accelerator",),
         ("golden",),
         ("golden/named",),
         ("golden/descriptor",),

@@ -1,7 +1,7 @@
 """What an accelerator must multiply to run a network: bytes."""
 
 from gen.compiler.errors import CompileError
-from golden.accelerator import AcceleratorShape
+from golden.accelerator.shape import AcceleratorShape
 from golden.format import ACTIVATION_BITS
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gen.compiler.errors import CompileError
 from gen.compiler.step import Step
 from gen.compiler.values import Value, new_value
-from golden.accelerator import (
+from golden.accelerator.shape import (
     COLUMN_PARAMETERS,
     WEIGHT_DTYPE,
     AcceleratorShape,

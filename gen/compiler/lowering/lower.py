@@ -18,7 +18,7 @@ from gen.compiler.lowering.movement import (
 from gen.compiler.lowering.multiply import lower_multiply
 from gen.compiler.lowering.pools import lower_average_pool, lower_max_pool
 from gen.compiler.values import new_value
-from golden.accelerator import AcceleratorShape
+from golden.accelerator.shape import AcceleratorShape
 from networks.graph.elementwise import Largest, Smallest
 from networks.graph.movement import Concat, Expand, Pad, Rearrange, Slice, Spread, Take
 from networks.graph.operations import MaxPool

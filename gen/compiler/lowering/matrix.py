@@ -11,7 +11,7 @@ from gen.compiler.lowering.context import Context, parameters
 from gen.compiler.lowering.sums import require_sums
 from gen.compiler.step import Step
 from gen.compiler.values import Value
-from golden.accelerator import AcceleratorShape, Bytes, pack_columns, pack_weights
+from golden.accelerator.shape import AcceleratorShape, Bytes, pack_columns, pack_weights
 from golden.descriptor import MOST_WEIGHTS, Opcode
 from networks.graph.lowering import Patch
 from networks.quantization.network import IntegerNode

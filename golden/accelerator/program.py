@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from golden.accelerator import (
+from golden.accelerator.shape import (
     SUM_BITS,
     AcceleratorShape,
     Bytes,

@@ -7,8 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from golden.accelerator import WORD_BYTES, AcceleratorShape
-from golden.accelerator_cycles import (
+from golden.accelerator.cycles import (
     passes,
     read_beats,
     slices_of_tile,
@@ -18,12 +17,13 @@ from golden.accelerator_cycles import (
     words_of_column,
     written_beats,
 )
-from golden.accelerator_events import Process, Times, run_processes
-from golden.accelerator_reads import BURST, THROUGH_QUEUE, ReadBus, ReadTimes, burst_length
+from golden.accelerator.events import Process, Times, run_processes
+from golden.accelerator.program import tiles_of, weights_per_channel
+from golden.accelerator.program_order import WAITS, Unit, unit_of, waited_for
+from golden.accelerator.reads import BURST, THROUGH_QUEUE, ReadBus, ReadTimes, burst_length
+from golden.accelerator.shape import WORD_BYTES, AcceleratorShape
 from golden.descriptor import DESCRIPTOR_BYTES, TABLE_BYTES, Descriptor, Opcode
 from golden.engine import WORDS_PER_COLUMN, WORDS_PER_SUM
-from golden.program import tiles_of, weights_per_channel
-from golden.program_order import WAITS, Unit, unit_of, waited_for
 
 LATENCY = 40
 """Of the memory that is meant where nothing else is said."""

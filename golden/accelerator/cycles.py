@@ -1,9 +1,9 @@
 """What descriptors take of an accelerator, each by itself: cycles and beats."""
 
-from golden.accelerator import WORD_BYTES, AcceleratorShape
+from golden.accelerator.program import Tile, tiles_of
+from golden.accelerator.shape import WORD_BYTES, AcceleratorShape
 from golden.descriptor import PATCHES, TABLE_BYTES, Descriptor, Opcode
 from golden.engine import WORDS_PER_SUM
-from golden.program import Tile, tiles_of
 
 START_CYCLES = 80
 """From a descriptor's start to its first slice, and from its last one to its last result, about."""

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from golden.accelerator import AcceleratorShape
+from golden.accelerator.program import Window, taps
+from golden.accelerator.shape import AcceleratorShape
 from golden.descriptor import COMPUTE, TABLE_BYTES, WAIT_COUNTS, Descriptor, Opcode
-from golden.program import Window, taps
 
 Places = npt.NDArray[np.int64]
 """Lines of the scratchpad, or of memory, each once."""

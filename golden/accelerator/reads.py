@@ -1,6 +1,6 @@
 """What an accelerator reads from memory, burst by burst, as ``hdl/memory/axi_reader.py`` does."""
 
-from golden.accelerator_events import Process, Times
+from golden.accelerator.events import Process, Times
 
 BURST = 16
 """Beats of the longest burst, which ends at a multiple of so many."""

@@ -1,0 +1,1 @@
+"""Whole accelerators: their programs, what these compute, and how long they take."""
