@@ -70,4 +70,4 @@ def _designs() -> Iterator[Design]:
 
 
 DESIGNS: Mapping[str, Design] = {design.name: design for design in _designs()}
-"""By name: elements, in either style, with or without multipliers; arrays, engines, accelerators."""
+"""By name: elements in both styles, with and without multipliers; arrays, engines, accelerators."""
