@@ -208,9 +208,13 @@ def request(folder: Path, parameters: dict[str, Any]) -> subprocess.CompletedPro
             {"top": "engine", "rows": 2, "cols": 2, "name": "own"},
             ["own_registers.h", "sparq_engine.h"],
         ),
-        (
-            {"top": "accelerator", "rows": 2, "cols": 2, "memory_bits": 32, "name": "own"},
+        pytest.param(
+            {
+                **{"top": "accelerator", "rows": 2, "cols": 2, "name": "own"},
+                **{"memory_bits": 32, "scratchpad": 1, "weight_depth": 16},
+            },
             ["own_registers.h", "sparq_accelerator.h"],
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["encoder", "engine", "accelerator"],
