@@ -18,7 +18,8 @@ class Design(NamedTuple):
 
     def placed_with(self, seeds: Sequence[int]) -> Sequence[int]:
         """Those of ``seeds`` that it is placed with: of an engine, which is slow, the first."""
-        return seeds[:1] if self.configuration.engine else seeds
+        whole = self.configuration.engine or self.configuration.accelerator
+        return seeds[:1] if whole else seeds
 
     @property
     def macs_per_cycle(self) -> int:
@@ -62,7 +63,11 @@ def _designs() -> Iterator[Design]:
             yield Design(f"{name}_engine_{side}x{side}", engine)
             if name == "8x8" and side == 8:
                 yield Design(f"{name}_engine_{side}x{side}_luts", engine, multipliers=False)
+    for name in ("8x8", "5opt"):
+        size = {"rows": 8, "cols": 8, "pipeline": PIPELINE, "scratchpad": 64}
+        accelerator = Configuration(top="accelerator", **size, **UNITS[name], style="behavioral")
+        yield Design(f"{name}_accelerator_8x8", accelerator)
 
 
 DESIGNS: Mapping[str, Design] = {design.name: design for design in _designs()}
-"""By name: elements, in both styles and with and without multipliers, arrays, and engines."""
+"""By name: elements, in both styles and with and without multipliers, arrays, engines, and accelerators."""
