@@ -22,7 +22,7 @@ from gen.compiler.compile import compile_network
 from gen.compiler.files import require_own, write_compiled
 from gen.compiler.report import cycles_of_other_lanes, cycles_of_rivals, layer_report, totals
 from gen.compiler.roofline import roofline as draw_roofline
-from gen.compiler.windows import unwindowed_layers
+from gen.compiler.windows import require_depths, unwindowed_layers
 from gen.design.configuration import OPTIONS
 from golden.accelerator.schedule import LATENCY
 from networks.evaluation.formats import signed_layers
@@ -106,6 +106,7 @@ def compile(
     network, images = load_calibration_given(
         model, calibration, calibration_images=calibration_images, **named, **options
     )
+    require_depths(shape, network.graph)
     images.check()
     kept = unwindowed_layers(shape, network.graph)
     chosen = Options(

@@ -119,6 +119,15 @@ def test_the_report_adds_up(mnist: Path, compiled: Path) -> None:
     assert report["other_lanes"] == total["cycles"]
 
 
+def test_a_reduction_that_is_too_long_is_refused_at_once(mnist: Path, tmp_path: Path) -> None:
+    calibration = ("--calibration", str(mnist / "calibration.npz"))
+    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, "--weight-depth", "100"]
+    result = CliRunner().invoke(compile, [*arguments, "--output", str(tmp_path / "output")])
+    text = "conv3: the reduction takes 144 slices of weights, and the machine holds 100"
+    assert str(result.exception) == text
+    assert result.stderr == ""  # no progress
+
+
 def test_sums_that_do_not_fit_are_refused(mnist: Path, tmp_path: Path) -> None:
     calibration = ("--calibration", str(mnist / "calibration.npz"), "--calibration-images", "2")
     output = tmp_path / "output"

@@ -20,7 +20,7 @@ from gen.compiler.lowering.sums import require_sums
 from gen.compiler.report import cycles_of_other_lanes, cycles_of_rivals, layer_report, totals
 from gen.compiler.run import run_on_golden
 from gen.compiler.stored_network import load_network, store_network
-from gen.compiler.windows import unwindowed_layers
+from gen.compiler.windows import require_depths, unwindowed_layers
 from gen.design.configuration import Configuration, ConfigurationError
 from gen.simulation.accelerator_demo import run_accelerator_demo
 from golden import SparqFormat, named_format, sparq
@@ -802,3 +802,32 @@ def test_every_field_is_given() -> None:
 def test_a_demo_of_signed_bytes_is_refused_before_any_work() -> None:
     with pytest.raises(CompileError, match=r"^the format of .*: take one such as 5opt or s5opt$"):
         run_accelerator_demo(1, "s4opt", Progress())
+
+
+def test_depths_are_those_of_steps() -> None:
+    """Known of a graph, before it is quantized; of the layers that the machine multiplies."""
+    graph = small_graph(
+        (layer(4, 6, Patch((3, 2))), ("x",), "a", RELU),
+        (layer(6, 6, Patch((2, 2), groups=6)), ("a",), "b", RELU),
+        (layer(6, 4, Patch((1, 1), groups=2)), ("b",), "c", RELU),
+        (Rearrange((0, 1, 2), (24,), (0,)), ("c",), "d"),
+        (layer(24, 8, Flat()), ("d",), "e", RELU),
+        (layer(8, 2, Flat()), ("e",), "f"),
+        size=(6, 4, 4),
+    )
+    images = np.random.default_rng(SEED).normal(size=(2, *graph.input_shape))
+    for multiplies in (True, False):
+        shape = shape_of(multiplies=multiplies)
+        compiled = compile_network(shape, quantized(shape, graph, images))
+        depths: dict[str, int] = {}
+        for step in compiled.steps:
+            depths[step.name] = max(depths.get(step.name, 0), step.depth)
+        require_depths(replace(shape, weight_depth=max(depths.values())), graph)
+        for most in range(1, max(depths.values())):
+            name = next(name for name, depth in depths.items() if depth > most)
+            with pytest.raises(CompileError) as caught:
+                require_depths(replace(shape, weight_depth=most), graph)
+            assert str(caught.value) == (
+                f"{name}: the reduction takes {depths[name]} slices of weights, and the machine "
+                f"holds {most}"
+            )

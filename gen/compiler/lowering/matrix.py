@@ -81,6 +81,23 @@ def unwindowed(shape: AcceleratorShape, groups: int, inputs: int, width: int) ->
     return f"{inputs} input channels for windows of {span} neighbours"
 
 
+def require_depth(
+    shape: AcceleratorShape, name: str, taps: int, groups: int, inputs: int, width: int
+) -> None:
+    """Raise ``CompileError`` unless the machine holds the longest reduction of the layer ``name``.
+
+    Groups are as of :func:`unwindowed`, each of so many ``taps`` of a pixel's channels.
+    """
+    if is_depthwise(groups, inputs, width) and shape.multiplies:
+        return
+    depth = taps * max(part.words for part in group_parts(shape, groups, inputs, width))
+    if depth > shape.weight_depth:
+        raise CompileError(
+            f"{name}: the reduction takes {depth} slices of weights, and the machine holds "
+            f"{shape.weight_depth}"
+        )
+
+
 def lower_matrix(context: Context, node: IntegerNode, layer: IntegerMatrixLayer) -> None:
     """The steps of a convolution or fully connected layer."""
     _require_possible(layer)
@@ -190,13 +207,17 @@ class _Products:
         subtracts = fmt is not None and fmt.signed and layer.windowed
         zero_point = layer.fill if subtracts else 0
         windows = fmt if layer.windowed else None
+        require_depth(
+            *(shape, layer.name, self.patch.kernel[0] * self.patch.kernel[1]),
+            *(layer.groups, inputs, width),
+        )
         require_sums(layer.name, layer.weights, shape.acc_bits, windows, zero_point)
         words_of = 4 if self.output.buffer.has_sums else 1
         for part in group_parts(shape, layer.groups, inputs, width):
             value = self.value.part(part.word, part.words)
             word = part.first * width // shape.k_per_cycle
             words = shape.words(part.count * width)
-            step = Step(
+            yield Step(
                 layer.name,
                 Opcode.MATRIX,
                 (value,),
@@ -208,12 +229,6 @@ class _Products:
                 exact=is_exact,
                 sums=self.output.buffer.has_sums,
             )
-            if step.depth > shape.weight_depth:
-                raise CompileError(
-                    f"{layer.name}: the reduction takes {step.depth} slices of weights, and the "
-                    f"machine holds {shape.weight_depth}"
-                )
-            yield step
 
     def _stream(self, part: GroupParts, inputs: int, width: int, zero_point: int) -> Bytes:
         """Of each column of tiles its parameters and its weights."""
