@@ -273,8 +273,20 @@ def engines(kept: Kept) -> Grid:
 
 
 def engine_parts(kept: Kept) -> Grid:
-    """How often each part stands in each engine, its logic, and the bits of its memory."""
-    rows = [row for row in kept.result["rows"] if row["unit"] == "engine" and row["part"] != "all"]
+    """How often each part stands in each engine, its logic, and the bits of its memory.
+
+    Parts that are alike and numbered are one.
+    """
+    alike: dict[tuple[Any, ...], Row] = {}
+    for row in kept.result["rows"]:
+        if row["unit"] == "engine" and row["part"] != "all":
+            name = row["part"].rstrip("0123456789")
+            one = alike.setdefault(
+                (name, _design(row), _area(row), row["memory_bits"]),
+                row | {"part": name, "count": 0},
+            )
+            one["count"] += row["count"]
+    rows = list(alike.values())
     names = list(dict.fromkeys(row["part"] for row in sorted(rows, key=lambda row: -row["share"])))
     designs = list(dict.fromkeys(_design(row) for row in rows))
     found = {(row["part"], _design(row)): row for row in rows}

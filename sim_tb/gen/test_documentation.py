@@ -129,6 +129,7 @@ def test_engines_and_their_parts(tmp_path: Path) -> None:
         area_row(**engine, part="machine", share=0.7, area_um2=630.0),
         area_row(**engine | {"memory_bits": 40}, part="results", share=0.1),
         area_row(**engine, part="walk", share=0.05, design="2x8x8", area_um2=45.0),
+        *(area_row(**engine, part=f"sign{k}", share=0.01, area_um2=9.0) for k in range(11)),
     ]
     for kept in (rows, [area_row()]):
         result = {"library": "osu018", "target": 9.0, "rows": kept}
@@ -139,11 +140,12 @@ def test_engines_and_their_parts(tmp_path: Path) -> None:
         if kept is rows:
             assert whole[2] == "| 8x8 | 900 | 40 | 100 | 1.000 | 1.250 | 70.0 % |"
             assert parts[0] == "| part: um2, osu018 | 8x8 | 2x8x8 |"
-            assert parts[2:6] == [
+            assert parts[2:7] == [
                 "| `machine` | 630 | - |",
                 "| `lane` | 2 x 90 | - |",
                 "| `results` | 100 + 40 bits | - |",
                 "| `walk` | - | 45 |",
+                "| `sign` | 11 x 9 | - |",
             ]
             assert table("machines osu018", tmp_path).splitlines()[0] == "| osu018 |"
         else:
