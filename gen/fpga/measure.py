@@ -24,7 +24,7 @@ def measure(
 ) -> dict[str, Any]:
     """What each of ``designs`` takes, and how fast it is: the medians over its ``seeds``.
 
-    An engine is placed with the first seed alone. Raises ``ToolError`` for a design that does not
+    An engine or accelerator is placed with the first seed alone. Raises ``ToolError`` for a design that does not
     fit.
     """
     folders = [folder.resolve() / design.name for design in designs]
