@@ -103,6 +103,7 @@ class Component:
                 f"-o {folder / 'list.txt'} {' '.join(self.mutated(verilog, name))}",
                 f"script {folder / 'list.txt'}",
                 f"write_verilog -noattr {folder / 'mutated.v'}",
+                f"write_rtlil {folder / 'mutated.il'}",
             ]
         )
         text = self._controlled(
@@ -137,26 +138,47 @@ class Component:
 
         An element in its place, a machine by its results where they are valid.
         """
-        changed = self._controlled(f"wire [HIGH:0] mutant = {number};")
-        texts, machine, top = [self.module.verilog, changed], None, self.module.name
+        original, top, read = self.module.verilog, self.module.name, "read_verilog"
+        machine = None
         if self.place is not None:
             machine = module_of(self.place)
-            texts = [machine.verilog, _with_element(machine, self.module.name, changed)]
+            changed = _with_element(machine, top, self._with(number))
         elif any(port["name"] == "out_acc" for port in self.module.ports):
             machine = self.module
+            changed = self._with(number)
+        else:
+            # A memory whose bits are written one by one takes Yosys minutes to read as Verilog.
+            changed, read = self._in_rtlil(number), "read_rtlil"
         if machine is not None:
             top = "observed"
-            texts = [text + _observed(machine) for text in texts]
+            original, changed = machine.verilog + _observed(machine), changed + _observed(machine)
         with tempfile.TemporaryDirectory() as folder:
-            files = [Path(folder, name) for name in ("original.v", "changed.v")]
-            for file, text in zip(files, texts, strict=True):
+            files = [Path(folder, name) for name in ("original", "changed")]
+            for file, text in zip(files, (original, changed), strict=True):
                 file.write_text(text)
             flat = [f"hierarchy -check -top {top}", "proc", "flatten", "memory"]
-            original, mutated = ([f"read_verilog {file}", *flat] for file in files)
             try:
-                return are_equivalent(original, mutated, top)
+                return are_equivalent(
+                    [f"read_verilog {files[0]}", *flat], [f"{read} {files[1]}", *flat], top
+                )
             except TimeoutError:
                 return False
+
+    def _with(self, number: int) -> str:
+        """The Verilog with one mutation."""
+        return self._controlled(f"wire [HIGH:0] mutant = {number};")
+
+    def _in_rtlil(self, number: int) -> str:
+        """The same in Yosys's own language."""
+        text = (self._folder / "mutated.il").read_text()
+        start = text.index(f"module \\{self.module.name}\n")
+        port = re.compile(r"^  wire width (\d+) input \d+ \\mutant$", re.MULTILINE)
+
+        def fixed(match: re.Match[str]) -> str:
+            bits = int(match[1])
+            return f"  wire width {bits} \\mutant\n  connect \\mutant {bits}'{number:0{bits}b}"
+
+        return text[:start] + port.sub(fixed, text[start:], count=1)
 
     @property
     def _folder(self) -> Path:
