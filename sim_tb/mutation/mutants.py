@@ -320,8 +320,11 @@ PARTS = (
     "scratchpad_4_2_4_32",
     "line_loader_4_2_4_32",
     "line_storer_4_2_4_32",
+    "waits",
+    "vector_lane",
+    "vector_lane_of_bits",
 )
-"""Of the matrix engine, and around a scratchpad: keys of ``CASES``."""
+"""Of the matrix engine, around a scratchpad, of the accelerator: keys of ``CASES``."""
 
 SPLITTER = "burst_splitter_4_beats_of_32b"
 """A part of others; a bench of its own reaches all bits of its counters."""

@@ -2,6 +2,7 @@
 
 import random
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -113,6 +114,23 @@ class Fixed(Agent):
     def inputs(self, model: Any, rng: random.Random) -> Word:
         """The same in every cycle."""
         return self.values
+
+
+class Script(Agent):
+    """Inputs by cycle; when they are over, 0."""
+
+    def __init__(self, words: Sequence[Word]):
+        self.words = deque(words)
+        self._names = sorted({name for own in words for name in own})
+
+    @property
+    def is_done(self) -> bool:  # type: ignore[override]  # it was True
+        """All were given."""
+        return not self.words
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """The next ones."""
+        return self.words.popleft() if self.words else dict.fromkeys(self._names, 0)
 
 
 class Until(Chance):
