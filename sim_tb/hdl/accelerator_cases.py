@@ -5,13 +5,16 @@ from typing import Any
 from amaranth.hdl import Module
 from amaranth.lib.wiring import In, Out
 
-from hdl.accelerator.layouts import EVENT_BITS, WAITS_BITS
+from golden.format import ACTIVATION_BITS
+from hdl.accelerator.layouts import EVENT_BITS, PIXEL_BITS, PIXELS, WAITS_BITS
+from hdl.accelerator.turner import Turner
 from hdl.accelerator.vector_lane import VectorLane
 from hdl.accelerator.waits import have_ended
 from hdl.placement import Component
-from sim_tb.hdl.part_case import PartCase, Random
-from sim_tb.oracle.accelerator_parts import COUNTS, EndedModel, VectorLaneModel
-from sim_tb.oracle.cycles import Agent, Script, Word
+from sim_tb.hdl.part_case import PartCase, Random, words
+from sim_tb.oracle.accelerator_parts import COUNTS, EndedModel, TurnerModel, VectorLaneModel
+from sim_tb.oracle.cycles import Agent, Chance, Fixed, Script, Series, Source, Word
+from sim_tb.oracle.patches import pack_fields
 
 
 class Ended(Component):
@@ -86,10 +89,49 @@ def vector_lane(multiplies: bool = True) -> PartCase:
     return PartCase(lambda: VectorLane(multiplies), lambda: VectorLaneModel(multiplies), agents)
 
 
+def turner(rows: int, cols: int, steps: int) -> PartCase:
+    """Pairs of walks of bytes, or of sums, whose last pass may not be full."""
+
+    def walk(rng: Random, passes: int) -> list[Word]:
+        counts = [rng.randint(1, rows) for _ in range(rng.randint(1, 3))]
+        found = []
+        pixel = rng.getrandbits(PIXEL_BITS)
+        for own in range(passes):
+            number = pixel
+            for place, count in enumerate(counts, 1):
+                ends = place == len(counts)
+                values = (number, count, int(ends), int(ends and own == passes - 1))
+                fields = dict(zip(dict(PIXELS), values, strict=True))
+                found.append({"tile": pack_fields(PIXELS, fields)})
+                number = (number + count) % (1 << PIXEL_BITS)
+        return found
+
+    def pair(rng: Random, sums: int, before: float) -> list[Agent]:
+        passes = rng.randint(1, 3)
+        of_pass = cols // steps * (4 if sums else 1)
+        tiles = walk(rng, passes) + walk(rng, passes)
+        offered = words(rng, cols * ACTIVATION_BITS, len(tiles) * rows * (4 if sums else 1))
+        return [
+            Fixed(sums=sums, out_words=(passes - 1) * of_pass + rng.randint(1, of_pass)),
+            Source(tiles, "tile_valid", ["tile_ready"], before / 2),
+            Source([{"in_data": own} for own in offered], "in_valid", ["in_ready"], before),
+        ]
+
+    def agents(rng: Random, before: float, after: float) -> list[Agent]:
+        pairs = [pair(rng, number % 2, before) for number in range(4)]
+        return [Series(pairs), Chance(out_ready=1 - after)]
+
+    sizes = (rows, cols, steps)
+    return PartCase(lambda: Turner(*sizes), lambda: TurnerModel(*sizes), agents)
+
+
 def accelerator_cases() -> dict[str, PartCase]:
     """All of them, by name."""
-    return {
+    cases = {
         "waits": waits(),
         "vector_lane": vector_lane(),
         "vector_lane_of_bits": vector_lane(multiplies=False),
     }
+    for sizes in ((2, 4, 2), (4, 4, 1)):
+        cases[f"turner_{'_'.join(map(str, sizes))}"] = turner(*sizes)
+    return cases

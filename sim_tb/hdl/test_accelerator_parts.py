@@ -13,7 +13,7 @@ from sim_tb.hdl.pysim import SEED
 NAMES = list(accelerator_cases())
 
 
-@pytest.mark.every(4)
+@pytest.mark.every(3)
 @pytest.mark.parametrize("rates", [*zip(STALLS, STALLS[::-1], strict=True)], ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_part_is_its_model(name: str, rates: tuple[float, float], checks: Any) -> None:
