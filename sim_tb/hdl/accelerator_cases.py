@@ -90,7 +90,10 @@ def vector_lane(multiplies: bool = True) -> PartCase:
 
 
 def turner(rows: int, cols: int, steps: int) -> PartCase:
-    """Pairs of walks of bytes, or of sums, whose last pass may not be full."""
+    """Pairs of walks of bytes, or of sums, whose last pass may not be full.
+
+    One pair is long where nothing stalls.
+    """
 
     def walk(rng: Random, passes: int) -> list[Word]:
         counts = [rng.randint(1, rows) for _ in range(rng.randint(1, 3))]
@@ -106,8 +109,7 @@ def turner(rows: int, cols: int, steps: int) -> PartCase:
                 number = (number + count) % (1 << PIXEL_BITS)
         return found
 
-    def pair(rng: Random, sums: int, before: float) -> list[Agent]:
-        passes = rng.randint(1, 3)
+    def pair(rng: Random, passes: int, sums: int, before: float) -> list[Agent]:
         of_pass = cols // steps * (4 if sums else 1)
         tiles = walk(rng, passes) + walk(rng, passes)
         offered = words(rng, cols * ACTIVATION_BITS, len(tiles) * rows * (4 if sums else 1))
@@ -118,7 +120,9 @@ def turner(rows: int, cols: int, steps: int) -> PartCase:
         ]
 
     def agents(rng: Random, before: float, after: float) -> list[Agent]:
-        pairs = [pair(rng, number % 2, before) for number in range(4)]
+        long = [] if before or after else [40]
+        passes = [*(rng.randint(1, 4) for _ in range(4)), *long]
+        pairs = [pair(rng, own, (place + 1) % 2, before) for place, own in enumerate(passes)]
         return [Series(pairs), Chance(out_ready=1 - after)]
 
     sizes = (rows, cols, steps)

@@ -385,7 +385,7 @@ def _components() -> list[Component]:
             lambda module: parameters(),
         ),
         *(_part(name) for name in PARTS),
-        # Of the 16 bits that count channel words a walk of the bench reaches five.
+        # Of the 16 bits that count channel words the bench reaches nine.
         _part("turner_2_4_2", aim=0.8),
         *(_part(name, _outside(SPLITTER)) for name in ("axi_reader_4_beats", "axi_writer_4_beats")),
     ]
