@@ -39,12 +39,13 @@ from gen.fpga.measure import SEEDS, beside_others, measure
 @json_option
 @keep_option
 def fpga(names: tuple[str, ...], seeds: int, json_file: Path | None, keep: bool) -> None:
-    """Place and route elements, arrays and engines on an ECP5 (LFE5U-85F, speed grade 6).
+    """Place and route elements, arrays, engines, accelerators on an ECP5 (LFE5U-85F-6).
 
     Each design stands between registers, so that pins do not limit it; what these take does not
     count. NAME_luts has no multipliers of the FPGA, NAME_structural is made of single adders.
-    Engines are placed with the first seed alone. All of them take hours on two cores: a run that is
-    stopped goes on where it was, and what is kept of other designs stays while it is true.
+    Engines and accelerators are placed with the first seed alone. All of them take hours on two
+    cores: a run that is stopped goes on where it was, and what is kept of other designs stays while
+    it is true.
 
     \b
     LUTs:      TRELLIS_COMB, those of carry chains included

@@ -391,7 +391,7 @@ def accelerator_demo(kept: Kept) -> Grid:
     measured = (_number(result[name], 0) for name in ("cycles", "cycles_8x8"))
     cycles, exact = measured
     rows.append(["network, measured", cycles, "", "", exact, _number(result["speedup"], 2)])
-    return ["layer", "cycles, about", "busy", "bound by", "cycles 8x8", "speedup"], rows
+    return ["layer", "cycles, predicted", "busy", "bound by", "cycles 8x8", "speedup"], rows
 
 
 def products(kept: Kept) -> Grid:

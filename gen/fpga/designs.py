@@ -17,7 +17,7 @@ class Design(NamedTuple):
     multipliers: bool = True
 
     def placed_with(self, seeds: Sequence[int]) -> Sequence[int]:
-        """Those of ``seeds`` that it is placed with: of an engine, which is slow, the first."""
+        """Those of ``seeds`` that it is placed with: of what is slow, the first."""
         whole = self.configuration.engine or self.configuration.accelerator
         return seeds[:1] if whole else seeds
 

@@ -24,8 +24,8 @@ def measure(
 ) -> dict[str, Any]:
     """What each of ``designs`` takes, and how fast it is: the medians over its ``seeds``.
 
-    An engine is placed with the first seed alone. Raises ``ToolError`` for a design that does not
-    fit.
+    An engine or accelerator is placed with the first seed alone. Raises ``ToolError`` for a design
+    that does not fit.
     """
     folders = [folder.resolve() / design.name for design in designs]
     with progress:

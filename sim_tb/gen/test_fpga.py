@@ -40,9 +40,10 @@ def test_designs_are_named_by_what_they_are() -> None:
     assert found == set(signed)
 
 
-def test_engines_are_placed_once() -> None:
+def test_engines_and_accelerators_are_placed_once() -> None:
     assert DESIGNS["5opt_8x8"].placed_with((4, 5)) == (4, 5)
-    assert DESIGNS["5opt_engine_8x8"].placed_with((4, 5)) == (4,)
+    for name in ("5opt_engine_8x8", "8x8_accelerator_8x8"):
+        assert DESIGNS[name].placed_with((4, 5)) == (4,)
 
 
 def test_ring_drives_and_reads_every_bit_once() -> None:
