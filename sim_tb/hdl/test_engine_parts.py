@@ -13,6 +13,7 @@ from golden.engine import Command, EngineShape, busy_cycles
 from hdl.catalogue import MacUnit
 from hdl.engine.engine_unit import EngineUnit
 from hdl.engine.gemm_core import GemmCore
+from sim_tb.hdl.accelerator_cases import accelerator_cases
 from sim_tb.hdl.memory_cases import memory_cases
 from sim_tb.hdl.part_case import STALLS
 from sim_tb.hdl.part_cases import CASES, ENCODED_OUTPUTS, SIGNED, all_planes
@@ -22,7 +23,7 @@ from sim_tb.oracle.cycles import moved
 from sim_tb.oracle.engine_parts import command_fields
 
 STAGES = ("fifo", "register", "upsizer", "downsizer", "gearbox")
-OTHERS = memory_cases()
+OTHERS = memory_cases() | accelerator_cases()
 NAMES = [name for name in CASES if not name.startswith(STAGES) and name not in OTHERS]
 PLANES = {str(len(masks)): masks for masks in all_planes()} | {"none": ()}
 RATES = [(before, after) for before in STALLS for after in STALLS]

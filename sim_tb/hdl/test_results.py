@@ -14,7 +14,7 @@ from hdl.accelerator.result_writer import ResultWriter
 from hdl.accelerator.turner import Turner
 from sim_tb.hdl.banks import WriteBanks
 from sim_tb.hdl.pysim import SEED, Bench, Word
-from sim_tb.oracle.cycles import After, Agent, Fixed, Source, Until, moved
+from sim_tb.oracle.cycles import After, Fixed, Script, Source, Until, moved
 from sim_tb.oracle.patches import Bytes, Placed, number, pack_fields, store
 
 STALLS = [(0.0, 0.0), (0.5, 0.0), (0.0, 0.6), (0.3, 0.3)]
@@ -197,15 +197,15 @@ def test_tables(
     words = [np.arange(ENTRIES, dtype=np.uint8), random_bytes(rng, 20 * rows * steps)]
     inputs = [own.reshape(-1, rows, steps) for own in words]
     loads: list[Word] = [
-        {"load_valid": 1, "load_data": number(own), "applies": applies}
-        for own in tables.reshape(-1, 4)
+        {"load_valid": 1, "load_data": number(own)} for own in tables.reshape(-1, 4)
     ]
     source = [
         {"in_data": number(word), "in_place": place}
         for place, word in enumerate(word for own in inputs for word in own)
     ]
     agents = [
-        Script(loads, Fixed(load_valid=0, applies=applies)),
+        Fixed(applies=applies),
+        Script(loads),
         After(len(loads), Source(source, "in_valid", ["in_ready"], stalls[0])),
         Until("out", len(source), stalls[1]),
     ]
@@ -221,15 +221,3 @@ def test_tables(
         first = len(loads) + (steps if applies else 0)
         assert cycles == [first + each * place for place in range(len(source))]
     checks(2 * len(source))
-
-
-class Script(Agent):
-    """Inputs by cycle, and then those of another agent."""
-
-    def __init__(self, words: Sequence[Word], then: Agent):
-        self.words = iter(words)
-        self.then = then
-
-    def inputs(self, model: Any, rng: random.Random) -> Word:
-        """The next ones."""
-        return next(self.words, None) or self.then.inputs(model, rng)

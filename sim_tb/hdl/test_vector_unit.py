@@ -11,9 +11,8 @@ import numpy.typing as npt
 import pytest
 
 from hdl.accelerator.layouts import MARKS, PIXELS, VECTOR, VECTOR_LOAD
-from hdl.accelerator.vector_lane import VectorLane
 from hdl.accelerator.vector_unit import VectorUnit
-from sim_tb.hdl.pysim import SEED, Bench, Word, clock, pack, signed
+from sim_tb.hdl.pysim import SEED, Bench, Word, pack
 from sim_tb.oracle.cycles import Source, Until, moved
 from sim_tb.oracle.engine_parts import parameters_word
 from sim_tb.oracle.patches import Bytes, Placed, number, pack_fields
@@ -275,46 +274,3 @@ def test_weights_load_beforehand() -> None:
     (first_done, _) = cycles_of(ports, "command")
     assert taken[64:] == [*range(first_done + 1, first_done + 65)]
     assert cycles_of(ports, "words")[29] < first_done
-
-
-@pytest.mark.parametrize("mode", ["sum", "product", "maximum", "bits"])
-def test_lane(mode: str, checks: Any) -> None:
-    """The ends of all ranges, sums that wrap, and cycles without an operand; ``bits`` without a
-    multiplier.
-    """
-    rng = np.random.default_rng(SEED)
-    length = {"sum": 300, "product": 2, "maximum": 5, "bits": 300}[mode]
-    inputs: list[Word] = []
-    wanted: list[int] = []
-    exact = so_far = count = wraps = 0
-    for _ in range(1500):
-        count %= length
-        operand, weight = rng.integers((-255, -(2**15)), (256, 2**15)).tolist()
-        if mode != "bits" and rng.random() < 0.9:
-            operand, weight = int(rng.choice([-255, 255])), -(2**15)
-        if mode == "sum" and count > 20:
-            operand = 255 * (-1) ** (len(inputs) // 700)
-        elif mode == "maximum":
-            operand = abs(operand)
-        enable = int(rng.random() < 0.9)
-        inputs.append({"enable": enable, "first": int(count == 0), mode: 1})
-        inputs[-1] |= {"operand": operand, "weight": weight}
-        wanted.append(so_far)
-        if not enable:
-            continue
-        if mode == "bits":
-            exact = operand * (weight % 2) + (exact if count else 0)
-        elif mode == "sum":
-            exact = operand * weight + (exact if count else 0)
-        elif mode == "product":
-            exact = operand * (exact if count else 1)
-        else:
-            exact = max(operand, exact) if count else operand
-        so_far = wrapped(exact)
-        wraps += so_far != exact
-        count += 1
-    begin = [own["enable"] for own in inputs].index(1) + 1
-    found = [signed(own["sum"], 32) for own in clock(VectorLane(multiplies=mode != "bits"), inputs)]
-    assert found[begin:] == wanted[begin:], f"seed {SEED}"
-    assert bool(wraps) == (mode == "sum")
-    checks(len(found))

@@ -342,19 +342,24 @@ PARTS = (
     "scratchpad_4_2_4_32",
     "line_loader_4_2_4_32",
     "line_storer_4_2_4_32",
+    "waits",
+    "vector_lane",
+    "vector_lane_of_bits",
 )
-"""Of the matrix engine, and around a scratchpad: keys of ``CASES``."""
+"""Of the matrix engine, around a scratchpad, of the accelerator: keys of ``CASES``."""
 
 SPLITTER = "burst_splitter_4_beats_of_32b"
 """A part of others; a bench of its own reaches all bits of its counters."""
 
 
 def _part(
-    name: str, mutated: Callable[[str, str], list[str]] = lambda verilog, top: _names(verilog)
+    name: str,
+    mutated: Callable[[str, str], list[str]] = lambda verilog, top: _names(verilog),
+    aim: float = 1,
 ) -> Component:
     return Component(
         name.replace("_", " "),
-        1,
+        aim,
         "part",
         lambda: emitted(f"part_{name}", CASES[name].component()),
         lambda module: {"case": name},
@@ -402,6 +407,8 @@ def _components() -> list[Component]:
             lambda module: parameters(),
         ),
         *(_part(name) for name in PARTS),
+        # Of the 16 bits that count channel words the bench reaches nine.
+        _part("turner_2_4_2", aim=0.8),
         *(_part(name, _outside(SPLITTER)) for name in ("axi_reader_4_beats", "axi_writer_4_beats")),
     ]
 

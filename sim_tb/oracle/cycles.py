@@ -2,6 +2,7 @@
 
 import random
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -115,6 +116,58 @@ class Fixed(Agent):
         return self.values
 
 
+class Script(Agent):
+    """Inputs by cycle; when they are over, 0."""
+
+    def __init__(self, words: Sequence[Word]):
+        self.words = deque(words)
+        self._names = sorted({name for own in words for name in own})
+
+    @property
+    def is_done(self) -> bool:  # type: ignore[override]  # it was True
+        """All were given."""
+        return not self.words
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """The next ones."""
+        return self.words.popleft() if self.words else dict.fromkeys(self._names, 0)
+
+
+class Series(Agent):
+    """Groups of agents, one after the other; a reset ends a group, as if it had done all it has.
+
+    When all are over its inputs are 0.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[Agent]]):
+        self.groups = deque(groups)
+        self._names: set[str] = set()
+
+    @property
+    def is_done(self) -> bool:  # type: ignore[override]  # it was True
+        """No group is left."""
+        return not self.groups
+
+    def inputs(self, model: Any, rng: random.Random) -> Word:
+        """Those of the present group."""
+        if not self.groups:
+            return dict.fromkeys(self._names, 0)
+        given: Word = {}
+        for own in self.groups[0]:
+            given |= own.inputs(model, rng)
+        self._names |= given.keys()
+        return given
+
+    def observe(self, ports: Mapping[str, int]) -> None:
+        """The next group, if this one is over."""
+        if not self.groups:
+            return
+        for own in self.groups[0]:
+            own.observe(ports)
+        if ports["rst"] or all(own.is_done for own in self.groups[0]):
+            self.groups.popleft()
+
+
 class Until(Chance):
     """Takes words of a stream, with random gaps, until there were so many.
 
@@ -164,6 +217,18 @@ class After(Agent):
         """What the other one does."""
         if self.left < 0:
             self.then.observe(ports)
+
+
+class LowBits(int):
+    """What an output must be, of which so many low bits mean something."""
+
+    bits: int
+
+    def __new__(cls, value: int, bits: int) -> "LowBits":
+        """Those of ``value``."""
+        self = super().__new__(cls, value & (1 << bits) - 1)
+        self.bits = bits
+        return self
 
 
 class Cycle(NamedTuple):

@@ -7,7 +7,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
 from sim_tb.hdl.part_cases import CASES
-from sim_tb.oracle.cycles import Cycle
+from sim_tb.oracle.cycles import Cycle, LowBits
 from sim_tb.rtl.benches.common import PARAMETERS, record, where
 
 RATES = ((0, 0), (0.2, 0.5), (0.5, 0.2), (0, 0.9))
@@ -30,6 +30,8 @@ async def play(dut: Any, cycles: list[Cycle]) -> None:
         for name, must_be in expected.items():
             if name in outputs:
                 got = getattr(dut, name).value
+                if isinstance(must_be, LowBits):
+                    got = got[must_be.bits - 1 : 0]
                 found = f"{name} is {got} and must be {must_be}, with {given}"
                 assert got.is_resolvable, where(f"cycle {number}: {found}")
                 assert int(got) == must_be, where(f"cycle {number}: {found}")
