@@ -66,7 +66,7 @@ class TileFields(NamedTuple):
     """The fields of :data:`PIXELS`."""
 
     pixel: int
-    count: int
+    pixels: int
     ends_pass: int
     ends_walk: int
 
@@ -113,7 +113,7 @@ class TurnerModel(Model):
             divmod(self.taken - 1 - self.waiting, BYTES_PER_SUM) if given["sums"] else (0, 0)
         )
         first = self.first_of_pass + part * self.words
-        kept = max(0, min(self.words, given["out_words"] - first)) if row < tile.count else 0
+        kept = max(0, min(self.words, given["out_words"] - first)) if row < tile.pixels else 0
         return Turned(row, first, kept)
 
     def _ends_tile(self, given: Mapping[str, int]) -> bool:
@@ -122,7 +122,7 @@ class TurnerModel(Model):
     def _is_last(self, given: Mapping[str, int]) -> bool:
         """The next word is the last one of its walk."""
         tile, own = tile_of(given), self._turned(given)
-        is_last_row = not given["sums"] or own.row == tile.count - 1
+        is_last_row = not given["sums"] or own.row == tile.pixels - 1
         ends = own.first + self.given + 1 == given["out_words"]
         return bool(tile.ends_walk and is_last_row and ends)
 
@@ -160,7 +160,7 @@ class TurnerModel(Model):
             return out
         own = self._turned(given)
         bits = 8 * self.steps
-        lanes = [self.held[own.row]] if given["sums"] else self.held[: tile.count]
+        lanes = [self.held[own.row]] if given["sums"] else self.held[: tile.pixels]
         words = (lane >> bits * self.given & (1 << bits) - 1 for lane in lanes)
         pixel = (tile.pixel + own.row) % (1 << PIXEL_BITS)
         place = pixel, len(lanes), own.first + self.given, int(self._is_last(given))
