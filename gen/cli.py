@@ -27,7 +27,7 @@ COMMANDS = {
     "compile": "Make a program and a memory image of a trained network.",
     "demo": "Take real images through the Verilog of the 8x8 and the SPARQ array, bit for bit.",
     "evaluate": "Measure a trained network's accuracy in the integer arithmetic of the hardware.",
-    "fpga": "Place and route elements, arrays and engines on an ECP5 (LFE5U-85F, speed grade 6).",
+    "fpga": "Place and route elements, arrays, engines, accelerators on an ECP5 (LFE5U-85F-6).",
     "fusesoc": "Emit the Verilog that a core file asks FuseSoC for, as a core.",
     "prove": "Prove the emitted Verilog for all inputs, on all cores.",
     "run": "Run the program that `sparq compile` has written into DIR, and compare.",
