@@ -137,6 +137,7 @@ def compile(
     if report or roofline is not None or json_file is not None:
         rows = layer_report(compiled)
         result = {"model": network.name, "layers": rows, "total": totals(rows)}
+    if report or json_file is not None:
         result["rivals"] = cycles_of_rivals(compiled, integers)
         result["other_lanes"] = cycles_of_other_lanes(compiled, integers)
     write_compiled(output, compiled, integers, model.read_bytes(), configuration.hash, about)

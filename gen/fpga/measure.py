@@ -36,15 +36,15 @@ def measure(
         def advance() -> None:
             progress.advance(task)
 
-        rings = run_tasks(synthesize, list(zip(designs, folders, strict=True)), on_done=advance)
+        mapped = run_tasks(synthesize, list(zip(designs, folders, strict=True)), on_done=advance)
         placements = [
-            (own, ring, seed)
-            for own, ring, own_seeds in zip(folders, rings, of_designs, strict=True)
+            (own, each.ring, seed)
+            for own, each, own_seeds in zip(folders, mapped, of_designs, strict=True)
             for seed in own_seeds
         ]
         placed = iter(run_tasks(place, placements, on_done=advance))
     rows = []
-    for design, own_seeds in zip(designs, of_designs, strict=True):
+    for design, netlist, own_seeds in zip(designs, mapped, of_designs, strict=True):
         own = list(islice(placed, len(own_seeds)))
         rows.append(
             {
@@ -59,7 +59,7 @@ def measure(
                 **{name: int(median(each.counts[name] for each in own)) for name in COUNTED},
                 "mhz": round(median(each.mhz for each in own), 1),
                 "mhz_of_seeds": [round(each.mhz, 1) for each in own],
-                "identity": identity(design),
+                "identity": netlist.identity,
             }
         )
     return {"device": DEVICE, "speed": SPEED, "rows": rows}

@@ -15,7 +15,7 @@ from hdl.accelerator.accelerator_registers import (
     IDENTIFICATION,
     accelerator_registers,
 )
-from sim_tb.gen.test_driver import LANGUAGES, STRICT, constants
+from sim_tb.gen.test_driver import LANGUAGES, STRICT, constants, driver_library
 from support.cpp import cpp_compiler
 
 TEXT = ACCELERATOR_DRIVER.read_text(encoding="utf-8")
@@ -57,13 +57,7 @@ class CTensor(ctypes.Structure):
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The driver's functions, none of them static."""
-    folder = tmp_path_factory.mktemp("driver")
-    (folder / "driver.c").write_text(TEXT.replace("static inline ", ""))
-    command = [*cpp_compiler(), "-x", "c", "-std=c99", *STRICT, "-fsanitize=undefined"]
-    command += ["-fsanitize-undefined-trap-on-error", "-O1", "-shared", "-fPIC", "driver.c"]
-    subprocess.run([*command, "-o", "driver.so"], cwd=folder, check=True)
-    found = ctypes.CDLL(str(folder / "driver.so"))
+    found = driver_library(TEXT, tmp_path_factory.mktemp("driver"))
     found.sparq_accelerator_rescale.restype = ctypes.c_int64
     return found
 

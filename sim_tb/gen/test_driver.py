@@ -110,15 +110,18 @@ class CColumn(ctypes.Structure):
     ]
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The driver's functions, which a library can be called for: none is static in it."""
-    folder = tmp_path_factory.mktemp("driver")
-    (folder / "driver.c").write_text(TEXT.replace("static inline ", ""))
+def driver_library(text: str, folder: Path) -> ctypes.CDLL:
+    """The functions of a driver, which a library can be called for: none is static in it."""
+    (folder / "driver.c").write_text(text.replace("static inline ", ""))
     command = [*cpp_compiler(), "-x", "c", "-std=c99", *STRICT, "-fsanitize=undefined"]
     command += ["-fsanitize-undefined-trap-on-error", "-O1", "-shared", "-fPIC", "driver.c"]
     subprocess.run([*command, "-o", "driver.so"], cwd=folder, check=True)
-    found = ctypes.CDLL(str(folder / "driver.so"))
+    return ctypes.CDLL(str(folder / "driver.so"))
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    found = driver_library(TEXT, tmp_path_factory.mktemp("driver"))
     for name in ("hash", "counter"):
         getattr(found, f"sparq_engine_{name}").restype = ctypes.c_uint64
     for name in ("completed", "error", "interrupts", "unpack_pair"):
