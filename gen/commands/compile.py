@@ -6,13 +6,18 @@ from typing import Any
 import click
 
 from gen.commands.configuration_options import accelerator_options, load_configuration
-from gen.commands.data_options import calibration_options, load_calibration_given
+from gen.commands.data_options import (
+    calibration_options,
+    load_calibration_given,
+    percentile_without_effect,
+    range_options,
+    require_percentile,
+)
 from gen.commands.options import (
     FilePath,
-    Number,
-    given_options,
     json_option,
     layer_options,
+    refuse_without_effect,
     writable,
     write_json,
 )
@@ -27,22 +32,13 @@ from gen.design.configuration import OPTIONS
 from golden.accelerator.schedule import LATENCY
 from networks.evaluation.formats import signed_layers
 from networks.evaluation.preparation import Options, calibrated_network
-from networks.quantization.calibration import METHODS, PERCENTILE
 from support.files import write_if_changed
 
 
 @click.command()
 @click.argument("model", type=FilePath(), metavar="MODEL.onnx")
 @calibration_options
-@click.option(
-    "--calibration-method",
-    type=click.Choice(METHODS),
-    default="mean",
-    show_default=True,
-    help="Range of a tensor: mean over images of each image's largest, the largest of all, or "
-    "mean of each image's percentile.",
-)
-@click.option("--percentile", type=Number(), default=PERCENTILE, show_default=True, metavar="P")
+@range_options
 @click.option(
     "--equalize", is_flag=True, help="Equalize ranges of channels, across layers, before."
 )
@@ -90,13 +86,8 @@ def compile(
     The network is quantized as `sparq evaluate` does, which explains those options; layers that
     the accelerator cannot compute in windows stay at 8 bits. docs/compiler.md describes the files.
     """
-    if calibration_method != "percentile" and "percentile" in given_options():
-        raise click.UsageError(
-            f"percentile has no effect where calibration-method is {calibration_method}: leave it "
-            "out"
-        )
-    if not 50 < percentile <= 100:
-        raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
+    refuse_without_effect(percentile_without_effect(calibration_method))
+    require_percentile(percentile)
     _require_beside(output, {"json": json_file, "roofline": roofline})
     hardware = {name: options.pop(name) for name in OPTIONS}
     configuration = load_configuration(preset, config, hardware, "accelerator")

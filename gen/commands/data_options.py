@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from gen.commands.options import FilePath, IntegerRange, Listed, integer, number
+from gen.commands.options import FilePath, IntegerRange, Listed, Number, integer, number
 from networks.evaluation.description import skipped_lines
 from networks.evaluation.images import Images
 from networks.evaluation.inputs import Inputs, load_calibration, load_inputs
 from networks.evaluation.model import Model
 from networks.evaluation.preprocessing import COLOR_ORDERS, INTERPOLATIONS
 from networks.evaluation.scoring import CLASSIFICATION, TASKS
+from networks.quantization.calibration import METHODS, PERCENTILE
 
 SIDES = Listed(integer, "a number of pixels, or height,width")
 NUMBERS = Listed(number, "numbers separated by commas")
@@ -96,6 +97,35 @@ def data_options(command: Any) -> Any:
         ),
     ]
     return add_options(command, options)
+
+
+def range_options(command: Any) -> Any:
+    """Add the options of how ranges are found: ``calibration_method`` and ``percentile``."""
+    method = click.option(
+        "--calibration-method",
+        type=click.Choice(METHODS),
+        default="mean",
+        show_default=True,
+        help="Range of a tensor: mean over images of each image's largest, the largest of all, or "
+        "mean of each image's percentile.",
+    )
+    percentile = click.option(
+        "--percentile", type=Number(), default=PERCENTILE, show_default=True, metavar="P"
+    )
+    return add_options(command, [method, percentile])
+
+
+def require_percentile(percentile: float) -> None:
+    """Refuse a percentile that no range is found by."""
+    if not 50 < percentile <= 100:
+        raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
+
+
+def percentile_without_effect(calibration_method: str) -> dict[str, str]:
+    """Why, if so: for :func:`refuse_without_effect`."""
+    if calibration_method == "percentile":
+        return {}
+    return {"percentile": f"where calibration-method is {calibration_method}"}
 
 
 def calibration_options(command: Any) -> Any:

@@ -15,6 +15,7 @@ from gen.commands.options import (
     keep_option,
     keep_result,
     layer_options,
+    refuse_without_effect,
     write_json,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
@@ -84,8 +85,8 @@ def demo(
         last_layer_windowed=last_layer_windowed,
         attention_windowed=attention_windowed,
     )
-    if inputs["calibration"] is not None and "seed" in given_options():
-        raise click.UsageError("seed has no effect where calibration is given: leave it out")
+    if inputs["calibration"] is not None:
+        refuse_without_effect({"seed": "where calibration is given"})
     if model is None and options != Options():
         raise click.UsageError(
             "first-layer, last-layer and attention must come with a model: MODEL.onnx --data FILE"

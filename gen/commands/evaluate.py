@@ -8,18 +8,25 @@ from typing import Any
 import click
 from rich.table import Table
 
-from gen.commands.data_options import data_options, load_given, warn
+from gen.commands.data_options import (
+    data_options,
+    load_given,
+    percentile_without_effect,
+    range_options,
+    require_percentile,
+    warn,
+)
 from gen.commands.options import (
     FilePath,
     Formats,
     IntegerRange,
     Listed,
     Number,
-    given_options,
     json_option,
     keep_option,
     keep_result,
     layer_options,
+    refuse_without_effect,
     write_json,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
@@ -42,7 +49,6 @@ from networks.evaluation.report import report_files
 from networks.evaluation.scoring import CTC, SIGNAL
 from networks.evaluation.settings import SPARSE_2_4, SPARSITIES, settings_of
 from networks.kernel.library import missing
-from networks.quantization.calibration import METHODS, PERCENTILE
 from support.files import make_folder, write_if_changed
 
 SHOWN_NOISES = 8
@@ -130,15 +136,7 @@ A BERT that ends in classes, on tokens:
     metavar="NAME,...",
     help="dense; 2:4 prunes the weights of windowed layers by magnitude.",
 )
-@click.option(
-    "--calibration-method",
-    type=click.Choice(METHODS),
-    default="mean",
-    show_default=True,
-    help="Range of a tensor: mean over images of each image's largest, the largest of all, or "
-    "mean of each image's percentile.",
-)
-@click.option("--percentile", type=Number(), default=PERCENTILE, show_default=True, metavar="P")
+@range_options
 @layer_options()
 @click.option(
     "--recalibrate-batch-norm", is_flag=True, help="Restate it for the quantized network."
@@ -204,8 +202,7 @@ def evaluate(
     **inputs: Any,
 ) -> None:
     """Measure a trained network's accuracy in the integer arithmetic of the hardware."""
-    if not 50 < percentile <= 100:
-        raise click.UsageError(f"percentile must be above 50 and at most 100, not {percentile:g}")
+    require_percentile(percentile)
     if not isfinite(auto_sqnr):
         raise click.UsageError(f"auto-sqnr must be a number of decibels, not {auto_sqnr:g}")
     _refuse_without_effect(
@@ -297,11 +294,8 @@ def _refuse_without_effect(
         reasons["weight_group"] = "without a window format among the weight-formats"
     if all_given:
         reasons["seed"] = "where calibration is given and images is not"
-    if calibration_method != "percentile":
-        reasons["percentile"] = f"where calibration-method is {calibration_method}"
-    for name, option in given_options().items():
-        if name in reasons:
-            raise click.UsageError(f"{option} has no effect {reasons[name]}: leave it out")
+    reasons |= percentile_without_effect(calibration_method)
+    refuse_without_effect(reasons)
 
 
 def _percent(value: float | None, digits: int = 2) -> str:

@@ -1,7 +1,7 @@
 """The options that several commands share, and the types of their values."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,13 @@ def given_options() -> dict[str, str]:
         if param.name is not None
         and context.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
     }
+
+
+def refuse_without_effect(reasons: Mapping[str, str]) -> None:
+    """Refuse the first option on the command line that has no effect: its parameter -> why."""
+    for name, option in given_options().items():
+        if name in reasons:
+            raise click.UsageError(f"{option} has no effect {reasons[name]}: leave it out")
 
 
 def _called(param: click.Parameter) -> str:

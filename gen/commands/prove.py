@@ -11,10 +11,10 @@ from rich.table import Table
 from gen.commands.options import (
     Format,
     IntegerRange,
-    given_options,
     json_option,
     keep_option,
     keep_result,
+    refuse_without_effect,
     write_json,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
@@ -110,9 +110,8 @@ def prove(
     A proof is kept in build/prove until the Verilog, the property or the programs change. A
     property that fails leaves a waveform there.
     """
-    for name, option in given_options().items():
-        if only_list and name in ("timeout", "json_file", "keep"):
-            raise click.UsageError(f"{option} has no effect beside list: leave it out")
+    if only_list:
+        refuse_without_effect(dict.fromkeys(("timeout", "json_file", "keep"), "beside list"))
     jobs = select(properties, configurations, quick, formats)
     if only_list:
         rows = table("Proofs", "property", "configuration", "method", "depth")
