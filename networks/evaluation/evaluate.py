@@ -26,6 +26,7 @@ from networks.evaluation.results import accuracy_rows, layer_rows, row_shares, t
 from networks.evaluation.scoring import Scoring, classification
 from networks.evaluation.settings import DENSE, FP32, SPARSE_2_4, Setting
 from networks.evaluation.tasks import all_noises, all_outcomes
+from networks.quantization.clips import ClipSource
 from support.tasks import connected
 
 
@@ -39,6 +40,7 @@ def evaluate_model(
     scheduler: str | None = None,
     on_doubt: Callable[[str], None] = lambda text: None,
     scoring: Scoring | None = None,
+    source: ClipSource | None = None,
 ) -> dict[str, Any]:
     """Run ``model`` on ``images`` in each of ``settings``, quantized as ``calibration`` says.
 
@@ -46,7 +48,8 @@ def evaluate_model(
     values, and all that decides the result, as ``docs/evaluation.md`` describes them; percentages,
     and decibels. The result does not depend on how many processes or machines there are.
     ``on_doubt`` is called with what looks like a mistake, as soon as it is known. ``scoring`` says
-    what is counted; by default right classes. Raises ``DataError`` for labels that are not classes
+    what is counted; by default right classes. ``source`` finds the clips in place of calibration,
+    of a dense network. Raises ``DataError`` for labels that are not classes
     of the model and for images of a wrong size, before anything is computed, and what the parts
     raise.
     """
@@ -79,7 +82,7 @@ def evaluate_model(
             task = progress.add_task(f"calibrating ({sparsity})", total=len(calibration))
             bases[sparsity, signed] = calibrated(
                 *(model, calibration, options, sparsity == SPARSE_2_4),
-                *(partial(progress.advance, task), signed),
+                *(partial(progress.advance, task), signed, source),
             )
         integer = [setting for setting in settings if setting.sparsity is not None]
         references = {
