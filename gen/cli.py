@@ -30,6 +30,7 @@ COMMANDS = {
     "fpga": "Place and route elements, arrays, engines, accelerators on an ECP5 (LFE5U-85F-6).",
     "fusesoc": "Emit the Verilog that a core file asks FuseSoC for, as a core.",
     "prove": "Prove the emitted Verilog for all inputs, on all cores.",
+    "quantize": "Choose what a network's integers stand for, and write it to a file.",
     "run": "Run the program that `sparq compile` has written into DIR, and compare.",
     "simulate": "Run random tiles through the emitted array or engine, and compare with golden.",
     "tradeoff": "Set the area of processing elements against accuracy and noise of the network for "

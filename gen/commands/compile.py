@@ -21,6 +21,7 @@ from gen.commands.options import (
     writable,
     write_json,
 )
+from gen.commands.quantized_option import load_quantized, quantized_option, require_machine
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import compile_network
@@ -31,13 +32,18 @@ from gen.compiler.windows import require_depths, unwindowed_layers
 from gen.design.configuration import OPTIONS
 from golden.accelerator.schedule import LATENCY
 from networks.evaluation.formats import signed_layers
+from networks.evaluation.images import Images
+from networks.evaluation.model import load_model
 from networks.evaluation.preparation import Options, calibrated_network
+from networks.evaluation.scoring import SIGNAL
+from networks.quantization.clips import ClipSource, Given
 from support.files import write_if_changed
 
 
 @click.command()
 @click.argument("model", type=FilePath(), metavar="MODEL.onnx")
 @calibration_options
+@quantized_option
 @range_options
 @click.option(
     "--equalize", is_flag=True, help="Equalize ranges of channels, across layers, before."
@@ -63,6 +69,7 @@ from support.files import write_if_changed
 @accelerator_options
 def compile(
     model: Path,
+    quantized: Path | None,
     calibration_method: str,
     percentile: float,
     equalize: bool,
@@ -94,12 +101,6 @@ def compile(
     shape = accelerator_shape(configuration)
     require_own(output)
     named: dict[str, Any] = {"task": task, "output_name": output_name, "input_shape": input_shape}
-    network, images = load_calibration_given(
-        model, calibration, calibration_images=calibration_images, **named, **options
-    )
-    require_depths(shape, network.graph)
-    images.check()
-    kept = unwindowed_layers(shape, network.graph)
     chosen = Options(
         weight_bits=shape.weight_bits,
         method=calibration_method,
@@ -108,17 +109,35 @@ def compile(
         last_layer_windowed=last_layer_windowed,
         equalize=equalize,
     )
+    images: Images | None = None
+    source: ClipSource | None = None
+    if quantized is None:
+        network, images = load_calibration_given(
+            model, calibration, calibration_images=calibration_images, **named, **options
+        )
+        images.check()
+        preprocessing = images.preprocessing
+    else:
+        file = load_quantized(quantized, model, "calibration", "calibration_images")
+        require_machine(quantized, file, configuration.format, shape.weight_bits)
+        named |= {"output_name": file.output_name, "input_shape": file.input_shape}
+        network = load_model(model, file.output_name, file.input_shape, whole=task == SIGNAL)
+        file.require_graph(quantized, network)
+        chosen, source = file.options_with(chosen), Given(file.clips)
+        preprocessing = file.preprocessing_made
+    require_depths(shape, network.graph)
+    kept = unwindowed_layers(shape, network.graph)
     signed = signed_layers(configuration.format)
     with progress_bar() as progress:
         task_id = progress.add_task("quantizing", total=2)
-        integers = calibrated_network(network, images, chosen, signed, kept)
+        integers = calibrated_network(network, images, chosen, signed, kept, source)
         progress.update(task_id, description="compiling", advance=1)
         compiled = compile_network(shape, integers)
         progress.advance(task_id)
     about = {
         "model": network.name,
         "configuration": configuration.canonical,
-        "data": {**named, "preprocessing": images.preprocessing.fields},
+        "data": {**named, "preprocessing": preprocessing.fields},
         "layers": [
             {"name": layer.name, "windowed": layer.windowed, "reason": layer.reason}
             for layer in integers.layers

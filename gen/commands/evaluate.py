@@ -29,6 +29,12 @@ from gen.commands.options import (
     refuse_without_effect,
     write_json,
 )
+from gen.commands.quantized_option import (
+    data_of,
+    load_quantized,
+    quantized_option,
+    with_clips,
+)
 from gen.commands.terminal import print_tables, progress_bar, table
 from golden import BLOCK_FORMATS, NAMED_FORMATS, BlockFormat
 from golden.format import GROUPS
@@ -89,6 +95,7 @@ A BERT that ends in classes, on tokens:
 @click.command(epilog=EPILOG)
 @click.argument("model", type=FilePath(), metavar="MODEL.onnx")
 @data_options
+@quantized_option
 @click.option(
     "--images", type=IntegerRange(1), metavar="N", help="Evaluate so many, chosen by the seed."
 )
@@ -175,6 +182,7 @@ A BERT that ends in classes, on tokens:
 @keep_option
 def evaluate(
     model: Path,
+    quantized: Path | None,
     images: int | None,
     formats: Sequence[str],
     rounding: bool,
@@ -212,6 +220,26 @@ def evaluate(
         all_variants,
         inputs["calibration"] is not None and images is None,
     )
+    if quantized is not None and SPARSE_2_4 in sparsity:
+        raise click.UsageError("sparsity must be dense beside quantized, not 2:4")
+    options = Options(
+        weight_bits,
+        calibration_method,
+        percentile,
+        first_layer_windowed,
+        last_layer_windowed,
+        recalibrate_batch_norm,
+        channel_order,
+        equalize,
+        correct_bias,
+        auto_sqnr,
+        attention_windowed,
+    )
+    file = None
+    if quantized is not None:
+        file = load_quantized(quantized, model)
+        options = file.options_with(options)
+        inputs |= data_of(file)
     weights = [weights_of(name, int(weight_group)) for name in weight_formats]
     if SPARSE_2_4 in sparsity and any(isinstance(weight, BlockFormat) for weight in weights):
         raise click.UsageError("weights in block formats must be dense, not 2:4")
@@ -221,11 +249,13 @@ def evaluate(
         choices if all_variants else (rounding,),
         choices if all_variants else (vsparq,),
         [int(group) for group in groups],
-        weight_bits,
+        options.weight_bits,
         sparsity,
         weights,
     )
     loaded = load_given(model, **inputs)
+    if file is not None and quantized is not None:
+        loaded = with_clips(loaded, quantized, file)
     chosen = loaded.images
     if images is not None:
         chosen = choose_images(chosen, images, inputs["seed"])
@@ -237,23 +267,12 @@ def evaluate(
         chosen,
         loaded.calibration,
         settings,
-        Options(
-            weight_bits,
-            calibration_method,
-            percentile,
-            first_layer_windowed,
-            last_layer_windowed,
-            recalibrate_batch_norm,
-            channel_order,
-            equalize,
-            correct_bias,
-            auto_sqnr,
-            attention_windowed,
-        ),
+        options,
         progress_bar(),
         scheduler,
         warn,
         loaded.scoring,
+        loaded.source,
     )
     print_tables(_accuracy_table(result), _layer_table(result))
     click.echo(_summary(result))
@@ -265,8 +284,10 @@ def evaluate(
     variant = channel_order if tuple(groups) == ("1",) else f"{channel_order}_groups"
     if equalize or correct_bias:
         variant += "_corrected"
-    if attention_windowed:
+    if options.attention_windowed:
         variant += "_attention"
+    if file is not None:
+        variant += f"_{file.method}"
     keep_result(keep, "evaluate", f"evaluate_{model.stem}_{variant}", result)
 
 

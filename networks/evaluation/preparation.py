@@ -107,7 +107,7 @@ class Reference:
 
 def calibrated_network(
     model: Model,
-    calibration: Images,
+    calibration: Images | None,
     options: Options | None = None,
     signed: str | None = None,
     kept: Mapping[str, str] | None = None,
@@ -118,14 +118,14 @@ def calibrated_network(
     Products of two values are exact still, whatever ``options`` say: their scales are such that the
     first ones can be windowed.
     ``signed`` and ``kept`` are those of :func:`networks.quantization.quantize.quantize`; ``source``
-    finds the clips, by default as ``options`` say. Raises ``ModelError`` as :func:`calibrated`.
+    finds the clips, by default as ``options`` say; one that needs no images goes without
+    ``calibration``. Raises ``ModelError`` as :func:`calibrated`.
     """
     options = options or Options()
-    if options.equalize:
+    parts = [] if calibration is None else batches_of(calibration, CALIBRATION_ELEMENTS)
+    if options.equalize and calibration is not None:
         model = equalized(model, calibration)
-    batches = (
-        channels_last(part.batch()) for part in batches_of(calibration, CALIBRATION_ELEMENTS)
-    )
+    batches = (channels_last(part.batch()) for part in parts)
     more = {"signed": signed, "attention": options.attention_windowed, "kept": kept}
     with _naming(model):
         require_quantizable(model.graph)

@@ -122,7 +122,7 @@ def quantize(
         products = (node for node in graph.nodes if isinstance(node.operation, MatrixProduct))
         symmetric |= {node.inputs[0] for node in products}
     quantizations = value_quantizations(graph, ranges, symmetric)
-    raw = _values_of_logits(graph)
+    raw = values_of_logits(graph)
     nodes: list[IntegerNode] = []
     for node in graph.nodes:
         inputs = [quantizations[name] for name in node.inputs]
@@ -316,7 +316,7 @@ def scale_groups(graph: Graph) -> dict[str, str]:
     return group
 
 
-def _values_of_logits(graph: Graph) -> list[str]:
+def values_of_logits(graph: Graph) -> list[str]:
     """The output and what it is moved from, up to a layer whose sums can be the logits."""
     producers = {node.output: node for node in graph.nodes}
     consumers = graph.consumers

@@ -1,0 +1,263 @@
+"""``sparq quantize``: the integers of a network, by a method, into a file."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from gen.commands.data_options import (
+    CLASS_MAP,
+    MODEL,
+    PREPROCESSING,
+    add_options,
+    load_calibration_given,
+    percentile_without_effect,
+    range_options,
+    require_percentile,
+)
+from gen.commands.options import (
+    FilePath,
+    IntegerRange,
+    json_option,
+    layer_options,
+    refuse_without_effect,
+    writable,
+    write_json,
+)
+from gen.commands.terminal import print_tables, progress_bar, table
+from golden import BLOCK_FORMATS
+from golden.format import GROUPS
+from golden.named import ANY_FORMAT_HELP
+from networks.evaluation.formats import AUTO, EIGHT_BITS, activations_of
+from networks.evaluation.inputs import choose_images
+from networks.evaluation.preparation import Options
+from networks.evaluation.settings import DENSE, EXACT_8_BIT, Setting
+from networks.methods.lapq import Lapq
+from networks.methods.least_squares import least_squares
+from networks.methods.min_max import min_max
+from networks.methods.objective import CROSS_ENTROPY, OBJECTIVES
+from networks.methods.problem import Method
+from networks.methods.problem_of_model import problem_of
+from networks.methods.quantized_file import QuantizedFile, digest_of
+from networks.methods.report import method_plot, method_report
+from support.files import write_if_changed
+
+MIN_MAX, LEAST_SQUARES, LAPQ = "minmax", "least-squares", "lapq"
+METHODS: Mapping[str, Callable[[int], Method]] = {
+    LAPQ: Lapq,
+    LEAST_SQUARES: lambda passes: least_squares,
+    MIN_MAX: lambda passes: min_max,
+}
+"""By name, of a number of passes."""
+NO_WINDOWS = f"where format is {EIGHT_BITS}"
+
+
+class _Activations(click.ParamType[str]):
+    """The name of a window format, of one for each of two kinds of layers, or of exact bytes."""
+
+    name = "format"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Its one name; an error that says what is allowed."""
+        if value == EIGHT_BITS:
+            return EIGHT_BITS
+        try:
+            name = activations_of(value).name
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        if name == AUTO or name in BLOCK_FORMATS:
+            raise click.UsageError(
+                f"format must be {EIGHT_BITS} or one of windows that is the same for all "
+                f"layers, not {name}: that is chosen after the clips"
+            )
+        return name
+
+
+def _data_options(command: Any) -> Any:
+    data = click.option(
+        "--data", type=FilePath(), metavar="FILE", help="Images, or tokens, to find clips on."
+    )
+    return add_options(command, [data, CLASS_MAP, *PREPROCESSING, *MODEL])
+
+
+@click.command()
+@click.argument("model", type=FilePath(), metavar="MODEL.onnx")
+@_data_options
+@click.option("--images", type=IntegerRange(1), metavar="N", help="So many, chosen by the seed.")
+@click.option(
+    "--seed",
+    type=IntegerRange(0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Of the choice of images, and of the values that clips are chosen by.",
+)
+@click.option("--method", type=click.Choice([*METHODS]), default=LAPQ, show_default=True)
+@click.option(
+    "--objective",
+    type=click.Choice(OBJECTIVES),
+    default=CROSS_ENTROPY,
+    show_default=True,
+    help="The loss: of labels, or, without any, the divergence from the logits of FP32.",
+)
+@click.option("--passes", type=IntegerRange(0, 8), default=2, show_default=True, metavar="N")
+@click.option(
+    "--format",
+    "format_name",
+    type=_Activations(),
+    default="5opt",
+    show_default=True,
+    metavar="NAME",
+    help=f"Of activations: {EIGHT_BITS}, {ANY_FORMAT_HELP}, or two such as 5opt+s4opt.",
+)
+@click.option("--rounding/--no-rounding", default=True, help="Round or trim. [default: round]")
+@click.option("--vsparq/--no-vsparq", default=True, help="Pair zeros. [default: on]")
+@click.option(
+    "--group",
+    type=click.Choice([str(group) for group in GROUPS]),
+    default="1",
+    show_default=True,
+    help="Activations that share a window.",
+)
+@click.option("--weight-bits", type=IntegerRange(2, 8), default=8, show_default=True, metavar="N")
+@range_options
+@layer_options()
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
+@click.option(
+    "--output",
+    type=FilePath(),
+    default=Path("build/quantized.json"),
+    show_default=True,
+    metavar="FILE",
+    callback=writable,
+    help="The file that evaluate, compile and demo take as --quantized.",
+)
+@click.option(
+    "--plot", type=FilePath(), metavar="FILE.svg", callback=writable, help="Draw the search."
+)
+@json_option
+def quantize(
+    model: Path,
+    data: Path | None,
+    class_map: Path | None,
+    images: int | None,
+    seed: int,
+    method: str,
+    objective: str,
+    passes: int,
+    format_name: str,
+    rounding: bool,
+    vsparq: bool,
+    group: str,
+    weight_bits: int,
+    calibration_method: str,
+    percentile: float,
+    first_layer_windowed: bool,
+    last_layer_windowed: bool,
+    attention_windowed: bool,
+    scheduler: str | None,
+    output: Path,
+    plot: Path | None,
+    json_file: Path | None,
+    **named: Any,
+) -> None:
+    """Choose what a network's integers stand for, and write it to a file.
+
+    minmax calibrates as `sparq evaluate` does. least-squares clips each tensor where its squared
+    error is least. lapq searches all clips together for the least loss of the network in integers,
+    as the hardware computes them in the format (docs/methods.md).
+    """
+    require_percentile(percentile)
+    reasons = percentile_without_effect(calibration_method)
+    if method != LAPQ:
+        reasons["passes"] = f"where method is {method}"
+    if format_name == EIGHT_BITS:
+        reasons |= dict.fromkeys(("rounding", "vsparq", "group", "attention_windowed"), NO_WINDOWS)
+    if objective != CROSS_ENTROPY:
+        reasons["class_map"] = f"where objective is {objective}"
+    refuse_without_effect(reasons)
+    digest = digest_of(model)
+    if data is None:
+        raise click.UsageError("data must be given: --data FILE")
+    labelled = objective == CROSS_ENTROPY
+    loaded, taken = load_calibration_given(
+        model, data, class_map=class_map, labelled=labelled, **named
+    )
+    if images is not None:
+        taken = choose_images(taken, images, seed)
+    options = Options(
+        weight_bits=weight_bits,
+        method=calibration_method,
+        percentile=percentile,
+        first_layer_windowed=first_layer_windowed,
+        last_layer_windowed=last_layer_windowed,
+        attention_windowed=attention_windowed,
+    )
+    activations: Any = EXACT_8_BIT
+    if format_name != EIGHT_BITS:
+        activations = activations_of(format_name, rounding, vsparq, int(group))
+    setting = Setting(activations, weight_bits, DENSE)
+    with progress_bar() as progress:
+        problem = problem_of(
+            *(loaded, taken, options, setting, objective, seed, progress), scheduler
+        )
+        outcome = METHODS[method](passes)(problem, progress)
+    label = EIGHT_BITS if format_name == EIGHT_BITS else setting.label
+    result = method_report(loaded.name, method, label, problem, outcome)
+    file = QuantizedFile(
+        loaded.name,
+        digest,
+        named["output_name"],
+        named["input_shape"],
+        {} if loaded.graph.tokens else taken.preprocessing.fields,
+        {
+            "weight_bits": weight_bits,
+            "first_layer_windowed": first_layer_windowed,
+            "last_layer_windowed": last_layer_windowed,
+            "attention_windowed": attention_windowed,
+        },
+        method,
+        label if method == LAPQ else None,
+        {
+            "images": len(taken),
+            **taken.source.fields,
+            "seed": seed,
+            "objective": objective,
+            "calibration_method": calibration_method,
+            "percentile": percentile,
+            **outcome.decided,
+        },
+        outcome.loss,
+        outcome.clips,
+    )
+    click.echo(
+        f"{result['model']}: {objective} of {result['images']} images, {label}, "
+        f"weights of {weight_bits} bits"
+    )
+    print_tables(*_tables(result))
+    write_if_changed(output, file.text)
+    click.echo(f"wrote {output}")
+    if plot is not None:
+        write_if_changed(plot, method_plot(result))
+        click.echo(f"wrote {plot}")
+    write_json(json_file, result)
+
+
+def _tables(result: dict[str, Any]) -> list[Table]:
+    losses = table("Losses", "clips", "loss")
+    for row in result["starts"]:
+        losses.add_row(row["start"], f"{row['loss']:.6f}")
+    if result["trace"]:
+        losses.add_row("after the search", f"{result['loss']:.6f}")
+    changed = [row for row in result["clips"] if (row["least"], row["most"]) != (1.0, 1.0)]
+    if not changed:
+        return [losses]
+    clips = table(
+        "Clips that changed: % of the calibrated range, or of the largest weight of each channel",
+        *("of", "least", "mean", "largest"),
+    )
+    for row in changed:
+        clips.add_row(row["of"], *(f"{100 * row[name]:.1f}" for name in ("least", "mean", "most")))
+    return [losses, clips]
