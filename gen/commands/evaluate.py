@@ -237,7 +237,7 @@ def evaluate(
     )
     file = None
     if quantized is not None:
-        file = load_quantized(quantized, model)
+        file = load_quantized(quantized, model, "weight_bits")
         options = file.options_with(options)
         inputs |= data_of(file)
     weights = [weights_of(name, int(weight_group)) for name in weight_formats]

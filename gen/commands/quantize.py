@@ -100,7 +100,7 @@ def _data_options(command: Any) -> Any:
     type=click.Choice(OBJECTIVES),
     default=CROSS_ENTROPY,
     show_default=True,
-    help="The loss: of labels, or, without any, the divergence from the logits of FP32.",
+    help="The loss: cross-entropy of labels; divergence from FP32, which needs no labels.",
 )
 @click.option("--passes", type=IntegerRange(0, 8), default=2, show_default=True, metavar="N")
 @click.option(

@@ -21,18 +21,18 @@ quantized_option = click.option(
     help="Take what `sparq quantize` has written in place of calibrating.",
 )
 DECIDED = (
-    *("weight_bits", "calibration_method", "percentile", "equalize"),
+    *("calibration_method", "percentile", "equalize"),
     *("first_layer_windowed", "last_layer_windowed", "attention_windowed"),
     *("resize", "crop", "interpolation", "exif_orientation", "color_order", "mean", "scale"),
     *("output_name", "input_shape"),
 )
-"""Options that the file decides, by the names of their parameters."""
+"""Options that the file decides for every command, by the names of their parameters."""
 
 
 def load_quantized(path: Path, model: Path, *without_effect: str) -> QuantizedFile:
     """The file at ``path``, which must be of the ONNX file ``model``.
 
-    Options that it decides, and those ``without_effect``, are refused.
+    Options that it decides, and those that are ``without_effect`` in this command, are refused.
     """
     reasons = dict.fromkeys((*DECIDED, *without_effect), f"beside quantized, as {path} decides it")
     refuse_without_effect(reasons)

@@ -20,6 +20,20 @@ class Coordinate:
     values: tuple[str, ...] = ()
     layer: str | None = None
 
+    def part(self, clips: Clips) -> tuple[float, ...]:
+        """What this is in ``clips``."""
+        if self.layer is not None:
+            return tuple(clips.weights[self.layer].tolist())
+        return tuple(end for name in self.values for end in clips.ranges[name])
+
+    def taken(self, clips: Clips, other: Clips) -> Clips:
+        """``clips``, this as in ``other``."""
+        if self.layer is not None:
+            return replace(clips, weights={**clips.weights, self.layer: other.weights[self.layer]})
+        return replace(
+            clips, ranges={**clips.ranges, **{name: other.ranges[name] for name in self.values}}
+        )
+
     def scaled(self, clips: Clips, factor: float) -> Clips:
         """``clips``, these times ``factor``; weights must be in them."""
         if self.layer is not None:

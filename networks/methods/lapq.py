@@ -20,7 +20,8 @@ class Lapq:
 
     The search starts from whatever loss is least: of the calibrated ranges, of each p in
     ``EXPONENTS``, and of the p where a parabola through those is least, where that is one. So the
-    loss never ends above that of calibration. ``passes`` are those of
+    loss never ends above that of calibration. The clips that were not started from are tried again
+    in it, one by one. ``passes`` are those of
     :func:`networks.methods.coordinate_search.coordinate_search`.
     """
 
@@ -50,7 +51,8 @@ class Lapq:
         coordinates = coordinates_of(graph, objective.integers.network(start))
         task = progress.add_task("searching", total=self.passes * len(coordinates))
         clips, trace = coordinate_search(
-            *(objective, start, loss, coordinates, self.passes), lambda: progress.advance(task)
+            *(objective, start, loss, coordinates, list(candidates.values()), self.passes),
+            lambda: progress.advance(task),
         )
         return Outcome(
             clips,

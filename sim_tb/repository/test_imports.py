@@ -43,6 +43,7 @@ LAYERS = {
     ),
     "networks": (
         ("networks",),
+        ("networks/methods",),
         ("networks/evaluation", "networks/samples"),
         ("networks/importer", "networks/quantization"),
         ("networks/graph",),
