@@ -11,7 +11,7 @@ $(error The path of this folder must have no spaces, not $(CURDIR))
 endif
 
 TARGETS := help setup verilog simulate quick test test-full demo area tradeoff bench prove fpga mutate tables \
-	figures evaluate evaluate-shared evaluate-modern evaluate-large run-shared train lint format lock clean
+	figures evaluate evaluate-shared evaluate-modern evaluate-large run-shared methods train lint format lock clean
 WRONG := $(filter-out $(TARGETS) $(SETUP),$(MAKECMDGOALS))
 ifneq ($(WRONG),)
 $(error make has no target $(WRONG); it has $(TARGETS))
@@ -32,6 +32,7 @@ VARIABLES_evaluate := MODEL DATA CALIBRATION OPTIONS JSON KEEP
 VARIABLES_evaluate-shared := SHARED KEEP
 VARIABLES_evaluate-modern := SHARED IMAGES KEEP
 VARIABLES_run-shared := SHARED IMAGES
+VARIABLES_methods := SHARED IMAGES OPTIONS KEEP
 VARIABLES_area := LIBRARY LIBERTY OPTIONS JSON KEEP
 VARIABLES_tradeoff := $(VARIABLES_area)
 VARIABLES_prove := OPTIONS JSON KEEP
@@ -135,9 +136,9 @@ help: ## List the targets
 	@echo "  SCRATCHPAD=256 MEMORY_BITS=128; LANES=0 for no multipliers beside the machine"
 	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file;"
 	@echo "  NAME=top TESTBENCH=1 SEED=1 REGISTER_PAGE=1 of verilog"
-	@echo "SHARED=folder of evaluate-shared, run-shared and evaluate-modern: $(DEFAULT_SHARED) unless it is given"
+	@echo "SHARED=folder of evaluate-shared, run-shared, methods and evaluate-modern: $(DEFAULT_SHARED) unless it is given"
 	@echo "OPTIONS and TESTS are words for the shell, quotes and all; every other value is taken as it is"
-	@echo "Of area, tradeoff, prove, fpga, demo, evaluate, evaluate-shared, evaluate-modern, bench: KEEP=1 keeps the result for tables"
+	@echo "Of area, tradeoff, prove, fpga, demo, evaluate, evaluate-shared, evaluate-modern, methods, bench: KEEP=1 keeps the result for tables"
 
 setup: $(SETUP) ## Create .venv from the lock (every other target does it by itself)
 
@@ -200,6 +201,11 @@ run-shared: $(SETUP) ## ResNet-20 and SqueezeNet as programs, on the accelerator
 	@$(call run_shared,resnet20_cifar10_bn,cifar10_calibration.npz,--data build/shared/cifar10_test.npz)
 	@$(call run_shared,squeezenet_dc_imagenet,imagenet_calibration.zip,\
 		--data build/shared/imagenet_evaluation.zip --class-map build/shared/imagenet_classes.txt)
+
+methods: $(SETUP) ## What methods of quantization win back (SHARED=folder, IMAGES=n, OPTIONS="--passes 1")
+	@.venv/bin/python -m networks.samples.shared_networks "$$SHARED" build/shared
+	@$(RUN) methods $(RESNET20) $(call option,IMAGES,images) $(OPTIONS) $(KEPT) --json build/methods/resnet20.json
+	@$(RUN) methods $(SQUEEZENET) $(call option,IMAGES,images) $(OPTIONS) $(KEPT) --json build/methods/squeezenet.json
 
 evaluate-large: $(SETUP) ## Time and memory of a ResNet-18 at 224x224 with random weights
 	@.venv/bin/python -m sim_tb.networks.resnet18 build/resnet18

@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": "Measure a trained network's accuracy in the integer arithmetic of the hardware.",
     "fpga": "Place and route elements, arrays, engines, accelerators on an ECP5 (LFE5U-85F-6).",
     "fusesoc": "Emit the Verilog that a core file asks FuseSoC for, as a core.",
+    "methods": "Compare methods of `sparq quantize` on images that they have not seen.",
     "prove": "Prove the emitted Verilog for all inputs, on all cores.",
     "quantize": "Choose what a network's integers stand for, and write it to a file.",
     "run": "Run the program that `sparq compile` has written into DIR, and compare.",

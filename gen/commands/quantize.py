@@ -30,14 +30,15 @@ from gen.commands.terminal import print_tables, progress_bar, table
 from golden import BLOCK_FORMATS
 from golden.format import GROUPS
 from golden.named import ANY_FORMAT_HELP
-from networks.evaluation.formats import AUTO, EIGHT_BITS, activations_of
+from networks.evaluation.formats import AUTO, EIGHT_BITS, Activations, activations_of
 from networks.evaluation.inputs import choose_images
 from networks.evaluation.preparation import Options
 from networks.evaluation.settings import DENSE, EXACT_8_BIT, Setting
-from networks.methods.lapq import Lapq
+from networks.methods.lapq import GRID, SEARCHES, Lapq
 from networks.methods.least_squares import least_squares
 from networks.methods.min_max import min_max
 from networks.methods.objective import CROSS_ENTROPY, OBJECTIVES
+from networks.methods.observation import observe
 from networks.methods.problem import Method
 from networks.methods.problem_of_model import problem_of
 from networks.methods.quantized_file import QuantizedFile, digest_of
@@ -45,12 +46,12 @@ from networks.methods.report import method_plot, method_report
 from support.files import write_if_changed
 
 MIN_MAX, LEAST_SQUARES, LAPQ = "minmax", "least-squares", "lapq"
-METHODS: Mapping[str, Callable[[int], Method]] = {
+METHODS: Mapping[str, Callable[[int, str], Method]] = {
     LAPQ: Lapq,
-    LEAST_SQUARES: lambda passes: least_squares,
-    MIN_MAX: lambda passes: min_max,
+    LEAST_SQUARES: lambda passes, search: least_squares,
+    MIN_MAX: lambda passes, search: min_max,
 }
-"""By name, of a number of passes."""
+"""By name, of a number of passes and one of ``SEARCHES``."""
 NO_WINDOWS = f"where format is {EIGHT_BITS}"
 
 
@@ -73,6 +74,15 @@ class _Activations(click.ParamType[str]):
                 f"layers, not {name}: that is chosen after the clips"
             )
         return name
+
+
+def exact_or_windows(
+    name: str, rounding: bool = True, vsparq: bool = True, group: int = 1
+) -> str | Activations:
+    """The activations of a setting, by the name of their format."""
+    if name == EIGHT_BITS:
+        return EXACT_8_BIT
+    return activations_of(name, rounding, vsparq, group)
 
 
 def _data_options(command: Any) -> Any:
@@ -102,7 +112,21 @@ def _data_options(command: Any) -> Any:
     show_default=True,
     help="The loss: cross-entropy of labels; divergence from FP32, which needs no labels.",
 )
-@click.option("--passes", type=IntegerRange(0, 8), default=2, show_default=True, metavar="N")
+@click.option(
+    "--passes",
+    type=IntegerRange(0, 8),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="Of the joint search of lapq; 0 for none.",
+)
+@click.option(
+    "--search",
+    type=click.Choice(SEARCHES),
+    default=GRID,
+    show_default=True,
+    help="One clip after the other, or Powell's directions, with many times the evaluations.",
+)
 @click.option(
     "--format",
     "format_name",
@@ -147,6 +171,7 @@ def quantize(
     method: str,
     objective: str,
     passes: int,
+    search: str,
     format_name: str,
     rounding: bool,
     vsparq: bool,
@@ -172,7 +197,7 @@ def quantize(
     require_percentile(percentile)
     reasons = percentile_without_effect(calibration_method)
     if method != LAPQ:
-        reasons["passes"] = f"where method is {method}"
+        reasons |= dict.fromkeys(("passes", "search"), f"where method is {method}")
     if format_name == EIGHT_BITS:
         reasons |= dict.fromkeys(("rounding", "vsparq", "group", "attention_windowed"), NO_WINDOWS)
     if objective != CROSS_ENTROPY:
@@ -195,15 +220,12 @@ def quantize(
         last_layer_windowed=last_layer_windowed,
         attention_windowed=attention_windowed,
     )
-    activations: Any = EXACT_8_BIT
-    if format_name != EIGHT_BITS:
-        activations = activations_of(format_name, rounding, vsparq, int(group))
+    activations = exact_or_windows(format_name, rounding, vsparq, int(group))
     setting = Setting(activations, weight_bits, DENSE)
     with progress_bar() as progress:
-        problem = problem_of(
-            *(loaded, taken, options, setting, objective, seed, progress), scheduler
-        )
-        outcome = METHODS[method](passes)(problem, progress)
+        seen = observe(*(loaded, taken, calibration_method, percentile, seed, progress), scheduler)
+        problem = problem_of(loaded, seen, options, setting, objective, scheduler)
+        outcome = METHODS[method](passes, search)(problem, progress)
     label = EIGHT_BITS if format_name == EIGHT_BITS else setting.label
     result = method_report(loaded.name, method, label, problem, outcome)
     file = QuantizedFile(

@@ -139,6 +139,12 @@ COMMANDS: Mapping[str, Measured] = {
         ),
         without=ACCELERATOR,
     ),
+    "methods": Measured(
+        ("golden", "networks"),
+        ("numpy", "onnxruntime"),
+        lambda result: result,
+        without=(*INTERPRETER, "golden/descriptor.py"),
+    ),
     "evaluate": Measured(
         ("golden", "networks"),
         ("numpy", "onnxruntime"),

@@ -96,6 +96,20 @@ def signed_accuracy(*kept: Kept, lines: bool = False) -> Grid:
     return headings, rows
 
 
+def methods(kept: Kept) -> Grid:
+    """What methods of quantization win back of one network, in every format and width."""
+    rows = [
+        [
+            *(row["format"], str(row["weight_bits"]), row["method"], f"{row['loss']:.4f}"),
+            _percent(row),
+            *(f"{row[name]:+.2f} ± {row[f'{name}_error']:.2f}" for name in ("difference", "lost")),
+        ]
+        for row in kept.result["rows"]
+    ]
+    headings = ["format", "weight bits", "method", "loss", "top-1 %", "- minmax"]
+    return [*headings, "- minmax at the most bits"], rows
+
+
 def channel_order(*kept: Kept) -> Grid:
     """Top-1 with neighbouring and with calibrated channels: both results of each network."""
     headings = ["format"]
@@ -463,6 +477,7 @@ def _signed(model: str, lines: bool = False) -> dict[str, Table]:
 
 OSU018, GENERIC = "make area LIBRARY=osu018 KEEP=1", "make area KEEP=1"
 SHARED, MODERN = "make evaluate-shared SHARED=folder KEEP=1", "make evaluate-modern KEEP=1"
+METHODS = "make methods SHARED=folder KEEP=1"
 BENCH = "make bench KEEP=1"
 
 TABLES: dict[str, Table] = {
@@ -472,6 +487,8 @@ TABLES: dict[str, Table] = {
     "shared windows": Table(
         shared_windows, _evaluations("natural", "natural_groups", "calibrated_groups"), SHARED
     ),
+    "methods resnet20": Table(methods, (f"methods_{RESNET20}",), METHODS),
+    "methods squeezenet": Table(methods, (f"methods_{SQUEEZENET}",), METHODS),
     **_signed("direction"),
     **_signed("minilm"),
     **_signed("recognition", lines=True),

@@ -7,10 +7,13 @@ from rich.progress import Progress
 from networks.methods.coordinate_search import coordinate_search
 from networks.methods.coordinates import all_weights, coordinates_of
 from networks.methods.lp_clips import lp_clips
+from networks.methods.powell_search import powell_search
 from networks.methods.powers import PARTS
 from networks.methods.problem import Outcome, Problem
 from networks.methods.quadratic import least_of_parabola
 
+GRID, POWELL = "grid", "powell"
+SEARCHES = (GRID, POWELL)
 EXPONENTS = (2.0, 2.5, 3.0, 3.5, 4.0)
 
 
@@ -21,11 +24,13 @@ class Lapq:
     The search starts from whatever loss is least: of the calibrated ranges, of each p in
     ``EXPONENTS``, and of the p where a parabola through those is least, where that is one. So the
     loss never ends above that of calibration. The clips that were not started from are tried again
-    in it, one by one. ``passes`` are those of
+    in it, one by one. With ``POWELL`` that is
+    :func:`networks.methods.powell_search.powell_search` in place of it. ``passes`` are those of
     :func:`networks.methods.coordinate_search.coordinate_search`.
     """
 
     passes: int = 2
+    search: str = GRID
 
     def __call__(self, problem: Problem, progress: Progress) -> Outcome:
         """The clips, and how they were found."""
@@ -49,11 +54,18 @@ class Lapq:
         best = losses.index(min(losses))
         start, loss = candidates[names[best]], losses[best]
         coordinates = coordinates_of(graph, objective.integers.network(start))
-        task = progress.add_task("searching", total=self.passes * len(coordinates))
-        clips, trace = coordinate_search(
-            *(objective, start, loss, coordinates, list(candidates.values()), self.passes),
-            lambda: progress.advance(task),
-        )
+        if self.search == POWELL:
+            task = progress.add_task("searching", total=None)
+            clips, trace = powell_search(
+                *(objective, start, loss, coordinates, self.passes), lambda: progress.advance(task)
+            )
+            progress.update(task, total=len(trace), completed=len(trace))
+        else:
+            task = progress.add_task("searching", total=self.passes * len(coordinates))
+            clips, trace = coordinate_search(
+                *(objective, start, loss, coordinates, list(candidates.values()), self.passes),
+                lambda: progress.advance(task),
+            )
         return Outcome(
             clips,
             trace[-1] if trace else loss,
@@ -63,6 +75,7 @@ class Lapq:
                 "start": names[best],
                 "parabola": lowest,
                 "coordinates": [coordinate.name for coordinate in coordinates],
+                "search": self.search,
                 "passes": self.passes,
             },
         )

@@ -24,12 +24,13 @@ from networks.evaluation.preparation import (
 )
 from networks.evaluation.settings import DENSE, EXACT_8_BIT, Setting
 from networks.methods.coordinates import all_weights, coordinates_of
-from networks.methods.lapq import Lapq
+from networks.methods.lapq import POWELL, Lapq
 from networks.methods.least_squares import least_squares
 from networks.methods.loss import cross_entropy, divergence
 from networks.methods.lp_clips import WEIGHT_PARTS, weight_clips
 from networks.methods.min_max import min_max
 from networks.methods.objective import CROSS_ENTROPY, DIVERGENCE
+from networks.methods.observation import observe
 from networks.methods.powers import power
 from networks.methods.problem import Outcome, Problem
 from networks.methods.problem_of_model import problem_of
@@ -190,7 +191,8 @@ def posed(
     activations: Any = EXACT_8_BIT if fmt == "8bit" else activations_of(fmt, group=group)
     setting = Setting(activations, bits, DENSE)
     chosen = Options(weight_bits=bits, **options)
-    return problem_of(model, images, chosen, setting, kind, 1, quiet())
+    seen = observe(model, images, chosen.method, chosen.percentile, 1, quiet())
+    return problem_of(model, seen, chosen, setting, kind)
 
 
 def file_of(outcome: Outcome, problem: Problem) -> QuantizedFile:
@@ -297,6 +299,18 @@ def test_formats(name: str, fmt: str, bits: int, options: dict[str, Any], tmp_pa
         assert outcome.loss in [row["loss"] for row in outcome.starts]
         assert outcome.loss == deployed_loss(problem, outcome, model, images)
     assert outcome.loss == min(row["loss"] for row in outcome.starts)
+
+
+def test_powell(tmp_path: Path) -> None:
+    """The other search: never worse than its start either, and deployed to the bit."""
+    model = model_of("lenet", tmp_path)
+    images = images_of(model, 8)
+    problem = posed(model, images, bits=2)
+    outcome = Lapq(1, POWELL)(problem, quiet())
+    assert outcome.trace[0] == min(row["loss"] for row in outcome.starts)
+    assert all(now <= before for before, now in zip(outcome.trace, outcome.trace[1:], strict=False))
+    assert outcome.loss == outcome.trace[-1] < outcome.trace[0]
+    assert outcome.loss == deployed_loss(problem, outcome, model, images)
 
 
 def test_labels_that_are_no_classes(tmp_path: Path) -> None:
