@@ -104,4 +104,5 @@ def _value_clips(problem: Problem, exponents: Sequence[float]) -> dict[float, Cl
 def _errors(values: Float64Array, step: float, zero_point: int) -> Float64Array:
     """Of bytes for ``values``."""
     integers = np.clip(np.rint(values / step) + zero_point, 0, 255) - zero_point
-    return np.abs(integers * step - values)
+    errors: Float64Array = np.abs(integers * step - values)
+    return errors

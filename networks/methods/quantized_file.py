@@ -49,8 +49,9 @@ class QuantizedFile:
     @property
     def preprocessing_made(self) -> Preprocessing:
         """The preprocessing; raises ``TypeError`` or ``ValueError`` for fields that are none."""
-        lists = {
-            name: tuple(v) if isinstance(v, list) else v for name, v in self.preprocessing.items()
+        lists: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in self.preprocessing.items()
         }
         return Preprocessing(**lists)
 

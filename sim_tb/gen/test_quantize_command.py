@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from gen.commands.compile import compile
 from gen.commands.demo import demo
 from gen.commands.evaluate import evaluate
+from gen.commands.methods import methods
 from gen.commands.quantize import quantize
 from gen.commands.run import run
 from networks.evaluation.errors import DataError
@@ -241,3 +242,53 @@ def test_files_of_another_model(mnist: Path, quantized: Path, tmp_path: Path) ->
     assert said(demo, "--quantized", quantized) == (
         "quantized must come with a model: MODEL.onnx --data FILE"
     )
+
+
+@pytest.mark.slow
+def test_methods(mnist: Path, tmp_path: Path) -> None:
+    """Differences are paired; a row of minmax at the most bits is what is lost from."""
+    path = tmp_path / "methods.json"
+    given = (mnist / "mnist.onnx", "--data", mnist / "test.npz")
+    out = invoked(
+        *(methods, *given, "--calibration", mnist / "calibration.npz"),
+        *("--calibration-images", 40, "--images", 300, "--formats", "5opt,8bit"),
+        *("--weight-bits", "8,2", "--passes", 1, "--json", path),
+    )
+    assert "least-squares" in out
+    rows = json.loads(path.read_text())["rows"]
+    assert [(row["weight_bits"], row["format"], row["method"]) for row in rows] == [
+        (bits, name, method)
+        for bits in (8, 2)
+        for name in ("5opt", "8bit")
+        for method in ("minmax", "least-squares", "lapq")
+    ]
+    tops = {(row["weight_bits"], row["format"], row["method"]): row["top1"] for row in rows}
+    for row in rows:
+        name = row["format"]
+        change = row["top1"] - tops[row["weight_bits"], name, "minmax"]
+        assert row["difference"] == pytest.approx(change)
+        assert row["lost"] == pytest.approx(row["top1"] - tops[8, name, "minmax"])
+    lapq = next(row for row in rows if row["method"] == "lapq" and row["weight_bits"] == 2)
+    assert lapq["difference"] > 2 * lapq["difference_error"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--weight-bits", "4,8"),
+            "weight-bits must be integers from 2 to 8, the widest first, not 8",
+        ),
+        (
+            ("--weight-bits", "9"),
+            "weight-bits must be integers from 2 to 8, the widest first, not 9",
+        ),
+        ((), "calibration must be given: --calibration FILE"),
+        (
+            ("--formats", "7opt"),
+            "formats must be some of 5opt, 3opt, 2opt, group2, 8bit, not '7opt'",
+        ),
+    ],
+)
+def test_methods_refused(mnist: Path, arguments: tuple[str, ...], message: str) -> None:
+    assert said(methods, mnist / "mnist.onnx", *arguments) == message
