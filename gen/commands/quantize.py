@@ -226,8 +226,8 @@ def quantize(
         seen = observe(*(loaded, taken, calibration_method, percentile, seed, progress), scheduler)
         problem = problem_of(loaded, seen, options, setting, objective, scheduler)
         outcome = METHODS[method](passes, search)(problem, progress)
-    label = EIGHT_BITS if format_name == EIGHT_BITS else setting.label
-    result = method_report(loaded.name, method, label, problem, outcome)
+    label = problem.objective.integers.label
+    result = method_report(loaded.name, method, problem, outcome)
     file = QuantizedFile(
         loaded.name,
         digest,

@@ -51,28 +51,27 @@ def compare(
         bits = setting.weight_bits or most
         options = Options(weight_bits=bits)
         problem = problem_of(model, seen, options, setting, kind, scheduler)
+        label = problem.objective.integers.label
         for name, method in methods.items():
             outcome = method(problem, progress)
-            task = progress.add_task(
-                f"evaluating {name}, {setting.label} W{bits}", total=len(parts)
-            )
+            task = progress.add_task(f"evaluating {name}, {label} W{bits}", total=len(parts))
             own = (problem.objective.integers, outcome.clips, scoring)
             found = run_tasks(
                 *(_right, [(*own, part) for part in parts], scheduler),
                 lambda task=task: progress.advance(task),  # type: ignore[misc]
             )
-            right = rights[setting.label, bits, name] = np.concatenate(found)
+            right = rights[label, bits, name] = np.concatenate(found)
             rows.append(
                 {
                     "method": name,
-                    "format": setting.label,
+                    "format": label,
                     "weight_bits": bits,
                     "loss": outcome.loss,
                     "start": outcome.decided.get("start"),
                     "top1": float(right.mean()),
                     "standard_error": _error(right),
-                    **_change("difference", right, rights[setting.label, bits, first]),
-                    **_change("lost", right, rights[setting.label, most, first]),
+                    **_change("difference", right, rights[label, bits, first]),
+                    **_change("lost", right, rights[label, most, first]),
                 }
             )
     return {

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from networks.evaluation.formats import EIGHT_BITS
 from networks.evaluation.preparation import Options, quantized
-from networks.evaluation.settings import Setting
+from networks.evaluation.settings import EXACT_8_BIT, Setting
 from networks.graph.graph import Graph
 from networks.quantization.arithmetic import Arithmetic
 from networks.quantization.attention_windows import window_attention
@@ -31,6 +32,11 @@ class Integers:
             self.graph, clips, self.options, signed=self.setting.signed, attention=attention
         )
         return window_attention(network, windows) if attention and windows else network
+
+    @property
+    def label(self) -> str:
+        """The format of the activations, with its options; that of exact bytes is ``8bit``."""
+        return EIGHT_BITS if self.setting.activations == EXACT_8_BIT else self.setting.label
 
     @property
     def arithmetic(self) -> Arithmetic:

@@ -11,13 +11,8 @@ from networks.methods.problem import Outcome, Problem
 from support.plots import new_figure, svg_text
 
 
-def method_report(
-    model: str, method: str, label: str, problem: Problem, outcome: Outcome
-) -> dict[str, Any]:
-    """Losses, and what clips keep: shares of calibrated ranges and of the largest weights.
-
-    ``label`` is that of the format.
-    """
+def method_report(model: str, method: str, problem: Problem, outcome: Outcome) -> dict[str, Any]:
+    """Losses, and what clips keep: shares of calibrated ranges and of the largest weights."""
     integers = problem.objective.integers
     before = all_weights(integers.graph, problem.calibrated)
     after = all_weights(integers.graph, outcome.clips)
@@ -36,7 +31,7 @@ def method_report(
     return {
         "model": model,
         "method": method,
-        "format": label,
+        "format": integers.label,
         "weight_bits": integers.options.weight_bits,
         "objective": problem.objective.kind,
         "images": sum(map(len, problem.objective.batches)),
