@@ -120,8 +120,8 @@ def calibrated_network(
     found = calibrated(model, calibration, options, False, lambda count: None)
     if signed is None and not options.attention_windowed and not kept:
         return found.network
-    more = {"signed": signed, "attention": options.attention_windowed, "kept": kept}
-    return _quantize(found.graph, found.ranges, options, **more)
+    more = {"signed": signed, "attention": options.attention_windowed}
+    return _quantize(found.graph, found.ranges, options, kept, **more)
 
 
 def require_exact_layers(model: Model, options: Options) -> None:
