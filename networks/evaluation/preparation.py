@@ -9,7 +9,7 @@ import numpy as np
 
 from golden import BlockFormat
 from golden.format import ACTIVATION_MAX
-from networks.evaluation.formats import MixedFormat
+from networks.evaluation.formats import AUTO, MixedFormat
 from networks.evaluation.images import Images
 from networks.evaluation.model import Model, batches_of, channels_last
 from networks.evaluation.settings import SAME, SIGNED_4_BIT, UNIFORM_4_BIT, Setting
@@ -55,6 +55,7 @@ NATURAL = "natural"
 CALIBRATED = "calibrated"
 CHANNEL_ORDERS = (NATURAL, CALIBRATED)
 DEPTHWISE = "depthwise"
+EXACT_LAYER = "exact layer"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class Options:
     ``correct_bias`` followed by :func:`networks.quantization.bias_correction.correct_biases`. The
     format ``auto`` leaves layers at 8 bits whose products windows would leave less than
     ``auto_sqnr`` (signal to noise, dB). With ``attention_windowed`` window formats are those of
-    products of two values, too.
+    products of two values, too. The layers called ``exact_layers`` stay at 8 bits in every format,
+    their weights too; ``auto`` among them is what that format does, for all window formats.
     """
 
     weight_bits: int = 8
@@ -79,6 +81,7 @@ class Options:
     correct_bias: bool = False
     auto_sqnr: float = AUTO_SQNR
     attention_windowed: bool = False
+    exact_layers: tuple[str, ...] = ()
 
     @property
     def source(self) -> ClipSource:
@@ -126,11 +129,21 @@ def calibrated_network(
     if options.equalize and calibration is not None:
         model = equalized(model, calibration)
     batches = (channels_last(part.batch()) for part in parts)
-    more = {"signed": signed, "attention": options.attention_windowed, "kept": kept}
+    more = {"signed": signed, "attention": options.attention_windowed}
     with _naming(model):
         require_quantizable(model.graph)
         clips = (source or options.source)(model.graph, batches)
-        return quantized(model.graph, clips, options, **more)
+        return quantized(model.graph, clips, options, kept, **more)
+
+
+def require_exact_layers(model: Model, options: Options) -> None:
+    """Raise ``ModelError`` unless the exact layers of ``options`` are some of ``model``."""
+    allowed = [AUTO, *(node.name for node in model.graph.matrix_nodes)]
+    for name in options.exact_layers:
+        if name not in allowed:
+            raise ModelError(
+                f"{model.name}: exact-layers must be some of {', '.join(allowed)}, not {name!r}"
+            )
 
 
 def equalized(model: Model, calibration: Images) -> Model:
@@ -164,7 +177,8 @@ def calibrated(
         sign = {graph.source: (min(float(batch.min()) for batch in batches), 0.0)}
         first, last = not options.first_layer_windowed, not options.last_layer_windowed
         reasons = windowing_exceptions(graph, sign, first, last, signed)
-        graph = prune_2_4(graph, {name for name, reason in reasons.items() if not reason})
+        taken = {name for name, reason in reasons.items() if not reason}
+        graph = prune_2_4(graph, taken.difference(options.exact_layers))
 
     def advancing() -> Iterator[Array]:
         for batch in batches:
@@ -192,8 +206,16 @@ def _naming(model: Model) -> Iterator[None]:
         raise ModelError(f"{model.name}: {error}") from None
 
 
-def quantized(graph: Graph, clips: Clips, options: Options, **more: Any) -> QuantizedNetwork:
+def quantized(
+    graph: Graph,
+    clips: Clips,
+    options: Options,
+    kept: Mapping[str, str] | None = None,
+    **more: Any,
+) -> QuantizedNetwork:
     """``graph`` with these ``clips``, as :func:`networks.quantization.quantize.quantize` does."""
+    exact_layers = dict.fromkeys(options.exact_layers, EXACT_LAYER)
+    exact_layers.pop(AUTO, None)
     return quantize(
         graph,
         clips.ranges,
@@ -201,6 +223,7 @@ def quantized(graph: Graph, clips: Clips, options: Options, **more: Any) -> Quan
         options.first_layer_windowed,
         options.last_layer_windowed,
         weight_clips=clips.weights,
+        kept={**(kept or {}), **exact_layers},
         **more,
     )
 
@@ -213,7 +236,8 @@ def reference_of(base: Quantized, setting: Setting, options: Options) -> Referen
     if isinstance(setting.activations, BlockFormat):
         more["kept"] = {layer.name: DEPTHWISE for layer in base.network.layers if _depthwise(layer)}
     network = quantized(base.graph, base.clips, options, **more) if more else base.network
-    if isinstance(setting.activations, MixedFormat) and setting.activations.automatic:
+    automatic = isinstance(setting.activations, MixedFormat) and setting.activations.automatic
+    if automatic or (AUTO in options.exact_layers and setting.windows is not None):
         found = product_sqnr(network, setting.arithmetic(), base.images[:AUTO_IMAGES])
         more["kept"] = {
             name: f"windows leave {decibels:.1f} dB"
@@ -253,7 +277,9 @@ def run_of(
             *(base.graph, base.clips.ranges),
             *(not options.first_layer_windowed, not options.last_layer_windowed, True),
         )
-        names = [name for name, reason in kept.items() if not reason]
+        names = [
+            name for name, reason in kept.items() if not reason and name not in options.exact_layers
+        ]
         if isinstance(setting.weights, BlockFormat):
             real = _block_weights(base.graph, network, names, setting.weights)
         else:
