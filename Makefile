@@ -78,6 +78,7 @@ CONFIGURATION = $(call option,PRESET,preset) $(call option,CONFIG,config) $(call
 	$(call option,STREAM_BITS,stream-bits) \
 	$(call flag,ENCODED_INPUT,encoded-input) $(call flag,ENCODED_OUTPUT,encoded-output) \
 	$(call option,SCRATCHPAD,scratchpad) $(call option,MEMORY_BITS,memory-bits)
+MNIST = build/mnist/mnist.onnx --data build/mnist/test.npz --calibration build/mnist/calibration.npz
 RESNET20 = build/shared/resnet20_cifar10_bn.onnx --data build/shared/cifar10_test.npz \
 	--calibration build/shared/cifar10_calibration.npz
 SQUEEZENET = build/shared/squeezenet_dc_imagenet.onnx --data build/shared/imagenet_evaluation.zip \
@@ -203,6 +204,8 @@ run-shared: $(SETUP) ## ResNet-20 and SqueezeNet as programs, on the accelerator
 		--data build/shared/imagenet_evaluation.zip --class-map build/shared/imagenet_classes.txt)
 
 methods: $(SETUP) ## What methods of quantization win back (SHARED=folder, IMAGES=n, OPTIONS="--passes 1")
+	@.venv/bin/python -m networks.samples.mnist.files build/mnist
+	@$(RUN) methods $(MNIST) --weight-bits 8,4,3,2 $(call option,IMAGES,images) $(OPTIONS) $(KEPT) --json build/methods/mnist.json
 	@.venv/bin/python -m networks.samples.shared_networks "$$SHARED" build/shared
 	@$(RUN) methods $(RESNET20) $(call option,IMAGES,images) $(OPTIONS) $(KEPT) --json build/methods/resnet20.json
 	@$(RUN) methods $(SQUEEZENET) $(call option,IMAGES,images) $(OPTIONS) $(KEPT) --json build/methods/squeezenet.json

@@ -487,6 +487,7 @@ TABLES: dict[str, Table] = {
     "shared windows": Table(
         shared_windows, _evaluations("natural", "natural_groups", "calibrated_groups"), SHARED
     ),
+    "methods mnist": Table(methods, ("methods_mnist",), METHODS),
     "methods resnet20": Table(methods, (f"methods_{RESNET20}",), METHODS),
     "methods squeezenet": Table(methods, (f"methods_{SQUEEZENET}",), METHODS),
     **_signed("direction"),
