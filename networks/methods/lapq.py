@@ -1,16 +1,18 @@
 """Loss-aware post-training quantization (Nahshan et al., 2021), on the integers of the hardware."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.progress import Progress
 
 from networks.methods.coordinate_search import coordinate_search
-from networks.methods.coordinates import all_weights, coordinates_of
+from networks.methods.coordinates import Coordinate, all_weights, coordinates_of
 from networks.methods.lp_clips import lp_clips
 from networks.methods.powell_search import powell_search
 from networks.methods.powers import PARTS
 from networks.methods.problem import Outcome, Problem
 from networks.methods.quadratic import least_of_parabola
+from networks.quantization.clips import Clips
 
 GRID, POWELL = "grid", "powell"
 SEARCHES = (GRID, POWELL)
@@ -34,48 +36,70 @@ class Lapq:
 
     def __call__(self, problem: Problem, progress: Progress) -> Outcome:
         """The clips, and how they were found."""
+        starts, losses, lowest = self._starts(problem, progress)
+        names = list(starts)
+        best = losses.index(min(losses))
+        start = starts[names[best]], losses[best]
+        graph = problem.objective.integers.graph
+        coordinates = coordinates_of(graph, problem.objective.integers.network(start[0]))
+        alternatives = list(starts.values())
+        clips, trace = self._searched(problem, start, coordinates, alternatives, progress)
+        decided = {
+            "start": names[best],
+            "parabola": lowest,
+            "coordinates": [coordinate.name for coordinate in coordinates],
+            "search": self.search,
+            "passes": self.passes,
+        }
+        compared = [{"start": name, "loss": own} for name, own in zip(names, losses, strict=True)]
+        trace = [losses[best], *trace]
+        return Outcome(clips, trace[-1], compared, trace, decided)
+
+    def _starts(
+        self, problem: Problem, progress: Progress
+    ) -> tuple[dict[str, Clips], list[float], float | None]:
+        """Clips to start from, by name, their losses, and where the parabola is lowest."""
         objective = problem.objective
         graph = objective.integers.graph
-        layers = len(graph.matrix_nodes)
-        task = progress.add_task("clipping", total=2 * layers + 2)
+        steps = 2 * len(graph.matrix_nodes) + 1
+        task = progress.add_task("clipping", total=steps)
         made = lp_clips(problem, EXPONENTS, lambda: progress.advance(task))
-        candidates = {"min-max": all_weights(graph, problem.calibrated)}
-        candidates |= {f"p = {p:g}": clips for p, clips in made.items()}
-        losses = objective(list(candidates.values()))
-        progress.advance(task)
+        starts = {"min-max": all_weights(graph, problem.calibrated)}
+        starts |= {_named(exponent): clips for exponent, clips in made.items()}
+        losses = objective(list(starts.values()))
         lowest = least_of_parabola(list(zip(EXPONENTS, losses[1:], strict=True)))
         exponent = None if lowest is None else round(lowest * PARTS) / PARTS
         if exponent is not None and exponent not in EXPONENTS:
             fitted = lp_clips(problem, [exponent], lambda: progress.advance(task))[exponent]
-            candidates[f"p = {exponent:g}"] = fitted
+            starts[_named(exponent)] = fitted
             losses += objective([fitted])
-        progress.update(task, completed=2 * layers + 2)
-        names = list(candidates)
-        best = losses.index(min(losses))
-        start, loss = candidates[names[best]], losses[best]
-        coordinates = coordinates_of(graph, objective.integers.network(start))
-        if self.search == POWELL:
-            task = progress.add_task("searching", total=None)
-            clips, trace = powell_search(
-                *(objective, start, loss, coordinates, self.passes), lambda: progress.advance(task)
-            )
-            progress.update(task, total=len(trace), completed=len(trace))
-        else:
-            task = progress.add_task("searching", total=self.passes * len(coordinates))
-            clips, trace = coordinate_search(
-                *(objective, start, loss, coordinates, list(candidates.values()), self.passes),
-                lambda: progress.advance(task),
-            )
-        return Outcome(
-            clips,
-            trace[-1] if trace else loss,
-            [{"start": name, "loss": own} for name, own in zip(names, losses, strict=True)],
-            [loss, *trace],
-            {
-                "start": names[best],
-                "parabola": lowest,
-                "coordinates": [coordinate.name for coordinate in coordinates],
-                "search": self.search,
-                "passes": self.passes,
-            },
+        progress.update(task, completed=steps)
+        return starts, losses, lowest
+
+    def _searched(
+        self,
+        problem: Problem,
+        start: tuple[Clips, float],
+        coordinates: Sequence[Coordinate],
+        alternatives: Sequence[Clips],
+        progress: Progress,
+    ) -> tuple[Clips, list[float]]:
+        """The clips that the joint search ends with, and the least losses on its way."""
+        grid = self.search == GRID
+        task = progress.add_task(
+            "searching", total=self.passes * len(coordinates) if grid else None
         )
+
+        def done() -> None:
+            progress.advance(task)
+
+        given = (problem.objective, *start, coordinates)
+        if grid:
+            return coordinate_search(*given, alternatives, self.passes, done)
+        found = powell_search(*given, self.passes, done)
+        progress.update(task, total=len(found[1]))
+        return found
+
+
+def _named(exponent: float) -> str:
+    return f"p = {exponent:g}"

@@ -26,7 +26,7 @@ LEAST_VALUES, MOST_VALUES = 4, 32
 def lp_clips(
     problem: Problem, exponents: Sequence[float], on_done: Callable[[], None] = lambda: None
 ) -> dict[float, Clips]:
-    """For each of ``exponents`` p the clips with the least sum of \\|error\\| ** p.
+    """For each of ``exponents`` p the clips whose errors have the least sum of powers p.
 
     Of weights each output channel by itself; of values all that share a scale, by the samples, of
     the bytes alone: what a window makes of them is left to the joint search. ``on_done`` is called

@@ -91,10 +91,11 @@ class QuantizedFile:
             options = found["options"]
             if set(options) != set(OPTIONS):
                 raise ValueError(f"options must be {', '.join(OPTIONS)}")
+            for name, value in options.items():
+                _check_option(name, value)
             del found["schema"]
             made = cls(**found, clips=Clips(ranges, weights))
             made.preprocessing_made  # noqa: B018
-            Options(**options)
             return made
         except (AttributeError, TypeError, ValueError) as error:
             raise DataError(f"{path}: {error}") from None
@@ -132,6 +133,15 @@ def digest_of(model: Path) -> str:
         return hashlib.sha256(model.read_bytes()).hexdigest()
     except OSError as error:
         raise DataError(f"cannot read {model}: {error.strerror}") from None
+
+
+def _check_option(name: str, value: Any) -> None:
+    """``weight_bits``, or a switch."""
+    if name != "weight_bits":
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be true or false, not {value!r}")
+    elif isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= 8:
+        raise ValueError(f"weight_bits must be an integer from 2 to 8, not {value!r}")
 
 
 def _range(found: Any) -> tuple[float, float]:

@@ -45,6 +45,9 @@ from networks.quantization.quantize import quantize
 from sim_tb.networks.families import images_of, model_of, quiet
 
 COUNT = 24
+SWITCHES = dict.fromkeys(
+    ("first_layer_windowed", "last_layer_windowed", "attention_windowed"), False
+)
 
 
 # --- parts
@@ -370,6 +373,14 @@ def test_files_read_back(written: tuple[Path, dict[str, Any]]) -> None:
             {"weight_bits": 4},
             "options must be weight_bits, first_layer_windowed, last_layer_windowed, "
             "attention_windowed",
+        ),
+        (
+            *("options", SWITCHES | {"weight_bits": 9}),
+            "weight_bits must be an integer from 2 to 8, not 9",
+        ),
+        (
+            *("options", SWITCHES | {"weight_bits": 4, "last_layer_windowed": 1}),
+            "last_layer_windowed must be true or false, not 1",
         ),
         ("preprocessing", {"crop": 0}, "crop must be at least 1 pixel, not 0"),
         ("loss", None, None),
