@@ -1,5 +1,6 @@
 """Accelerators compiled by Verilator, beside a memory: programs as the interpreter does them."""
 
+import ctypes
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from gen.compiler.run import Runner, run_on_golden
 from gen.compiler.windows import unwindowed_layers
 from gen.design.configuration import Configuration
 from gen.design.expectation import require_equal
+from gen.proof.registers import ACCELERATOR
 from gen.simulation.accelerator_runs import AcceleratorRuns
 from gen.simulation.compiled_accelerator import WATCHDOG as LONGEST_WAIT
 from gen.simulation.compiled_accelerator import AcceleratorRun, CompiledAccelerator, MemoryKind
@@ -294,6 +296,40 @@ def test_memory_that_does_not_answer(count: int, checks: Callable[[int], None]) 
         compare(SHARED, f"{what}, again", image, random_memory(rng))
         total += 2 * len(memory)
     checks(total)
+
+
+@pytest.mark.slow
+def test_windows_stay(checks: Callable[[int], None]) -> None:
+    """While a program runs, writes to their registers change nothing; behind its end they do."""
+    machine = accelerator(SHARED)
+    image = RandomProgram(shape_of(SHARED), np.random.default_rng(SEED + 7), OPERATIONS).image
+    memory = image.memory.copy()
+    access = machine.attach(memory, MemoryKind(latency=40))
+    read = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)(access.read32)
+    write = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)(
+        access.write32
+    )
+    offsets = {register.name: register.offset for register in ACCELERATOR.registers}
+    windows = {
+        **{"READS_LOW": image.reads.start, "READS_HIGH": 0, "READS_SIZE": image.reads.size},
+        **{"WRITES_LOW": image.writes.start, "WRITES_HIGH": 0, "WRITES_SIZE": image.writes.size},
+    }
+    for name, value in {**windows, "PROGRAM": 0, "INTERRUPT_ENABLE": 3, "START": 1}.items():
+        write(access.context, offsets[name], value)
+    for name, value in windows.items():
+        write(access.context, offsets[name], value ^ 0xFFFFFFFF)
+        assert read(access.context, offsets[name]) == value, name
+    assert read(access.context, offsets["STATUS"])
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(access.wait)(access.context)
+    expected = image.machine()
+    assert expected.run(0).error is Error.NONE
+    assert read(access.context, offsets["ERROR"]) == Error.NONE
+    require_memory("a program whose windows stay", image, memory, expected.memory)
+    write(access.context, offsets["INTERRUPT"], 3)
+    for name, value in windows.items():
+        write(access.context, offsets[name], value ^ 0xFFFFFFFF)
+        assert read(access.context, offsets[name]) == value ^ 0xFFFFFFFF, name
+    checks(len(memory) + 2 * len(windows))
 
 
 @pytest.mark.slow
