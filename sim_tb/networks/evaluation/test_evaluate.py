@@ -443,6 +443,7 @@ REFUSED = [
         [*ARGUMENTS, "--exact-layers", "/conv,x"],
         "mnist.onnx: exact-layers must be some of auto, ",
     ),
+    ([*ARGUMENTS, "--exact-layers", ","], "exact-layers must be names of layers, not ''"),
     ([*ARGUMENTS, "--exact-layers", "x,x"], "exact-layers must be different ones, not x twice"),
     (
         [*ARGUMENTS, "--weight-formats", "8bit,mxfp4", "--weight-group", "2"],
