@@ -37,7 +37,20 @@ def load_cora(folder: Path) -> NodeGraph:
         raise GraphError(f"{path} is no file of arrays: {error}; {source}") from None
     if missing:
         raise GraphError(f"{path} lacks {', '.join(missing)}; {source}")
+    if found["shape"].shape != (2,) or found["edges"].ndim != 2 or found["edges"].shape[1] != 2:
+        raise GraphError(f"{path}: shape must have two numbers and edges two columns; {source}")
     nodes, vocabulary = found["shape"].tolist()
+    if (
+        found["labels"].shape != (nodes,)
+        or found["feature_rows"].shape != found["feature_cols"].shape
+    ):
+        raise GraphError(
+            f"{path}: there must be {nodes} labels, and as many feature_rows as feature_cols; {source}"
+        )
+    for name in ("feature_rows", "feature_cols", "edges", *PARTS):
+        limit = vocabulary if name == "feature_cols" else nodes
+        if found[name].size and not 0 <= found[name].min() <= found[name].max() < limit:
+            raise GraphError(f"{path}: {name} must be from 0 to {limit - 1}; {source}")
     ends = found["edges"]
     itself = np.arange(nodes)
     starts = np.concatenate([ends[:, 0], ends[:, 1], itself])
