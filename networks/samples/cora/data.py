@@ -45,7 +45,8 @@ def load_cora(folder: Path) -> NodeGraph:
         or found["feature_rows"].shape != found["feature_cols"].shape
     ):
         raise GraphError(
-            f"{path}: there must be {nodes} labels, and as many feature_rows as feature_cols; {source}"
+            f"{path}: there must be {nodes} labels and as many feature_rows as feature_cols; "
+            f"{source}"
         )
     for name in ("feature_rows", "feature_cols", "edges", *PARTS):
         limit = vocabulary if name == "feature_cols" else nodes
