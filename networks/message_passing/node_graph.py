@@ -47,6 +47,11 @@ class Incidence:
         matrix[self.rows, self.members] = 1
         return matrix
 
+    def thinned(self, kept: npt.NDArray[np.bool_]) -> "Incidence":
+        """The matrix with those of its ones that are ``kept``, in the order of ``members``."""
+        before = np.concatenate([[0], np.cumsum(kept)])
+        return Incidence(before[self.starts], self.members[kept])
+
     def __matmul__(self, values: npt.NDArray[Any]) -> Float32Array:
         """The sums of the rows of ``values`` that each row has."""
         sums: Float32Array = segment_sums(values[self.members], self.starts)

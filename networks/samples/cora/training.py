@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from golden.aggregation import segment_sums
 from networks.message_passing.architecture import Architecture
 from networks.message_passing.degree_protection import degree_protection
 from networks.message_passing.integer_network import Precision
@@ -72,7 +71,8 @@ class TrainingStep:
     def __init__(self, graph: NodeGraph, recipe: Recipe, rng: np.random.Generator):
         self._graph, self._recipe, self._rng = graph, recipe, rng
         self._scale = recipe.architecture.node_scale(graph)[:, np.newaxis]
-        self._word_scale = recipe.architecture.word_scale(graph)[graph.words.rows, np.newaxis]
+        words = recipe.architecture.word_scale(graph)[:, np.newaxis]
+        self._word_scale = self._scale * words * np.float32(1 / KEPT)
         self._nodes_of_words, self._places = graph.word_places
         protection = recipe.protection
         self._protection = (
@@ -81,18 +81,16 @@ class TrainingStep:
 
     def __call__(self, network: Trained) -> tuple[Float32Array, ...]:
         """The gradients of weights and biases of both layers."""
-        graph, scale, kept = self._graph, self._scale, np.float32(1 / KEPT)
+        graph, scale = self._graph, self._scale
         protected = self._protected()
         first, last = (self._weights(w) for w in (network.first_weights, network.last_weights))
 
-        words = self._word_scale * kept * self._drawn((len(self._word_scale), 1))
-        sent: Float32Array = scale * segment_sums(
-            first[graph.words.members] * words, graph.words.starts
-        )
+        drawn = self._rng.random(len(graph.words.members), np.float32) < KEPT
+        sent = self._word_scale * (graph.words.thinned(drawn) @ first)
         first_messages = self._quantized(sent, protected, signed=True)
         sums = scale * (graph.neighbours @ first_messages.values) + network.first_bias
         hidden = self._quantized(np.maximum(sums, 0), protected, signed=False)
-        drop = kept * self._drawn(sums.shape)
+        drop = (self._rng.random(sums.shape, np.float32) < KEPT) * np.float32(1 / KEPT)
         dropped = hidden.values * drop
         sent = (scale * (dropped @ last)).astype(np.float32, copy=False)
         last_messages = self._quantized(sent, protected, signed=True)
@@ -109,14 +107,11 @@ class TrainingStep:
         last_weights = dropped.T @ slope
         slope = (slope @ last.T) * drop * hidden.inside * (sums > 0)
         first_bias = slope.sum(axis=0)
-        slope = scale * ((graph.neighbours @ (scale * slope)) * first_messages.inside)
-        by_word = slope[self._nodes_of_words.members] * words[self._places]
-        first_weights = segment_sums(by_word, self._nodes_of_words.starts)
+        slope = (graph.neighbours @ (scale * slope)) * first_messages.inside
+        nodes_of_words = self._nodes_of_words.thinned(drawn[self._places])
+        first_weights = nodes_of_words @ (self._word_scale * slope)
         first_weights += np.float32(DECAY) * network.first_weights
         return first_weights, first_bias, last_weights, last_bias
-
-    def _drawn(self, shape: tuple[int, ...]) -> Float32Array:
-        return (self._rng.random(shape, np.float32) < KEPT).astype(np.float32)
 
     def _protected(self) -> Float32Array | None:
         """A one for each node that is protected in this pass, (N, 1)."""
