@@ -66,11 +66,13 @@ def test_a_batch_through_the_array(small_array: None) -> None:
 
 
 @pytest.mark.slow
-def test_a_graph_through_the_array(small_array: None) -> None:
+@pytest.mark.parametrize("adjacency", [True, False])
+def test_a_graph_through_the_array(small_array: None, adjacency: bool) -> None:
     graph, network = small_graph(), small_network(ARCHITECTURES["GCN"])
-    result = run_graph(network, graph, uniform(8, False), "5opt", Progress(disable=True))
+    result = run_graph(network, graph, uniform(8, False), "5opt", adjacency, Progress(disable=True))
     exact = {run["name"]: run["exact"] for run in result["products"]}
-    assert [*exact] == ["layer 1: X W", "layer 1: A (X W)", "layer 2: X W", "layer 2: A (X W)"]
+    kinds = ("X W", "A (X W)") if adjacency else ("X W",)
+    assert [*exact] == [f"layer {number}: {kind}" for number in (1, 2) for kind in kinds]
     assert [name for name, same in exact.items() if not same] == ["layer 2: X W"]
     assert 0 <= result["accuracy"] <= 100
     assert result["density"] == round(len(graph.neighbours.members) / 23**2, 5)
