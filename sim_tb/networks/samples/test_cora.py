@@ -126,9 +126,8 @@ def test_training_repeats_and_learns() -> None:
 
 
 @pytest.mark.slow
-def test_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measurement() -> None:
     """Each recipe with each seed; windows where hidden activations have 8 bits."""
-    monkeypatch.setattr(training, "EPOCHS", 2)
     result, network = measure_cora(small_graph(), GCN, range(2), Progress(disable=True))
     assert network.architecture == GCN
     names = {(row["trained"], row["runs"]) for row in result["rows"]}

@@ -14,7 +14,7 @@ import pytest
 from rich.progress import Progress
 
 from golden.embedding import CodebookTable, RowTable
-from networks.samples.flights import data, package, training
+from networks.samples.flights import data, package
 from networks.samples.flights.data import CATEGORIES, Flights, load_flights
 from networks.samples.flights.measurement import (
     CODINGS,
@@ -135,9 +135,7 @@ def test_codings() -> None:
 
 @pytest.mark.slow
 def test_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "BATCH", 32)
-    monkeypatch.setattr(data, "CATEGORIES", ("route", "x"))
-    flights = Flights(small_batch(512, 1), small_batch(128, 2), SIZES)
+    flights = Flights(small_batch(2048, 1), small_batch(128, 2), SIZES)
     monkeypatch.setattr("networks.samples.flights.measurement.CATEGORIES", ("x", "route"))
     result, models = measure_flights(flights, [4, 6], Progress(disable=True))
     assert {row["width"] for row in result["rows"]} == {4, 6} == {*models}
@@ -148,4 +146,4 @@ def test_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
         assert abs(row[name]["difference"]) < 0.05
         assert 0 <= row[name]["auc"] <= 1
     assert result["models"][0]["bytes"] == (sum(SIZES) + SIZES[1]) * 4 * 4
-    assert len(calibration_of(flights.train).labels) == 512
+    assert len(calibration_of(flights.train).labels) == 2048
