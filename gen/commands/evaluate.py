@@ -25,6 +25,7 @@ from gen.commands.options import (
     json_option,
     keep_option,
     keep_result,
+    scheduler_option,
     layer_options,
     refuse_without_effect,
     write_json,
@@ -162,7 +163,7 @@ A BERT that ends in classes, on tokens:
     metavar="DB",
     help="The format auto keeps layers at 8 bits whose windows leave less signal to noise.",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
+@scheduler_option
 @click.option(
     "--output",
     type=FilePath(),

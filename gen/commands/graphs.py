@@ -11,6 +11,7 @@ from gen.commands.options import (
     json_option,
     keep_option,
     keep_result,
+    scheduler_option,
     write_json,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
@@ -44,10 +45,17 @@ from networks.samples.cora.measurement import FORMATS, PARTS, measure_cora, unif
     help="On the array, sum neighbours by products with the adjacency matrix, too: of almost "
     "nothing but zeros, they take four times the cycles of all others.",
 )
+@scheduler_option
 @json_option
 @keep_option
 def graphs(
-    folder: Path, name: str, seeds: int, adjacency: bool, json_file: Path | None, keep: bool
+    folder: Path,
+    name: str,
+    seeds: int,
+    adjacency: bool,
+    scheduler: str | None,
+    json_file: Path | None,
+    keep: bool,
 ) -> None:
     """Measure two layers of message passing on the graph in FOLDER/cora.npz; run it on the RTL.
 
@@ -57,7 +65,9 @@ def graphs(
     graph = load_cora(folder)
     progress = progress_bar()
     with progress:
-        result, network = measure_cora(graph, ARCHITECTURES[name], range(seeds), progress)
+        result, network = measure_cora(
+            graph, ARCHITECTURES[name], range(seeds), progress, scheduler
+        )
         precision = uniform(8, percentile=False)
         result["array"] = run_graph(network, graph, precision, FORMATS[0], adjacency, progress)
     _print_accuracies(result)

@@ -125,16 +125,21 @@ def train_and_measure(
 
 
 def measure_cora(
-    graph: NodeGraph, architecture: Architecture, seeds: Sequence[int], progress: Progress
+    graph: NodeGraph,
+    architecture: Architecture,
+    seeds: Sequence[int],
+    progress: Progress,
+    scheduler: str | None = None,
 ) -> tuple[dict[str, Any], Trained]:
     """Train by each recipe with each seed; mean and deviation of accuracies, as plain data.
 
-    Also returns the first network trained in floating point.
+    On all cores, or on the Dask cluster at ``scheduler``. Also returns the first network trained in
+    floating point.
     """
     names = [*recipes(architecture)]
     tasks = [(graph, architecture, name, seed) for name in names for seed in seeds]
     task = progress.add_task("training", total=len(tasks))
-    results = run_tasks(train_and_measure, tasks, on_done=lambda: progress.advance(task))
+    results = run_tasks(train_and_measure, tasks, scheduler, lambda: progress.advance(task))
     collected: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
     for (_, _, recipe, _), (_, found) in zip(tasks, results, strict=True):
         for name, values in found.items():

@@ -137,16 +137,20 @@ def _scores(logits: Float64Array, test: Batch, reference: Float64Array) -> dict[
 
 
 def measure_flights(
-    flights: Flights, widths: Sequence[int], progress: Progress
+    flights: Flights,
+    widths: Sequence[int],
+    progress: Progress,
+    scheduler: str | None = None,
 ) -> tuple[dict[str, Any], dict[int, Recommender]]:
     """Train a recommender of each width, and measure it in every coding.
 
-    Returns the result as plain data, and the recommenders.
+    On all cores, or on the Dask cluster at ``scheduler``. Returns the result as plain data, and the
+    recommenders.
     """
     sizes, bag_size = flights.sizes, flights.sizes[CATEGORIES.index(BAG)]
     task = progress.add_task("training", total=len(widths))
     trainings = [(flights.train, sizes, bag_size, width) for width in widths]
-    trained = run_tasks(train, trainings, on_done=lambda: progress.advance(task))
+    trained = run_tasks(train, trainings, scheduler, lambda: progress.advance(task))
     models: dict[int, Recommender] = dict(zip(widths, trained, strict=True))
 
     calibration, test = calibration_of(flights.train), flights.test
@@ -166,7 +170,8 @@ def measure_flights(
     measured = run_tasks(
         measure_coding,
         [(models[width], references[width], calibration, test, coding) for width, coding in places],
-        on_done=lambda: progress.advance(task),
+        scheduler,
+        lambda: progress.advance(task),
     )
     rate = float(flights.train.labels.mean())
     guess = log_losses(np.full(len(test.labels), np.log(rate / (1 - rate))), test.labels)
