@@ -25,9 +25,9 @@ from gen.commands.options import (
     json_option,
     keep_option,
     keep_result,
-    scheduler_option,
     layer_options,
     refuse_without_effect,
+    scheduler_option,
     write_json,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
