@@ -64,7 +64,8 @@ def accuracies(kept: Kept) -> Grid:
         ]
         for row in kept.result["rows"]
     ]
-    return ["trained for", "runs in", "test nodes %", "hubs %", "- FP32 of the same seed"], rows
+    headings = ["trained for", "runs in", f"test nodes %, {kept.result['seeds']} seeds", "hubs %"]
+    return [*headings, "- FP32 of the same seed"], rows
 
 
 def _summary(values: Row) -> str:

@@ -20,8 +20,8 @@ from networks.message_passing.architecture import ARCHITECTURES
 from networks.samples.cora.measurement import uniform
 from networks.samples.flights.data import Flights
 from networks.samples.flights.measurement import Coding
-from sim_tb.networks.embedding.recommenders import SIZES, small_batch, small_recommender
-from sim_tb.networks.message_passing.graphs import small_graph, small_network
+from sim_tb.oracle.small_graphs import small_graph, small_network
+from sim_tb.oracle.small_recommenders import SIZES, small_batch, small_recommender
 
 SIDE = 4
 """Of the arrays here: they are built in seconds."""

@@ -14,7 +14,7 @@ from networks.embedding.integer_recommender import (
     quantize_recommender,
     row_table,
 )
-from sim_tb.networks.embedding.recommenders import small_batch, small_recommender
+from sim_tb.oracle.small_recommenders import small_batch, small_recommender
 
 COUNT = 40
 

@@ -11,7 +11,7 @@ from networks.embedding.metrics import log_losses
 from networks.embedding.recommender import Dense, Recommender
 from networks.samples.flights import training
 from networks.samples.flights.training import Adagrad, train
-from sim_tb.networks.embedding.recommenders import BAG, SIZES, small_batch, small_recommender
+from sim_tb.oracle.small_recommenders import BAG, SIZES, small_batch, small_recommender
 
 Floats = npt.NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from networks.message_passing.integer_network import (
     quantize_network,
 )
 from networks.message_passing.node_graph import NodeGraph
-from sim_tb.networks.message_passing.graphs import NODES, VOCABULARY, small_graph, small_network
+from sim_tb.oracle.small_graphs import NODES, VOCABULARY, small_graph, small_network
 
 EIGHT = Precision(8, 8, 8, 0.0)
 

@@ -11,7 +11,7 @@ from networks.message_passing.degree_protection import degree_protection
 from networks.message_passing.integer_network import Scales
 from networks.message_passing.quantizer import fake_quantize, quantize_weights
 from networks.message_passing.value_range import value_range
-from sim_tb.networks.message_passing.graphs import NODES, VOCABULARY, small_graph
+from sim_tb.oracle.small_graphs import NODES, VOCABULARY, small_graph
 
 
 def test_incidence() -> None:

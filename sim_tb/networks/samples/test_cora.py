@@ -15,7 +15,7 @@ from networks.samples.cora import training
 from networks.samples.cora.data import GraphError, load_cora
 from networks.samples.cora.measurement import FORMATS, measure_cora, recipes, uniform
 from networks.samples.cora.training import Protection, Recipe, TrainingStep, train
-from sim_tb.networks.message_passing.graphs import CLASSES, small_graph, small_network
+from sim_tb.oracle.small_graphs import CLASSES, small_graph, small_network
 
 GCN = ARCHITECTURES["GCN"]
 ARRAYS: dict[str, Any] = {

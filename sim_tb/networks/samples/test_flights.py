@@ -24,7 +24,7 @@ from networks.samples.flights.measurement import (
     calibration_of,
     measure_flights,
 )
-from sim_tb.networks.embedding.recommenders import SIZES, small_batch, small_recommender
+from sim_tb.oracle.small_recommenders import SIZES, small_batch, small_recommender
 from support.errors import ToolError
 
 FLIGHTS = """\
