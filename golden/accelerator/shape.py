@@ -51,6 +51,9 @@ class AcceleratorShape:
     multiplies : bool
         The vector unit has multipliers. Otherwise it adds up bytes: of a weight the lowest bit
         alone counts.
+    more_latency : int
+        Cycles from the last slice of a tile to its first row of sums, more than an array of
+        multipliers without registers has. No program's results depend on it.
 
     Raises
     ------
@@ -69,6 +72,7 @@ class AcceleratorShape:
     activation_bits: int = ACTIVATION_BITS
     format: SparqFormat | None = None
     multiplies: bool = True
+    more_latency: int = 0
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -87,6 +91,11 @@ class AcceleratorShape:
                 f"cols of an accelerator must be a multiple of {self.k_per_cycle}, the steps of "
                 f"the reduction per cycle, not {self.cols}"
             )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last slice of a tile to its first row of sums."""
+        return self.rows + self.cols + 2 + self.more_latency
 
     @property
     def banks(self) -> int:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from gen.design.configuration import Configuration
+from gen.proof.engine_control import WalkJob
+from gen.proof.job import Job
 from gen.synthesis.equivalence import are_equivalent
 from gen.synthesis.parts import below
 from gen.tools.yosys import run_yosys
@@ -17,6 +19,7 @@ from gen.verilog.generate import write_verilog
 from golden import named_format
 from hdl.engine.requantizer_lane import RequantizerLane
 from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier
+from sim_tb.hdl.conversation_cases import CONVERSATIONS
 from sim_tb.hdl.part_cases import CASES
 from sim_tb.rtl.benches.pe import OWN
 from sim_tb.rtl.runner import Build, Module, build, emitted, module_of, simulate, wrap
@@ -70,6 +73,9 @@ class Component:
         The names of the modules to change, by the emitted Verilog and the top module's name.
     place : Configuration or None
         The machine around a processing element, whose encoders make the codes that it can meet.
+    claim : Job or None
+        What ``make prove`` says of the component for all inputs, those that no bench reaches among
+        them: its mutants must fail in the bench or here.
     """
 
     name: str
@@ -81,6 +87,7 @@ class Component:
     own: Sequence[str] | None = ()
     mutated: Callable[[str, str], list[str]] = field(default=lambda verilog, top: _names(verilog))
     place: Configuration | None = None
+    claim: Job | None = None
 
     @cached_property
     def module(self) -> Module:
@@ -118,7 +125,7 @@ class Component:
         return [_mutation(line, number, verilog) for number, line in enumerate(lines, 1)]
 
     def is_noticed(self, number: int) -> bool:
-        """Whether a test fails with that mutation; 0 is none."""
+        """Whether the bench or the claim fails with that mutation; 0 is none."""
         scratch = self._folder / f"run_{number}"
         outcome = simulate(
             Build(self.module.name if self.own is None else "wrapper", self._folder),
@@ -131,7 +138,7 @@ class Component:
             first_failure=True,
             seconds=SECONDS,
         )
-        return bool(outcome.failures)
+        return bool(outcome.failures) or not self._is_proved(number, scratch)
 
     def is_equivalent(self, number: int) -> bool:
         """Whether the component is proved to do the same with that mutation.
@@ -163,6 +170,14 @@ class Component:
                 )
             except TimeoutError:
                 return False
+
+    def _is_proved(self, number: int, folder: Path) -> bool:
+        """Whether the claim holds with that mutation, if there is one."""
+        if self.claim is None:
+            return True
+        (top,) = self.claim.rtl()
+        changed = re.sub(rf"\b{self.module.name}\b", top, self._with(number))
+        return self.claim.prove({top: changed}, SECONDS, folder / "claim.vcd").proved
 
     def _with(self, number: int) -> str:
         """The Verilog with one mutation."""
@@ -332,12 +347,9 @@ PARTS = (
     "gearbox_4_6",
     "weight_buffer_5",
     "parameter_buffer_6_2",
-    "tile_walk_3",
     "plane_splitter_1_4",
     "plane_splitter_4_3",
     "plane_splitter_1_s4opt",
-    "output_stage_2_6_2_20",
-    "output_stage_2_6_6_16_2opt",
     "burst_splitter_long",
     "scratchpad_4_2_4_32",
     "line_loader_4_2_4_32",
@@ -348,6 +360,10 @@ PARTS = (
 )
 """Of the matrix engine, around a scratchpad, of the accelerator: keys of ``CASES``."""
 
+OUTPUT_STAGES = "output_stage_2_6_2_20", "output_stage_2_6_6_16_2opt"
+LANE = "requantizer_lane"
+"""A part of them; its own bench has all ties and limits."""
+
 SPLITTER = "burst_splitter_4_beats_of_32b"
 """A part of others; a bench of its own reaches all bits of its counters."""
 
@@ -356,6 +372,7 @@ def _part(
     name: str,
     mutated: Callable[[str, str], list[str]] = lambda verilog, top: _names(verilog),
     aim: float = 1,
+    claim: Job | None = None,
 ) -> Component:
     return Component(
         name.replace("_", " "),
@@ -363,6 +380,24 @@ def _part(
         "part",
         lambda: emitted(f"part_{name}", CASES[name].component()),
         lambda module: {"case": name},
+        own=None,
+        mutated=mutated,
+        claim=claim,
+    )
+
+
+def _conversing(
+    name: str,
+    part: str,
+    mutated: Callable[[str, str], list[str]] = lambda verilog, top: _names(verilog),
+) -> Component:
+    """A part of the accelerator, or a part within one, in the conversations of its tests."""
+    return Component(
+        name,
+        0.9,
+        "conversation",
+        lambda: emitted(f"conversing_{part}", CONVERSATIONS[part].component()),
+        lambda module: {"case": part},
         own=None,
         mutated=mutated,
     )
@@ -407,8 +442,16 @@ def _components() -> list[Component]:
             lambda module: parameters(),
         ),
         *(_part(name) for name in PARTS),
-        # Of the 16 bits that count channel words the bench reaches nine.
-        _part("turner_2_4_2", aim=0.8),
+        _part("turner_long", aim=0.9),
+        _conversing("patch walk", "patch_reader", _below("patch_walk")),
+        _conversing("patch reader", "patch_reader", _outside("patch_walk", "stream_register_68b")),
+        *(
+            _conversing(part.replace("_", " "), part)
+            for part in ("byte_tables", "result_writer", "stream_router", "program_reader")
+        ),
+        # Only the proof counts up to 65,535.
+        _part("tile_walk_3", claim=WalkJob(3)),
+        *(_part(name, _outside(LANE)) for name in OUTPUT_STAGES),
         *(_part(name, _outside(SPLITTER)) for name in ("axi_reader_4_beats", "axi_writer_4_beats")),
     ]
 
