@@ -466,8 +466,6 @@ SHARED, MODERN = "make evaluate-shared SHARED=folder KEEP=1", "make evaluate-mod
 BENCH = "make bench KEEP=1"
 EMBEDDINGS = ("embeddings",), "make embeddings KEEP=1"
 GRAPHS = ("graphs_gcn",), "make graphs SHARED=folder KEEP=1"
-UNMEASURED = (MODERN, GRAPHS[1])
-"""What keeps results that are not kept yet."""
 
 TABLES: dict[str, Table] = {
     "accuracy": Table(accuracy, _evaluations("natural"), SHARED),
