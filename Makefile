@@ -11,7 +11,8 @@ $(error The path of this folder must have no spaces, not $(CURDIR))
 endif
 
 TARGETS := help setup verilog simulate quick test test-full demo area tradeoff bench prove fpga mutate tables \
-	figures evaluate evaluate-shared evaluate-modern evaluate-large run-shared methods train lint format lock clean
+	figures evaluate evaluate-shared evaluate-modern evaluate-large run-shared methods \
+	embeddings graphs train lint format lock clean
 WRONG := $(filter-out $(TARGETS) $(SETUP),$(MAKECMDGOALS))
 ifneq ($(WRONG),)
 $(error make has no target $(WRONG); it has $(TARGETS))
@@ -39,6 +40,8 @@ VARIABLES_prove := OPTIONS JSON KEEP
 VARIABLES_fpga := OPTIONS JSON KEEP
 VARIABLES_mutate := OPTIONS JSON
 VARIABLES_bench := MODEL JSON KEEP
+VARIABLES_embeddings := OPTIONS JSON KEEP
+VARIABLES_graphs := SHARED OPTIONS JSON KEEP
 EVERYWHERE := PYTHON CXX SHELL MAKEFLAGS MAKE
 GOALS := $(or $(MAKECMDGOALS),help)
 KNOWN := $(sort $(foreach goal,$(GOALS),$(VARIABLES_$(goal))))
@@ -137,9 +140,9 @@ help: ## List the targets
 	@echo "  SCRATCHPAD=256 MEMORY_BITS=128; LANES=0 for no multipliers beside the machine"
 	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file;"
 	@echo "  NAME=top TESTBENCH=1 SEED=1 REGISTER_PAGE=1 of verilog"
-	@echo "SHARED=folder of evaluate-shared, run-shared, methods and evaluate-modern: $(DEFAULT_SHARED) unless it is given"
+	@echo "SHARED=folder of evaluate-shared, run-shared, methods, graphs and evaluate-modern: $(DEFAULT_SHARED) unless it is given"
 	@echo "OPTIONS and TESTS are words for the shell, quotes and all; every other value is taken as it is"
-	@echo "Of area, tradeoff, prove, fpga, demo, evaluate, evaluate-shared, evaluate-modern, methods, bench: KEEP=1 keeps the result for tables"
+	@echo "Of area, tradeoff, prove, fpga, demo, evaluate, evaluate-shared, evaluate-modern, methods, bench, embeddings, graphs: KEEP=1 keeps the result for tables"
 
 setup: $(SETUP) ## Create .venv from the lock (every other target does it by itself)
 
@@ -209,6 +212,12 @@ methods: $(SETUP) ## What methods of quantization win back (SHARED=folder, IMAGE
 	@.venv/bin/python -m networks.samples.shared_networks "$$SHARED" build/shared
 	@$(RUN) methods $(RESNET20) $(call option,IMAGES,images) $(OPTIONS) $(KEPT) --json build/methods/resnet20.json
 	@$(RUN) methods $(SQUEEZENET) $(call option,IMAGES,images) $(OPTIONS) $(KEPT) --json build/methods/squeezenet.json
+
+embeddings: $(SETUP) ## A recommender with embedding tables of 8, 4 and 2 bits (OPTIONS="--widths 16")
+	@$(RUN) embeddings $(OPTIONS) $(RESULT)
+
+graphs: $(SETUP) ## Message passing on Cora in few bits, from SHARED=folder (OPTIONS="--architecture GIN")
+	@$(RUN) graphs "$$SHARED" $(OPTIONS) $(RESULT)
 
 evaluate-large: $(SETUP) ## Time and memory of a ResNet-18 at 224x224 with random weights
 	@.venv/bin/python -m sim_tb.networks.resnet18 build/resnet18

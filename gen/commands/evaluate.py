@@ -27,6 +27,7 @@ from gen.commands.options import (
     keep_result,
     layer_options,
     refuse_without_effect,
+    scheduler_option,
     write_json,
 )
 from gen.commands.quantized_option import (
@@ -177,7 +178,7 @@ A BERT that ends in classes, on tokens:
     help=f"{AUTO}, the format or among exact-layers, keeps layers at 8 bits whose windows leave "
     "less signal to noise.",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
+@scheduler_option
 @click.option(
     "--output",
     type=FilePath(),

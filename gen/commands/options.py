@@ -280,6 +280,11 @@ formats_option = click.option(
 )
 
 
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine]."
+)
+
+
 def write_json(path: Path | None, value: Any) -> None:
     """Write ``value`` to ``path``, if there is one, and say so."""
     if path is not None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gen.documentation import engine_tables
+from gen.documentation import engine_tables, workload_tables
 from gen.documentation.results import FOLDER, Kept, KeptError, NotKeptError, load
 from golden import BLOCK_FORMATS, named_format
 from support.errors import InputError
@@ -479,6 +479,8 @@ OSU018, GENERIC = "make area LIBRARY=osu018 KEEP=1", "make area KEEP=1"
 SHARED, MODERN = "make evaluate-shared SHARED=folder KEEP=1", "make evaluate-modern KEEP=1"
 METHODS = "make methods SHARED=folder KEEP=1"
 BENCH = "make bench KEEP=1"
+EMBEDDINGS = ("embeddings",), "make embeddings KEEP=1"
+GRAPHS = ("graphs_gcn",), "make graphs SHARED=folder KEEP=1"
 
 TABLES: dict[str, Table] = {
     "accuracy": Table(accuracy, _evaluations("natural"), SHARED),
@@ -509,6 +511,11 @@ TABLES: dict[str, Table] = {
     "products": Table(products, ("bench",), BENCH),
     "networks": Table(networks, ("bench",), BENCH),
     "emission": Table(emission, ("bench",), BENCH),
+    "recommenders": Table(workload_tables.recommenders, *EMBEDDINGS),
+    "embeddings": Table(workload_tables.embeddings, *EMBEDDINGS),
+    "embeddings array": Table(workload_tables.products, *EMBEDDINGS),
+    "graphs": Table(workload_tables.accuracies, *GRAPHS),
+    "graphs array": Table(workload_tables.products, *GRAPHS),
     "engine ports": Table(engine_tables.ports),
     "engine registers": Table(engine_tables.registers),
     "engine counters": Table(engine_tables.counters),
