@@ -37,4 +37,5 @@ def shape_of(unit: AcceleratorUnit) -> AcceleratorShape:
         activation_bits=mac.activation_bits,
         format=mac.sparq_format,
         multiplies=unit.multiplies,
+        encodes=unit.encoded_memory,
     )

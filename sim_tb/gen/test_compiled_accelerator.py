@@ -43,7 +43,7 @@ WATCHDOG = 4000
 """Cycles without progress: more than any memory here makes a program wait."""
 ACCELERATORS: dict[str, dict[str, Any]] = {
     "5opt": {"rows": 4, "cols": 4, "memory_bits": 64},
-    "2x2": {"rows": 2, "cols": 2, "memory_bits": 32, "scratchpad": 2},
+    "2x2": {"rows": 2, "cols": 2, "memory_bits": 32, "scratchpad": 2, "encoded_memory": True},
     "8x8": {"rows": 8, "cols": 8, "pe": "8x8"},
     "2x8x8": {"rows": 2, "cols": 4, "pe": "2x8x8", "memory_bits": 32},
     "group": {"rows": 4, "cols": 4, "group": 2, "memory_bits": 64},
@@ -52,6 +52,12 @@ ACCELERATORS: dict[str, dict[str, Any]] = {
     "weights": {"rows": 4, "cols": 4, "weight_bits": 4, "acc_bits": 13, "memory_bits": 64},
     "wide": {"rows": 8, "cols": 4, "acc_bits": 17, "memory_bits": 256},
     "no multipliers": {"rows": 2, "cols": 4, "memory_bits": 64, "lanes": 0},
+    "11 bits": {"rows": 4, "cols": 4, "format": "3opt", "encoded_memory": True},
+    "10 bits": {"rows": 4, "cols": 4, "format": "6opt", "memory_bits": 32, "encoded_memory": True},
+    "8 bits": {
+        **{"machine": "tensor_core", "rows": 4, "cols": 4, "pairs": 2, "format": "7opt"},
+        **{"vsparq": False, "group": 4, "memory_bits": 64, "encoded_memory": True},
+    },
 }
 """Those of few ``acc_bits`` have sums that wrap, of random programs."""
 DEPTHWISE = Patch((3, 2), padding=(1, 0, 1, 1), groups=5)
