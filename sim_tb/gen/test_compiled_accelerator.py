@@ -32,7 +32,14 @@ from networks.quantization.calibration import calibrate
 from networks.quantization.quantize import quantize
 from networks.samples.mnist.quantized import quantized_mnist
 from sim_tb.gen.random_programs import Image, RandomProgram, prospect
-from sim_tb.gen.small_networks import RELU, average, graph_of, images_of, matrix_layer
+from sim_tb.gen.small_networks import (
+    RELU,
+    average,
+    graph_of,
+    images_of,
+    matrix_layer,
+    squeeze_network,
+)
 from sim_tb.gen.test_compiler import quantized
 
 SEED = 17
@@ -316,6 +323,32 @@ def test_a_network(checks: Callable[[int], None]) -> None:
     predicted = totals(layer_report(compiled, latency=20))["cycles"]
     assert abs(predicted / runs.cycles_per_image - 1) < 0.001
     checks(logits.size)
+
+
+@pytest.mark.slow
+def test_a_network_of_stored_pairs(checks: Callable[[int], None]) -> None:
+    """Tensors that spill are stored pairs in memory; logits are those of the network, in as many
+    cycles as predicted, within 1 %.
+    """
+    rng = np.random.default_rng(SEED)
+    graph = squeeze_network(rng, (10, 9, 4), 8)
+    images = np.abs(rng.normal(size=(2, *graph.input_shape)))
+    network = quantized(shape_of(SHARED), graph, images)
+    compiled = compile_network(shape_of(SHARED), network)
+    assert len(compiled.allocation.encoded) > 1
+    moves = [each for each in compiled.program if each.opcode in (Opcode.LOAD, Opcode.STORE)]
+    assert {(each.opcode, each.encoded) for each in moves} == {
+        (opcode, encoded) for opcode in (Opcode.LOAD, Opcode.STORE) for encoded in (0, 1)
+    }
+    inputs = network.quantize_images(images)
+    expected = network.forward(inputs, of_machine(shape_of(SHARED).format))
+    for latency in (0, 20):
+        runs = AcceleratorRuns(accelerator(SHARED), MemoryKind(latency=latency))
+        logits = np.stack(list(runs(compiled.image, inputs)))
+        require_equal("logits", logits, expected)
+        predicted = totals(layer_report(compiled, latency=latency))["cycles"]
+        assert abs(predicted / runs.cycles_per_image - 1) < 0.01
+        checks(logits.size)
 
 
 LAYERS: dict[str, Callable[[np.random.Generator], Any]] = {

@@ -333,8 +333,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"row": 4},
         "unknown key 'row'; allowed are acc_bits, cols, command_depth, encoded_input, "
-        "encoded_memory, encoded_output, format, group, lanes, machine, memory_bits, pairs, pe, pipeline, "
-        "result_tiles, rounding, rows, scratchpad, stream_bits, style, top, vsparq, "
+        "encoded_memory, encoded_output, format, group, lanes, machine, memory_bits, pairs, pe, "
+        "pipeline, result_tiles, rounding, rows, scratchpad, stream_bits, style, top, vsparq, "
         "weight_bits, weight_depth",
     ),
 ]
