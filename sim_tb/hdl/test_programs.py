@@ -414,7 +414,7 @@ def stream_of(shape: AcceleratorShape, d: Descriptor) -> tuple[int, int, dict[st
     ("rows", "cols", "pe", "weight_bits", "data_bits"),
     [
         *((4, 6, "2x8x8", 5, 64), (4, 3, "8x8", 8, 32), (8, 4, "2x8x8", 8, 256)),
-        *((8, 8, "8x8", 6, 128), (4, 6, "sparq", 8, 64)),
+        *((8, 8, "8x8", 6, 128), (4, 8, "sparq", 8, 32)),
     ],
 )
 def test_program_reader(
