@@ -91,6 +91,12 @@ ACCELERATORS_REFUSED: list[tuple[dict[str, Any], str]] = [
         "memory_bits must be one of 32, 64 with lines of 8 bytes in the scratchpad, not 128",
     ),
 ]
+SMALL_WORDS: list[tuple[int, dict[str, Any]]] = [
+    (2, {"machine": "array"}),
+    (4, {"machine": "tensor_core", "pairs": 2}),
+    (4, {"machine": "tensor_core", "pairs": 4, "memory_bits": 32}),
+]
+"""Accelerators by the channels of a word, or of a beat of memory."""
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"top": "core"}, f"top must be one of {TOPS}, not 'core'"),
     ({"top": 1}, f"top must be one of {TOPS}, not 1"),
@@ -194,12 +200,13 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             ),
             ({"encoded_memory": True}, "encoded_memory", "top is array"),
             ({"top": "engine", "encoded_memory": False}, "encoded_memory", "top is engine"),
-            *(
-                (
-                    {"top": "accelerator", "pe": pe, "encoded_memory": True},
-                    *("encoded_memory", f"pe is {pe}"),
-                )
-                for pe in ("8x8", "2x8x8")
+            (
+                {"top": "accelerator", "pe": "8x8", "encoded_memory": True},
+                *("encoded_memory", "pe is 8x8"),
+            ),
+            (
+                {"top": "accelerator", "pe": "2x8x8", "encoded_memory": True},
+                *("encoded_memory", "pe is 2x8x8"),
             ),
         )
     ),
@@ -263,11 +270,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             f"group must be at most {most} to encode what lies in memory, the channels of a word "
             "or of a beat of it, not 8",
         )
-        for most, options in (
-            (2, {}),
-            (4, {"machine": "tensor_core", "pairs": 2}),
-            (4, {"machine": "tensor_core", "pairs": 4, "memory_bits": 32}),
-        )
+        for most, options in SMALL_WORDS
     ),
     ({"format": "4:1,4"}, "format 4:1,4: shifts must contain 0, not (1, 4)"),
     *(
