@@ -146,6 +146,8 @@ class Listed(click.ParamType[Any]):
         items = []
         for item in value.split(","):
             try:
+                if not item.strip():
+                    raise ValueError
                 items.append(self._convert_item(item.strip()))
             except ValueError:
                 raise click.UsageError(

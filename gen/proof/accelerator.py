@@ -288,11 +288,12 @@ class AskedJob(_AcceleratorJob):
         self.configuration = f"requests_{_sizes(unit)}"
         transfer = transfer_layout(unit.bus.address_bits).size
         ports = {
-            "registers": {f"{name}_value": WINDOW_BITS for name in WINDOWS},
+            "registers": {f"{name}_value": WINDOW_BITS for name in WINDOWS} | {"locked": 1},
             "program_reader": {
                 **{"reads_start": unit.bus.address_bits, "descriptor": DESCRIPTOR_BITS},
                 **{"reads_size": WINDOW_BITS, "writes_size": WINDOW_BITS},
                 **{f"{name}_valid": 1 for name in ("loads", "stores")},
+                "running": 1,
             },
         }
         for name in ("fetch_request", "stream_request"):
@@ -333,6 +334,7 @@ class AskedJob(_AcceleratorJob):
 
     def claims(self) -> Iterable[str]:
         """Windows, requests as they are, and those of moves."""
+        yield "registers_locked == program_reader_running"
         yield "program_reader_reads_start == reads_start"
         for name in ("reads_size", "writes_size"):
             yield f"program_reader_{name} == registers_{name}_value"

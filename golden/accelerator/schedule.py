@@ -40,8 +40,6 @@ READ_TO_SLICE = 2
 """From an access to its slice."""
 READ_TO_MACHINE = READ_TO_SLICE + 1
 """There is a register in front of the machine."""
-BEYOND_SKEW = 2
-"""From the last slice of a tile to its first row of sums, more than rows and columns are."""
 TO_TURNER = 6
 """From a row of sums to its bytes in the turner."""
 SUMS_TO_TURNER = 2 + 5 * WORDS_PER_SUM
@@ -64,6 +62,8 @@ BANKS = 2
 """Of weights and parameters."""
 SLICES_HELD = 2
 """In front of the weights' buffer."""
+SLICES_AHEAD = 4
+"""That are read before the machine takes them in planes."""
 LINES_HELD = 2
 """Lines that are read before their beats leave."""
 
@@ -93,8 +93,7 @@ def schedule(
     """When each descriptor of a program runs, that of END being its last cycle.
 
     Memory answers after ``latency`` cycles, and then gives and takes a beat per cycle; ``reads``
-    and ``writes`` are where its windows start, in bytes. The machine is an array whose multipliers
-    have no registers; of a tensor core each MATRIX takes as many cycles less as that has of skew.
+    and ``writes`` are where its windows start, in bytes.
     """
     return _Schedule(shape, program, latency, reads, writes).spans()
 
@@ -398,11 +397,31 @@ class _Schedule:
                 return last
             last = first + slices - 1 + lost
 
+    def _late_planes(self, first: int, depth: int, count: int) -> Process[int]:
+        """By how much slices that are taken ``count`` times come late, as lines are stored, if each
+        is read from a cycle on as there is room for it.
+        """
+        yield first + depth * count
+        lines = self._lines_read
+        if bisect_left(lines, first) == bisect_left(lines, first + depth * count):
+            return 0
+        taken: list[int] = []
+        read = first - 1
+        for number in range(depth):
+            read += 1
+            if number >= SLICES_AHEAD:
+                read = max(read, taken[number - SLICES_AHEAD])
+            place = bisect_left(lines, read)
+            while place < len(lines) and lines[place] == read:
+                place, read = place + 1, read + 1
+            taken.append(max(read, taken[-1] + count if taken else read))
+        return taken[-1] - first - (depth - 1) * count
+
     def _multiply(self, d: Descriptor, start: int) -> Process[int]:
         """The tiles of a MATRIX, column by column; when it ends."""
         shape = self._shape
         rows, steps = shape.rows, shape.k_per_cycle
-        latency = rows + shape.cols + BEYOND_SKEW
+        latency = shape.latency
         room = max(2, -(-(latency + rows + 3) // rows))
         tiles = tiles_of(shape, d)
         walks = [walk_cycles(shape, d, tile, tile is tiles[-1]) for tile in tiles]
@@ -422,6 +441,8 @@ class _Schedule:
                 if count == 1:
                     read = yield from self._read_patches(first - READ_TO_MACHINE, slices)
                     last = read + READ_TO_MACHINE
+                else:
+                    last += yield from self._late_planes(first - READ_TO_MACHINE, d.depth, count)
                 if index == 0 and loaded >= first:
                     went = first - 1
                     for comes in self._slices[number]:

@@ -54,6 +54,9 @@ class AcceleratorShape:
         alone counts.
     encodes : bool
         LOADs and STOREs can move lines that are stored pairs of the format in memory.
+    more_latency : int
+        Cycles from the last slice of a tile to its first row of sums, more than an array of
+        multipliers without registers has. No program's results depend on it.
 
     Raises
     ------
@@ -73,6 +76,7 @@ class AcceleratorShape:
     format: SparqFormat | None = None
     multiplies: bool = True
     encodes: bool = False
+    more_latency: int = 0
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -93,6 +97,11 @@ class AcceleratorShape:
             )
         if self.encodes and self.format is None:
             raise ValueError("encodes of an accelerator must be False without a format, not True")
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last slice of a tile to its first row of sums."""
+        return self.rows + self.cols + 2 + self.more_latency
 
     @property
     def banks(self) -> int:

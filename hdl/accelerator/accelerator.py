@@ -302,6 +302,7 @@ class Accelerator(Component):
             has_ended.eq(reset | (program.ended & ~is_stopping)),
             has_failed.eq(reset | (program.error != 0)),
             registers.status_running.eq(program.running),
+            registers.locked.eq(program.running),
             registers.error_code.eq(code),
             registers.done_count.eq(program.done),
             registers.set_interrupt_done.eq(has_ended & ~has_failed),

@@ -101,14 +101,19 @@ def vector_lane(multiplies: bool = True) -> PartCase:
     return PartCase(lambda: VectorLane(multiplies), lambda: VectorLaneModel(multiplies), agents)
 
 
-def turner(rows: int, cols: int, steps: int) -> PartCase:
+MOST_SHORT = 100
+"""Passes of a walk; longer ones have one tile in each, and come alone."""
+
+
+def turner(rows: int, cols: int, steps: int, longest: int = 40) -> PartCase:
     """Pairs of walks of bytes, or of sums, whose last pass may not be full.
 
-    One pair is long where nothing stalls.
+    One pair, of bytes, has ``longest`` passes where nothing stalls.
     """
 
     def walk(rng: Random, passes: int) -> list[Word]:
-        counts = [rng.randint(1, rows) for _ in range(rng.randint(1, 3))]
+        tiles = 1 if passes > MOST_SHORT else rng.randint(1, 3)
+        counts = [rng.randint(1, rows) for _ in range(tiles)]
         found = []
         pixel = rng.getrandbits(PIXEL_BITS)
         for own in range(passes):
@@ -123,7 +128,8 @@ def turner(rows: int, cols: int, steps: int) -> PartCase:
 
     def pair(rng: Random, passes: int, sums: int, before: float) -> list[Agent]:
         of_pass = cols // steps * (4 if sums else 1)
-        tiles = walk(rng, passes) + walk(rng, passes)
+        walks = 1 if passes > MOST_SHORT else 2
+        tiles = [tile for _ in range(walks) for tile in walk(rng, passes)]
         offered = words(rng, cols * ACTIVATION_BITS, len(tiles) * rows * (4 if sums else 1))
         return [
             Fixed(sums=sums, out_words=(passes - 1) * of_pass + rng.randint(1, of_pass)),
@@ -132,8 +138,8 @@ def turner(rows: int, cols: int, steps: int) -> PartCase:
         ]
 
     def agents(rng: Random, before: float, after: float) -> list[Agent]:
-        long = [] if before or after else [40]
-        passes = [*(rng.randint(1, 4) for _ in range(4)), *long]
+        long = [] if before or after else [longest]
+        passes = [*(rng.randint(1, 4) for _ in range(5)), *long]
         pairs = [pair(rng, own, (place + 1) % 2, before) for place, own in enumerate(passes)]
         return [Series(pairs), Chance(out_ready=1 - after)]
 
@@ -241,3 +247,8 @@ def accelerator_cases() -> dict[str, PartCase]:
         cases[f"pair_packer_{name}"] = pair_packer(fmt)
         cases[f"pair_unpacker_{name}"] = pair_unpacker(fmt)
     return cases
+
+
+def long_cases() -> dict[str, PartCase]:
+    """More of them, for compiled simulators: all bits of their counters are used."""
+    return {"turner_long": turner(2, 16, 1, longest=2100)}

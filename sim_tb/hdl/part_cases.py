@@ -18,7 +18,7 @@ from hdl.stream.gearbox import Gearbox
 from hdl.stream.stream_fifo import StreamFifo
 from hdl.stream.stream_register import StreamRegister
 from hdl.stream.upsizer import Upsizer
-from sim_tb.hdl.accelerator_cases import accelerator_cases
+from sim_tb.hdl.accelerator_cases import accelerator_cases, long_cases
 from sim_tb.hdl.memory_cases import memory_cases
 from sim_tb.hdl.part_case import PartCase, Random, words
 from sim_tb.oracle.cycles import Agent, Chance, Model, Source, Word
@@ -385,7 +385,7 @@ def _cases() -> dict[str, PartCase]:
     for name, fmt in SIGNED.items():
         cases[f"pair_counter_3_{name}"] = pair_counter(3, split_format=fmt)
     cases["event_counters"] = event_counters(a=1, b=5)
-    return cases | memory_cases() | accelerator_cases()
+    return cases | memory_cases() | accelerator_cases() | long_cases()
 
 
 CASES = _cases()
