@@ -32,7 +32,7 @@ def accelerator_registers(
     weight_depth: int,
     lines: int,
     beat_bytes: int,
-    encoded_memory: bool,
+    encoded_memory: bool = False,
     configuration_hash: str,
     version: tuple[int, int, int],
     format: NamedFormat | None,
