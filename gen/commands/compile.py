@@ -31,6 +31,7 @@ from gen.compiler.roofline import roofline as draw_roofline
 from gen.compiler.windows import require_depths, unwindowed_layers
 from gen.design.configuration import OPTIONS
 from golden.accelerator.schedule import LATENCY
+from golden.accelerator.shape import AcceleratorShape
 from networks.evaluation.formats import signed_layers
 from networks.evaluation.images import Images
 from networks.evaluation.model import load_model
@@ -38,6 +39,9 @@ from networks.evaluation.preparation import Options, calibrated_network
 from networks.evaluation.scoring import SIGNAL
 from networks.quantization.clips import ClipSource, Given
 from support.files import write_if_changed
+
+MOVED = (("loaded", "stored"), ("saved",))
+"""Of loads and stores, bytes that are moved, and that are not."""
 
 
 @click.command()
@@ -159,8 +163,11 @@ def compile(
         f"{len(compiled.program)} descriptors; {windowed} of {len(integers.layers)} layers "
         f"windowed; {image.size} bytes of memory"
     )
+    if shape.encodes:
+        pairs = len(compiled.allocation.encoded)
+        click.echo(f"{pairs} of {len(compiled.in_memory)} tensors in memory are stored pairs")
     if report:
-        _print_report(result, shape.multiplies)
+        _print_report(result, shape)
     if roofline is not None:
         write_if_changed(roofline, draw_roofline(network.name, result["layers"], shape))
         click.echo(f"wrote {roofline}")
@@ -186,7 +193,7 @@ def _require_beside(output: Path, files: dict[str, Path | None]) -> None:
         seen[path] = name
 
 
-def _print_report(result: dict[str, Any], multiplies: bool) -> None:
+def _print_report(result: dict[str, Any], shape: AcceleratorShape) -> None:
     rows = table(
         f"{result['model']}, beside memory that answers after {LATENCY} cycles, then in each",
         *("layer", "descriptors", "cycles", "computing", "slices", "utilization"),
@@ -203,6 +210,13 @@ def _print_report(result: dict[str, Any], multiplies: bool) -> None:
             row["roof"],
         )
     print_tables(rows)
+    if shape.encodes:
+        moved, saved = (sum(result["total"][name] for name in names) for names in MOVED)
+        less = saved / (moved + saved) if saved else 0
+        click.echo(
+            f"loads and stores move {moved} bytes, {saved} fewer ({100 * less:.1f} %) than without "
+            "stored pairs"
+        )
     cycles = result["total"]["cycles"]
     others = [
         f"of {name} elements {count} ({count / cycles:.2f} times as many)"
@@ -211,7 +225,7 @@ def _print_report(result: dict[str, Any], multiplies: bool) -> None:
     if others:
         click.echo(f"{cycles} cycles; with memories as large, {', '.join(others)}")
     other = result["other_lanes"]
-    change = "without" if multiplies else "with"
+    change = "without" if shape.multiplies else "with"
     what = (
         f"not possible: {other}"
         if isinstance(other, str)

@@ -38,6 +38,7 @@ def shape_of(unit: AcceleratorUnit) -> AcceleratorShape:
         activation_bits=mac.activation_bits,
         format=mac.sparq_format,
         multiplies=unit.multiplies,
+        encodes=unit.encoded_memory,
         more_latency=_more_latency(unit.engine),
     )
 

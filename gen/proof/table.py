@@ -59,6 +59,7 @@ BEAT_QUEUES = (((32, 16, 1), 3), ((32, 16, 4), 4), ((32, 16, 4), 7), ((64, 32, 1
 ACCELERATORS = (
     AcceleratorUnit(EngineUnit("array", 2, 2, BASELINE, weight_depth=16), 1, 32),
     AcceleratorUnit(EngineUnit("array", 4, 4, SPARQ, weight_depth=16), 4, 128),
+    AcceleratorUnit(EngineUnit("array", 2, 2, SPARQ, weight_depth=16), 1, 32, encoded_memory=True),
 )
 LARGE_ACCELERATOR = AcceleratorUnit(EngineUnit("array", 16, 16, SPARQ, weight_depth=2048), 256, 128)
 """Of whose parts some are proved."""

@@ -24,6 +24,7 @@ from golden.accelerator.reads import BURST, THROUGH_QUEUE, ReadBus, ReadTimes, b
 from golden.accelerator.shape import WORD_BYTES, AcceleratorShape
 from golden.descriptor import DESCRIPTOR_BYTES, TABLE_BYTES, Descriptor, Opcode
 from golden.engine import WORDS_PER_COLUMN, WORDS_PER_SUM
+from golden.format import ACTIVATION_BITS
 
 LATENCY = 40
 """Of the memory that is meant where nothing else is said."""
@@ -66,12 +67,20 @@ SLICES_AHEAD = 4
 LINES_HELD = 2
 """Lines that are read before their beats leave."""
 
+BEAT = 2 * ACTIVATION_BITS
+"""The size of a beat of bytes, in bits of a pair of them."""
+
 
 class Span(NamedTuple):
     """When a descriptor starts and ends, in cycles from the start of the program."""
 
     start: int
     end: int
+
+
+def _beat_size(shape: AcceleratorShape, d: Descriptor) -> int:
+    """Of :data:`BEAT`, what a beat of lines takes in memory."""
+    return shape.pair_bits if d.encoded else BEAT
 
 
 def schedule(
@@ -267,16 +276,22 @@ class _Schedule:
             at = yield from self._may_start(Unit.LOAD)
             at = max(at, (yield from reads.accepted.when(len(own.started) - 1)))
             own.started.append(at)
-            beats = read_beats(self._shape, d)
-            reads.request(at, self._reads_start + d.address, beats)
-            for _ in range(beats):
-                last = yield from self._load_beat(last + 1)
+            reads.request(at, self._reads_start + d.address, read_beats(self._shape, d))
+            size, held = _beat_size(self._shape, d), 0
+            for _ in range(self._shape.in_beats(d.lines * self._shape.line_bytes)):
+                # Of stored pairs a beat has more than one of bytes: the rest is held.
+                comes = held < size
+                last = yield from self._load_beat(last + 1, comes)
+                held += comes * BEAT - size
             own.ended.append(last)
 
-    def _load_beat(self, at: int) -> Process[int]:
-        """The next beat is written from a cycle on, when no results are; that cycle."""
+    def _load_beat(self, at: int, comes: bool) -> Process[int]:
+        """The next beat is written from a cycle on, when no results are; that cycle. Unless all of
+        it is held, it ``comes``.
+        """
         reads, results = self._loads, self._results
-        at = max(at, (yield from reads.offered.when(len(reads.taken))))
+        if comes:
+            at = max(at, (yield from reads.offered.when(len(reads.taken))))
         yield at
         while results and at >= results[0].start:
             if at >= results[0].stop:
@@ -285,7 +300,8 @@ class _Schedule:
                 at += 1
             else:
                 break
-        reads.taken.append(at)
+        if comes:
+            reads.taken.append(at)
         return at
 
     def _store(self) -> Process[None]:
@@ -303,10 +319,11 @@ class _Schedule:
                 (self._writes_start + d.address) // shape.beat_bytes,
                 written_beats(shape, d),
             )
-            read = max(read, at + TO_STORED_BEAT - 1)
+            before, beats = max(read, at + TO_STORED_BEAT - 1), 0
             while left:
                 length = burst_length(first, left)
-                read += length
+                beats += length
+                read = before - (-beats * BEAT // _beat_size(shape, d))
                 asked = max(read + TO_STORED_BURST, written + 1)
                 written = asked + length
                 first, left = first + length, left - length

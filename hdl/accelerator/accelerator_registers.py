@@ -32,6 +32,7 @@ def accelerator_registers(
     weight_depth: int,
     lines: int,
     beat_bytes: int,
+    encoded_memory: bool = False,
     configuration_hash: str,
     version: tuple[int, int, int],
     format: NamedFormat | None,
@@ -48,6 +49,8 @@ def accelerator_registers(
         Of the scratchpad.
     beat_bytes : int
         Of a word of the memory port.
+    encoded_memory : bool
+        Whether LOADs and STOREs can move stored pairs: so results can leave as such.
     configuration_hash, version, format
         As of :func:`hdl.engine.engine_registers.engine_registers`, whose errors this raises.
     """
@@ -66,6 +69,7 @@ def accelerator_registers(
                 configuration_hash=configuration_hash,
                 version=version,
                 format=format,
+                encoded_output=encoded_memory,
             ),
             Register(
                 "MEMORY",

@@ -35,7 +35,14 @@ from networks.quantization.calibration import calibrate
 from networks.quantization.quantize import quantize
 from networks.samples.mnist.quantized import quantized_mnist
 from sim_tb.gen.random_programs import Image, RandomProgram, prospect
-from sim_tb.gen.small_networks import RELU, average, graph_of, images_of, matrix_layer
+from sim_tb.gen.small_networks import (
+    RELU,
+    average,
+    graph_of,
+    images_of,
+    matrix_layer,
+    squeeze_network,
+)
 from sim_tb.gen.test_compiler import quantized
 
 SEED = 17
@@ -48,7 +55,7 @@ WATCHDOG = 4000
 """Cycles without progress: more than any memory here makes a program wait."""
 ACCELERATORS: dict[str, dict[str, Any]] = {
     "5opt": {"rows": 4, "cols": 4, "memory_bits": 64},
-    "2x2": {"rows": 2, "cols": 2, "memory_bits": 32, "scratchpad": 2},
+    "2x2": {"rows": 2, "cols": 2, "memory_bits": 32, "scratchpad": 2, "encoded_memory": True},
     "8x8": {"rows": 8, "cols": 8, "pe": "8x8"},
     "2x8x8": {"rows": 2, "cols": 4, "pe": "2x8x8", "memory_bits": 32},
     "group": {"rows": 4, "cols": 4, "group": 2, "memory_bits": 64},
@@ -57,6 +64,12 @@ ACCELERATORS: dict[str, dict[str, Any]] = {
     "weights": {"rows": 4, "cols": 4, "weight_bits": 4, "acc_bits": 13, "memory_bits": 64},
     "wide": {"rows": 8, "cols": 4, "acc_bits": 17, "memory_bits": 256},
     "no multipliers": {"rows": 2, "cols": 4, "memory_bits": 64, "lanes": 0},
+    "11 bits": {"rows": 4, "cols": 4, "format": "3opt", "encoded_memory": True},
+    "10 bits": {"rows": 4, "cols": 4, "format": "6opt", "memory_bits": 32, "encoded_memory": True},
+    "8 bits": {
+        **{"machine": "tensor_core", "rows": 4, "cols": 4, "pairs": 2, "format": "7opt"},
+        **{"vsparq": False, "group": 4, "memory_bits": 64, "encoded_memory": True},
+    },
     "pipeline": {"rows": 4, "cols": 2, "pipeline": 2, "memory_bits": 64},
     "256 bits": {"rows": 8, "cols": 4, "memory_bits": 256},
 }
@@ -351,6 +364,32 @@ def test_a_network(checks: Callable[[int], None]) -> None:
     predicted = totals(layer_report(compiled, latency=20))["cycles"]
     assert abs(predicted / runs.cycles_per_image - 1) < 0.001
     checks(logits.size)
+
+
+@pytest.mark.slow
+def test_a_network_of_stored_pairs(checks: Callable[[int], None]) -> None:
+    """Tensors that spill are stored pairs in memory; logits are those of the network, in as many
+    cycles as predicted, within 1 %.
+    """
+    rng = np.random.default_rng(SEED)
+    graph = squeeze_network(rng, (10, 9, 4), 8)
+    images = np.abs(rng.normal(size=(2, *graph.input_shape)))
+    network = quantized(shape_of(SHARED), graph, images)
+    compiled = compile_network(shape_of(SHARED), network)
+    assert len(compiled.allocation.encoded) > 1
+    moves = [each for each in compiled.program if each.opcode in (Opcode.LOAD, Opcode.STORE)]
+    assert {(each.opcode, each.encoded) for each in moves} == {
+        (opcode, encoded) for opcode in (Opcode.LOAD, Opcode.STORE) for encoded in (0, 1)
+    }
+    inputs = network.quantize_images(images)
+    expected = network.forward(inputs, of_machine(shape_of(SHARED).format))
+    for latency in (0, 20):
+        runs = AcceleratorRuns(accelerator(SHARED), MemoryKind(latency=latency))
+        logits = np.stack(list(runs(compiled.image, inputs)))
+        require_equal("logits", logits, expected)
+        predicted = totals(layer_report(compiled, latency=latency))["cycles"]
+        assert abs(predicted / runs.cycles_per_image - 1) < 0.01
+        checks(logits.size)
 
 
 @pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")

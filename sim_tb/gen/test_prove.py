@@ -70,7 +70,7 @@ def _name(value: Any) -> str:
     return value.name if isinstance(value, Job) else value if isinstance(value, str) else ""
 
 
-SMALL = ACCELERATORS[0]
+SMALL, PAIRS = ACCELERATORS[0], ACCELERATORS[-1]
 
 BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
     (
@@ -297,6 +297,16 @@ BROKEN_PROGRAMS: list[tuple[str, Job, Callable[[Any], Any]]] = [
         "the other window",
         GivenJob(SMALL),
         swap("part", r"\? reads_size : writes_size", "? writes_size : reads_size"),
+    ),
+    (
+        "pairs beyond the window",
+        GivenJob(PAIRS),
+        swap("part", r"> \{ 1'h0, reads_size", "> { 1'h1, reads_size"),
+    ),
+    (
+        "as many beats as of bytes",
+        AskedJob(PAIRS),
+        swap("part", r"request\[93:64\] = [^;]*;", "request[93:64] = {19'h0, command[79:70]};"),
     ),
     ("end early", WaitsJob(SMALL), swap("part", "= loads_started == loads_ended", "= 1'h1")),
     (

@@ -35,7 +35,7 @@ from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.layouts import STREAM, StreamKind
 from hdl.accelerator.program_reader import ProgramReader
 from hdl.accelerator.stream_router import StreamRouter
-from hdl.catalogue import MacUnit
+from hdl.catalogue import MacUnit, sparq_mac
 from hdl.engine.engine_unit import EngineUnit
 from hdl.memory.transfer import transfer_layout
 from sim_tb.hdl.pysim import SEED, Bench, Word
@@ -46,9 +46,15 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def accelerator(rows: int, cols: int, pe: str, weight_bits: int, data_bits: int) -> AcceleratorUnit:
-    """A small one, with room for few slices of weights."""
-    engine = EngineUnit("array", rows, cols, MacUnit(pe, weight_bits=weight_bits), weight_depth=16)
-    return AcceleratorUnit(engine, 4, data_bits)
+    """A small one, with room for few slices of weights; one of sparq moves stored pairs, too."""
+    encodes = pe == "sparq"
+    mac = (
+        sparq_mac("5opt", weight_bits=weight_bits)
+        if encodes
+        else MacUnit(pe, weight_bits=weight_bits)
+    )
+    engine = EngineUnit("array", rows, cols, mac, weight_depth=16)
+    return AcceleratorUnit(engine, 4, data_bits, encoded_memory=encodes)
 
 
 class Piece(NamedTuple):
@@ -294,8 +300,12 @@ def random_right(
     elif opcode is Opcode.TABLE:
         length, unit = TABLE_BYTES, shape.beat_bytes
     else:
-        values["lines"] = rng.randint(1, 5)
-        length, unit = values["lines"] * shape.line_bytes, shape.line_bytes
+        values["lines"], values["encoded"] = rng.randint(1, 5), shape.encodes and rng.getrandbits(1)
+        unit = shape.line_bytes
+        if values["encoded"]:
+            values["lines"] *= shape.encoded_lines
+            unit = shape.beat_bytes
+        length = shape.memory_bytes(values["lines"], bool(values["encoded"]))
     last = (size - length) // unit
     values["address"] = unit * rng.choice([0, last, rng.randint(0, last)])
     return Descriptor(opcode, values)
@@ -513,7 +523,8 @@ def running(unit: AcceleratorUnit, stall: float) -> Conversation:
         expected.append(Checker(shape, memory, *windows).run(own_program.start))
         for place in range(expected[-1].done):
             at = own_program.start + place * DESCRIPTOR_BYTES
-            read = decode(memory[at : at + DESCRIPTOR_BYTES].view("<u4"))
+            words = memory[at : at + DESCRIPTOR_BYTES].view("<u4")
+            read = decode(words, encodes=shape.encodes)
             assert isinstance(read, Descriptor)
             given += [read] if read.opcode is not Opcode.END else []
     window = rng.getrandbits(63)
@@ -541,7 +552,10 @@ def running(unit: AcceleratorUnit, stall: float) -> Conversation:
 @pytest.mark.parametrize("stall", [0.3, 0.0])
 @pytest.mark.parametrize(
     ("rows", "cols", "pe", "weight_bits", "data_bits"),
-    [(4, 6, "2x8x8", 5, 64), (4, 3, "8x8", 8, 32), (8, 4, "2x8x8", 8, 256), (8, 8, "8x8", 6, 128)],
+    [
+        *((4, 6, "2x8x8", 5, 64), (4, 3, "8x8", 8, 32), (8, 4, "2x8x8", 8, 256)),
+        *((8, 8, "8x8", 6, 128), (4, 8, "sparq", 8, 32)),
+    ],
 )
 def test_program_reader(
     *, rows: int, cols: int, pe: str, weight_bits: int, data_bits: int, stall: float, checks: Any
