@@ -224,10 +224,15 @@ def test_images_without_labels(mnist: Path, tmp_path: Path) -> None:
     ],
 )
 def test_refused_beside_a_file(
-    command: Any, arguments: tuple[Any, ...], message: str, mnist: Path, quantized: Path
+    command: Any,
+    arguments: tuple[Any, ...],
+    message: str,
+    mnist: Path,
+    quantized: Path,
+    tmp_path: Path,
 ) -> None:
-    data = () if command is compile else ("--data", mnist / "test.npz")
-    given = (mnist / "mnist.onnx", *data, "--quantized", quantized, *arguments)
+    own = ("--output", tmp_path) if command is compile else ("--data", mnist / "test.npz")
+    given = (mnist / "mnist.onnx", *own, "--quantized", quantized, *arguments)
     assert said(command, *given) == message.replace("FILE", str(quantized))
 
 
@@ -235,7 +240,7 @@ def test_files_of_another_model(mnist: Path, quantized: Path, tmp_path: Path) ->
     other = tmp_path / "other.onnx"
     other.write_bytes((mnist / "mnist.onnx").read_bytes() + b"\x3a\x01x")
     with pytest.raises(DataError) as caught:
-        invoked(compile, other, "--quantized", quantized)
+        invoked(compile, other, "--quantized", quantized, "--output", tmp_path / "program")
     assert str(caught.value).startswith(
         f"{quantized} is of another mnist.onnx than {other}: SHA-256 must be "
     )
