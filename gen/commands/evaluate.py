@@ -51,7 +51,7 @@ from networks.evaluation.formats import (
     weights_of,
 )
 from networks.evaluation.inputs import choose_images
-from networks.evaluation.preparation import AUTO_SQNR, CHANNEL_ORDERS, Options
+from networks.evaluation.preparation import AUTO_SQNR, CHANNEL_ORDERS, Options, require_named
 from networks.evaluation.report import report_files
 from networks.evaluation.scoring import CTC, SIGNAL
 from networks.evaluation.settings import SPARSE_2_4, SPARSITIES, settings_of
@@ -266,6 +266,7 @@ def evaluate(
         weights,
     )
     loaded = load_given(model, **inputs)
+    require_named(loaded.model, options)
     if file is not None and quantized is not None:
         loaded = with_clips(loaded, quantized, file)
     chosen = loaded.images
@@ -324,6 +325,8 @@ def _refuse_without_effect(
         reasons |= dict.fromkeys(("rounding", "vsparq"), "beside all-variants")
     if all(name in BLOCK_FORMATS for name in formats):
         reasons |= dict.fromkeys(WINDOW_OPTIONS, "where all formats are block formats")
+        if AUTO in exact_layers:
+            reasons["exact_layers"] = f"as {AUTO} where all formats are block formats"
     if AUTO not in (*formats, *exact_layers):
         reasons["auto_sqnr"] = f"without {AUTO} among the formats or the exact-layers"
     if all(name == EIGHT_BITS or name in BLOCK_FORMATS for name in weight_formats):

@@ -20,7 +20,7 @@ from networks.evaluation.preparation import (
     calibrated,
     equalized,
     reference_of,
-    require_exact_layers,
+    require_named,
     run_of,
 )
 from networks.evaluation.results import accuracy_rows, layer_rows, row_shares, totals
@@ -51,7 +51,7 @@ def evaluate_model(
     ``on_doubt`` is called with what looks like a mistake, as soon as it is known. ``scoring`` says
     what is counted; by default right classes. ``source`` finds the clips in place of calibration,
     of a dense network. Raises ``DataError`` for labels that are not classes of the model and for
-    images of a wrong size, ``ModelError`` for exact layers that it does not have, before anything
+    images of a wrong size, ``ModelError`` as :func:`require_named`, before anything
     is computed, and what the parts raise.
     """
     scoring = scoring or classification(model)
@@ -61,7 +61,7 @@ def evaluate_model(
         raise DataError(
             f"labels must be below the model's {scoring.classes} classes, not {highest}{from_1}"
         )
-    require_exact_layers(model, options)
+    require_named(model, options)
     for part in (images, calibration):
         part.check()
     if scheduler is not None:

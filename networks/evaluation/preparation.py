@@ -136,8 +136,16 @@ def calibrated_network(
         return quantized(model.graph, clips, options, kept, **more)
 
 
-def require_exact_layers(model: Model, options: Options) -> None:
-    """Raise ``ModelError`` unless the exact layers of ``options`` are some of ``model``."""
+def require_named(model: Model, options: Options) -> None:
+    """Raise ``ModelError`` unless ``model`` has the exact layers of ``options``, and products of
+    two values if these are to be windowed.
+    """
+    if options.attention_windowed and len(model.graph.product_nodes) == len(
+        model.graph.matrix_nodes
+    ):
+        raise ModelError(
+            f"{model.name}: attention has no effect without products of two values: leave it out"
+        )
     allowed = [AUTO, *(node.name for node in model.graph.matrix_nodes)]
     for name in options.exact_layers:
         if name not in allowed:
