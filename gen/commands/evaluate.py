@@ -15,6 +15,7 @@ from gen.commands.data_options import (
     range_options,
     require_percentile,
     warn,
+    window_modes,
 )
 from gen.commands.options import (
     FilePath,
@@ -108,8 +109,7 @@ A BERT that ends in classes, on tokens:
     metavar="NAME,...",
     help=f"Formats of activations: {ACTIVATION_HELP}.",
 )
-@click.option("--rounding/--no-rounding", default=True, help="Round or trim. [default: round]")
-@click.option("--vsparq/--no-vsparq", default=True, help="Pair zeros. [default: on]")
+@window_modes
 @click.option(
     "--group",
     "groups",

@@ -16,6 +16,7 @@ from gen.commands.data_options import (
     percentile_without_effect,
     range_options,
     require_percentile,
+    window_modes,
 )
 from gen.commands.options import (
     FilePath,
@@ -136,8 +137,7 @@ def _data_options(command: Any) -> Any:
     metavar="NAME",
     help=f"Of activations: {EIGHT_BITS}, {ANY_FORMAT_HELP}, or two such as 5opt+s4opt.",
 )
-@click.option("--rounding/--no-rounding", default=True, help="Round or trim. [default: round]")
-@click.option("--vsparq/--no-vsparq", default=True, help="Pair zeros. [default: on]")
+@window_modes
 @click.option(
     "--group",
     type=click.Choice([str(group) for group in GROUPS]),
