@@ -37,6 +37,7 @@ COMMANDS = {
     "prove": "Prove the emitted Verilog for all inputs, on all cores.",
     "quantize": "Choose what a network's integers stand for, and write it to a file.",
     "run": "Run the program that `sparq compile` has written into DIR, and compare.",
+    "search": "Search what to build for a network, and which of its layers to compute in windows.",
     "simulate": "Run random tiles through the emitted array or engine, and compare with golden.",
     "tradeoff": "Set the area of processing elements against accuracy and noise of the network for "
     "MNIST.",

@@ -1,5 +1,6 @@
 """``sparq compile``: a trained network as a program of an accelerator."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from gen.commands.data_options import (
 )
 from gen.commands.options import (
     FilePath,
+    Listed,
     json_option,
     layer_options,
     refuse_without_effect,
@@ -34,7 +36,7 @@ from golden.accelerator.schedule import LATENCY
 from golden.accelerator.shape import AcceleratorShape
 from networks.evaluation.formats import signed_layers
 from networks.evaluation.images import Images
-from networks.evaluation.model import load_model
+from networks.evaluation.model import Model, load_model
 from networks.evaluation.preparation import Options, calibrated_network
 from networks.evaluation.scoring import SIGNAL
 from networks.quantization.clips import ClipSource, Given
@@ -53,6 +55,13 @@ MOVED = (("loaded", "stored"), ("saved",))
     "--equalize", is_flag=True, help="Equalize ranges of channels, across layers, before."
 )
 @layer_options("--first-layer", "--last-layer")
+@click.option(
+    "--exact-layers",
+    type=Listed(str, "names of layers", distinct=True),
+    default=(),
+    metavar="NAME,...",
+    help="Layers that stay at 8 bits.",
+)
 @click.option(
     "--output",
     type=FilePath(),
@@ -79,6 +88,7 @@ def compile(
     equalize: bool,
     first_layer_windowed: bool,
     last_layer_windowed: bool,
+    exact_layers: tuple[str, ...],
     output: Path,
     report: bool,
     roofline: Path | None,
@@ -112,6 +122,7 @@ def compile(
         first_layer_windowed=first_layer_windowed,
         last_layer_windowed=last_layer_windowed,
         equalize=equalize,
+        exact_layers=exact_layers,
     )
     images: Images | None = None
     source: ClipSource | None = None
@@ -129,6 +140,7 @@ def compile(
         file.require_graph(quantized, network)
         chosen, source = file.options_with(chosen), Given(file.clips)
         preprocessing = file.preprocessing_made
+    _require_layers(network, exact_layers)
     require_depths(shape, network.graph)
     kept = unwindowed_layers(shape, network.graph)
     signed = signed_layers(configuration.format)
@@ -173,6 +185,16 @@ def compile(
         click.echo(f"wrote {roofline}")
     write_json(json_file, result)
     click.echo(f"wrote {output}")
+
+
+def _require_layers(model: Model, names: Collection[str]) -> None:
+    """Refuse a name that is none of a layer of ``model``."""
+    allowed = [node.name for node in model.graph.matrix_nodes]
+    for name in names:
+        if name not in allowed:
+            raise click.UsageError(
+                f"exact-layers must be some of {', '.join(allowed)}, not {name!r}"
+            )
 
 
 def _require_beside(output: Path, files: dict[str, Path | None]) -> None:

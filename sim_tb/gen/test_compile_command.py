@@ -138,6 +138,26 @@ def test_sums_that_do_not_fit_are_refused(mnist: Path, tmp_path: Path) -> None:
     assert not output.exists()
 
 
+def test_exact_layers(mnist: Path, compiled: Path, tmp_path: Path) -> None:
+    """What stays at 8 bits takes both planes; a name that is none is refused."""
+    given = [str(mnist / "mnist.onnx"), "--calibration", str(mnist / "calibration.npz")]
+    given += [*SMALL, "--calibration-images", "20", "--exact-layers"]
+    report = tmp_path / "report.json"
+    output = ["--output", str(tmp_path / "output"), "--json", str(report)]
+    result = CliRunner().invoke(compile, [*given, "conv2", *output], catch_exceptions=False)
+    assert "1 of 4 layers windowed" in result.stdout
+    layers = json.loads(report.read_text())["layers"]
+    before = json.loads((mnist / "layers.json").read_text())["layers"]
+    twice = [
+        own["slices"] // max(1, old["slices"]) for own, old in zip(layers, before, strict=True)
+    ]
+    assert twice == [1, 2, 0, 1, 1]
+    for name in ("conv9", "auto"):
+        result = CliRunner().invoke(compile, [*given, name, "--output", str(tmp_path / "other")])
+        text = f"Error: exact-layers must be some of conv1, conv2, conv3, linear, not '{name}'"
+        assert result.stderr.splitlines()[-1] == text
+
+
 def test_the_roofline_has_all_layers(mnist: Path, compiled: Path) -> None:
     del compiled
     text = (mnist / "roofline.svg").read_text()

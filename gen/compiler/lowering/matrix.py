@@ -8,7 +8,7 @@ import numpy as np
 
 from gen.compiler.errors import CompileError
 from gen.compiler.lowering.context import Context, parameters
-from gen.compiler.lowering.sums import require_sums
+from gen.compiler.lowering.sums import sum_bits
 from gen.compiler.step import Step
 from gen.compiler.values import Value
 from golden.accelerator.shape import AcceleratorShape, Bytes, pack_columns, pack_weights
@@ -96,6 +96,18 @@ def require_depth(
             f"{name}: the reduction takes {depth} slices of weights, and the machine holds "
             f"{shape.weight_depth}"
         )
+
+
+def subtracted_zero_point(shape: AcceleratorShape, layer: IntegerMatrixLayer) -> int:
+    """What a machine of signed activations takes off those of a windowed layer."""
+    fmt = shape.format
+    return layer.fill if fmt is not None and fmt.signed and layer.windowed else 0
+
+
+def layer_sum_bits(shape: AcceleratorShape, layer: IntegerMatrixLayer) -> int:
+    """The fewest bits of an accumulator in which no sum of ``layer`` on the machine overflows."""
+    windows = shape.format if layer.windowed else None
+    return sum_bits(layer.weights, windows, subtracted_zero_point(shape, layer))
 
 
 def lower_matrix(context: Context, node: IntegerNode, layer: IntegerMatrixLayer) -> None:
@@ -203,15 +215,18 @@ class _Products:
         layer, shape = self.layer, self.context.shape
         fmt = shape.format
         is_exact = not layer.windowed and fmt is not None
-        # A machine of signed activations takes the zero point off, and a bias gives it back.
-        subtracts = fmt is not None and fmt.signed and layer.windowed
-        zero_point = layer.fill if subtracts else 0
-        windows = fmt if layer.windowed else None
+        # What the machine takes off, a bias gives back.
+        zero_point = subtracted_zero_point(shape, layer)
         require_depth(
             *(shape, layer.name, self.patch.kernel[0] * self.patch.kernel[1]),
             *(layer.groups, inputs, width),
         )
-        require_sums(layer.name, layer.weights, shape.acc_bits, windows, zero_point)
+        needed = layer_sum_bits(shape, layer)
+        if needed > shape.acc_bits:
+            raise CompileError(
+                f"{layer.name}: its sums of products can take {needed} bits, and acc_bits is "
+                f"{shape.acc_bits}"
+            )
         words_of = 4 if self.output.buffer.has_sums else 1
         for part in group_parts(shape, layer.groups, inputs, width):
             value = self.value.part(part.word, part.words)

@@ -1,37 +1,26 @@
-"""Whether the sums of a layer fit the accumulators that they are made in."""
+"""The accumulators that hold the sums of a layer, whatever bytes it takes."""
 
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from gen.compiler.errors import CompileError
 from golden import SparqFormat, sparq
 from golden.format import ACTIVATION_MAX
 
 
-def require_sums(
-    name: str,
-    weights: npt.NDArray[np.int8],
-    acc_bits: int,
-    fmt: SparqFormat | None,
-    zero_point: int = 0,
-) -> None:
-    """Raise ``CompileError`` unless the sums of all columns of ``weights`` (..., K, N) fit
-    ``acc_bits`` bits, whatever bytes the layer ``name`` takes.
+def sum_bits(weights: npt.NDArray[np.int8], fmt: SparqFormat | None, zero_point: int = 0) -> int:
+    """The fewest bits that hold the sums of all columns of ``weights`` (..., K, N), with sign.
 
-    These are multiplied as bytes, or, with a format, as its windows of them less ``zero_point``.
+    Activations are multiplied as bytes, or, with a format, as its windows of them less
+    ``zero_point``. A bound in exact integers: of all bytes, or of the smallest and largest windows.
     """
     low, high = (0, ACTIVATION_MAX) if fmt is None else _effective_limits(fmt, zero_point)
     positive = np.maximum(weights, 0).sum(axis=-2, dtype=np.int64)
     negative = np.minimum(weights, 0).sum(axis=-2, dtype=np.int64)
     most = int((high * positive + low * negative).max())
     least = int((low * positive + high * negative).min())
-    needed = 1 + max(most.bit_length(), (~least).bit_length())
-    if needed > acc_bits:
-        raise CompileError(
-            f"{name}: its sums of products can take {needed} bits, and acc_bits is {acc_bits}"
-        )
+    return 1 + max(most.bit_length(), (~least).bit_length())
 
 
 @lru_cache

@@ -1,0 +1,1 @@
+"""Search over what an accelerator is built of and what it is told at run time, by their costs."""
