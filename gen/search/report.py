@@ -133,7 +133,7 @@ def search_plot(result: Mapping[str, Any]) -> str:
         axes.scatter(*_places(rows), s=18, label=name)
     axes.plot(*_places(result["front"]), "k.-", linewidth=1, drawstyle="steps-post", label="front")
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    axes.set_yscale("log" if min(row["loss"] for row in result["uniform"]) > 0 else "linear")
     unit = "" if result["cost"] == CYCLES else f", {result['cost_unit']}"
     axes.set_xlabel(f"{result['cost']}{unit}")
     axes.set_ylabel(f"{result['objective']} on {result['calibration_images']} images")

@@ -98,6 +98,10 @@ def search(
     for seed in walks:
         points += _walked(seed, costs, cost, budget, limits)
         progress.advance(bar)
+    unique: dict[object, Point] = {}
+    for point in points:
+        unique.setdefault(point.choice.key, point)  # ways can meet
+    points = [*unique.values()]
     allowed = [point for point in points if budget is None or point.cost <= budget]
     return Found(points, _front(allowed))
 

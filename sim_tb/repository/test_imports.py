@@ -30,7 +30,7 @@ LAYERS = {
     "gen": (
         ("gen", "gen/cli"),
         ("gen/commands",),
-        ("gen/workloads",),
+        ("gen/search", "gen/workloads"),
         (
             "gen/benchmark",
             "gen/documentation",
