@@ -114,9 +114,10 @@ def _limit(item: str) -> tuple[str, float]:
     "--weight-bits",
     "widths",
     type=Listed(integer, "integers separated by commas", distinct=True),
-    default="8,4,3",
+    default="8,6,5,4",
     show_default=True,
     metavar="N,...",
+    help="Widths of the weights.",
 )
 @click.option(
     "--sizes",

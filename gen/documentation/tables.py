@@ -117,7 +117,8 @@ def search(kept: Kept) -> Grid:
         [
             *(row["element"], str(row["weight_bits"]), str(row["acc_bits"]), row["method"]),
             f"{row['windowed']} of {row['free']}",
-            *(str(row["cycles"]), f"{row['area']:.0f}", f"{row['cost']:.4g}"),
+            *(str(row["cycles"]), f"{row['area']:.0f}{'' if row['meets_target'] else '*'}"),
+            f"{row['cost']:.4g}",
             *(f"{row['loss']:.4f}", f"{row['uniform_choice']['loss']:.4f}", _percent(row)),
             *(f"{row[name]:+.2f} ± {row[f'{name}_error']:.2f}" for name in ("difference", "gain")),
         ]

@@ -187,7 +187,7 @@ def _layer_cycles(shape: AcceleratorShape, network: QuantizedNetwork) -> dict[st
 def _energy_per_mac(library: str | Path, unit: Unit) -> float:
     """fJ, with glitches."""
     workshop = Workshop(library, FOLDER, (ENERGY_RECIPE,))
-    candidate = workshop.best(unit, 0.0)
+    (candidate,) = workshop.candidates(unit)
     operands = demo_operands()
     checked = workshop.check(unit, workshop.with_netlists(candidate), [operands])
     return checked.energy_per_mac[operands.name].with_glitches

@@ -370,6 +370,16 @@ def test_energies(task: Task, machines: list[Machine], numbers: list[Numbers]) -
     assert none == pytest.approx(2 * total * unit)
 
 
+@pytest.mark.full
+def test_energies_of_netlists() -> None:
+    """Of a MAC with narrower weights less; of an element by the one recipe, whatever the clock."""
+    found = [
+        gen.search.costs._energy_per_mac("generic", machine("2opt", bits).processing_element(20))
+        for bits in (6, 3)
+    ]
+    assert found[0] > 1.3 * found[1] > 0
+
+
 # --- the command
 
 
