@@ -16,7 +16,7 @@ from gen.synthesis.selection import select
 from gen.synthesis.units import DESIGNS, UNITS
 from golden.format import GROUPS
 from golden.named import ANY_FORMAT_HELP
-from hdl.element.processing_element import MAX_PIPELINE
+from hdl.multiplier.style import Style
 from support.files import write_if_changed
 
 
@@ -49,7 +49,7 @@ from support.files import write_if_changed
 )
 @click.option(
     "--pipeline",
-    type=IntegerRange(0, MAX_PIPELINE),
+    type=IntegerRange(0, Style.STRUCTURAL.max_pipeline),
     metavar="N",
     help="Only these: 0 to 2. [default: 0 with other choices]",
 )

@@ -139,6 +139,13 @@ A BERT that ends in classes, on tokens:
 @range_options
 @layer_options()
 @click.option(
+    "--exact-layers",
+    type=Listed(str, "names of layers", distinct=True),
+    default=(),
+    metavar="NAME,...",
+    help=f"Layers that stay at 8 bits in all formats; {AUTO}: those that auto-sqnr says, of each.",
+)
+@click.option(
     "--recalibrate-batch-norm", is_flag=True, help="Restate it for the quantized network."
 )
 @click.option(
@@ -160,7 +167,8 @@ A BERT that ends in classes, on tokens:
     default=AUTO_SQNR,
     show_default=True,
     metavar="DB",
-    help="The format auto keeps layers at 8 bits whose windows leave less signal to noise.",
+    help=f"{AUTO}, the format or among exact-layers, keeps layers at 8 bits whose windows leave "
+    "less signal to noise.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
 @click.option(
@@ -190,6 +198,7 @@ def evaluate(
     first_layer_windowed: bool,
     last_layer_windowed: bool,
     attention_windowed: bool,
+    exact_layers: tuple[str, ...],
     recalibrate_batch_norm: bool,
     channel_order: str,
     equalize: bool,
@@ -210,6 +219,7 @@ def evaluate(
         weight_formats,
         calibration_method,
         all_variants,
+        exact_layers,
         inputs["calibration"] is not None and images is None,
     )
     weights = [weights_of(name, int(weight_group)) for name in weight_formats]
@@ -249,6 +259,7 @@ def evaluate(
             correct_bias,
             auto_sqnr,
             attention_windowed,
+            exact_layers,
         ),
         progress_bar(),
         scheduler,
@@ -267,6 +278,8 @@ def evaluate(
         variant += "_corrected"
     if attention_windowed:
         variant += "_attention"
+    if exact_layers:
+        variant += "_exact"
     keep_result(keep, "evaluate", f"evaluate_{model.stem}_{variant}", result)
 
 
@@ -280,6 +293,7 @@ def _refuse_without_effect(
     weight_formats: Sequence[str],
     calibration_method: str,
     all_variants: bool,
+    exact_layers: tuple[str, ...],
     all_given: bool,
 ) -> None:
     """Refuse options on the command line that nothing they are of is there for."""
@@ -288,8 +302,8 @@ def _refuse_without_effect(
         reasons |= dict.fromkeys(("rounding", "vsparq"), "beside all-variants")
     if all(name in BLOCK_FORMATS for name in formats):
         reasons |= dict.fromkeys(WINDOW_OPTIONS, "where all formats are block formats")
-    if AUTO not in formats:
-        reasons["auto_sqnr"] = f"without {AUTO} among the formats"
+    if AUTO not in (*formats, *exact_layers):
+        reasons["auto_sqnr"] = f"without {AUTO} among the formats or the exact-layers"
     if all(name == EIGHT_BITS or name in BLOCK_FORMATS for name in weight_formats):
         reasons["weight_group"] = "without a window format among the weight-formats"
     if all_given:

@@ -15,7 +15,6 @@ from golden.named import ANY_FORMAT_HELP, format_fields
 from hdl.accelerator.accelerator_unit import SCRATCHPAD_KIB, AcceleratorUnit, memory_widths
 from hdl.bus.axi4 import DATA_BITS
 from hdl.catalogue import MacUnit, width_fields
-from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import PROCESSING_ELEMENTS
 from hdl.engine import engine_unit
 from hdl.engine.engine_unit import (
@@ -94,7 +93,9 @@ OPTIONS: dict[str, Option] = {
         "8 + log2(2 * pairs).",
     ),
     "pipeline": Option(
-        0, f"Registers between operands and accumulator of a PE or unit, 0 to {MAX_PIPELINE}."
+        0,
+        "Registers between operands and accumulator of a PE or unit, 0 to "
+        f"{Style.STRUCTURAL.max_pipeline}, in behavioral style to {Style.BEHAVIORAL.max_pipeline}.",
     ),
     "weight_depth": Option(
         256,
@@ -201,10 +202,10 @@ class Configuration:
         pairs = value["pairs"] if machine in TENSOR_CORES else None
         least = least_acc_bits(value["weight_bits"], pairs)
         check_integer("acc_bits", value["acc_bits"], least, MAX_ACC_BITS)
-        check_integer("pipeline", value["pipeline"], 0, MAX_PIPELINE)
-        widths = value["weight_bits"], value["acc_bits"], value["pipeline"]
         check_choice("style", value["style"], tuple(Style))
         style = Style(value["style"])
+        check_integer("pipeline", value["pipeline"], 0, style.max_pipeline)
+        widths = value["weight_bits"], value["acc_bits"], value["pipeline"]
         try:
             options_of_format = value["format"], value["rounding"], value["vsparq"], value["group"]
             fmt = NamedFormat(*options_of_format) if pe == "sparq" else None

@@ -4,9 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gen.design.configuration import Configuration
+from hdl.multiplier.style import Style
 
 PIPELINE = 2
-"""Of all designs: with the registers that multipliers of FPGAs have."""
+"""Of elements and engines: the registers that multipliers of FPGAs have."""
+
+FAR = Style.BEHAVIORAL.max_pipeline
+"""Of arrays: a register also where products are taken, far from some of the multipliers."""
 
 
 class Design(NamedTuple):
@@ -48,7 +52,7 @@ def _designs() -> Iterator[Design]:
         yield Design(f"{name}_structural", Configuration(**element))
     for side in (4, 8):
         for name, unit in UNITS.items():
-            size = {"rows": side, "cols": side, "pipeline": PIPELINE}
+            size = {"rows": side, "cols": side, "pipeline": FAR}
             array = Configuration(**size, **unit, style="behavioral")
             yield Design(f"{name}_{side}x{side}", array)
             if name != "2x8x8":

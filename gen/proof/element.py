@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from hdl.edge.activation_lane import ActivationLane
 from hdl.edge.column_correction import ColumnCorrection
 from hdl.edge.row_bias import RowBias
 from hdl.edge.weight_lane import WeightLane
-from hdl.element.processing_element import MAX_PIPELINE, ProcessingElement
+from hdl.element.processing_element import ProcessingElement
 from hdl.multiplier.mac_part import MacPart
 from hdl.multiplier.style import Style
 
@@ -286,32 +286,33 @@ class ProductJob(StepJob):
         return entries
 
 
-def behavioral_elements(names: Sequence[str] = tuple(NAMED_FORMATS)) -> Iterator[MacUnit]:
-    """The same in behavioral style, where exact ones have no multiplier to choose."""
-    behavioral: dict[str, Any] = {"multiplier": None, "style": Style.BEHAVIORAL}
-    yield from dict.fromkeys(replace(element, **behavioral) for element in elements(names))
+def signed_elements(registered: bool = False) -> Iterator[MacUnit]:
+    """Those of signed formats, in both styles: each lane its own window, and shared windows.
 
-
-def signed_elements(pipelines: Iterable[int] = (0,)) -> Iterator[MacUnit]:
-    """Those of signed formats, in both styles: each lane its own window, and shared windows."""
-    for pipeline in pipelines:
-        for style in Style:
+    Without registers, or ``registered`` in every pipeline.
+    """
+    for style in Style:
+        for pipeline in range(style.max_pipeline + 1 if registered else 1):
             for name in SIGNED_FORMATS:
                 for vsparq, group in ((True, 1), (False, 1), (False, 2)):
                     options: dict[str, Any] = {"pipeline": pipeline, "style": style}
                     yield sparq_mac(name, vsparq=vsparq, group=group, **options)
 
 
-def elements(names: Sequence[str] = tuple(NAMED_FORMATS)) -> Iterator[MacUnit]:
+def elements(
+    names: Sequence[str] = tuple(NAMED_FORMATS), style: Style = Style.STRUCTURAL
+) -> Iterator[MacUnit]:
     """All elements of 8-bit weights with 32-bit accumulators, in every pipeline.
 
-    The exact ones, and those of the formats of these names.
+    The exact ones, which have no multiplier to choose in behavioral style, and those of the formats
+    of these names.
     """
-    for pipeline in range(MAX_PIPELINE + 1):
+    for pipeline in range(style.max_pipeline + 1):
+        options: dict[str, Any] = {"pipeline": pipeline, "style": style}
         for kind, element in PROCESSING_ELEMENTS.items():
-            for multiplier in element.MULTIPLIERS:
-                yield MacUnit(kind, multiplier, pipeline=pipeline)
+            for multiplier in element.MULTIPLIERS if style is Style.STRUCTURAL else (None,):
+                yield MacUnit(kind, multiplier, **options)
         for group in (1, 2):
             for name in names:
                 for vsparq in (True, False):
-                    yield sparq_mac(name, vsparq=vsparq, group=group, pipeline=pipeline)
+                    yield sparq_mac(name, vsparq=vsparq, group=group, **options)

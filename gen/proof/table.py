@@ -12,7 +12,6 @@ from gen.proof.bounds import OverflowJob
 from gen.proof.element import (
     LanesJob,
     ProductJob,
-    behavioral_elements,
     elements,
     signed_elements,
 )
@@ -34,7 +33,6 @@ from golden import NAMED_FORMATS, SIGNED_FORMATS, NamedFormat
 from hdl import MacUnit, sparq_mac
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.bus.axi4 import Axi4Bus
-from hdl.element.processing_element import MAX_PIPELINE
 from hdl.engine.engine_unit import EngineUnit
 from hdl.multiplier.style import Style
 
@@ -77,7 +75,7 @@ def all_jobs() -> list[Job]:
             LanesJob,
             (
                 element
-                for element in (*elements(), *behavioral_elements(), *signed_elements())
+                for element in (*elements(), *elements(style=Style.BEHAVIORAL), *signed_elements())
                 if element.format
             ),
         ),
@@ -92,14 +90,14 @@ def all_jobs() -> list[Job]:
             AccumulationJob,
             [
                 *(*elements(), *_narrow(), *_accumulators(), *_behavioral()),
-                *signed_elements(range(MAX_PIPELINE + 1)),
+                *signed_elements(registered=True),
             ],
         ),
         _of_elements(
             ContractJob,
             [
                 *(*elements(), *_accumulators(), *_behavioral()),
-                *signed_elements(range(MAX_PIPELINE + 1)),
+                *signed_elements(registered=True),
             ],
         ),
         _of_elements(CorrectionJob, [*_with_corrections(), *_accumulators()]),
@@ -113,11 +111,11 @@ def all_jobs() -> list[Job]:
         ),
         (
             TopJob(element, 2, 3)
-            for element in (*elements(), *behavioral_elements(), *signed_elements())
+            for element in (*elements(), *elements(style=Style.BEHAVIORAL), *signed_elements())
             if element.format is None or element.format.name in ("5opt", *SIGNED_FORMATS)
         ),
         _arrays(),
-        (SequencerJob(rows, delay) for rows in (1, 2, 3, 4, 5, 8) for delay in (0, 1, 2)),
+        (SequencerJob(rows, delay) for rows in (1, 2, 3, 4, 5, 8) for delay in range(4)),
         (
             RowsJob(replace(SPARQ, pipeline=pipeline), rows, cols)
             for pipeline in range(3)
@@ -160,7 +158,7 @@ def all_jobs() -> list[Job]:
 def jobs_of_formats(names: Iterable[str]) -> list[Job]:
     """What depends on a format: of the formats of these names, which need not be the paper's."""
     chosen = list(dict.fromkeys(NamedFormat(name).name for name in names))
-    of_both_styles = (*elements(chosen), *behavioral_elements(chosen))
+    of_both_styles = (*elements(chosen), *elements(chosen, Style.BEHAVIORAL))
     units = [element for element in of_both_styles if element.format]
     plain = [element for element in units if not element.pipeline]
     trimming = [_trimmed(element) for element in plain]
@@ -225,7 +223,7 @@ def _accumulators() -> Iterator[MacUnit]:
 
 def _behavioral(without_registers: bool = False) -> Iterator[MacUnit]:
     """Elements in behavioral style: all, and of every width of weights and accumulators."""
-    for element in behavioral_elements():
+    for element in elements(style=Style.BEHAVIORAL):
         if not (without_registers and element.pipeline):
             yield element
     sparq = replace(SPARQ, style=Style.BEHAVIORAL)

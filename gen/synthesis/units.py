@@ -27,8 +27,8 @@ from hdl import (
     sparq_mac,
 )
 from hdl.catalogue import width_fields
-from hdl.element.processing_element import MAX_PIPELINE
 from hdl.engine.engine_unit import EngineUnit
+from hdl.multiplier.style import Style
 
 ENGINE, ACCELERATOR = AROUND
 UNITS = ("pe", "dot_product", "encoder", *MACHINES, *AROUND)
@@ -215,7 +215,7 @@ def processing_elements(
     weight_bits: int, acc_bits: int, formats: Sequence[str] = FORMATS
 ) -> Iterator[Unit]:
     """All elements of the table, in every pipeline."""
-    for pipeline in range(MAX_PIPELINE + 1):
+    for pipeline in range(Style.STRUCTURAL.max_pipeline + 1):
         widths: dict[str, Any] = {"weight_bits": weight_bits, "acc_bits": acc_bits}
         widths["pipeline"] = pipeline
         for design, kind in PROCESSING_ELEMENTS.items():

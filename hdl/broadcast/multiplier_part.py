@@ -9,7 +9,10 @@ from hdl.multiplier.multiplier import Addend, AddendShape, Multiplier
 from hdl.multiplier.style import Style
 from hdl.placement import Component
 
-ADDENDS = ("addends", "registered_addends", "twice_registered_addends")
+ADDENDS = (
+    *("addends", "registered_addends"),
+    *("twice_registered_addends", "thrice_registered_addends"),
+)
 """The step that makes addends, by how often they are registered."""
 
 

@@ -14,8 +14,6 @@ from hdl.multiplier.mac_part import DOWNWARDS, RIGHTWARDS, Route
 from hdl.multiplier.multiplier import Multiplier
 from hdl.multiplier.products import Products
 
-MAX_PIPELINE = 2
-
 
 def chosen_multiplier(allowed: tuple[str, ...], multiplier: str | None) -> str:
     """The multiplier of that name, or the first one; ``ValueError`` if it is not allowed."""

@@ -15,10 +15,10 @@ class Mac:
     multiplier : Multiplier
     acc_bits : int
         Width of the accumulator. A sum that does not fit wraps.
-    pipeline : int, 0 to 2
+    pipeline : int, 0 to 2, in behavioral style to 3
         Registers between operands and accumulator. In structural style before the addition (1), and
-        also within the multiplication (2); in behavioral style after the multiplication (1), and
-        also before it (2).
+        also within the multiplication (2); in behavioral style after the multiplication (1),
+        before it (2), and a second time after it (3).
     takes_bytes : bool
         Machines take signed activations as bytes; otherwise taken apart, as signs and magnitudes.
     """

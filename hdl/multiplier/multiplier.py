@@ -109,7 +109,7 @@ class Multiplier(Identified, ABC):
     def addends(
         self, m: Module, platform: Any, activation: Value, weight: Value, registered: int
     ) -> list[Addend]:
-        """The addends of two codes, ``registered`` as many times: 0, 1 or, of operators, 2."""
+        """The addends of two codes, ``registered`` as many times: 0, 1 or, of operators, to 3."""
 
     def encode(self, m: Module, platform: Any, activations: Value, shared: Value) -> Value:
         """The activation code of ``k_per_cycle`` :attr:`activations`, the lower k low.
@@ -197,10 +197,12 @@ def product(m: Module, name: str, x: Value, weight: Value, registered: int) -> V
 
     ``x`` may be signed if it is never the least number of its bits: the product then has one bit
     less than both have. The first register follows the multiplication, the second precedes it:
-    where multipliers of FPGAs have theirs.
+    where multipliers of FPGAs have theirs. The third follows the first: a multiplier can be far
+    from what takes its product, and the way between them then has a cycle of its own.
     """
     is_signed = x.shape().signed
     x = stage(m, f"{name}_x", x, registered > 1)
     weight = stage(m, f"{name}_weight", weight, registered > 1).as_signed()
     result: Value = (x.as_signed() * weight)[:-1] if is_signed else x * weight
-    return stage(m, name, result, registered > 0).as_signed()
+    result = stage(m, name, result, registered > 0)
+    return stage(m, f"{name}_brought", result, registered > 2).as_signed()

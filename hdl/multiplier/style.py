@@ -13,3 +13,8 @@ class Style(StrEnum):
 
     STRUCTURAL = "structural"
     BEHAVIORAL = "behavioral"
+
+    @property
+    def max_pipeline(self) -> int:
+        """The most registers between operands and accumulator."""
+        return 3 if self is Style.BEHAVIORAL else 2

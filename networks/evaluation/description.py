@@ -22,7 +22,7 @@ def describe(model: Model, images: Images, calibration: Images, options: Options
             "size": model.logits,
             "others": list(model.other_outputs),
         },
-        "options": asdict(options),
+        "options": asdict(options) | {"exact_layers": list(options.exact_layers)},
     }
 
 
@@ -38,12 +38,17 @@ def decisions(result: dict[str, Any]) -> list[str]:
     method = options["method"]
     if method == "percentile":
         method += f" {options['percentile']:g}"
-    automatic = any(row["format"] == AUTO for row in result["rows"])
+    automatic = AUTO in (*options["exact_layers"], *(row["format"] for row in result["rows"]))
     switches = [
         f"weights of {options['weight_bits']} bits",
         f"first layer {'windowed' if options['first_layer_windowed'] else '8 bits'}",
         f"last layer {'windowed' if options['last_layer_windowed'] else '8 bits'}",
         *(["attention windowed"] if options["attention_windowed"] else []),
+        *(
+            [f"exact layers {', '.join(options['exact_layers'])}"]
+            if options["exact_layers"]
+            else []
+        ),
         f"channel order {options['channel_order']}",
         *(["equalized channels"] if options["equalize"] else []),
         *(["corrected biases"] if options["correct_bias"] else []),

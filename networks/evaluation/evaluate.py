@@ -20,6 +20,7 @@ from networks.evaluation.preparation import (
     calibrated,
     equalized,
     reference_of,
+    require_exact_layers,
     run_of,
 )
 from networks.evaluation.results import accuracy_rows, layer_rows, row_shares, totals
@@ -47,8 +48,8 @@ def evaluate_model(
     and decibels. The result does not depend on how many processes or machines there are.
     ``on_doubt`` is called with what looks like a mistake, as soon as it is known. ``scoring`` says
     what is counted; by default right classes. Raises ``DataError`` for labels that are not classes
-    of the model and for images of a wrong size, before anything is computed, and what the parts
-    raise.
+    of the model and for images of a wrong size, ``ModelError`` for exact layers that it does not
+    have, before anything is computed, and what the parts raise.
     """
     scoring = scoring or classification(model)
     highest = int(images.labels.max())
@@ -57,6 +58,7 @@ def evaluate_model(
         raise DataError(
             f"labels must be below the model's {scoring.classes} classes, not {highest}{from_1}"
         )
+    require_exact_layers(model, options)
     for part in (images, calibration):
         part.check()
     if scheduler is not None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from golden import BlockFormat
 from golden.format import ACTIVATION_MAX
-from networks.evaluation.formats import MixedFormat
+from networks.evaluation.formats import AUTO, MixedFormat
 from networks.evaluation.images import Images
 from networks.evaluation.model import Model, batches_of, channels_last
 from networks.evaluation.settings import SAME, SIGNED_4_BIT, UNIFORM_4_BIT, Setting
@@ -53,6 +53,7 @@ NATURAL = "natural"
 CALIBRATED = "calibrated"
 CHANNEL_ORDERS = (NATURAL, CALIBRATED)
 DEPTHWISE = "depthwise"
+EXACT_LAYER = "exact layer"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Options:
     ``correct_bias`` followed by :func:`networks.quantization.bias_correction.correct_biases`. The
     format ``auto`` leaves layers at 8 bits whose products windows would leave less than
     ``auto_sqnr`` (signal to noise, dB). With ``attention_windowed`` window formats are those of
-    products of two values, too.
+    products of two values, too. The layers called ``exact_layers`` stay at 8 bits in every format,
+    their weights too; ``auto`` among them is what that format does, for all window formats.
     """
 
     weight_bits: int = 8
@@ -77,6 +79,7 @@ class Options:
     correct_bias: bool = False
     auto_sqnr: float = AUTO_SQNR
     attention_windowed: bool = False
+    exact_layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,18 @@ def calibrated_network(
     found = calibrated(model, calibration, options, False, lambda count: None)
     if signed is None and not options.attention_windowed and not kept:
         return found.network
-    more = {"signed": signed, "attention": options.attention_windowed, "kept": kept}
-    return _quantize(found.graph, found.ranges, options, **more)
+    more = {"signed": signed, "attention": options.attention_windowed}
+    return _quantize(found.graph, found.ranges, options, kept, **more)
+
+
+def require_exact_layers(model: Model, options: Options) -> None:
+    """Raise ``ModelError`` unless the exact layers of ``options`` are some of ``model``."""
+    allowed = [AUTO, *(node.name for node in model.graph.matrix_nodes)]
+    for name in options.exact_layers:
+        if name not in allowed:
+            raise ModelError(
+                f"{model.name}: exact-layers must be some of {', '.join(allowed)}, not {name!r}"
+            )
 
 
 def equalized(model: Model, calibration: Images) -> Model:
@@ -150,7 +163,8 @@ def calibrated(
         source = {graph.source: (min(float(batch.min()) for batch in batches), 0.0)}
         first, last = not options.first_layer_windowed, not options.last_layer_windowed
         reasons = windowing_exceptions(graph, source, first, last, signed)
-        graph = prune_2_4(graph, {name for name, reason in reasons.items() if not reason})
+        taken = {name for name, reason in reasons.items() if not reason}
+        graph = prune_2_4(graph, taken.difference(options.exact_layers))
 
     def advancing() -> Iterator[Array]:
         for batch in batches:
@@ -172,14 +186,21 @@ def calibrated(
 
 
 def _quantize(
-    graph: Graph, ranges: Mapping[str, Range], options: Options, **more: Any
+    graph: Graph,
+    ranges: Mapping[str, Range],
+    options: Options,
+    kept: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> QuantizedNetwork:
+    exact_layers = dict.fromkeys(options.exact_layers, EXACT_LAYER)
+    exact_layers.pop(AUTO, None)
     return quantize(
         graph,
         ranges,
         options.weight_bits,
         options.first_layer_windowed,
         options.last_layer_windowed,
+        kept={**(kept or {}), **exact_layers},
         **more,
     )
 
@@ -192,7 +213,8 @@ def reference_of(base: Quantized, setting: Setting, options: Options) -> Referen
     if isinstance(setting.activations, BlockFormat):
         more["kept"] = {layer.name: DEPTHWISE for layer in base.network.layers if _depthwise(layer)}
     network = _quantize(base.graph, base.ranges, options, **more) if more else base.network
-    if isinstance(setting.activations, MixedFormat) and setting.activations.automatic:
+    automatic = isinstance(setting.activations, MixedFormat) and setting.activations.automatic
+    if automatic or (AUTO in options.exact_layers and setting.windows is not None):
         found = product_sqnr(network, setting.arithmetic(), base.images[:AUTO_IMAGES])
         more["kept"] = {
             name: f"windows leave {decibels:.1f} dB"
@@ -232,7 +254,9 @@ def run_of(
             *(base.graph, base.ranges),
             *(not options.first_layer_windowed, not options.last_layer_windowed, True),
         )
-        names = [name for name, reason in kept.items() if not reason]
+        names = [
+            name for name, reason in kept.items() if not reason and name not in options.exact_layers
+        ]
         if isinstance(setting.weights, BlockFormat):
             real = _block_weights(base.graph, network, names, setting.weights)
         else:

@@ -7,6 +7,7 @@ import numpy as np
 
 from networks.graph.attention import MaskedMean, Softmax
 from networks.graph.elementwise import Affine, Function, Product, Quotient, Sum
+from networks.graph.embedding import Embedding
 from networks.graph.graph import Node
 from networks.graph.lowering import Shape
 from networks.graph.movement import Expand, Rearrange, Slice, Take
@@ -27,7 +28,8 @@ def masked(
 
     A softmax does of a sum of what it is taken of and a function of a mask that is 0 for 1 and
     -1000 or less for 0. A mean does of a sum of products with a mask, over the sum of that mask, or
-    a number of at most 1 if that is larger.
+    a number of at most 1 if that is larger. Raises ``ValueError`` where a softmax takes a function
+    of tokens, which are no mask.
     """
     return _Masks(nodes, source, shapes).replaced(output)
 
@@ -37,6 +39,7 @@ class _Masks:
         self.nodes = nodes
         self.shapes = shapes
         self.producers = {node.output: node for node in nodes}
+        self.tokens = {node.inputs[0] for node in nodes if isinstance(node.operation, Embedding)}
         self.added: dict[str, list[Node]] = {}
         self.copied: set[str] = set()
         # What is moved from the source alone.
@@ -67,19 +70,27 @@ class _Masks:
 
     def penalized(self, name: str, output: str) -> str | None:
         """The mask that a penalty is a function of, moved alike before the node of ``output``."""
-        moves: list[Node] = []
-        while (move := self.made(name, *MOVES)) is not None:
-            moves.append(move)
-            name = move.inputs[0]
-        node = self.made(name, Affine, Function)
-        if node is None or node.inputs[0] not in self.moved:
-            return None
-        shape = (1, *self.shapes[node.inputs[0]])
-        at_0, at_1 = node(np.zeros(shape)), node(np.ones(shape))
+        path: list[Node] = []
+        while name not in self.moved:
+            node = self.made(name, *MOVES, Affine, Function)
+            if node is None:
+                return None
+            path.insert(0, node)
+            name = node.inputs[0]
+        if path and self.is_tokens(name):
+            raise ValueError(
+                f"{path[0].name}: a mask must be an input of 0 and 1, not be made of tokens"
+            )
+        shape = (1, *self.shapes[name])
+        at_0, at_1 = np.zeros(shape), np.ones(shape)
+        for node in path:
+            at_0, at_1 = node(at_0), node(at_1)
         if (at_0 > -LEAST_PENALTY).any() or at_1.any():
             return None
-        mask = node.inputs[0]
-        for move in reversed(moves):
+        mask = name
+        for move in path:
+            if not isinstance(move.operation, MOVES):
+                continue
             moved = f"{move.output}/mask"
             if moved not in self.copied:
                 self.copied.add(moved)
@@ -87,6 +98,12 @@ class _Masks:
                 self.added.setdefault(output, []).append(copy)
             mask = moved
         return mask
+
+    def is_tokens(self, name: str) -> bool:
+        """Whether ``name``, moved from the source, has rows of a table taken for it."""
+        while name not in self.tokens and name in self.producers:
+            name = self.producers[name].inputs[0]
+        return name in self.tokens
 
     def mean(self, node: Node) -> Node | None:
         if not isinstance(node.operation, Quotient):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import onnx
 
-from networks.importer import elementwise, layers, movement, pools
+from networks.importer import conditions, elementwise, layers, movement, pools
 from networks.importer.context import Context, Value
 from networks.importer.model_file import FLOATS, INTEGERS
 from networks.importer.resize import resize
@@ -19,11 +19,13 @@ def dropout(node: Context) -> Value:
 
 
 def cast(node: Context) -> Value:
-    """Cast from floats to floats: all are computed alike; or of a mask of integers."""
+    """Cast between floats, which are all computed alike; of a mask of integers; to conditions."""
     to = node.attribute("to", 0)
     x = identity(node)
     if x.integers and to in INTEGERS:
         return x
+    if to == onnx.TensorProto.BOOL:
+        return conditions.non_zero(node)
     if to not in FLOATS:
         raise ValueError(f"a cast to {onnx.TensorProto.DataType.Name(to)} is not supported")
     return replace(x, integers=False)
@@ -55,6 +57,7 @@ OPERATORS: dict[str, Callable[[Context], Value | list[Value]]] = {
     "Div": elementwise.divide,
     "Dropout": dropout,
     "Elu": elementwise.elu,
+    "Equal": conditions.equal,
     "Erf": elementwise.function("erf"),
     "Exp": elementwise.function("exp"),
     "Expand": movement.expand,
@@ -82,6 +85,7 @@ OPERATORS: dict[str, Callable[[Context], Value | list[Value]]] = {
     "Mish": elementwise.mish,
     "Mul": elementwise.multiply,
     "Neg": elementwise.negative,
+    "Not": conditions.logical_not,
     "PRelu": elementwise.parametric_relu,
     "Pad": movement.pad,
     "Pow": elementwise.power,
@@ -115,6 +119,7 @@ OPERATORS: dict[str, Callable[[Context], Value | list[Value]]] = {
     "Transpose": movement.transpose,
     "Unsqueeze": movement.unsqueeze,
     "Upsample": resize,
+    "Where": conditions.where,
 }
 """The operators that may depend on the image."""
 

@@ -16,7 +16,8 @@ def resize(node: Context) -> Value:
     x = node.image()
     mode = node.attribute("mode", "nearest")
     if mode not in ("nearest", "linear"):
-        raise ValueError(f"the mode {mode!r} is not supported")
+        # Cubic ones overshoot the range of what they take, whose scale the others share.
+        raise ValueError(f"the mode must be nearest or linear, not {mode!r}")
     if node.attribute("antialias", 0):
         raise ValueError("antialias must be 0")
     if node.attribute("keep_aspect_ratio_policy", "stretch") != "stretch":

@@ -64,6 +64,7 @@ struct Vector {
 
 constexpr int WIDE = 2;                    // vectors of a panel of weights
 constexpr std::int64_t ENCODED = 1 << 17;  // activations of a block, of two bytes each
+constexpr int MAX_GROUP = 16;              // activations that share a window
 constexpr int SLACK = 16;                  // read behind the last one, and multiplied by zero
 
 // A run of activations of a patch that stand together in memory, so far behind the first of all.
@@ -131,37 +132,48 @@ struct Layer {
 
 namespace {
 
+// A group of `size` neighbours that share a window, or what a run ends in; without branches, which
+// would be guessed wrong.
+inline void encode_group(const Coding& coding, int size, const std::uint8_t* x, std::int16_t* out) {
+  constexpr int VALUES = 256, WIDE_TABLE = 8;
+  std::uint8_t magnitude[MAX_GROUP] = {};
+  for (int i = 0; i < size; ++i)
+    magnitude[i] = std::min(std::abs(x[i] - coding.zero_point), coding.magnitude_max);
+  int lent[MAX_GROUP / 2], together = 0;
+  for (int pair = 0; 2 * pair < size; ++pair) {
+    const int first = magnitude[2 * pair], second = magnitude[2 * pair + 1];
+    lent[pair] = coding.lends & ((first == 0) | (second == 0));
+    together |= (first | second) & (lent[pair] - 1);
+  }
+  const int shift = coding.shifts[together];
+  for (int i = 0; i < size; ++i) {
+    const int table = shift + (WIDE_TABLE - shift) * lent[i / 2];
+    const int value = coding.values[table * VALUES + magnitude[i]];
+    const int negative = x[i] < coding.zero_point;
+    out[i] = static_cast<std::int16_t>((value ^ -negative) + negative);
+  }
+}
+
+// Runs of `length` neighbours, in groups of a size that the compiler knows.
+template <int group>
 void encode_shared(const Coding& coding, std::int64_t length, const std::uint8_t* x,
                    std::int64_t count, std::int16_t* out) {
-  constexpr int VALUES = 256, WIDE_TABLE = 8;
-  std::uint8_t magnitude[16];
-  bool alone[16];
   for (std::int64_t run = 0; run < count; run += length) {
-    for (std::int64_t first = 0; first < length; first += coding.group) {
-      const int size = static_cast<int>(std::min<std::int64_t>(coding.group, length - first));
-      const std::uint8_t* group = x + run + first;
-      for (int i = 0; i < size; ++i)
-        magnitude[i] = std::min(std::abs(group[i] - coding.zero_point), coding.magnitude_max);
-      int together = 0;
-      for (int i = 0; i < size; ++i) {
-        const int partner = i ^ 1;
-        alone[i] = coding.lends && (partner >= size || magnitude[partner] == 0);
-        if (!alone[i]) together |= magnitude[i];
-      }
-      const int shift = coding.shifts[together];
-      for (int i = 0; i < size; ++i) {
-        const int value = coding.values[(alone[i] ? WIDE_TABLE : shift) * VALUES + magnitude[i]];
-        out[run + first + i] = group[i] < coding.zero_point ? -value : value;
-      }
-    }
+    std::int64_t i = run;
+    for (; i + group <= run + length; i += group) encode_group(coding, group, x + i, out + i);
+    if (i < run + length) encode_group(coding, static_cast<int>(run + length - i), x + i, out + i);
   }
 }
 
 void encode(const Coding& coding, const std::uint8_t* x, std::int64_t count, std::int16_t* out) {
   // Of runs that are full of groups, one is as good as many.
   const std::int64_t length = coding.length % coding.group ? coding.length : count;
-  if (coding.group > 2) {
-    encode_shared(coding, length, x, count, out);
+  if (coding.group == 16) {
+    encode_shared<16>(coding, length, x, count, out);
+  } else if (coding.group == 8) {
+    encode_shared<8>(coding, length, x, count, out);
+  } else if (coding.group == 4) {
+    encode_shared<4>(coding, length, x, count, out);
   } else if (coding.group == 2) {
     for (std::int64_t run = 0; run < count; run += length) {
       std::int64_t i = run;
@@ -469,7 +481,7 @@ void run_layer(const Layer* given, const Coding* coding, const Finish* how, cons
         if (panel.width > LANES)
           multiply_panel<TALL, WIDE>(layer, starts, count, runs, panel, sink, done);
         else
-          multiply_panel<2 * TALL, 1>(layer, starts, count, runs, panel, sink, done);
+          multiply_panel<TALL, 1>(layer, starts, count, runs, panel, sink, done);
       }
     }
   }

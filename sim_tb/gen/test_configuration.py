@@ -127,6 +127,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         ({"pipeline": value}, f"pipeline must be an integer from 0 to 2, not {value!r}")
         for value in (3, -1, 1.0, True, "1", None)
     ),
+    (
+        {"pipeline": 4, "style": "behavioral"},
+        "pipeline must be an integer from 0 to 3, not 4",
+    ),
     *(
         ({"style": value}, f"style must be one of structural, behavioral, not {value!r}")
         for value in ("fast", 1, None)
@@ -328,6 +332,7 @@ def test_refused_value(options: dict[str, Any], message: str) -> None:
         {"group": 16},
         {"pipeline": 0},
         {"pipeline": 2},
+        {"pipeline": 3, "style": "behavioral"},
         {"top": "tensor_core", "pairs": 16},
         {"format": "4:0,1,3,4"},
         *({"top": top, "pairs": 1, "acc_bits": 17} for top in TENSOR_CORES),

@@ -86,7 +86,7 @@ CONFIGURATIONS = [
     Configuration(top="tensor_core", rows=2, cols=2, pairs=1, pe="8x8", acc_bits=17),
     Configuration(top="sparse_tensor_core", rows=2, cols=2, pairs=2, pe="2x8x8", weight_bits=3),
     *(
-        Configuration(top=top, **size, pe=pe, pipeline=place % 3, style="behavioral")
+        Configuration(top=top, **size, pe=pe, pipeline=place % 4, style="behavioral")
         for top, size in (
             ("pe", {}),
             ("array", {"rows": 2, "cols": 3}),

@@ -10,8 +10,8 @@ from golden import SparqFormat, named_format
 from hdl import PROCESSING_ELEMENTS, Mac
 from hdl.edge.column_correction import ColumnCorrection
 from hdl.edge.row_bias import RowBias
-from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import element_multiplier
+from hdl.multiplier.style import Style
 from sim_tb.hdl.operands import activation_codes, bias, effective, weight_code
 from sim_tb.hdl.pysim import CUSTOM, SEED, Word, clock, grouped
 from sim_tb.oracle.reference import assert_same
@@ -49,7 +49,7 @@ def mac_of(
 
 def last_at(cycle: int, rng: random.Random) -> bool:
     """Random, but for the first one, which comes when all that it ends has come."""
-    first = MAX_PIPELINE + 1
+    first = Style.STRUCTURAL.max_pipeline + 1
     return cycle == first or (cycle > first and rng.random() < 0.15)
 
 
@@ -72,7 +72,7 @@ def sums_in_step(values: list[int], lasts: list[bool], pipeline: int) -> list[in
 
 @pytest.mark.every(6)
 @pytest.mark.slow
-@pytest.mark.parametrize("pipeline", range(MAX_PIPELINE + 1))
+@pytest.mark.parametrize("pipeline", range(Style.STRUCTURAL.max_pipeline + 1))
 @pytest.mark.parametrize(("weight_bits", "acc_bits"), [(8, 32), (5, 18), (2, 11)])
 @pytest.mark.parametrize(("pe", "kind", "fmt"), [case for case in KINDS if with_row_bias(case[1])])
 def test_row_bias(
@@ -127,7 +127,7 @@ def test_row_bias(
 
 
 @pytest.mark.every(4)
-@pytest.mark.parametrize("pipeline", range(MAX_PIPELINE + 1))
+@pytest.mark.parametrize("pipeline", range(Style.STRUCTURAL.max_pipeline + 1))
 @pytest.mark.parametrize(("weight_bits", "acc_bits"), [(8, 32), (5, 18), (2, 11)])
 @pytest.mark.parametrize(("pe", "kind", "fmt"), KINDS)
 def test_column_correction(

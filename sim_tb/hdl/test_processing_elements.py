@@ -12,7 +12,6 @@ from amaranth.lib.wiring import In, Out
 from golden import NAMED_FORMATS, SparqFormat, named_format
 from hdl import PROCESSING_ELEMENTS, ProcessingElement, ShiftAddMultiplier
 from hdl.arithmetic.bit_heap import BitHeap
-from hdl.element.processing_element import MAX_PIPELINE
 from hdl.element.processing_elements import element_multiplier
 from hdl.multiplier.style import Style
 from sim_tb.hdl.operands import (
@@ -134,8 +133,15 @@ PE_CASES: list[tuple[str, str, SparqFormat | None, int, int]] = [
 
 
 @pytest.mark.every(32)
-@pytest.mark.parametrize("pipeline", range(MAX_PIPELINE + 1))
-@pytest.mark.parametrize(("pe", "kind", "fmt", "weight_bits", "acc_bits"), PE_CASES)
+@pytest.mark.parametrize(
+    ("pe", "kind", "fmt", "weight_bits", "acc_bits", "pipeline"),
+    [
+        (pe, kind, *others, pipeline)
+        for pipeline in range(Style.BEHAVIORAL.max_pipeline + 1)
+        for pe, kind, *others in PE_CASES
+        if kind == "product" or pipeline <= Style.STRUCTURAL.max_pipeline
+    ],
+)
 def test_processing_element(
     pe: str,
     kind: str,

@@ -195,7 +195,7 @@ SPARSE = [
 
 
 BEHAVIORAL = [
-    replace(core, style=Style.BEHAVIORAL, pipeline=index % 3)
+    replace(core, style=Style.BEHAVIORAL, pipeline=index % 4)
     for index, core in enumerate((*DENSE, *SPARSE))
     if core.multiplier is None
 ]

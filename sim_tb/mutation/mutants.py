@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from gen.design.configuration import Configuration
+from gen.proof.engine_control import WalkJob
+from gen.proof.job import Job
 from gen.synthesis.equivalence import are_equivalent
 from gen.synthesis.parts import below
 from gen.tools.yosys import run_yosys
@@ -70,6 +72,9 @@ class Component:
         The names of the modules to change, by the emitted Verilog and the top module's name.
     place : Configuration or None
         The machine around a processing element, whose encoders make the codes that it can meet.
+    claim : Job or None
+        What ``make prove`` says of the component for all inputs, those that no bench reaches among
+        them: its mutants must fail in the bench or here.
     """
 
     name: str
@@ -81,6 +86,7 @@ class Component:
     own: Sequence[str] | None = ()
     mutated: Callable[[str, str], list[str]] = field(default=lambda verilog, top: _names(verilog))
     place: Configuration | None = None
+    claim: Job | None = None
 
     @cached_property
     def module(self) -> Module:
@@ -118,7 +124,7 @@ class Component:
         return [_mutation(line, number, verilog) for number, line in enumerate(lines, 1)]
 
     def is_noticed(self, number: int) -> bool:
-        """Whether a test fails with that mutation; 0 is none."""
+        """Whether the bench or the claim fails with that mutation; 0 is none."""
         scratch = self._folder / f"run_{number}"
         outcome = simulate(
             Build(self.module.name if self.own is None else "wrapper", self._folder),
@@ -131,7 +137,7 @@ class Component:
             first_failure=True,
             seconds=SECONDS,
         )
-        return bool(outcome.failures)
+        return bool(outcome.failures) or not self._is_proved(number, scratch)
 
     def is_equivalent(self, number: int) -> bool:
         """Whether the component is proved to do the same with that mutation.
@@ -163,6 +169,14 @@ class Component:
                 )
             except TimeoutError:
                 return False
+
+    def _is_proved(self, number: int, folder: Path) -> bool:
+        """Whether the claim holds with that mutation, if there is one."""
+        if self.claim is None:
+            return True
+        (top,) = self.claim.rtl()
+        changed = re.sub(rf"\b{self.module.name}\b", top, self._with(number))
+        return self.claim.prove({top: changed}, SECONDS, folder / "claim.vcd").proved
 
     def _with(self, number: int) -> str:
         """The Verilog with one mutation."""
@@ -332,12 +346,9 @@ PARTS = (
     "gearbox_4_6",
     "weight_buffer_5",
     "parameter_buffer_6_2",
-    "tile_walk_3",
     "plane_splitter_1_4",
     "plane_splitter_4_3",
     "plane_splitter_1_s4opt",
-    "output_stage_2_6_2_20",
-    "output_stage_2_6_6_16_2opt",
     "burst_splitter_long",
     "scratchpad_4_2_4_32",
     "line_loader_4_2_4_32",
@@ -348,6 +359,10 @@ PARTS = (
 )
 """Of the matrix engine, around a scratchpad, of the accelerator: keys of ``CASES``."""
 
+OUTPUT_STAGES = "output_stage_2_6_2_20", "output_stage_2_6_6_16_2opt"
+LANE = "requantizer_lane"
+"""A part of them; its own bench has all ties and limits."""
+
 SPLITTER = "burst_splitter_4_beats_of_32b"
 """A part of others; a bench of its own reaches all bits of its counters."""
 
@@ -356,6 +371,7 @@ def _part(
     name: str,
     mutated: Callable[[str, str], list[str]] = lambda verilog, top: _names(verilog),
     aim: float = 1,
+    claim: Job | None = None,
 ) -> Component:
     return Component(
         name.replace("_", " "),
@@ -365,6 +381,7 @@ def _part(
         lambda module: {"case": name},
         own=None,
         mutated=mutated,
+        claim=claim,
     )
 
 
@@ -407,6 +424,9 @@ def _components() -> list[Component]:
             lambda module: parameters(),
         ),
         *(_part(name) for name in PARTS),
+        # Only the proof counts up to 65,535.
+        _part("tile_walk_3", claim=WalkJob(3)),
+        *(_part(name, _outside(LANE)) for name in OUTPUT_STAGES),
         # Of the 16 bits that count channel words the bench reaches nine.
         _part("turner_2_4_2", aim=0.8),
         *(_part(name, _outside(SPLITTER)) for name in ("axi_reader_4_beats", "axi_writer_4_beats")),

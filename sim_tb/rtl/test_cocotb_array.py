@@ -38,7 +38,7 @@ ARRAYS = [
     array(3, 2, "2x8x8", weight_bits=3, acc_bits=20, pipeline=1),
     array(2, 3, pipeline=1),
     array(2, 1, vsparq=False, group=4, pipeline=2),
-    *(array(2, 2, pe, style="behavioral", pipeline=2) for pe in ("sparq", "2x8x8", "8x8")),
+    *(array(2, 2, pe, style="behavioral", pipeline=3) for pe in ("sparq", "2x8x8", "8x8")),
     array(2, 3, format="s4opt", vsparq=False, group=2),
     array(3, 2, format="s5opt", encoded_input=True, pipeline=2),
     array(2, 2, format="s5opt", group=4),
@@ -70,7 +70,7 @@ SWEEP = [
     *(
         array(3, 2, pe, style="behavioral", weight_bits=8 - pipeline, pipeline=pipeline)
         for pe in PROCESSING_ELEMENTS
-        for pipeline in (0, 1, 2)
+        for pipeline in (0, 1, 2, 3)
     ),
     *(
         array(2, 3, format=name, vsparq=False, group=group, style="behavioral")

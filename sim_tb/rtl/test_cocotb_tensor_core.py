@@ -30,7 +30,7 @@ CORES: list[Configuration] = [
         for top in TENSOR_CORES
         for pipeline, pe in enumerate(BASELINES)
     ),
-    *(core(top, 1, 2, 2, style="behavioral", pipeline=2) for top in TENSOR_CORES),
+    *(core(top, 1, 2, 2, style="behavioral", pipeline=3) for top in TENSOR_CORES),
     core("tensor_core", 2, 1, 2, format="s4opt", group=2, vsparq=False),
     core("sparse_tensor_core", 1, 2, 2, format="s4opt", group=4, vsparq=False, pipeline=1),
     *(core(top, 2, 1, 2, format="s5opt", pipeline=2) for top in TENSOR_CORES),

@@ -392,7 +392,15 @@ REFUSED = [
         "seed has no effect where calibration is given and images is not: leave it out",
     ),
     ([*ARGUMENTS, "--auto-sqnr", "nan"], "auto-sqnr must be a number of decibels, not nan"),
-    ([*ARGUMENTS, "--auto-sqnr", "9"], "auto-sqnr has no effect without auto among the formats: "),
+    (
+        [*ARGUMENTS, "--auto-sqnr", "9"],
+        "auto-sqnr has no effect without auto among the formats or ",
+    ),
+    (
+        [*ARGUMENTS, "--exact-layers", "/conv,x"],
+        "mnist.onnx: exact-layers must be some of auto, ",
+    ),
+    ([*ARGUMENTS, "--exact-layers", "x,x"], "exact-layers must be different ones, not x twice"),
     (
         [*ARGUMENTS, "--weight-formats", "8bit,mxfp4", "--weight-group", "2"],
         "weight-group has no effect without a window format among the weight-formats: leave it",
@@ -440,7 +448,7 @@ def test_refused(arguments: list[str], message: str, mnist: Path, tmp_path: Path
     assert last.startswith(f"sparq: {message}"), last
     assert "Traceback" not in result.stderr
     assert result.stderr.count("\n") == 1
-    if "labels.npz" not in arguments and "--scheduler" not in arguments:
+    if not {"labels.npz", "--scheduler", "/conv,x"} & set(arguments):
         assert not list(tmp_path.iterdir())
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from golden import BLOCK_FORMATS, NamedFormat
+from networks.evaluation.description import decisions
 from networks.evaluation.evaluate import evaluate_model
 from networks.evaluation.formats import (
     MixedFormat,
@@ -198,6 +199,62 @@ def test_auto_keeps_what_windows_spoil(tmp_path: Path) -> None:
     some = layers((decibels[0] + decibels[-1]) / 2)
     kept_layers = [layer["formats"]["auto"].startswith("8 bits: windows") for layer in some]
     assert 0 < sum(kept_layers) < len(decibels)
+
+
+def test_exact_layers(tmp_path: Path) -> None:
+    """They are in no format, nor are their weights; the others are as they were."""
+    model = signed_network(tmp_path)
+    images, calibration = images_of(model, 8), images_of(model, 12, SEED + 1)
+    weights = [weights_of("8bit"), weights_of("s4opt"), weights_of("mxfp4")]
+    settings = [
+        *settings_of(["5opt", "s5opt", "mxfp4"], [True], [True], [1], 8, ["dense"], weights),
+        *settings_of(["5opt", "s5opt"], [True], [True], [1], 8, ["2:4"])[1:],
+    ]
+    names = [node.name for node in model.graph.matrix_nodes]
+
+    def result(*exact_layers: str) -> Any:
+        options = Options(exact_layers=exact_layers)
+        return evaluate_model(model, images, calibration, settings, options, quiet())
+
+    without, some, every = result(), result(names[1]), result(*names)
+    first, second, third = some["layers"][:3]
+    assert (second["windowed"], second["reason"]) == (False, "exact layer")
+    assert set(second["formats"].values()) == {"8 bits: exact layer"}
+    assert len(set(second["sqnr_db"].values())) == 1
+    assert without["layers"][1]["windowed"]
+    assert len(set(without["layers"][1]["sqnr_db"].values())) > 9
+    assert third["formats"] == without["layers"][2]["formats"]
+    assert first == without["layers"][0]
+    for layer in every["layers"][1:]:
+        assert len(set(layer["sqnr_db"].values())) == 1
+    assert json.loads(json.dumps(some)) == some
+    assert f"exact layers {names[1]}, " in decisions(some)[-1]
+    assert some["windowed_share"] == 0
+
+
+def test_exact_layers_of_every_format(tmp_path: Path) -> None:
+    """What the format auto keeps any window format can keep, by its own noise."""
+    model = signed_network(tmp_path)
+    images, calibration = images_of(model, 8), images_of(model, 12, SEED + 1)
+    formats = ["5opt+s5opt", "auto", "s4opt", "mxfp4"]
+    settings = settings_of(formats, [True], [True], [1], 8, ["dense"])
+
+    def found(sqnr: float) -> Any:
+        options = Options(auto_sqnr=sqnr, exact_layers=("auto",))
+        result = evaluate_model(model, images, calibration, settings, options, quiet())
+        assert f"auto from {sqnr:g} dB" in decisions(result)[-1]
+        made = [layer["formats"] for layer in result["layers"]]
+        return {label: [each[label] for each in made] for label in formats}
+
+    none, every = found(-100.0), found(100.0)
+    assert every["5opt+s5opt"] == every["auto"]
+    # "8 bits: windows leave 33.0 dB"
+    decibels = sorted(float(text.split()[4]) for text in every["s4opt"][1:4])
+    some = found((decibels[0] + decibels[2]) / 2)
+    assert none["s4opt"] == ["8 bits: first layer", *["s4opt"] * 3, "8 bits: last layer"]
+    assert 0 < sum(text.startswith("8 bits: windows") for text in some["s4opt"]) < 3
+    assert every["s4opt"] != every["auto"]
+    assert every["mxfp4"] == none["mxfp4"]
 
 
 def test_rows_of_weights(tmp_path: Path) -> None:

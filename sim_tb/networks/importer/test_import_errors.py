@@ -349,7 +349,7 @@ def operator_errors() -> dict[str, tuple[Callable[[Builder], str], str]]:
         ),
         "cubic": (
             lambda b: b.op("Resize", "x", "", b.constant([1, 1, 2, 2], np.float32), mode="cubic"),
-            "the mode 'cubic' is not supported",
+            "the mode must be nearest or linear, not 'cubic'",
         ),
         "resized channels": (
             lambda b: b.op("Resize", "x", "", b.constant([1, 2, 2, 2], np.float32)),

@@ -48,13 +48,36 @@ class TokenBuilder(Builder):
             x = self.op("Unsqueeze", x, self.constant([axis]))
         return x
 
+    def scores(self, x: str) -> str:
+        turned = self.op("Transpose", x, perm=[0, 2, 1])
+        return self.op("Div", self.op("MatMul", x, turned), number(2))
+
     def attention(self, x: str, penalty: float) -> str:
         mask = self.op("Cast", self.unsqueezed(1), to=TensorProto.FLOAT)
         below = self.op("Mul", self.op("Sub", number(1), mask), number(penalty))
-        turned = self.op("Transpose", x, perm=[0, 2, 1])
-        scores = self.op("Div", self.op("MatMul", x, turned), number(2))
-        weights = self.op("Softmax", self.op("Add", scores, below), axis=-1)
+        weights = self.op("Softmax", self.op("Add", self.scores(x), below), axis=-1)
         return self.op("MatMul", weights, x)
+
+    def filled(self, spelling: str) -> str:
+        """Scores that a condition takes away, as exporters spell it."""
+        x, least = self.embedded(), number(-3.4028235e38)
+        scores, mask = self.scores(x), self.unsqueezed(1)
+        as_float = {"to": TensorProto.FLOAT}
+        if spelling == "added":
+            outside = self.op("Sub", number(1), self.op("Cast", mask, **as_float))
+            chosen = self.op("Cast", outside, to=TensorProto.BOOL)
+            scores = self.op("Add", scores, self.op("Where", chosen, least, outside))
+        elif spelling == "equal":
+            chosen = self.op("Equal", mask, self.constant(0))
+            chosen = self.op("Expand", chosen, self.constant([1, LENGTH, LENGTH]))
+            scores = self.op("Where", chosen, number(-np.inf), scores)
+        elif spelling == "kept":
+            scores = self.op("Where", self.op("Cast", mask, to=TensorProto.BOOL), scores, least)
+        else:
+            chosen = self.op("Not", self.op("Cast", mask, to=TensorProto.BOOL))
+            below = self.op("Where", chosen, number(-1e4), number(0))
+            scores = self.op("Add", below, scores)
+        return self.op("MatMul", self.op("Softmax", scores, axis=-1), x)
 
     def mean(self, x: str) -> str:
         """As sentence-transformers spells it."""
@@ -95,7 +118,17 @@ def compared(model: onnx.ModelProto, folder: Path, *values: Ints) -> Graph:
 def test_masks_count_nothing(penalty: float, tmp_path: Path) -> None:
     """In floating point and in integers, whatever tokens stand behind a mask of 0."""
     b = TokenBuilder(LENGTH)
-    output = b.mean(b.attention(b.embedded(), penalty))
+    check_masks(b, b.mean(b.attention(b.embedded(), penalty)), tmp_path)
+
+
+@pytest.mark.parametrize("spelling", ["added", "equal", "kept", "numbers"])
+def test_conditions_on_masks(spelling: str, tmp_path: Path) -> None:
+    """Where, Equal and Not, in the places that exporters put them in."""
+    b = TokenBuilder(LENGTH)
+    check_masks(b, b.mean(b.filled(spelling)), tmp_path)
+
+
+def check_masks(b: TokenBuilder, output: str, tmp_path: Path) -> None:
     ids, mask = inputs()
     graph = compared(b.token_model(output, "ids", "mask"), tmp_path, ids, mask)
     made = kinds(graph)
@@ -134,6 +167,10 @@ def test_a_mean_over_another_mask_is_none(tmp_path: Path) -> None:
     assert MaskedMean not in kinds(graph)
 
 
+def condition(b: TokenBuilder) -> str:
+    return b.op("Cast", b.unsqueezed(1), to=TensorProto.BOOL)
+
+
 @pytest.mark.parametrize(
     ("output", "names", "message"),
     [
@@ -144,6 +181,24 @@ def test_a_mean_over_another_mask_is_none(tmp_path: Path) -> None:
          ("ids",),
          "node '/Gather_1' (Gather): input 1 must be of integers, as an input of the model has "
          "them"),
+        (lambda b: b.op("Where", condition(b), b.scores(b.embedded()), number(-9.0)),
+         ("ids", "mask"),
+         "node '/Where_9' (Where): a condition must choose between two numbers, or a value and a "
+         "number of at most -1000"),
+        (lambda b: b.op("Where", condition(b), "mask", "mask"), ("mask",),
+         "node '/Where_3' (Where): a condition must choose between two numbers, or a value and a "
+         "number of at most -1000"),
+        (lambda b: b.op("Where", condition(b), number(0), b.random(LENGTH)), ("mask",),
+         "node '/Where_3' (Where): input 2 must be one number, not 6"),
+        (lambda b: b.op("Equal", "mask", b.random(LENGTH)), ("mask",),
+         "node '/Equal_0' (Equal): input 1 must be one number, not 6"),
+        (lambda b: b.op("Equal", b.op("Cast", "mask", to=TensorProto.FLOAT), number(0)), ("mask",),
+         "node '/Equal_1' (Equal): an input of integers must be compared with a constant, and "
+         "nothing else"),
+        (lambda b: b.op("Softmax", b.op("Where", b.op("Equal", "ids", b.constant(0)), number(-1e4),
+                                        b.op("ReduceMean", b.embedded(), axes=[2], keepdims=0))),
+         ("ids",),
+         "/Where_6/penalty: a mask must be an input of 0 and 1, not be made of tokens"),
     ],
 )  # fmt: skip
 def test_errors(output: Any, names: tuple[str, ...], message: str, tmp_path: Path) -> None:

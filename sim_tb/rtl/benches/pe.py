@@ -9,7 +9,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
 from gen.design.configuration import Configuration
-from hdl.element.processing_element import MAX_PIPELINE
+from hdl.multiplier.style import Style
 from sim_tb.hdl.operands import (
     activation_codes,
     activation_range,
@@ -145,7 +145,7 @@ async def start(dut: Any) -> None:
 
 def surrounded(x: Any, w: Any, last: Any) -> tuple[Any, Any, Any]:
     """Operands and control, after a cycle that ends what was before, and until all is seen."""
-    around = (1, 2 + MAX_PIPELINE)
+    around = (1, 2 + Style.BEHAVIORAL.max_pipeline)
     x, w = (np.pad(operands, (around, (0, 0))) for operands in (x, w))
     control = np.stack([np.pad(last, around), np.zeros(len(x), bool)], axis=1)
     control[0, 0] = True
