@@ -14,6 +14,7 @@ _DECLARED = re.compile(
     rf"(?P<name>{_NAME})\s*(?P<init>=.*)?$",
     re.DOTALL,
 )
+_END = re.compile(r"(?<![\\.])\bend\b")  # not of an escaped name
 _INSTANCE = re.compile(rf"(\w+)\s+({_NAME})\s*\(")
 # Names, constants, parts and concatenations of them: nothing that computes.
 _PLAIN = r"[^~!&|^+\-*/%<>=?()]*"
@@ -53,7 +54,7 @@ def _read(verilog: str) -> dict[str, _Module]:
             line = text[place:].strip().partition("\n")[0]
             raise ValueError(f"not a module with a list of ports: {line!r}")
         place = match.end()
-        *statements, rest = re.sub(r"\bend\b", "end;", match[3]).split(";")
+        *statements, rest = _END.sub("end;", match[3]).split(";")
         if rest.strip():
             raise ValueError(f"module {match[1]} has a statement without an end: {rest.strip()!r}")
         ports, declarations = _declared(match[2])

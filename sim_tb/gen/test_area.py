@@ -36,7 +36,15 @@ from gen.synthesis.mapped import Candidate, Size, choose
 from gen.synthesis.mapping import RECIPES, MappingError, Recipe, link, map_quickly, map_verilog
 from gen.synthesis.measure import Checked, Workshop
 from gen.synthesis.memories import WithoutMemories, without_memories
-from gen.synthesis.parts import below, boxed, count_parts, placed, ports, without_outputs
+from gen.synthesis.parts import (
+    below,
+    boxed,
+    count_parts,
+    placed,
+    ports,
+    renamed,
+    without_outputs,
+)
 from gen.synthesis.selection import select
 from gen.synthesis.systems import OPEN_MODULES, system_parts, system_rows
 from gen.synthesis.units import Unit, exact_unit, sparq_unit
@@ -193,6 +201,23 @@ def test_what_stands_in_an_accelerator(multiplies: bool, tmp_path: Path) -> None
     assert whole["area"] == sum(counts.values())
     assert whole["memory_bits"] == sum(row["count"] * row["memory_bits"] for row in rows)
     assert whole["macs_per_cycle"] == 2 * 4 * 6
+
+
+def test_names_that_are_words_of_verilog() -> None:
+    """They are escaped, and a space ends them: as ports, nets, and in what is assigned."""
+    text = """module top(input [7:0] \\byte , output reg \\end = 1'h0);
+      wire \\a.end ;
+      assign \\a.end = \\byte [0];
+      always @(posedge clk) begin
+        \\end <= \\a.end ;
+      end
+    endmodule"""
+    assert ports(text, "top") == (["\\byte"], ["\\end"])
+    lines = renamed(text, "top", "unit").splitlines()
+    assert lines[0] == "module unit(\\byte , \\end );"
+    assert "  assign \\a.end = \\byte [0];" in lines
+    assert " ".join(lines[-4:]).split()[-6:] == ["\\end", "<=", "\\a.end", ";", "end", "endmodule"]
+    assert renamed("\n".join(lines), "unit", "top") == renamed(text, "top", "top")
 
 
 def test_memories_are_cut_out() -> None:
