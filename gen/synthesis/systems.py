@@ -48,9 +48,9 @@ class SystemPart:
 def system_parts(workshop: Workshop, unit: Unit, target_ps: float) -> list[SystemPart]:
     """What an engine or accelerator is made of: each part the smallest that meets the target.
 
-    All are verified. Its array is that of the same size in the table, checked as that is. All other parts are proved
-    equal to their Verilog, without the memories; requantizer lanes, whose products are not proved
-    in time, are compared with golden. Raises ``MismatchError``, ``MappingError`` and
+    All are verified. Its array is that of the same size in the table, checked as that is. All other
+    parts are proved equal to their Verilog, without the memories; requantizer lanes, whose products
+    are not proved in time, are compared with golden. Raises ``MismatchError``, ``MappingError`` and
     ``LibraryError``.
     """
     verilog = unit.verilog(TOP)

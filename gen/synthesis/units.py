@@ -314,7 +314,7 @@ def engines(weight_bits: int, acc_bits: int, formats: Sequence[str] = FORMATS) -
 def accelerators(
     weight_bits: int, acc_bits: int, formats: Sequence[str] = FORMATS
 ) -> Iterator[Unit]:
-    """Accelerators around arrays of 8 x 8; the finest without multipliers in the vector unit too."""
+    """Accelerators around arrays of 8 x 8; the finest one without vector multipliers, too."""
     units = [*_around_arrays(ACCELERATOR, 8, weight_bits, acc_bits, formats)]
     yield from units
     yield next(replace(unit, multiplies=False) for unit in units if unit.format)
@@ -323,7 +323,7 @@ def accelerators(
 def _around_arrays(
     unit: str, side: int, weight_bits: int, acc_bits: int, formats: Sequence[str]
 ) -> Iterator[Unit]:
-    """What stands around exact arrays, those of the finest formats and of shared windows of them."""
+    """What is around exact arrays, those of the finest formats and of shared windows of them."""
     options: dict[str, Any] = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": 0}
     options |= {"rows": side, "cols": side}
     yield exact_unit(unit, "8x8", "radix4", **options)
