@@ -36,8 +36,8 @@ SIMULATED_BY = (
 Beside their inputs, of which operands are given byte by byte, whatever network they come from.
 """
 
-_ZEROS = re.compile(r"initial begin\s+(?:\w+\s*\[\d+\] = \d+'h0;\s+)+end\n")
-"""What a memory holds at first, word by word: Yosys takes minutes of those of a scratchpad."""
+_ZEROS = re.compile(r"initial begin\s+(?:\w+\s*\[\d+\] = \d+'h0;\s+){1025,}end\n")
+"""What a large memory holds at first: Yosys takes minutes of all words of a scratchpad."""
 
 LARGEST_VERIFIED = 16
 """Rows of the largest array whose control is simulated."""
