@@ -310,7 +310,8 @@ def elements(
     for pipeline in range(style.max_pipeline + 1):
         options: dict[str, Any] = {"pipeline": pipeline, "style": style}
         for kind, element in PROCESSING_ELEMENTS.items():
-            for multiplier in element.MULTIPLIERS if style is Style.STRUCTURAL else (None,):
+            own = (name if style is Style.STRUCTURAL else None for name in element.MULTIPLIERS)
+            for multiplier in dict.fromkeys(own):
                 yield MacUnit(kind, multiplier, **options)
         for group in (1, 2):
             for name in names:
