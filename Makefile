@@ -11,7 +11,8 @@ $(error The path of this folder must have no spaces, not $(CURDIR))
 endif
 
 TARGETS := help setup verilog simulate quick test test-full demo area tradeoff bench prove fpga mutate tables \
-	figures evaluate evaluate-shared evaluate-modern evaluate-large run-shared train lint format lock clean
+	figures evaluate evaluate-shared evaluate-modern evaluate-large run-shared methods \
+	embeddings graphs train lint format lock clean
 WRONG := $(filter-out $(TARGETS) $(SETUP),$(MAKECMDGOALS))
 ifneq ($(WRONG),)
 $(error make has no target $(WRONG); it has $(TARGETS))
@@ -21,7 +22,7 @@ endif
 # environment, as they are: nothing in them is run, or becomes another option.
 CONFIGURATION_VARIABLES := PRESET CONFIG TOP ROWS COLS PAIRS PE FORMAT ROUNDING VSPARQ GROUP WEIGHT_BITS \
 	ACC_BITS PIPELINE STYLE MACHINE WEIGHT_DEPTH LANES RESULT_TILES COMMAND_DEPTH STREAM_BITS \
-	ENCODED_INPUT ENCODED_OUTPUT SCRATCHPAD MEMORY_BITS
+	ENCODED_INPUT ENCODED_OUTPUT ENCODED_MEMORY SCRATCHPAD MEMORY_BITS
 VARIABLES_verilog := $(CONFIGURATION_VARIABLES) OUTPUT NAME TESTBENCH SEED REGISTER_PAGE JSON
 VARIABLES_simulate := $(CONFIGURATION_VARIABLES) TILES SEED JSON
 VARIABLES_quick := TESTS SIM SEED WAVES
@@ -32,12 +33,15 @@ VARIABLES_evaluate := MODEL DATA CALIBRATION OPTIONS JSON KEEP
 VARIABLES_evaluate-shared := SHARED KEEP
 VARIABLES_evaluate-modern := SHARED IMAGES KEEP
 VARIABLES_run-shared := SHARED IMAGES
+VARIABLES_methods := SHARED IMAGES OPTIONS KEEP
 VARIABLES_area := LIBRARY LIBERTY OPTIONS JSON KEEP
 VARIABLES_tradeoff := $(VARIABLES_area)
 VARIABLES_prove := OPTIONS JSON KEEP
 VARIABLES_fpga := OPTIONS JSON KEEP
 VARIABLES_mutate := OPTIONS JSON
 VARIABLES_bench := MODEL JSON KEEP
+VARIABLES_embeddings := OPTIONS JSON KEEP
+VARIABLES_graphs := SHARED OPTIONS JSON KEEP
 EVERYWHERE := PYTHON CXX SHELL MAKEFLAGS MAKE
 GOALS := $(or $(MAKECMDGOALS),help)
 KNOWN := $(sort $(foreach goal,$(GOALS),$(VARIABLES_$(goal))))
@@ -76,7 +80,9 @@ CONFIGURATION = $(call option,PRESET,preset) $(call option,CONFIG,config) $(call
 	$(call option,RESULT_TILES,result-tiles) $(call option,COMMAND_DEPTH,command-depth) \
 	$(call option,STREAM_BITS,stream-bits) \
 	$(call flag,ENCODED_INPUT,encoded-input) $(call flag,ENCODED_OUTPUT,encoded-output) \
+	$(call flag,ENCODED_MEMORY,encoded-memory) \
 	$(call option,SCRATCHPAD,scratchpad) $(call option,MEMORY_BITS,memory-bits)
+MNIST = build/mnist/mnist.onnx --data build/mnist/test.npz --calibration build/mnist/calibration.npz
 RESNET20 = build/shared/resnet20_cifar10_bn.onnx --data build/shared/cifar10_test.npz \
 	--calibration build/shared/cifar10_calibration.npz
 SQUEEZENET = build/shared/squeezenet_dc_imagenet.onnx --data build/shared/imagenet_evaluation.zip \
@@ -132,12 +138,12 @@ help: ## List the targets
 	@echo "  of TOP=engine: MACHINE=array WEIGHT_DEPTH=256 LANES=0 RESULT_TILES=0 COMMAND_DEPTH=4 STREAM_BITS=0"
 	@echo "  ENCODED_OUTPUT=0"
 	@echo "  of TOP=accelerator: MACHINE=array WEIGHT_DEPTH=2048 RESULT_TILES=0 COMMAND_DEPTH=4"
-	@echo "  SCRATCHPAD=256 MEMORY_BITS=128; LANES=0 for no multipliers beside the machine"
+	@echo "  SCRATCHPAD=256 MEMORY_BITS=128 ENCODED_MEMORY=0; LANES=0 for no multipliers beside the machine"
 	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file;"
 	@echo "  NAME=top TESTBENCH=1 SEED=1 REGISTER_PAGE=1 of verilog"
-	@echo "SHARED=folder of evaluate-shared, run-shared and evaluate-modern: $(DEFAULT_SHARED) unless it is given"
+	@echo "SHARED=folder of evaluate-shared, run-shared, methods, graphs and evaluate-modern: $(DEFAULT_SHARED) unless it is given"
 	@echo "OPTIONS and TESTS are words for the shell, quotes and all; every other value is taken as it is"
-	@echo "Of area, tradeoff, prove, fpga, demo, evaluate, evaluate-shared, evaluate-modern, bench: KEEP=1 keeps the result for tables"
+	@echo "Of area, tradeoff, prove, fpga, demo, evaluate, evaluate-shared, evaluate-modern, methods, bench, embeddings, graphs: KEEP=1 keeps the result for tables"
 
 setup: $(SETUP) ## Create .venv from the lock (every other target does it by itself)
 
@@ -200,6 +206,19 @@ run-shared: $(SETUP) ## ResNet-20 and SqueezeNet as programs, on the accelerator
 	@$(call run_shared,resnet20_cifar10_bn,cifar10_calibration.npz,--data build/shared/cifar10_test.npz)
 	@$(call run_shared,squeezenet_dc_imagenet,imagenet_calibration.zip,\
 		--data build/shared/imagenet_evaluation.zip --class-map build/shared/imagenet_classes.txt)
+
+methods: $(SETUP) ## What methods of quantization win back (SHARED=folder, IMAGES=n, OPTIONS="--passes 1")
+	@.venv/bin/python -m networks.samples.mnist.files build/mnist
+	@$(RUN) methods $(MNIST) --weight-bits 8,4,3,2 $(call option,IMAGES,images) $(OPTIONS) $(KEPT) --json build/methods/mnist.json
+	@.venv/bin/python -m networks.samples.shared_networks "$$SHARED" build/shared
+	@$(RUN) methods $(RESNET20) $(call option,IMAGES,images) $(OPTIONS) $(KEPT) --json build/methods/resnet20.json
+	@$(RUN) methods $(SQUEEZENET) $(call option,IMAGES,images) $(OPTIONS) $(KEPT) --json build/methods/squeezenet.json
+
+embeddings: $(SETUP) ## A recommender with embedding tables of 8, 4 and 2 bits (OPTIONS="--widths 16")
+	@$(RUN) embeddings $(OPTIONS) $(RESULT)
+
+graphs: $(SETUP) ## Message passing on Cora in few bits, from SHARED=folder (OPTIONS="--architecture GIN")
+	@$(RUN) graphs "$$SHARED" $(OPTIONS) $(RESULT)
 
 evaluate-large: $(SETUP) ## Time and memory of a ResNet-18 at 224x224 with random weights
 	@.venv/bin/python -m sim_tb.networks.resnet18 build/resnet18

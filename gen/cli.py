@@ -26,10 +26,16 @@ COMMANDS = {
     "bench": "Time golden products, integer networks and the emission of arrays.",
     "compile": "Make a program and a memory image of a trained network.",
     "demo": "Take real images through the Verilog of the 8x8 and the SPARQ array, bit for bit.",
+    "embeddings": "Measure a recommender with embedding tables of 8, 4 and 2 bits; run a batch on "
+    "the RTL.",
     "evaluate": "Measure a trained network's accuracy in the integer arithmetic of the hardware.",
     "fpga": "Place and route elements, arrays, engines, accelerators on an ECP5 (LFE5U-85F-6).",
     "fusesoc": "Emit the Verilog that a core file asks FuseSoC for, as a core.",
+    "graphs": "Measure two layers of message passing on the graph in FOLDER/cora.npz; run it on "
+    "the RTL.",
+    "methods": "Compare methods of `sparq quantize` on images that they have not seen.",
     "prove": "Prove the emitted Verilog for all inputs, on all cores.",
+    "quantize": "Choose what a network's integers stand for, and write it to a file.",
     "run": "Run the program that `sparq compile` has written into DIR, and compare.",
     "simulate": "Run random tiles through the emitted array or engine, and compare with golden.",
     "tradeoff": "Set the area of processing elements against accuracy and noise of the network for "

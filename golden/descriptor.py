@@ -83,6 +83,7 @@ _MOVE = {
     "address": Place(1, 0, 32, "In memory, bytes from the start of the window"),
     "line": Place(2, 0, 16, "In the scratchpad"),
     "lines": Place(2, 16, 16, "How many"),
+    "encoded": Place(3, 0, 1, "In memory they are stored pairs"),
 }
 _PATCHES = {
     "address": Place(1, 0, 32, "Of the stream of parameters and weights, from the window's start"),
@@ -155,7 +156,8 @@ class Error(IntEnum):
     OPCODE = 1
     """There is no such descriptor."""
     FIELD = 2
-    """A size is 0, lines are more than the scratchpad has, the first column is beyond the last one,
+    """A size is 0, lines are more than the scratchpad has, or as stored pairs no whole beats, the
+    first column is beyond the last one,
     a depth is not that of its patch or is more than the machine holds, columns of tiles are not as
     many as results need, results that are int32 have more than 16,383 channel words, a stream is
     not as long as its parameters and weights, or bits that are in no field are set."""
@@ -214,15 +216,21 @@ def opcodes(multiplies: bool) -> tuple[Opcode, ...]:
     return tuple(each for each in Opcode if multiplies or each not in MULTIPLYING)
 
 
-def decode(words: npt.NDArray[np.uint32], multiplies: bool = True) -> Descriptor | Error:
-    """The descriptor of 16 words; or what is wrong with it."""
+def layout(opcode: Opcode, encodes: bool) -> Mapping[str, Place]:
+    """The fields of a descriptor, where LOADs and STOREs can move stored pairs or not."""
+    return {name: LAYOUT[opcode][name] for name in LAYOUT[opcode] if encodes or name != "encoded"}
+
+
+def decode(
+    words: npt.NDArray[np.uint32], multiplies: bool = True, encodes: bool = False
+) -> Descriptor | Error:
+    """The descriptor of 16 words; or what is wrong with it, on such a machine."""
     opcode = int(words[0]) & 0xFF
     if opcode not in opcodes(multiplies):
         return Error.OPCODE
-    layout = LAYOUT[Opcode(opcode)]
     values = {
         name: int(words[place.word]) >> place.low_bit & place.largest
-        for name, place in layout.items()
+        for name, place in layout(Opcode(opcode), encodes).items()
         if name != "opcode"
     }
     descriptor = Descriptor(Opcode(opcode), values)

@@ -21,6 +21,7 @@ from gen.commands.options import (
     writable,
     write_json,
 )
+from gen.commands.quantized_option import load_quantized, quantized_option, require_machine
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.compiler.accelerator import accelerator_shape
 from gen.compiler.compile import compile_network
@@ -30,14 +31,23 @@ from gen.compiler.roofline import roofline as draw_roofline
 from gen.compiler.windows import require_depths, unwindowed_layers
 from gen.design.configuration import OPTIONS
 from golden.accelerator.schedule import LATENCY
+from golden.accelerator.shape import AcceleratorShape
 from networks.evaluation.formats import signed_layers
+from networks.evaluation.images import Images
+from networks.evaluation.model import load_model
 from networks.evaluation.preparation import Options, calibrated_network
+from networks.evaluation.scoring import SIGNAL
+from networks.quantization.clips import ClipSource, Given
 from support.files import write_if_changed
+
+MOVED = (("loaded", "stored"), ("saved",))
+"""Of loads and stores, bytes that are moved, and that are not."""
 
 
 @click.command()
 @click.argument("model", type=FilePath(), metavar="MODEL.onnx")
 @calibration_options
+@quantized_option
 @range_options
 @click.option(
     "--equalize", is_flag=True, help="Equalize ranges of channels, across layers, before."
@@ -63,6 +73,7 @@ from support.files import write_if_changed
 @accelerator_options
 def compile(
     model: Path,
+    quantized: Path | None,
     calibration_method: str,
     percentile: float,
     equalize: bool,
@@ -94,12 +105,6 @@ def compile(
     shape = accelerator_shape(configuration)
     require_own(output)
     named: dict[str, Any] = {"task": task, "output_name": output_name, "input_shape": input_shape}
-    network, images = load_calibration_given(
-        model, calibration, calibration_images=calibration_images, **named, **options
-    )
-    require_depths(shape, network.graph)
-    images.check()
-    kept = unwindowed_layers(shape, network.graph)
     chosen = Options(
         weight_bits=shape.weight_bits,
         method=calibration_method,
@@ -108,17 +113,35 @@ def compile(
         last_layer_windowed=last_layer_windowed,
         equalize=equalize,
     )
+    images: Images | None = None
+    source: ClipSource | None = None
+    if quantized is None:
+        network, images = load_calibration_given(
+            model, calibration, calibration_images=calibration_images, **named, **options
+        )
+        images.check()
+        preprocessing = images.preprocessing
+    else:
+        file = load_quantized(quantized, model, "calibration", "calibration_images")
+        require_machine(quantized, file, configuration.format, shape.weight_bits)
+        named |= {"output_name": file.output_name, "input_shape": file.input_shape}
+        network = load_model(model, file.output_name, file.input_shape, whole=task == SIGNAL)
+        file.require_graph(quantized, network)
+        chosen, source = file.options_with(chosen), Given(file.clips)
+        preprocessing = file.preprocessing_made
+    require_depths(shape, network.graph)
+    kept = unwindowed_layers(shape, network.graph)
     signed = signed_layers(configuration.format)
     with progress_bar() as progress:
         task_id = progress.add_task("quantizing", total=2)
-        integers = calibrated_network(network, images, chosen, signed, kept)
+        integers = calibrated_network(network, images, chosen, signed, kept, source)
         progress.update(task_id, description="compiling", advance=1)
         compiled = compile_network(shape, integers)
         progress.advance(task_id)
     about = {
         "model": network.name,
         "configuration": configuration.canonical,
-        "data": {**named, "preprocessing": images.preprocessing.fields},
+        "data": {**named, "preprocessing": preprocessing.fields},
         "layers": [
             {"name": layer.name, "windowed": layer.windowed, "reason": layer.reason}
             for layer in integers.layers
@@ -140,8 +163,11 @@ def compile(
         f"{len(compiled.program)} descriptors; {windowed} of {len(integers.layers)} layers "
         f"windowed; {image.size} bytes of memory"
     )
+    if shape.encodes:
+        pairs = len(compiled.allocation.encoded)
+        click.echo(f"{pairs} of {len(compiled.in_memory)} tensors in memory are stored pairs")
     if report:
-        _print_report(result, shape.multiplies)
+        _print_report(result, shape)
     if roofline is not None:
         write_if_changed(roofline, draw_roofline(network.name, result["layers"], shape))
         click.echo(f"wrote {roofline}")
@@ -167,7 +193,7 @@ def _require_beside(output: Path, files: dict[str, Path | None]) -> None:
         seen[path] = name
 
 
-def _print_report(result: dict[str, Any], multiplies: bool) -> None:
+def _print_report(result: dict[str, Any], shape: AcceleratorShape) -> None:
     rows = table(
         f"{result['model']}, beside memory that answers after {LATENCY} cycles, then in each",
         *("layer", "descriptors", "cycles", "computing", "slices", "utilization"),
@@ -184,6 +210,13 @@ def _print_report(result: dict[str, Any], multiplies: bool) -> None:
             row["roof"],
         )
     print_tables(rows)
+    if shape.encodes:
+        moved, saved = (sum(result["total"][name] for name in names) for names in MOVED)
+        less = saved / (moved + saved) if saved else 0
+        click.echo(
+            f"loads and stores move {moved} bytes, {saved} fewer ({100 * less:.1f} %) than without "
+            "stored pairs"
+        )
     cycles = result["total"]["cycles"]
     others = [
         f"of {name} elements {count} ({count / cycles:.2f} times as many)"
@@ -192,7 +225,7 @@ def _print_report(result: dict[str, Any], multiplies: bool) -> None:
     if others:
         click.echo(f"{cycles} cycles; with memories as large, {', '.join(others)}")
     other = result["other_lanes"]
-    change = "without" if multiplies else "with"
+    change = "without" if shape.multiplies else "with"
     what = (
         f"not possible: {other}"
         if isinstance(other, str)

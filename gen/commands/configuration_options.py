@@ -9,7 +9,6 @@ import click
 from gen.commands.options import FilePath, Integer
 from gen.design.configuration import (
     ACCELERATOR_DEFAULTS,
-    ENCODED,
     GIVEN_SIZES,
     OPTIONS,
     PRESETS,
@@ -30,7 +29,8 @@ def accelerator_options(command: Any) -> Any:
     with its defaults.
     """
     defaults = {**ACCELERATOR_DEFAULTS, "lanes": "with multipliers"}
-    return _with_options(command, defaults, ("top", *GIVEN_SIZES, *ENCODED))
+    hidden = ("top", *GIVEN_SIZES, "encoded_input", "encoded_output")
+    return _with_options(command, defaults, hidden)
 
 
 def _with_options(command: Any, defaults: Mapping[str, Any], hidden: Collection[str]) -> Any:

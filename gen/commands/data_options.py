@@ -174,3 +174,16 @@ def _side(resize: tuple[int, ...] | None) -> Any:
 def warn(text: str) -> None:
     """Say on standard error what looks like a mistake."""
     click.echo(f"sparq: warning: {text}", err=True)
+
+
+def window_modes(command: Any) -> Any:
+    """How windows cut: the options ``rounding`` and ``vsparq``."""
+    return add_options(
+        command,
+        [
+            click.option(
+                "--rounding/--no-rounding", default=True, help="Round or trim. [default: round]"
+            ),
+            click.option("--vsparq/--no-vsparq", default=True, help="Pair zeros. [default: on]"),
+        ],
+    )

@@ -18,10 +18,18 @@ from gen.commands.options import (
     refuse_without_effect,
     write_json,
 )
+from gen.commands.quantized_option import (
+    data_of,
+    load_quantized,
+    quantized_option,
+    require_machine,
+    with_clips,
+)
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.simulation.accelerator_demo import run_accelerator_demo
 from gen.simulation.demo import SIDE, run_demo
 from gen.simulation.engine_demo import run_engine_demo
+from golden import NamedFormat
 from golden.named import ANY_FORMAT_HELP
 from networks.evaluation.preparation import Options
 
@@ -29,6 +37,7 @@ from networks.evaluation.preparation import Options
 @click.command()
 @click.argument("model", type=FilePath(), metavar="[MODEL.onnx]", required=False)
 @data_options
+@quantized_option
 @click.option(
     "--images",
     type=IntegerRange(1),
@@ -60,6 +69,7 @@ from networks.evaluation.preparation import Options
 @keep_option
 def demo(
     model: Path | None,
+    quantized: Path | None,
     images: int | None,
     format_name: str,
     top: str,
@@ -78,7 +88,7 @@ def demo(
     """
     if model is None:
         for name, option in given_options().items():
-            if name in inputs:
+            if name in inputs or name == "quantized":
                 raise click.UsageError(f"{option} must come with a model: MODEL.onnx --data FILE")
     options = Options(
         first_layer_windowed=first_layer_windowed,
@@ -91,11 +101,19 @@ def demo(
         raise click.UsageError(
             "first-layer, last-layer and attention must come with a model: MODEL.onnx --data FILE"
         )
-    without_effect = {"layers": layers is not None, "attention": attention_windowed}
+    file = None
+    if model is not None and quantized is not None:
+        file = load_quantized(quantized, model)
+        require_machine(quantized, file, NamedFormat(format_name), Options.weight_bits)
+        options = file.options_with(options)
+        inputs |= data_of(file)
+    without_effect = {"layers": layers is not None, "attention": options.attention_windowed}
     for name, is_given in without_effect.items():
         if is_given and top != "array":
             raise click.UsageError(f"{name} has no effect where top is {top}: leave it out")
     given = None if model is None else load_given(model, **inputs)
+    if given is not None and file is not None and quantized is not None:
+        given = with_clips(given, quantized, file)
     if images is None:
         images = 10 if given is None else 1
     network = "mnist" if given is None else Path(given.model.name).stem

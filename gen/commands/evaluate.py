@@ -15,6 +15,7 @@ from gen.commands.data_options import (
     range_options,
     require_percentile,
     warn,
+    window_modes,
 )
 from gen.commands.options import (
     FilePath,
@@ -27,7 +28,14 @@ from gen.commands.options import (
     keep_result,
     layer_options,
     refuse_without_effect,
+    scheduler_option,
     write_json,
+)
+from gen.commands.quantized_option import (
+    data_of,
+    load_quantized,
+    quantized_option,
+    with_clips,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
 from golden import BLOCK_FORMATS, NAMED_FORMATS, BlockFormat
@@ -44,7 +52,7 @@ from networks.evaluation.formats import (
     weights_of,
 )
 from networks.evaluation.inputs import choose_images
-from networks.evaluation.preparation import AUTO_SQNR, CHANNEL_ORDERS, Options
+from networks.evaluation.preparation import AUTO_SQNR, CHANNEL_ORDERS, Options, require_named
 from networks.evaluation.report import report_files
 from networks.evaluation.scoring import CTC, SIGNAL
 from networks.evaluation.settings import SPARSE_2_4, SPARSITIES, settings_of
@@ -89,6 +97,7 @@ A BERT that ends in classes, on tokens:
 @click.command(epilog=EPILOG)
 @click.argument("model", type=FilePath(), metavar="MODEL.onnx")
 @data_options
+@quantized_option
 @click.option(
     "--images", type=IntegerRange(1), metavar="N", help="Evaluate so many, chosen by the seed."
 )
@@ -100,8 +109,7 @@ A BERT that ends in classes, on tokens:
     metavar="NAME,...",
     help=f"Formats of activations: {ACTIVATION_HELP}.",
 )
-@click.option("--rounding/--no-rounding", default=True, help="Round or trim. [default: round]")
-@click.option("--vsparq/--no-vsparq", default=True, help="Pair zeros. [default: on]")
+@window_modes
 @click.option(
     "--group",
     "groups",
@@ -170,7 +178,7 @@ A BERT that ends in classes, on tokens:
     help=f"{AUTO}, the format or among exact-layers, keeps layers at 8 bits whose windows leave "
     "less signal to noise.",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
+@scheduler_option
 @click.option(
     "--output",
     type=FilePath(),
@@ -183,6 +191,7 @@ A BERT that ends in classes, on tokens:
 @keep_option
 def evaluate(
     model: Path,
+    quantized: Path | None,
     images: int | None,
     formats: Sequence[str],
     rounding: bool,
@@ -222,6 +231,27 @@ def evaluate(
         exact_layers,
         inputs["calibration"] is not None and images is None,
     )
+    if quantized is not None and SPARSE_2_4 in sparsity:
+        raise click.UsageError("sparsity must be dense beside quantized, not 2:4")
+    options = Options(
+        weight_bits,
+        calibration_method,
+        percentile,
+        first_layer_windowed,
+        last_layer_windowed,
+        recalibrate_batch_norm,
+        channel_order,
+        equalize,
+        correct_bias,
+        auto_sqnr,
+        attention_windowed,
+        exact_layers,
+    )
+    file = None
+    if quantized is not None:
+        file = load_quantized(quantized, model, "weight_bits")
+        options = file.options_with(options)
+        inputs |= data_of(file)
     weights = [weights_of(name, int(weight_group)) for name in weight_formats]
     if SPARSE_2_4 in sparsity and any(isinstance(weight, BlockFormat) for weight in weights):
         raise click.UsageError("weights in block formats must be dense, not 2:4")
@@ -231,11 +261,14 @@ def evaluate(
         choices if all_variants else (rounding,),
         choices if all_variants else (vsparq,),
         [int(group) for group in groups],
-        weight_bits,
+        options.weight_bits,
         sparsity,
         weights,
     )
     loaded = load_given(model, **inputs)
+    require_named(loaded.model, options)
+    if file is not None and quantized is not None:
+        loaded = with_clips(loaded, quantized, file)
     chosen = loaded.images
     if images is not None:
         chosen = choose_images(chosen, images, inputs["seed"])
@@ -247,24 +280,12 @@ def evaluate(
         chosen,
         loaded.calibration,
         settings,
-        Options(
-            weight_bits,
-            calibration_method,
-            percentile,
-            first_layer_windowed,
-            last_layer_windowed,
-            recalibrate_batch_norm,
-            channel_order,
-            equalize,
-            correct_bias,
-            auto_sqnr,
-            attention_windowed,
-            exact_layers,
-        ),
+        options,
         progress_bar(),
         scheduler,
         warn,
         loaded.scoring,
+        loaded.source,
     )
     print_tables(_accuracy_table(result), _layer_table(result))
     click.echo(_summary(result))
@@ -276,10 +297,12 @@ def evaluate(
     variant = channel_order if tuple(groups) == ("1",) else f"{channel_order}_groups"
     if equalize or correct_bias:
         variant += "_corrected"
-    if attention_windowed:
+    if options.attention_windowed:
         variant += "_attention"
     if exact_layers:
         variant += "_exact"
+    if file is not None:
+        variant += f"_{file.method}"
     keep_result(keep, "evaluate", f"evaluate_{model.stem}_{variant}", result)
 
 
@@ -302,6 +325,8 @@ def _refuse_without_effect(
         reasons |= dict.fromkeys(("rounding", "vsparq"), "beside all-variants")
     if all(name in BLOCK_FORMATS for name in formats):
         reasons |= dict.fromkeys(WINDOW_OPTIONS, "where all formats are block formats")
+        if AUTO in exact_layers:
+            reasons["exact_layers"] = f"as {AUTO} where all formats are block formats"
     if AUTO not in (*formats, *exact_layers):
         reasons["auto_sqnr"] = f"without {AUTO} among the formats or the exact-layers"
     if all(name == EIGHT_BITS or name in BLOCK_FORMATS for name in weight_formats):

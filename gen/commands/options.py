@@ -146,6 +146,8 @@ class Listed(click.ParamType[Any]):
         items = []
         for item in value.split(","):
             try:
+                if not item.strip():
+                    raise ValueError
                 items.append(self._convert_item(item.strip()))
             except ValueError:
                 raise click.UsageError(
@@ -275,6 +277,11 @@ formats_option = click.option(
     show_default=True,
     metavar="NAME,...",
     help=f"Window formats: {FORMAT_HELP}, as in 5opt,4:0,1,4,2opt.",
+)
+
+
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine]."
 )
 
 

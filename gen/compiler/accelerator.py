@@ -4,6 +4,7 @@ from gen.compiler.lowering.activations import require_bytes
 from gen.design.configuration import Configuration, ConfigurationError
 from golden.accelerator.shape import AcceleratorShape
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
+from hdl.engine.engine_unit import EngineUnit
 
 
 def accelerator_shape(configuration: Configuration) -> AcceleratorShape:
@@ -37,4 +38,16 @@ def shape_of(unit: AcceleratorUnit) -> AcceleratorShape:
         activation_bits=mac.activation_bits,
         format=mac.sparq_format,
         multiplies=unit.multiplies,
+        encodes=unit.encoded_memory,
+        more_latency=_more_latency(unit.engine),
     )
+
+
+def _more_latency(engine: EngineUnit) -> int:
+    """Of registers in multipliers, of slices that wait for their group, and less the skew that a
+    tensor core has not.
+    """
+    mac = engine.unit.mac
+    group = mac.multiplier.slices_per_group
+    skew = 0 if engine.machine == "array" else engine.rows + engine.cols - 2
+    return mac.pipeline + (group if group > 1 else 0) - skew

@@ -1,7 +1,7 @@
 """Which tensors stay in the scratchpad and where, and how what does not fit goes through it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import sqrt
 from typing import NamedTuple
@@ -45,22 +45,31 @@ class Striping:
 
 @dataclass(frozen=True)
 class Allocation:
-    """Lines of the tensors that stay in the scratchpad, and the stripes of each step."""
+    """Lines of the tensors that stay in the scratchpad, and the stripes of each step; of the others
+    those that are ``encoded`` in memory, as stored pairs.
+    """
 
     lines: dict[Buffer, int]
     striping: tuple[Striping, ...]
+    encoded: frozenset[Buffer] = frozenset()
 
     def is_kept(self, value: Value) -> bool:
         """Whether a value stays in the scratchpad."""
         return value.buffer.root in self.lines
 
 
-def allocate(shape: AcceleratorShape, steps: Sequence[Step], output: Value) -> Allocation:
-    """Keep what fits; the rest lies in memory, what costs the least traffic first.
+def allocate(
+    shape: AcceleratorShape,
+    steps: Sequence[Step],
+    output: Value,
+    encoded: frozenset[Buffer] = frozenset(),
+) -> Allocation:
+    """Keep what fits; the rest lies in memory, what costs the least traffic first: those that would
+    be ``encoded`` there less than others.
 
     Raises ``CompileError`` for a step of which not even a block of results fits.
     """
-    planner = _Planner(shape, steps, output)
+    planner = _Planner(shape, steps, output, encoded)
     in_memory: set[Buffer] = set()
     while True:
         try:
@@ -81,7 +90,7 @@ def allocate(shape: AcceleratorShape, steps: Sequence[Step], output: Value) -> A
         except _NoRoom:
             continue
         in_memory.remove(buffer)
-    return result
+    return replace(result, encoded=encoded & in_memory)
 
 
 def stripes_of(shape: AcceleratorShape, step: Step, blocks: int) -> tuple[Stripe, ...]:
@@ -178,6 +187,7 @@ class _Planner:
     shape: AcceleratorShape
     steps: Sequence[Step]
     output: Value
+    encoded: frozenset[Buffer]
 
     def __post_init__(self) -> None:
         self._stripes: dict[tuple[int, int], tuple[Stripe, ...]] = {}
@@ -301,6 +311,7 @@ class _Planner:
         return max(candidates, key=lambda buffer: buffer.lines(shape), default=None)
 
     def _traffic(self, buffer: Buffer) -> int:
-        """Lines that are moved if it lies in memory."""
+        """Bytes that are moved if it lies in memory."""
         readers = sum(value.buffer.root is buffer for step in self.steps for value in step.inputs)
-        return buffer.lines(self.shape) * (readers + buffer.is_made)
+        size = self.shape.memory_bytes(buffer.lines(self.shape), buffer in self.encoded)
+        return size * (readers + buffer.is_made)

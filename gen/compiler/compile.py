@@ -6,13 +6,14 @@ import numpy as np
 
 from gen.compiler.allocation import Allocation, allocate
 from gen.compiler.emission import emit
+from gen.compiler.encoding import encodable
 from gen.compiler.errors import CompileError
 from gen.compiler.image import MemoryImage, OutputScales, TensorPlace
 from gen.compiler.lowering.lower import lower
 from gen.compiler.memory import memory_map
 from gen.compiler.splitting import split_large
 from gen.compiler.step import Step
-from gen.compiler.values import Value
+from gen.compiler.values import Buffer, Value
 from golden.accelerator.shape import AcceleratorShape
 from golden.descriptor import Descriptor
 from networks.quantization.network import QuantizedNetwork
@@ -36,6 +37,13 @@ class CompiledNetwork:
     tensors: dict[str, TensorPlace]
     """Of each value of the network that lies in memory, by its name."""
 
+    @property
+    def in_memory(self) -> set[Buffer]:
+        """What programs make, keep in memory, and take from there again: whole tensors."""
+        made = {step.output.buffer.root for step in self.steps}
+        read = {value.buffer.root for step in self.steps for value in step.inputs}
+        return (made & read).difference(self.allocation.lines)
+
 
 def compile_network(shape: AcceleratorShape, network: QuantizedNetwork) -> CompiledNetwork:
     """The program of ``network`` for an accelerator of ``shape``.
@@ -48,7 +56,8 @@ def compile_network(shape: AcceleratorShape, network: QuantizedNetwork) -> Compi
     if not context.steps or output is None or not output.buffer.root.is_made:
         raise CompileError(f"{network.output}: nothing computes the output")
     steps = [*split_large(shape, context.steps)]
-    allocation = allocate(shape, steps, output)
+    outside = source.buffer.root, output.buffer.root
+    allocation = allocate(shape, steps, output, encodable(shape, steps, outside))
     memory = memory_map(shape, steps, allocation, source, output)
     emitted = emit(shape, steps, allocation, memory, output)
     size = emitted.reads.size
@@ -63,6 +72,7 @@ def compile_network(shape: AcceleratorShape, network: QuantizedNetwork) -> Compi
             *(value.height, value.width, value.channels),
             *(root.words, value.first_word, value.words),
             sums=value.buffer.has_sums,
+            encoded=root in allocation.encoded,
         )
 
     # The program as it lies in memory.

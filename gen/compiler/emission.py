@@ -243,6 +243,7 @@ class _Jobs:
         start = self.memory.tensors[root]
         if opcode is Opcode.STORE:
             start -= self.memory.written
+        encoded = root in self.allocation.encoded
         together = value.words == root.words
         runs = [blocks] if together else [Blocks(b, b + 1) for b in range(*blocks)]
         for run in runs:
@@ -251,9 +252,10 @@ class _Jobs:
             for done in range(0, count, MOST_LINES):
                 part = min(MOST_LINES, count - done)
                 values = {
-                    "address": start + (first + done) * self.shape.line_bytes,
+                    "address": start + self.shape.memory_bytes(first + done, encoded),
                     "line": (line + done) % self.shape.lines,
                     "lines": part,
+                    "encoded": int(encoded),
                 }
                 yield Descriptor(opcode, values)
             line += count

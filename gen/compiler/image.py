@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from golden.accelerator.encoding import decode_lines
 from golden.accelerator.program import Window, unpack_sums
 from golden.accelerator.shape import AcceleratorShape, Bytes, pack_tensor, unpack_tensor
 from golden.format import SparqFormat
@@ -20,7 +21,7 @@ class TensorPlace:
 
     From ``address`` on there are lines; block after block of pixels ``pitch`` channel words, of
     which ``words`` from ``word`` on are those of the tensor. With ``sums`` each channel is a signed
-    integer of four bytes, little-endian.
+    integer of four bytes, little-endian. What is ``encoded`` is stored pairs of its channels.
     """
 
     address: int
@@ -31,14 +32,20 @@ class TensorPlace:
     word: int
     words: int
     sums: bool = False
+    encoded: bool = False
 
     def size(self, shape: AcceleratorShape) -> int:
         """Bytes of its lines."""
-        return shape.blocks(self.height * self.width) * self.pitch * shape.line_bytes
+        lines = shape.blocks(self.height * self.width) * self.pitch
+        return shape.memory_bytes(lines, self.encoded)
 
     def read(self, shape: AcceleratorShape, memory: Bytes) -> Array:
-        """The tensor (height, width, channels): uint8, or int32 of sums."""
+        """The tensor (height, width, channels): uint8, or int32 of sums; of what is encoded in its
+        windows.
+        """
         lines = memory[self.address : self.address + self.size(shape)]
+        if self.encoded:
+            lines = decode_lines(shape, lines)
         every = self.height, self.width, self.pitch * shape.k_per_cycle
         first, end = (word * shape.k_per_cycle for word in (self.word, self.word + self.words))
         tensor = unpack_tensor(shape, lines, every)[:, :, first:end]

@@ -50,7 +50,8 @@ def memory_map(
     written = size
     for root in sorted(in_memory, key=lambda root: root.is_made):
         tensors[root] = size
-        size += root.lines(shape) * shape.line_bytes
+        count = shape.memory_bytes(root.lines(shape), root in allocation.encoded)
+        size += -(-count // shape.line_bytes) * shape.line_bytes
         if not root.is_made:
             written = size
     return MemoryMap(np.concatenate(parts), addresses, tensors, written, size)

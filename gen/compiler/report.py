@@ -23,7 +23,7 @@ from networks.quantization.network import QuantizedNetwork
 
 SUMMED = (
     *("descriptors", "cycles", "computing", "slices", "products"),
-    *("loaded", "stored", "streamed"),
+    *("loaded", "stored", "streamed", "saved"),
 )
 """What a network has of all its layers together."""
 MOSTLY = 0.9
@@ -38,7 +38,8 @@ def layer_report(compiled: CompiledNetwork, latency: int = LATENCY) -> list[dict
     to the end of the program: all together are the program's; ``computing``
     those that the computing unit alone would take; ``slices`` those of the machine; ``utilization``
     the share of ``cycles`` in which it has one. Bytes are those of loads and stores, and of weights
-    and parameters. ``bound`` says what takes most of the cycles; ``roof`` what would take them at
+    and parameters; ``saved`` is how many more loads and stores would be without stored pairs.
+    ``bound`` says what takes most of the cycles; ``roof`` what would take them at
     least: computing, of at most ``most_products`` in a cycle, or memory, of ``products_per_byte``
     at a word of it in a cycle.
     """
@@ -55,7 +56,10 @@ def layer_report(compiled: CompiledNetwork, latency: int = LATENCY) -> list[dict
         read = read_beats(shape, descriptor) * shape.beat_bytes
         if descriptor.opcode is Opcode.LOAD:
             row["loaded"] += read
-        row["stored"] += written_beats(shape, descriptor) * shape.beat_bytes
+        stored = written_beats(shape, descriptor) * shape.beat_bytes
+        row["stored"] += stored
+        if unit_of(descriptor.opcode) is not Unit.COMPUTE:
+            row["saved"] += moved_as_bytes(shape, descriptor) - read - stored
         if unit_of(descriptor.opcode) is Unit.COMPUTE:
             row["streamed"] += read
             row["computing"] += compute_cycles(shape, descriptor)
@@ -82,6 +86,11 @@ def totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return result
 
 
+def moved_as_bytes(shape: AcceleratorShape, d: Descriptor) -> int:
+    """Bytes that a LOAD or STORE would move if nothing were encoded."""
+    return d.lines * shape.line_bytes
+
+
 def rivals(shape: AcceleratorShape) -> dict[str, AcceleratorShape]:
     """Accelerators of exact elements, with as large memories and as wide a bus: of 8x8, that take
     half as many activations per cycle, and of 2x8x8. None beside those without windows, and none
@@ -89,7 +98,7 @@ def rivals(shape: AcceleratorShape) -> dict[str, AcceleratorShape]:
     """
     if shape.format is None:
         return {}
-    exact = replace(shape, format=None, acc_bits=SUM_BITS)
+    exact = replace(shape, format=None, acc_bits=SUM_BITS, encodes=False)
     result = {}
     with suppress(ValueError):
         result["8x8"] = replace(

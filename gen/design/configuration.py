@@ -45,8 +45,8 @@ ACCELERATOR_SIZES = ("scratchpad", "memory_bits")
 """Of what is around an engine's machine in an accelerator."""
 ACCELERATOR_DEFAULTS = {"weight_depth": 2048}
 """Defaults of an accelerator that are not those of an engine."""
-ENCODED = ("encoded_input", "encoded_output")
-"""Whether activations come, and results leave, as stored pairs."""
+ENCODED = ("encoded_input", "encoded_output", "encoded_memory")
+"""Whether activations come, results leave, and tensors lie in memory, as stored pairs."""
 
 
 class ConfigurationError(InputError):
@@ -85,6 +85,10 @@ OPTIONS: dict[str, Option] = {
     ),
     "encoded_output": Option(
         False, "Results of an engine of sparq can leave as stored pairs, or not."
+    ),
+    "encoded_memory": Option(
+        False,
+        "Tensors of an accelerator of sparq can lie in memory as stored pairs, or not.",
     ),
     "weight_bits": Option(8, "Width of the signed weights, 2 to 8."),
     "acc_bits": Option(
@@ -223,7 +227,8 @@ class Configuration:
                 if "memory_bits" not in options:
                     bits = min([bits, *memory_widths(engine)[-1:]])
                 multiplies = "lanes" not in options
-                accelerator = AcceleratorUnit(engine, value["scratchpad"], bits, multiplies)
+                sizes_of = engine, value["scratchpad"], bits, multiplies
+                accelerator = AcceleratorUnit(*sizes_of, value["encoded_memory"])
                 engine = None
         except (TypeError, ValueError) as error:
             raise ConfigurationError(_refusal(error, top, machine)) from None
@@ -307,6 +312,7 @@ class Configuration:
         return {
             "encoded_input": self.unit is not None and self.unit.encoded_input,
             "encoded_output": self.engine is not None and self.engine.encoded_output,
+            "encoded_memory": self.accelerator is not None and self.accelerator.encoded_memory,
         }
 
     @property
@@ -366,9 +372,9 @@ def _without_effect(top: str, machine: str, pe: str) -> dict[str, str]:
     if top not in AROUND:
         found |= dict.fromkeys(("machine", *ENGINE_SIZES, "encoded_output"), where)
     if top == "accelerator":
-        found |= dict.fromkeys((*GIVEN_SIZES, *ENCODED), where)
+        found |= dict.fromkeys((*GIVEN_SIZES, "encoded_input", "encoded_output"), where)
     else:
-        found |= dict.fromkeys(ACCELERATOR_SIZES, where)
+        found |= dict.fromkeys((*ACCELERATOR_SIZES, "encoded_memory"), where)
     if machine not in MACHINES:
         found |= {"rows": where, "cols": where, "encoded_input": where}
     if machine not in TENSOR_CORES:

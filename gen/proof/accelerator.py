@@ -25,6 +25,7 @@ from hdl.accelerator.program_reader import LAG_BITS, WINDOW_BITS, ProgramReader
 from hdl.bus.axi4 import LENGTH_BITS, Axi4Bus
 from hdl.memory.axi_reader import MEMORY, AxiReader
 from hdl.memory.axi_writer import AxiWriter
+from hdl.memory.line_encoding import PAIR_BYTES_BITS
 from hdl.memory.transfer import burst_layout, transfer_layout
 from hdl.placement import Component
 from hdl.stream.stream_fifo import GAPLESS_DEPTH
@@ -96,7 +97,9 @@ def _range(bits: int) -> str:
 
 def _sizes(unit: AcceleratorUnit) -> str:
     """What tells the configurations of an accelerator apart."""
-    return f"{unit.engine.rows}x{unit.engine.cols}_{unit.data_bits}b_{unit.scratchpad.lines}_lines"
+    pairs = "_of_pairs" if unit.encoding else ""
+    sizes = f"{unit.engine.rows}x{unit.engine.cols}_{unit.data_bits}b"
+    return f"{sizes}_{unit.scratchpad.lines}_lines{pairs}"
 
 
 def _whole(unit: AcceleratorUnit) -> Accelerator:
@@ -148,6 +151,20 @@ def _field(opcode: Opcode, name: str, descriptor: str) -> str:
 def _inside(address: str, count: str, size: str) -> str:
     """So many bytes from an address on, in a window that begins at 0, in 80 bits."""
     return f"({{80'd0, {address}}} + {count} <= {size})"
+
+
+def _encoded(unit: AcceleratorUnit, opcode: Opcode, descriptor: str) -> str:
+    """Whether what a descriptor moves is stored pairs in memory."""
+    return _field(opcode, "encoded", descriptor) if unit.encoding else "1'b0"
+
+
+def _moved_beats(unit: AcceleratorUnit, lines: str, encoded: str) -> str:
+    """Beats of so many lines, in 80 bits."""
+    beats = f"({{80'd0, {lines}}} * {unit.scratchpad.beats_per_line})"
+    if unit.encoding is None:
+        return beats
+    pairs = f"{beats} * {unit.encoding.pair_bits} / {PAIR_BYTES_BITS}"
+    return f"({encoded} ? {pairs} : {beats})"
 
 
 WINDOWS = ("reads_low", "reads_high", "writes_low", "writes_high", "reads_size", "writes_size")
@@ -212,7 +229,7 @@ class GivenJob(_ProgramJob):
 
     A descriptor is fetched only from the window that may be read, and so is a stream of parameters
     and weights. A LOAD or STORE that is given moves whole lines, from 1 to all of the scratchpad's,
-    of which the last one is in its window.
+    of which the last one is in its window; of stored pairs whole beats of these are.
     """
 
     property_name = "windows"
@@ -244,9 +261,14 @@ class GivenJob(_ProgramJob):
         line, most = self.unit.scratchpad.line_bits // 8, self.unit.scratchpad.lines
         for opcode, window in ((Opcode.LOAD, "reads_size"), (Opcode.STORE, "writes_size")):
             address, lines = (_field(opcode, own, "descriptor") for own in ("address", "lines"))
+            encoded = _encoded(self.unit, opcode, "descriptor")
             other = f"{right}!is_{opcode.name} || "
-            yield f"{other}({lines} != 0 && {lines} <= {most} && {address} % {line} == 0)"
-            yield other + _inside(address, f"{lines} * 80'd{line}", window)
+            yield f"{other}({lines} != 0 && {lines} <= {most})"
+            yield f"{other}{address} % ({encoded} ? {beat} : {line}) == 0"
+            asked = f"80'd{beat} * {_moved_beats(self.unit, lines, encoded)}"
+            yield other + _inside(address, asked, window)
+            if self.unit.encoding:
+                yield f"{other}!{encoded} || {lines} % {self.unit.encoding.lines} == 0"
 
 
 class AskedJob(_AcceleratorJob):
@@ -266,11 +288,12 @@ class AskedJob(_AcceleratorJob):
         self.configuration = f"requests_{_sizes(unit)}"
         transfer = transfer_layout(unit.bus.address_bits).size
         ports = {
-            "registers": {f"{name}_value": WINDOW_BITS for name in WINDOWS},
+            "registers": {f"{name}_value": WINDOW_BITS for name in WINDOWS} | {"locked": 1},
             "program_reader": {
                 **{"reads_start": unit.bus.address_bits, "descriptor": DESCRIPTOR_BITS},
                 **{"reads_size": WINDOW_BITS, "writes_size": WINDOW_BITS},
                 **{f"{name}_valid": 1 for name in ("loads", "stores")},
+                "running": 1,
             },
         }
         for name in ("fetch_request", "stream_request"):
@@ -295,16 +318,23 @@ class AskedJob(_AcceleratorJob):
         return _whole(self.unit)
 
     def lines(self) -> Iterable[str]:
-        """What leaves the queues has as many lines as are given (``program``)."""
+        """What leaves the queues has as many lines as are given (``program``): of stored pairs
+        whole beats.
+        """
         for name in ("reads", "writes"):
             low, high = (f"registers_{name}_{half}_value" for half in ("low", "high"))
             yield f"wire [63:0] {name}_start = {{{high}, {low}}};"
         for name, *_ in MOVES:
             lines = _field(Opcode.LOAD, "lines", f"{name}_queue_out_data")
             yield f"always @* assume ({lines} <= {self.unit.scratchpad.lines});"
+            if self.unit.encoding:
+                encoded = _encoded(self.unit, Opcode.LOAD, f"{name}_queue_out_data")
+                whole = f"{lines} % {self.unit.encoding.lines} == 0"
+                yield f"always @* assume (!{encoded} || {whole});"
 
     def claims(self) -> Iterable[str]:
         """Windows, requests as they are, and those of moves."""
+        yield "registers_locked == program_reader_running"
         yield "program_reader_reads_start == reads_start"
         for name in ("reads_size", "writes_size"):
             yield f"program_reader_{name} == registers_{name}_value"
@@ -318,14 +348,15 @@ class AskedJob(_AcceleratorJob):
                 _field(Opcode.LOAD, own, f"{queue}_out_data") for own in ("address", "lines")
             )
             moved = _range(MOVE_BITS)
-            beats = self.unit.scratchpad.beats_per_line
+            encoded = _encoded(self.unit, Opcode.LOAD, f"{queue}_out_data")
+            beats = _moved_beats(self.unit, lines, encoded)
             yield f"{queue}_in_valid == program_reader_{name}_valid"
             yield f"{queue}_in_data{moved} == program_reader_descriptor{moved}"
             yield f"!{asked}_valid || {queue}_out_valid"
             yield (f"({asked}_valid && {asked}_ready) == ({queue}_out_valid && {queue}_out_ready)")
             yield f"!{asked}_valid || {asked}{_range(address_bits)} == {window}_start + {address}"
             top = f"{asked}[{transfer_layout(address_bits).size - 1}:{address_bits}]"
-            yield f"!{asked}_valid || {top} == {lines} * {beats}"
+            yield f"!{asked}_valid || {top} == {beats}"
 
 
 class BusJob(_AcceleratorJob):

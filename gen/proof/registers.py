@@ -1,6 +1,6 @@
 """Registers behind an AXI4-Lite port: every access does what the table says, and nothing else."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from gen.proof.job import Job, Rtl
@@ -8,8 +8,9 @@ from gen.proof.solver import sat
 from gen.proof.verdict import Verdict
 from gen.verilog.emission import Emission
 from golden import NamedFormat
+from hdl.accelerator.accelerator_registers import accelerator_registers
 from hdl.bus.register_file import RegisterFile
-from hdl.bus.register_map import Access, Field, Register, RegisterMap
+from hdl.bus.register_map import LOCK_PORT, Access, Field, Register, RegisterMap
 from hdl.engine.engine_registers import engine_registers
 
 ENGINE = engine_registers(
@@ -32,6 +33,21 @@ ENGINE = engine_registers(
 )
 """One of signed activations: it has all registers that there are."""
 
+ACCELERATOR = accelerator_registers(
+    rows=16,
+    cols=16,
+    k_per_cycle=2,
+    weight_bits=8,
+    acc_bits=32,
+    planes=3,
+    weight_depth=1024,
+    lines=256,
+    beat_bytes=16,
+    configuration_hash="0123456789abcdef",
+    version=(1, 2, 3),
+    format=NamedFormat("5opt"),
+)
+
 SLAVE_INPUTS = {"awvalid": 1, "wdata": 32, "wstrb": 4, "wvalid": 1, "bready": 1}
 SLAVE_INPUTS |= {"arvalid": 1, "rready": 1}
 SLAVE_OUTPUTS = {"awready": 1, "wready": 1, "bresp": 2, "bvalid": 1}
@@ -43,12 +59,13 @@ WRITABLE = (Access.READ_WRITE, Access.WRITE_ONE_TO_CLEAR, Access.PULSE)
 
 
 class RegistersJob(Job):
-    """What each register and each response of the engine's register file is in the next cycle.
+    """What each register and each response of a register file is in the next cycle.
 
     It is stated for all inputs and from any state: a read answers with the word of its address as
     it was when that was taken, an address without a register with SLVERR; a write changes the
     bytes asked for of what can be written there, and nothing else, and is refused where nothing
-    can be. Responses stay until they are taken; reset gives every field its value.
+    can be, or where the register is locked. Responses stay until they are taken; reset gives every
+    field its value.
     """
 
     property_name = "registers"
@@ -56,7 +73,7 @@ class RegistersJob(Job):
     method = "SAT, induction"
     depth = "unbounded"
 
-    def __init__(self, registers: RegisterMap = ENGINE):
+    def __init__(self, registers: RegisterMap):
         self.registers = registers
         self.configuration = registers.name
 
@@ -73,7 +90,8 @@ class RegistersJob(Job):
     def _inputs(self) -> dict[str, int]:
         given = {name: field.bits for _, field, name in self._fields(Access.READ)}
         sets = self._fields(Access.WRITE_ONE_TO_CLEAR)
-        return given | {f"set_{name}": field.bits for _, field, name in sets}
+        given |= {f"set_{name}": field.bits for _, field, name in sets}
+        return given | ({LOCK_PORT: 1} if self.registers.locks else {})
 
     def _outputs(self) -> dict[str, int]:
         return {name: field.bits for _, field, name in self._fields(*WRITABLE)}
@@ -122,15 +140,15 @@ class RegistersJob(Job):
     def _slave(self) -> dict[str, str]:
         """What belongs to the port."""
         read = f"araddr[{self.registers.address_bits - 1}:2]"
-        offsets = [register.offset for register in self.registers.registers]
-        writable = {register.offset for register, *_ in self._fields(*WRITABLE)}
+        known = [f"{read} == {register.offset // 4}" for register in self.registers.registers]
+        writes = dict.fromkeys(_written(register) for register, *_ in self._fields(*WRITABLE))
         return {
             "awake": "!rst",
             "rvalid": "!rst && (rvalid ? !rready : read)",
             "rdata": f"rvalid ? rdata : {self._word(read)}",
-            "rresp": f"rvalid ? rresp : {_any(read, offsets)} ? 0 : 2",
+            "rresp": f"rvalid ? rresp : ({' || '.join(known)}) ? 0 : 2",
             "bvalid": "!rst && (write || (bvalid && !bready))",
-            "bresp": f"!write ? bresp : {_any('address', sorted(writable))} ? 0 : 2",
+            "bresp": f"!write ? bresp : ({' || '.join(writes)}) ? 0 : 2",
             "address_held": "!rst && !answered && (address_held || (awready && awvalid))",
             "word_held": "!rst && !answered && (word_held || (wready && wvalid))",
             "address": "awready && awvalid ? awaddr >> 2 : address",
@@ -154,7 +172,7 @@ class RegistersJob(Job):
     def _field_values(self) -> dict[str, str]:
         values = {}
         for register, field, name in self._fields(*WRITABLE):
-            here = f"(write && address == {register.offset // 4})"
+            here = f"(write && {_written(register)})"
             bits = f"[{field.low_bit + field.bits - 1}:{field.low_bit}]"
             new, mask = f"word{bits}", f"bytes{bits}"
             if field.access is Access.READ_WRITE:
@@ -173,6 +191,7 @@ class RegistersJob(Job):
         return sat(rtl, self.statement, "-seq 2", timeout, waveform, probes)
 
 
-def _any(address: str, offsets: Iterable[int]) -> str:
-    """Whether an address without its low bits is one of these."""
-    return "(" + " || ".join(f"{address} == {offset // 4}" for offset in offsets) + ")"
+def _written(register: Register) -> str:
+    """Whether a write to ``address`` is one to this register, and is not refused."""
+    place = f"address == {register.offset // 4}"
+    return f"({place} && !{LOCK_PORT})" if register.locks else f"({place})"

@@ -23,7 +23,7 @@ from gen.proof.memory import BeatsJob, BurstsJob, RoomJob
 from gen.proof.output import OutputJob
 from gen.proof.planes import PlanesJob
 from gen.proof.queues import AdapterJob, GearboxJob, QueueJob
-from gen.proof.registers import RegistersJob
+from gen.proof.registers import ACCELERATOR, ENGINE, RegistersJob
 from gen.proof.requantizer import STEPS, RequantizerJob
 from gen.proof.stored import ResultsJob, StoredJob
 from gen.proof.streams import GroupBufferJob, RowsJob, SequencerJob
@@ -59,6 +59,7 @@ BEAT_QUEUES = (((32, 16, 1), 3), ((32, 16, 4), 4), ((32, 16, 4), 7), ((64, 32, 1
 ACCELERATORS = (
     AcceleratorUnit(EngineUnit("array", 2, 2, BASELINE, weight_depth=16), 1, 32),
     AcceleratorUnit(EngineUnit("array", 4, 4, SPARQ, weight_depth=16), 4, 128),
+    AcceleratorUnit(EngineUnit("array", 2, 2, SPARQ, weight_depth=16), 1, 32, encoded_memory=True),
 )
 LARGE_ACCELERATOR = AcceleratorUnit(EngineUnit("array", 16, 16, SPARQ, weight_depth=2048), 256, 128)
 """Of whose parts some are proved."""
@@ -123,7 +124,7 @@ def all_jobs() -> list[Job]:
         ),
         (GroupBufferJob(slices, width) for slices, width in ((2, 8), (4, 8), (8, 8))),
         (RequantizerJob(step) for step in STEPS),
-        [RegistersJob()],
+        (RegistersJob(registers) for registers in (ENGINE, ACCELERATOR)),
         (QueueJob(depth) for depth in (0, 2, 3, 4, 5, 9)),
         (AdapterJob(kind, beats) for kind in ("upsizer", "downsizer") for beats in (2, 3, 4, 8)),
         (GearboxJob(*widths) for widths in ((3, 4), (4, 6), (6, 8), (22, 32), (24, 32))),

@@ -110,7 +110,9 @@ def _network(
     for part in (chosen, inputs.calibration):
         part.check()
     kept = unwindowed_layers(accelerator_shape(configuration), inputs.model.graph)
-    network = calibrated_network(inputs.model, inputs.calibration, options, signed, kept)
+    network = calibrated_network(
+        inputs.model, inputs.calibration, options, signed, kept, inputs.source
+    )
     return network, network.quantize_images(channels_last(chosen.batch()))
 
 

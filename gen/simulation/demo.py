@@ -173,7 +173,9 @@ def demo_network(
     chosen = inputs.images.select(indices)
     for part in (chosen, inputs.calibration):
         part.check()
-    network = calibrated_network(inputs.model, inputs.calibration, options, signed)
+    network = calibrated_network(
+        inputs.model, inputs.calibration, options, signed, source=inputs.source
+    )
     if options is not None and options.attention_windowed and fmt is not None:
         windows = fmt.sparq_format
         network = window_attention(network, Windows(windows, windows if windows.signed else None))

@@ -116,6 +116,7 @@ def _accelerator(component: Accelerator) -> dict[str, Any]:
         "memory_bits": bus.data_bits,
         "address_bits": bus.address_bits,
         "max_burst": bus.max_burst,
+        "encoded_memory": unit.encoded_memory,
         "descriptor_bytes": DESCRIPTOR_BYTES,
         "registers": _offsets(component.registers),
     }

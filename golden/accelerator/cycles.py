@@ -100,7 +100,7 @@ def read_beats(shape: AcceleratorShape, d: Descriptor) -> int:
     """Beats that a descriptor reads from memory."""
     match d.opcode:
         case Opcode.LOAD:
-            return shape.in_beats(d.lines * shape.line_bytes)
+            return shape.in_beats(shape.memory_bytes(d.lines, bool(d.encoded)))
         case Opcode.TABLE:
             return shape.in_beats(TABLE_BYTES)
         case Opcode.STORE | Opcode.END:
@@ -110,4 +110,6 @@ def read_beats(shape: AcceleratorShape, d: Descriptor) -> int:
 
 def written_beats(shape: AcceleratorShape, d: Descriptor) -> int:
     """Beats that a descriptor writes to memory."""
-    return shape.in_beats(d.lines * shape.line_bytes) if d.opcode is Opcode.STORE else 0
+    if d.opcode is not Opcode.STORE:
+        return 0
+    return shape.in_beats(shape.memory_bytes(d.lines, bool(d.encoded)))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from golden.accelerator.encoding import decode_lines, encode_lines
 from golden.accelerator.shape import (
     SUM_BITS,
     AcceleratorShape,
@@ -160,7 +161,9 @@ class Machine:
             if not self.reads.holds(address, DESCRIPTOR_BYTES):
                 return Outcome(Error.READ, done)
             descriptor = decode(
-                self._read(address, DESCRIPTOR_BYTES).view("<u4"), self.shape.multiplies
+                self._read(address, DESCRIPTOR_BYTES).view("<u4"),
+                self.shape.multiplies,
+                self.shape.encodes,
             )
             if isinstance(descriptor, Error):
                 return Outcome(descriptor, done)
@@ -203,9 +206,13 @@ class Machine:
             window, error = (
                 (self.reads, Error.READ) if d.opcode is Opcode.LOAD else (self.writes, Error.WRITE)
             )
-            if not 1 <= d.lines <= shape.lines or d.address % shape.line_bytes:
+            unit = shape.beat_bytes if d.encoded else shape.line_bytes
+            if not 1 <= d.lines <= shape.lines or d.address % unit:
                 return Error.FIELD
-            return Error.NONE if window.holds(d.address, d.lines * shape.line_bytes) else error
+            if d.encoded and d.lines % shape.encoded_lines:
+                return Error.FIELD
+            held = window.holds(d.address, shape.memory_bytes(d.lines, bool(d.encoded)))
+            return Error.NONE if held else error
         if d.opcode is Opcode.TABLE:
             if d.address % shape.beat_bytes:
                 return Error.FIELD
@@ -246,13 +253,16 @@ class Machine:
         return (d.line + np.arange(d.lines)) % self.shape.lines
 
     def _load(self, d: Descriptor) -> None:
-        data = self._read(d.address, d.lines * self.shape.line_bytes)
-        lines = data.reshape(d.lines, *self.scratchpad.shape[1:])
-        self.scratchpad[self._lines(d)] = lines
+        data = self._read(d.address, self.shape.memory_bytes(d.lines, bool(d.encoded)))
+        if d.encoded:
+            data = decode_lines(self.shape, data)
+        self.scratchpad[self._lines(d)] = data.reshape(d.lines, *self.scratchpad.shape[1:])
 
     def _store(self, d: Descriptor) -> None:
         start = self.writes.start + d.address
         data = self.scratchpad[self._lines(d)].reshape(-1)
+        if d.encoded:
+            data = encode_lines(self.shape, data)
         self.memory[start : start + len(data)] = data
 
     def _words(

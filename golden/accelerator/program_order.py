@@ -66,10 +66,12 @@ def touched(shape: AcceleratorShape, d: Descriptor, reads: Window, writes: Windo
         case Opcode.END:
             return Touched()
         case Opcode.LOAD:
-            memory = _memory(shape, reads.start + d.address, d.lines * shape.line_bytes)
+            count = shape.memory_bytes(d.lines, bool(d.encoded))
+            memory = _memory(shape, reads.start + d.address, count)
             return Touched(writes=_moved(shape, d), memory_reads=memory)
         case Opcode.STORE:
-            memory = _memory(shape, writes.start + d.address, d.lines * shape.line_bytes)
+            count = shape.memory_bytes(d.lines, bool(d.encoded))
+            memory = _memory(shape, writes.start + d.address, count)
             return Touched(reads=_moved(shape, d), memory_writes=memory)
         case Opcode.TABLE:
             return Touched(streamed=_memory(shape, reads.start + d.address, TABLE_BYTES))

@@ -24,6 +24,7 @@ from golden.accelerator.reads import BURST, THROUGH_QUEUE, ReadBus, ReadTimes, b
 from golden.accelerator.shape import WORD_BYTES, AcceleratorShape
 from golden.descriptor import DESCRIPTOR_BYTES, TABLE_BYTES, Descriptor, Opcode
 from golden.engine import WORDS_PER_COLUMN, WORDS_PER_SUM
+from golden.format import ACTIVATION_BITS
 
 LATENCY = 40
 """Of the memory that is meant where nothing else is said."""
@@ -39,8 +40,6 @@ READ_TO_SLICE = 2
 """From an access to its slice."""
 READ_TO_MACHINE = READ_TO_SLICE + 1
 """There is a register in front of the machine."""
-BEYOND_SKEW = 2
-"""From the last slice of a tile to its first row of sums, more than rows and columns are."""
 TO_TURNER = 6
 """From a row of sums to its bytes in the turner."""
 SUMS_TO_TURNER = 2 + 5 * WORDS_PER_SUM
@@ -63,8 +62,13 @@ BANKS = 2
 """Of weights and parameters."""
 SLICES_HELD = 2
 """In front of the weights' buffer."""
+SLICES_AHEAD = 4
+"""That are read before the machine takes them in planes."""
 LINES_HELD = 2
 """Lines that are read before their beats leave."""
+
+BEAT = 2 * ACTIVATION_BITS
+"""The size of a beat of bytes, in bits of a pair of them."""
 
 
 class Span(NamedTuple):
@@ -72,6 +76,11 @@ class Span(NamedTuple):
 
     start: int
     end: int
+
+
+def _beat_size(shape: AcceleratorShape, d: Descriptor) -> int:
+    """Of :data:`BEAT`, what a beat of lines takes in memory."""
+    return shape.pair_bits if d.encoded else BEAT
 
 
 def schedule(
@@ -84,8 +93,7 @@ def schedule(
     """When each descriptor of a program runs, that of END being its last cycle.
 
     Memory answers after ``latency`` cycles, and then gives and takes a beat per cycle; ``reads``
-    and ``writes`` are where its windows start, in bytes. The machine is an array whose multipliers
-    have no registers; of a tensor core each MATRIX takes as many cycles less as that has of skew.
+    and ``writes`` are where its windows start, in bytes.
     """
     return _Schedule(shape, program, latency, reads, writes).spans()
 
@@ -268,16 +276,22 @@ class _Schedule:
             at = yield from self._may_start(Unit.LOAD)
             at = max(at, (yield from reads.accepted.when(len(own.started) - 1)))
             own.started.append(at)
-            beats = read_beats(self._shape, d)
-            reads.request(at, self._reads_start + d.address, beats)
-            for _ in range(beats):
-                last = yield from self._load_beat(last + 1)
+            reads.request(at, self._reads_start + d.address, read_beats(self._shape, d))
+            size, held = _beat_size(self._shape, d), 0
+            for _ in range(self._shape.in_beats(d.lines * self._shape.line_bytes)):
+                # Of stored pairs a beat has more than one of bytes: the rest is held.
+                comes = held < size
+                last = yield from self._load_beat(last + 1, comes)
+                held += comes * BEAT - size
             own.ended.append(last)
 
-    def _load_beat(self, at: int) -> Process[int]:
-        """The next beat is written from a cycle on, when no results are; that cycle."""
+    def _load_beat(self, at: int, comes: bool) -> Process[int]:
+        """The next beat is written from a cycle on, when no results are; that cycle. Unless all of
+        it is held, it ``comes``.
+        """
         reads, results = self._loads, self._results
-        at = max(at, (yield from reads.offered.when(len(reads.taken))))
+        if comes:
+            at = max(at, (yield from reads.offered.when(len(reads.taken))))
         yield at
         while results and at >= results[0].start:
             if at >= results[0].stop:
@@ -286,7 +300,8 @@ class _Schedule:
                 at += 1
             else:
                 break
-        reads.taken.append(at)
+        if comes:
+            reads.taken.append(at)
         return at
 
     def _store(self) -> Process[None]:
@@ -304,10 +319,11 @@ class _Schedule:
                 (self._writes_start + d.address) // shape.beat_bytes,
                 written_beats(shape, d),
             )
-            read = max(read, at + TO_STORED_BEAT - 1)
+            before, beats = max(read, at + TO_STORED_BEAT - 1), 0
             while left:
                 length = burst_length(first, left)
-                read += length
+                beats += length
+                read = before - (-beats * BEAT // _beat_size(shape, d))
                 asked = max(read + TO_STORED_BURST, written + 1)
                 written = asked + length
                 first, left = first + length, left - length
@@ -381,11 +397,31 @@ class _Schedule:
                 return last
             last = first + slices - 1 + lost
 
+    def _late_planes(self, first: int, depth: int, count: int) -> Process[int]:
+        """By how much slices that are taken ``count`` times come late, as lines are stored, if each
+        is read from a cycle on as there is room for it.
+        """
+        yield first + depth * count
+        lines = self._lines_read
+        if bisect_left(lines, first) == bisect_left(lines, first + depth * count):
+            return 0
+        taken: list[int] = []
+        read = first - 1
+        for number in range(depth):
+            read += 1
+            if number >= SLICES_AHEAD:
+                read = max(read, taken[number - SLICES_AHEAD])
+            place = bisect_left(lines, read)
+            while place < len(lines) and lines[place] == read:
+                place, read = place + 1, read + 1
+            taken.append(max(read, taken[-1] + count if taken else read))
+        return taken[-1] - first - (depth - 1) * count
+
     def _multiply(self, d: Descriptor, start: int) -> Process[int]:
         """The tiles of a MATRIX, column by column; when it ends."""
         shape = self._shape
         rows, steps = shape.rows, shape.k_per_cycle
-        latency = rows + shape.cols + BEYOND_SKEW
+        latency = shape.latency
         room = max(2, -(-(latency + rows + 3) // rows))
         tiles = tiles_of(shape, d)
         walks = [walk_cycles(shape, d, tile, tile is tiles[-1]) for tile in tiles]
@@ -405,6 +441,8 @@ class _Schedule:
                 if count == 1:
                     read = yield from self._read_patches(first - READ_TO_MACHINE, slices)
                     last = read + READ_TO_MACHINE
+                else:
+                    last += yield from self._late_planes(first - READ_TO_MACHINE, d.depth, count)
                 if index == 0 and loaded >= first:
                     went = first - 1
                     for comes in self._slices[number]:

@@ -1,6 +1,7 @@
 """What an accelerator is to its programs, and how its tensors and parameters lie in memory."""
 
 from dataclasses import dataclass
+from math import gcd
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,11 @@ class AcceleratorShape:
     multiplies : bool
         The vector unit has multipliers. Otherwise it adds up bytes: of a weight the lowest bit
         alone counts.
+    encodes : bool
+        LOADs and STOREs can move lines that are stored pairs of the format in memory.
+    more_latency : int
+        Cycles from the last slice of a tile to its first row of sums, more than an array of
+        multipliers without registers has. No program's results depend on it.
 
     Raises
     ------
@@ -69,6 +75,8 @@ class AcceleratorShape:
     activation_bits: int = ACTIVATION_BITS
     format: SparqFormat | None = None
     multiplies: bool = True
+    encodes: bool = False
+    more_latency: int = 0
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -87,6 +95,13 @@ class AcceleratorShape:
                 f"cols of an accelerator must be a multiple of {self.k_per_cycle}, the steps of "
                 f"the reduction per cycle, not {self.cols}"
             )
+        if self.encodes and self.format is None:
+            raise ValueError("encodes of an accelerator must be False without a format, not True")
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last slice of a tile to its first row of sums."""
+        return self.rows + self.cols + 2 + self.more_latency
 
     @property
     def banks(self) -> int:
@@ -119,6 +134,25 @@ class AcceleratorShape:
     def in_beats(self, count: int) -> int:
         """Beats of so many bytes."""
         return -(-count // self.beat_bytes)
+
+    # Lines in memory
+
+    @property
+    def pair_bits(self) -> int:
+        """Of two neighbouring bytes of a line, if they are a stored pair in memory."""
+        assert self.format is not None
+        return self.format.stored_pair_bits
+
+    @property
+    def encoded_lines(self) -> int:
+        """The fewest lines that are whole beats as stored pairs: a power of two."""
+        beats = self.line_bytes // self.beat_bytes
+        return 2 * ACTIVATION_BITS // gcd(2 * ACTIVATION_BITS, beats * self.pair_bits)
+
+    def memory_bytes(self, lines: int, encoded: bool) -> int:
+        """Of so many lines in memory; as stored pairs of a multiple of :attr:`encoded_lines`."""
+        size = lines * self.line_bytes
+        return size * self.pair_bits // (2 * ACTIVATION_BITS) if encoded else size
 
     # Streams
 

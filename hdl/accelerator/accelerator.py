@@ -13,6 +13,8 @@ from hdl.accelerator.compute_unit import ComputeUnit
 from hdl.accelerator.descriptor_fields import DESCRIPTOR_BITS, DescriptorFields
 from hdl.accelerator.join import join
 from hdl.accelerator.layouts import EVENT_BITS, STREAM, WAITS_BITS
+from hdl.accelerator.pair_packer import PairPacker
+from hdl.accelerator.pair_unpacker import PairUnpacker
 from hdl.accelerator.program_reader import ProgramReader
 from hdl.accelerator.waits import have_ended
 from hdl.bus.axi4 import axi4_meanings, axi4_read_members, axi4_write_members
@@ -77,6 +79,7 @@ class Accelerator(Component):
             weight_depth=engine.weight_depth,
             lines=unit.scratchpad.lines,
             beat_bytes=unit.bus.beat_bytes,
+            encoded_memory=unit.encoded_memory,
             configuration_hash=configuration_hash,
             version=version,
             format=engine.unit.format,
@@ -124,7 +127,8 @@ class Accelerator(Component):
         """All parts, and the ports of those that have some outside; ``reset`` is for what runs a
         program.
         """
-        bus, shape = self.unit.bus, self.unit.scratchpad
+        bus, shape, encoding = self.unit.bus, self.unit.scratchpad, self.unit.encoding
+        fmt = self.unit.engine.unit.sparq_format
         queues = {"loads": 2 * bus.max_burst, "stream": 2 * bus.max_burst, "fetch": bus.max_burst}
         parts = _Parts(
             registers=RegisterFile(self.registers, CONTROL),
@@ -132,17 +136,20 @@ class Accelerator(Component):
             memory_writer=AxiWriter(bus, 2 * bus.max_burst),
             program_reader=ProgramReader(self.unit),
             scratchpad=Scratchpad(shape),
-            loader=LineLoader(shape, bus.address_bits),
-            storer=LineStorer(shape, bus.address_bits),
+            loader=LineLoader(shape, bus.address_bits, encoding),
+            storer=LineStorer(shape, bus.address_bits, encoding),
             compute=self.compute,
             streams=StreamFifo(STREAM.size, GAPLESS_DEPTH),
             loads_queue=StreamFifo(MOVE_BITS + WAITS_BITS, MOVES_WAITING),
             stores_queue=StreamFifo(MOVE_BITS + WAITS_BITS, MOVES_WAITING),
             counters=EventCounters({name.lower(): 1 for name in COUNTERS}),
+            unpacker=PairUnpacker(fmt, encoding) if fmt and encoding else None,
+            packer=PairPacker(fmt, encoding) if fmt and encoding else None,
         )
         stay = ("registers", "scratchpad", "counters")
         for name, part in parts._asdict().items():
-            place(m, platform, name, part, None if name in stay else reset)
+            if part is not None:
+                place(m, platform, name, part, None if name in stay else reset)
         join(m, parts.registers, CONTROL, self)
         join(m, parts.memory_reader, MEMORY, self)
         join(m, parts.memory_writer, MEMORY, self)
@@ -208,11 +215,12 @@ class Accelerator(Component):
         """LOADs and STOREs wait for what must have ended, and then move their lines."""
         program, loader, storer = parts.program_reader, parts.loader, parts.storer
         reader, writer = parts.memory_reader, parts.memory_writer
+        unpacker, packer = parts.unpacker, parts.packer
         for name, opcode, queue, mover, start in (
             ("loads", Opcode.LOAD, parts.loads_queue, loader, parts.reads_start),
             ("stores", Opcode.STORE, parts.stores_queue, storer, parts.writes_start),
         ):
-            own = DescriptorFields(queue.out_data, opcode)
+            own = DescriptorFields(queue.out_data, opcode, self.unit.encoded_memory)
             may_start = have_ended(queue.out_data[MOVE_BITS:], ended)
             m.d.comb += [
                 queue.in_valid.eq(getattr(program, f"{name}_valid")),
@@ -224,10 +232,22 @@ class Accelerator(Component):
                 mover.command.line.eq(own.line),
                 mover.command.lines.eq(own.lines),
             ]
+            if self.unit.encoded_memory:
+                m.d.comb += mover.command.encoded.eq(own.encoded)
         join(m, loader, "request", reader, "loads_request")
-        join(m, loader, "in_", reader, "loads_")
+        if unpacker is None:
+            join(m, loader, "in_", reader, "loads_")
+        else:
+            m.d.comb += unpacker.encoded.eq(loader.encoded)
+            join(m, unpacker, "in_", reader, "loads_")
+            join(m, unpacker, "out_", loader, "in_")
         join(m, storer, "request", writer)
-        join(m, storer, "out_", writer, "in_")
+        if packer is None:
+            join(m, storer, "out_", writer, "in_")
+        else:
+            m.d.comb += packer.encoded.eq(storer.encoded)
+            join(m, storer, "out_", packer, "in_")
+            join(m, packer, "out_", writer, "in_")
 
     def _access(self, m: Module, parts: "_Parts") -> None:
         """What reads and writes the scratchpad."""
@@ -282,6 +302,7 @@ class Accelerator(Component):
             has_ended.eq(reset | (program.ended & ~is_stopping)),
             has_failed.eq(reset | (program.error != 0)),
             registers.status_running.eq(program.running),
+            registers.locked.eq(program.running),
             registers.error_code.eq(code),
             registers.done_count.eq(program.done),
             registers.set_interrupt_done.eq(has_ended & ~has_failed),
@@ -325,6 +346,8 @@ class _Parts(NamedTuple):
     loads_queue: StreamFifo
     stores_queue: StreamFifo
     counters: Any
+    unpacker: PairUnpacker | None
+    packer: PairPacker | None
 
     @property
     def reads_start(self) -> Value:

@@ -1,5 +1,7 @@
 """The registers of the accelerator: the one table that hardware, driver and pages are made of."""
 
+from dataclasses import replace
+
 from golden.descriptor import Error
 from golden.named import NamedFormat
 from hdl.bus.register_map import Access, Field, Register, RegisterMap
@@ -30,6 +32,7 @@ def accelerator_registers(
     weight_depth: int,
     lines: int,
     beat_bytes: int,
+    encoded_memory: bool = False,
     configuration_hash: str,
     version: tuple[int, int, int],
     format: NamedFormat | None,
@@ -46,6 +49,8 @@ def accelerator_registers(
         Of the scratchpad.
     beat_bytes : int
         Of a word of the memory port.
+    encoded_memory : bool
+        Whether LOADs and STOREs can move stored pairs: so results can leave as such.
     configuration_hash, version, format
         As of :func:`hdl.engine.engine_registers.engine_registers`, whose errors this raises.
     """
@@ -64,6 +69,7 @@ def accelerator_registers(
                 configuration_hash=configuration_hash,
                 version=version,
                 format=format,
+                encoded_output=encoded_memory,
             ),
             Register(
                 "MEMORY",
@@ -91,6 +97,12 @@ def _word(name: str, offset: int, register: str, field: str, value: int = 0) -> 
     return Register(
         name, offset, register, (Field("value", 0, 32, Access.READ_WRITE, field, value),)
     )
+
+
+def _window(name: str, offset: int, what: str, field: str) -> Register:
+    """Of what memory may be touched: it stays while a program runs."""
+    register = f"The window that may be {what}; writes are refused while a program runs."
+    return replace(_word(name, offset, register, field), locks=True)
 
 
 _CODES = " ".join(f"{error.value}: {error.name.lower()}." for error in Error)
@@ -140,12 +152,12 @@ _CONTROL = (
 )
 _WINDOWS = (
     _word("PROGRAM", 0x40, "Where the program starts.", "Bytes from the start of the read window."),
-    _word("READS_LOW", 0x44, "The window that may be read.", "Low bits of its address."),
-    _word("READS_HIGH", 0x48, "The window that may be read.", "High bits of its address."),
-    _word("READS_SIZE", 0x4C, "The window that may be read.", "Its bytes."),
-    _word("WRITES_LOW", 0x50, "The window that may be written.", "Low bits of its address."),
-    _word("WRITES_HIGH", 0x54, "The window that may be written.", "High bits of its address."),
-    _word("WRITES_SIZE", 0x58, "The window that may be written.", "Its bytes."),
+    _window("READS_LOW", 0x44, "read", "Low bits of its address."),
+    _window("READS_HIGH", 0x48, "read", "High bits of its address."),
+    _window("READS_SIZE", 0x4C, "read", "Its bytes."),
+    _window("WRITES_LOW", 0x50, "written", "Low bits of its address."),
+    _window("WRITES_HIGH", 0x54, "written", "High bits of its address."),
+    _window("WRITES_SIZE", 0x58, "written", "Its bytes."),
     _word(
         *("WATCHDOG", 0x5C, "When a program that hangs is stopped."),
         "Cycles in which nothing moves; 0: never.",

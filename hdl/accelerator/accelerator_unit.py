@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from golden.descriptor import slice_bytes
+from golden.format import ACTIVATION_BITS
 from hdl.bus.axi4 import DATA_BITS, Axi4Bus
 from hdl.engine.column_parameters import COLUMN_PARAMETERS
 from hdl.engine.engine_unit import EngineUnit
+from hdl.memory.line_encoding import LineEncoding
 from hdl.memory.scratchpad_shape import MAX_LINES, ScratchpadShape
 
 KIB = 1024
@@ -33,6 +35,8 @@ class AcceleratorUnit:
         Of the memory port: one of :func:`memory_widths`.
     multiplies : bool
         The vector unit has multipliers; otherwise it only adds up bytes.
+    encoded_memory : bool
+        LOADs and STOREs can move stored pairs of the engine's format.
 
     Raises
     ------
@@ -44,6 +48,7 @@ class AcceleratorUnit:
     scratchpad_kib: int
     data_bits: int
     multiplies: bool = True
+    encoded_memory: bool = False
 
     def __post_init__(self) -> None:
         engine = self.engine
@@ -94,6 +99,41 @@ class AcceleratorUnit:
                 f"data_bits must be one of {', '.join(map(str, widths))} with lines of "
                 f"{line_bytes} bytes in the scratchpad, not {self.data_bits!r}"
             )
+        if self.encoded_memory:
+            self._check_encoding()
+
+    def _check_encoding(self) -> None:
+        fmt = self.engine.unit.format
+        if fmt is None:
+            raise ValueError(
+                f"encoded_memory must be False with pe {self.engine.unit.kind!r}, not True"
+            )
+        if fmt.sparq_format.signed:
+            raise ValueError(
+                f"encoded_memory must be False with format {fmt.name}, as each tensor has a zero "
+                "point of its own, not True"
+            )
+        bits = fmt.sparq_format.stored_pair_bits
+        if bits >= 2 * ACTIVATION_BITS:
+            raise ValueError(
+                f"encoded_memory must be False with format {fmt.name}, of which a pair takes "
+                f"{bits} bits, no fewer than as bytes, not True"
+            )
+        # What shares a window is neighbouring channels of a word, in one beat.
+        most = min(self.k_per_cycle, self.bus.beat_bytes)
+        if fmt.group > most:
+            raise ValueError(
+                f"group must be at most {most} to encode what lies in memory, the channels of a "
+                f"word or of a beat of it, not {fmt.group}"
+            )
+
+    @property
+    def encoding(self) -> LineEncoding | None:
+        """How lines that are stored pairs lie in memory, where there are such."""
+        fmt = self.engine.unit.sparq_format
+        if fmt is None or not self.encoded_memory:
+            return None
+        return LineEncoding(self.scratchpad, fmt.stored_pair_bits)
 
     @property
     def k_per_cycle(self) -> int:

@@ -2,18 +2,18 @@
 
 from amaranth.hdl import Cat, Const, Mux, Value
 
-from golden.descriptor import DESCRIPTOR_BYTES, LAYOUT, Opcode
+from golden.descriptor import DESCRIPTOR_BYTES, Opcode, layout
 
 DESCRIPTOR_BITS = 8 * DESCRIPTOR_BYTES
 WORD_BITS = 32
 
 
 class DescriptorFields:
-    """The parts of ``value``, a descriptor: an attribute for each field of :data:`LAYOUT`."""
+    """The parts of ``value``, a descriptor: an attribute for each field of its layout."""
 
-    def __init__(self, value: Value, opcode: Opcode):
+    def __init__(self, value: Value, opcode: Opcode, encodes: bool = False):
         self._value = value
-        self._layout = LAYOUT[opcode]
+        self._layout = layout(opcode, encodes)
 
     def __getattr__(self, name: str) -> Value:
         place = self._layout[name]

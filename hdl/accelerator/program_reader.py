@@ -293,8 +293,10 @@ class _Checks:
         self._unit = reader.unit
         self._started = list(started.values())
         self._descriptor = descriptor
+        self._encoding = self._unit.encoding
+        encodes = self._encoding is not None
         self.patches = DescriptorFields(descriptor, Opcode.MATRIX)
-        self.move = DescriptorFields(descriptor, Opcode.LOAD)
+        self.move = DescriptorFields(descriptor, Opcode.LOAD, encodes)
         self.opcode = self.move.opcode
 
     @staticmethod
@@ -305,7 +307,8 @@ class _Checks:
     def fields(self) -> Value:
         """The error of what can be seen at once."""
         others = Cat(
-            (self.opcode == opcode) & DescriptorFields(self._descriptor, opcode).has_other_bits
+            (self.opcode == opcode)
+            & DescriptorFields(self._descriptor, opcode, self._unit.encoded_memory).has_other_bits
             for opcode in Opcode
         ).any()
         waits = Cat(
@@ -368,8 +371,17 @@ class _Checks:
         is_load = self.opcode == Opcode.LOAD
         size = Mux(is_load, reader.reads_size, reader.writes_size)
         too_many = move.lines > shape.lines
-        wrong = (move.lines == 0) | too_many | _is_no_multiple(move.address, line_bytes)
+        wrong = (move.lines == 0) | too_many
+        cut = _is_no_multiple(move.address, line_bytes)
         outside = move.address + move.lines * line_bytes > size
+        if self._encoding:
+            beat_bytes = self._unit.bus.beat_bytes
+            own_cut = _is_no_multiple(move.address, beat_bytes)
+            own_cut |= _is_no_multiple(move.lines, self._encoding.lines)
+            own_bytes = self._encoding.beats(move.lines) * beat_bytes
+            cut = Mux(move.encoded, own_cut, cut)
+            outside = Mux(move.encoded, move.address + own_bytes > size, outside)
+        wrong |= cut
         error = Mux(is_load, Error.READ, Error.WRITE)
         return Mux(wrong, Error.FIELD, Mux(outside, error, Error.NONE))
 

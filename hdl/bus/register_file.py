@@ -17,7 +17,7 @@ from hdl.bus.axi4_lite import (
     axi4_lite_meanings,
     axi4_lite_members,
 )
-from hdl.bus.register_map import Access, Field, Register, RegisterMap
+from hdl.bus.register_map import LOCK_PORT, Access, Field, Register, RegisterMap
 from hdl.placement import Component
 
 
@@ -28,8 +28,8 @@ class RegisterFile(Component):
     of that; a write two cycles after the later one of its address and its word, which come in
     either order. One read and one write are under way at a time, and an answer stays until it is
     taken. What is read or written at an address without a register, or written where no field can
-    be, is answered with SLVERR and changes nothing. No output depends on an input of the same
-    cycle.
+    be or where the register is locked, is answered with SLVERR and changes nothing. No output
+    depends on an input of the same cycle.
 
     Reset takes all fields back to their values after reset, and drops what was taken and not yet
     answered. Nothing is taken from its second cycle to the first one after it.
@@ -54,6 +54,9 @@ class RegisterFile(Component):
     written_REGISTER : Out(1)
         Where the table asks for it: one cycle of 1 for each write, whatever its bytes, the one in
         which what was written is seen.
+    locked : In(1)
+        Where the table has registers that lock: a write to these is refused if this is 1 in the
+        cycle before its answer.
     """
 
     def __init__(self, registers: RegisterMap, prefix: str = "s_axi_control"):
@@ -86,6 +89,9 @@ class RegisterFile(Component):
             if register.strobe:
                 meaning = f"One cycle of 1 for each write to {register.name}."
                 yield register.strobe_port, Out(1), meaning
+        if self.registers.locks:
+            names = ", ".join(own.name for own in self.registers.registers if own.locks)
+            yield LOCK_PORT, In(1), f"Writes are refused to {names}."
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -160,7 +166,10 @@ class RegisterFile(Component):
         for register in self.registers.registers:
             if register.is_writable:
                 selected = Signal(name=f"write_{register.name.lower()}")
-                m.d.comb += selected.eq(write & (address == register.offset >> 2))
+                selects = write & (address == register.offset >> 2)
+                if register.locks:
+                    selects &= ~getattr(self, LOCK_PORT)
+                m.d.comb += selected.eq(selects)
                 accepted.append(selected)
                 self._write_fields(m, register, selected, ones, written)
         with m.If(write):

@@ -12,6 +12,9 @@ from hdl.bus.axi4_lite import WORD_BITS, WORD_BYTES
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*")
 """Words joined by single underscores: a name in Verilog, C and SystemRDL."""
 
+LOCK_PORT = "locked"
+"""The name of the port by which hardware locks registers; no field's port is called so."""
+
 
 class Access(Enum):
     """How software and hardware meet in a field."""
@@ -113,6 +116,8 @@ class Register:
         They do not overlap; bits that are in none read as 0.
     strobe : bool
         Whether hardware is told of each write.
+    locks : bool
+        Whether writes are refused while hardware says so.
 
     Raises
     ------
@@ -125,6 +130,7 @@ class Register:
     description: str
     fields: tuple[Field, ...]
     strobe: bool = False
+    locks: bool = False
 
     def __post_init__(self) -> None:
         _check_name("register", self.name)
@@ -146,6 +152,8 @@ class Register:
                 )
         if self.strobe and not self.is_writable:
             raise ValueError(f"{self.name} must have a field that can be written, to have a strobe")
+        if self.locks and not self.is_writable:
+            raise ValueError(f"{self.name} must have a field that can be written, to be locked")
 
     @property
     def is_writable(self) -> bool:
@@ -220,6 +228,11 @@ class RegisterMap:
                     yield register.set_port(field), f"the setting of {register.name}.{field.name}"
             if register.strobe:
                 yield register.strobe_port, f"the strobe of {register.name}"
+
+    @property
+    def locks(self) -> bool:
+        """Whether any of its registers does."""
+        return any(register.locks for register in self.registers)
 
     @cached_property
     def address_bits(self) -> int:

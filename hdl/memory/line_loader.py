@@ -5,6 +5,7 @@ from typing import Any
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
+from hdl.memory.line_encoding import LineEncoding
 from hdl.memory.line_mover import LineMover
 from hdl.memory.line_walk import place_walk
 from hdl.memory.scratchpad_shape import ScratchpadShape
@@ -21,6 +22,7 @@ class LineLoader(LineMover):
     ----------
     shape : ScratchpadShape
     address_bits : int
+    encoding : LineEncoding, optional
 
     Members
     -------
@@ -44,9 +46,14 @@ class LineLoader(LineMover):
         Which beat of that it is.
     loads_data : Out(shape.beat_bits)
         The beat.
+    encoded : Out(1)
+        In memory what is taken next is stored pairs, which come as bytes here nevertheless. Only
+        with ``encoding``.
     """
 
-    def __init__(self, shape: ScratchpadShape, address_bits: int):
+    def __init__(
+        self, shape: ScratchpadShape, address_bits: int, encoding: LineEncoding | None = None
+    ):
         super().__init__(
             shape,
             address_bits,
@@ -60,7 +67,9 @@ class LineLoader(LineMover):
                 "loads_line": Out(range(shape.lines)),
                 "loads_beat": Out(range(shape.beats_per_line)),
                 "loads_data": Out(shape.beat_bits),
+                **({"encoded": Out(1)} if encoding else {}),
             },
+            encoding,
         )
 
     def elaborate(self, platform: Any) -> Module:
@@ -79,6 +88,8 @@ class LineLoader(LineMover):
             walk.line_ready.eq(goes & (beat == self.shape.beats_per_line - 1)),
             self.done.eq(walk.line_ready & walk.line_last),
         ]
+        if self.encoding:
+            m.d.comb += self.encoded.eq(walk.line_encoded)
         # Beats of a line are a power of two: behind the last one comes 0.
         m.d.sync += beat.eq(beat + goes)
         return m

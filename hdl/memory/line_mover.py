@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from amaranth.lib.wiring import In, Member, Out
 
+from hdl.memory.line_encoding import LineEncoding
 from hdl.memory.scratchpad_shape import ScratchpadShape
 from hdl.memory.transfer import line_transfer_layout, transfer_layout
 from hdl.placement import Component
@@ -21,6 +22,8 @@ class LineMover(Component):
     address_bits : int
     more : mapping
         What else a kind of mover has.
+    encoding : LineEncoding, optional
+        Commands say of lines whether they are stored pairs in memory.
 
     Members
     -------
@@ -28,7 +31,7 @@ class LineMover(Component):
         A command is offered.
     command_ready : Out(1)
         A command that is offered is taken.
-    command : In(line_transfer_layout(shape, address_bits))
+    command : In(line_transfer_layout(shape, address_bits, encoding is not None))
         The command.
     request_valid : Out(1)
         The request of the command is offered, until it is taken.
@@ -38,14 +41,21 @@ class LineMover(Component):
         All beats of its lines.
     """
 
-    def __init__(self, shape: ScratchpadShape, address_bits: int, more: Mapping[str, Member]):
+    def __init__(
+        self,
+        shape: ScratchpadShape,
+        address_bits: int,
+        more: Mapping[str, Member],
+        encoding: LineEncoding | None = None,
+    ):
         self.shape = shape
         self.address_bits = address_bits
+        self.encoding = encoding
         super().__init__(
             {
                 "command_valid": In(1),
                 "command_ready": Out(1),
-                "command": In(line_transfer_layout(shape, address_bits)),
+                "command": In(line_transfer_layout(shape, address_bits, encoding is not None)),
                 "request_valid": Out(1),
                 "request_ready": In(1),
                 "request": Out(transfer_layout(address_bits)),

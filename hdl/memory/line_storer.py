@@ -5,6 +5,7 @@ from typing import Any
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
+from hdl.memory.line_encoding import LineEncoding
 from hdl.memory.line_mover import LineMover
 from hdl.memory.line_walk import place_walk
 from hdl.memory.scratchpad_shape import ScratchpadShape
@@ -31,6 +32,7 @@ class LineStorer(LineMover):
     ----------
     shape : ScratchpadShape
     address_bits : int
+    encoding : LineEncoding, optional
 
     Members
     -------
@@ -50,9 +52,13 @@ class LineStorer(LineMover):
         A beat that is offered is taken.
     out_data : Out(shape.beat_bits)
         The beat.
+    encoded : Out(1)
+        In memory the beat, which is bytes here, is to be stored pairs. Only with ``encoding``.
     """
 
-    def __init__(self, shape: ScratchpadShape, address_bits: int):
+    def __init__(
+        self, shape: ScratchpadShape, address_bits: int, encoding: LineEncoding | None = None
+    ):
         super().__init__(
             shape,
             address_bits,
@@ -64,7 +70,9 @@ class LineStorer(LineMover):
                 "out_valid": Out(1),
                 "out_ready": In(1),
                 "out_data": Out(shape.beat_bits),
+                **({"encoded": Out(1)} if encoding else {}),
             },
+            encoding,
         )
 
     def elaborate(self, platform: Any) -> Module:
@@ -72,7 +80,7 @@ class LineStorer(LineMover):
         walk = place_walk(m, platform, self)
 
         # Read a line if it will find room behind those that were read and have not left.
-        lines = StreamRegister(self.shape.line_bits)
+        lines = StreamRegister(self.shape.line_bits + (self.encoding is not None))
         place(m, platform, "lines", lines)
         under_way = Signal(range(LINES_HELD + 1))
         was_read = Signal()
@@ -85,6 +93,11 @@ class LineStorer(LineMover):
             lines.in_valid.eq(was_read),
             lines.in_data.eq(self.read_data),
         ]
+        if self.encoding:
+            was_encoded = Signal()
+            m.d.sync += was_encoded.eq(walk.line_encoded)
+            m.d.comb += lines.in_data[-1].eq(was_encoded)
+            m.d.comb += self.encoded.eq(lines.out_data[-1])
         m.d.sync += [was_read.eq(goes), under_way.eq(under_way + goes - lines.given)]
 
         # Its beats.

@@ -27,8 +27,11 @@ def burst_layout(address_bits: int) -> data.StructLayout:
     return data.StructLayout({"address": address_bits, "length": LENGTH_BITS, "last": 1})
 
 
-def line_transfer_layout(shape: ScratchpadShape, address_bits: int) -> data.StructLayout:
-    """A command: ``lines``, from 1, of which the first is ``line``, and lies at ``address``.
+def line_transfer_layout(
+    shape: ScratchpadShape, address_bits: int, encodes: bool = False
+) -> data.StructLayout:
+    """A command: ``lines``, from 1, of which the first is ``line``, and lies at ``address``; where
+    something ``encodes``, whether they are stored pairs in memory.
 
     In memory lines follow each other, bank 0 low; in the scratchpad the first follows the last.
     """
@@ -37,5 +40,6 @@ def line_transfer_layout(shape: ScratchpadShape, address_bits: int) -> data.Stru
             "address": address_bits,
             "line": range(shape.lines),
             "lines": range(shape.lines + 1),
+            **({"encoded": 1} if encodes else {}),
         }
     )

@@ -20,13 +20,14 @@ from networks.evaluation.preparation import (
     calibrated,
     equalized,
     reference_of,
-    require_exact_layers,
+    require_named,
     run_of,
 )
 from networks.evaluation.results import accuracy_rows, layer_rows, row_shares, totals
 from networks.evaluation.scoring import Scoring, classification
 from networks.evaluation.settings import DENSE, FP32, SPARSE_2_4, Setting
 from networks.evaluation.tasks import all_noises, all_outcomes
+from networks.quantization.clips import ClipSource
 from support.tasks import connected
 
 
@@ -40,6 +41,7 @@ def evaluate_model(
     scheduler: str | None = None,
     on_doubt: Callable[[str], None] = lambda text: None,
     scoring: Scoring | None = None,
+    source: ClipSource | None = None,
 ) -> dict[str, Any]:
     """Run ``model`` on ``images`` in each of ``settings``, quantized as ``calibration`` says.
 
@@ -47,9 +49,10 @@ def evaluate_model(
     values, and all that decides the result, as ``docs/evaluation.md`` describes them; percentages,
     and decibels. The result does not depend on how many processes or machines there are.
     ``on_doubt`` is called with what looks like a mistake, as soon as it is known. ``scoring`` says
-    what is counted; by default right classes. Raises ``DataError`` for labels that are not classes
-    of the model and for images of a wrong size, ``ModelError`` for exact layers that it does not
-    have, before anything is computed, and what the parts raise.
+    what is counted; by default right classes. ``source`` finds the clips in place of calibration,
+    of a dense network. Raises ``DataError`` for labels that are not classes of the model and for
+    images of a wrong size, ``ModelError`` as :func:`require_named`, before anything
+    is computed, and what the parts raise.
     """
     scoring = scoring or classification(model)
     highest = int(images.labels.max())
@@ -58,7 +61,7 @@ def evaluate_model(
         raise DataError(
             f"labels must be below the model's {scoring.classes} classes, not {highest}{from_1}"
         )
-    require_exact_layers(model, options)
+    require_named(model, options)
     for part in (images, calibration):
         part.check()
     if scheduler is not None:
@@ -81,7 +84,7 @@ def evaluate_model(
             task = progress.add_task(f"calibrating ({sparsity})", total=len(calibration))
             bases[sparsity, signed] = calibrated(
                 *(model, calibration, options, sparsity == SPARSE_2_4),
-                *(partial(progress.advance, task), signed),
+                *(partial(progress.advance, task), signed, source),
             )
         integer = [setting for setting in settings if setting.sparsity is not None]
         references = {

@@ -23,6 +23,7 @@ from networks.evaluation.scoring import (
     classification,
 )
 from networks.evaluation.token_arrays import load_tokens, open_length
+from networks.quantization.clips import ClipSource
 
 DEFAULT_CALIBRATION = 500
 """Images set aside for calibration, but no more than a tenth of the data."""
@@ -30,12 +31,16 @@ DEFAULT_CALIBRATION = 500
 
 @dataclass(frozen=True)
 class Inputs:
-    """A model with the images to evaluate it on and those to calibrate it with."""
+    """A model with the images to evaluate it on and those to calibrate it with.
+
+    ``source`` finds the clips in place of calibration.
+    """
 
     model: Model
     images: Images
     calibration: Images
     scoring: Scoring | None = None
+    source: ClipSource | None = None
 
 
 def load_inputs(
@@ -90,15 +95,17 @@ def load_calibration(
     output_name: str | None = None,
     input_shape: Sequence[int] | None = None,
     task: str = CLASSIFICATION,
+    class_map: Path | None = None,
+    labelled: bool = False,
     **preprocessing_options: Any,
 ) -> tuple[Model, Images]:
-    """The ONNX model at ``model_path`` and the images to calibrate it with; all as of
-    :func:`load_inputs`.
+    """The ONNX model at ``model_path`` and the images to calibrate it with, ``labelled`` or not;
+    all else as of :func:`load_inputs`.
     """
     model, load = _loader(
-        model_path, [calibration], None, output_name, input_shape, task, preprocessing_options
+        model_path, [calibration], class_map, output_name, input_shape, task, preprocessing_options
     )
-    images = load(calibration, False)
+    images = load(calibration, labelled)
     if calibration_images is not None:
         _check_images("calibration_images", calibration_images, len(images))
         images = images.select(np.arange(calibration_images))

@@ -1,6 +1,7 @@
 """From a trained network and calibration images to the integer network of each setting."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,8 @@ from networks.quantization.attention_windows import window_attention
 from networks.quantization.batch_norm import recalibrate
 from networks.quantization.bias_correction import correct_biases
 from networks.quantization.blocks import block_weights
-from networks.quantization.calibration import PERCENTILE, Range, calibrate
+from networks.quantization.calibration import PERCENTILE
+from networks.quantization.clips import Clips, ClipSource, MinMax
 from networks.quantization.equalization import equalize
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import (
@@ -81,13 +83,18 @@ class Options:
     attention_windowed: bool = False
     exact_layers: tuple[str, ...] = ()
 
+    @property
+    def source(self) -> ClipSource:
+        """Where clips come from if nothing else is said: calibration by ``method``."""
+        return MinMax(self.method, self.percentile)
+
 
 @dataclass(frozen=True)
 class Quantized:
     """One sparsity of a graph with what calibration found out about it."""
 
     graph: Graph
-    ranges: Mapping[str, Range]
+    clips: Clips
     network: QuantizedNetwork
     images: Bytes
     pairs: Mapping[str, Int64Array]
@@ -103,29 +110,42 @@ class Reference:
 
 def calibrated_network(
     model: Model,
-    calibration: Images,
+    calibration: Images | None,
     options: Options | None = None,
     signed: str | None = None,
     kept: Mapping[str, str] | None = None,
+    source: ClipSource | None = None,
 ) -> QuantizedNetwork:
     """The dense integer network of ``model``, that of the exact 8-bit row, or of a signed format.
 
     Products of two values are exact still, whatever ``options`` say: their scales are such that the
     first ones can be windowed.
-    ``signed`` and ``kept`` are those of :func:`networks.quantization.quantize.quantize`.
+    ``signed`` and ``kept`` are those of :func:`networks.quantization.quantize.quantize`; ``source``
+    finds the clips, by default as ``options`` say; one that needs no images goes without
+    ``calibration``. Raises ``ModelError`` as :func:`calibrated`.
     """
     options = options or Options()
-    if options.equalize:
+    parts = [] if calibration is None else batches_of(calibration, CALIBRATION_ELEMENTS)
+    if options.equalize and calibration is not None:
         model = equalized(model, calibration)
-    found = calibrated(model, calibration, options, False, lambda count: None)
-    if signed is None and not options.attention_windowed and not kept:
-        return found.network
+    batches = (channels_last(part.batch()) for part in parts)
     more = {"signed": signed, "attention": options.attention_windowed}
-    return _quantize(found.graph, found.ranges, options, kept, **more)
+    with _naming(model):
+        require_quantizable(model.graph)
+        clips = (source or options.source)(model.graph, batches)
+        return quantized(model.graph, clips, options, kept, **more)
 
 
-def require_exact_layers(model: Model, options: Options) -> None:
-    """Raise ``ModelError`` unless the exact layers of ``options`` are some of ``model``."""
+def require_named(model: Model, options: Options) -> None:
+    """Raise ``ModelError`` unless ``model`` has the exact layers of ``options``, and products of
+    two values if these are to be windowed.
+    """
+    if options.attention_windowed and len(model.graph.product_nodes) == len(
+        model.graph.matrix_nodes
+    ):
+        raise ModelError(
+            f"{model.name}: attention has no effect without products of two values: leave it out"
+        )
     allowed = [AUTO, *(node.name for node in model.graph.matrix_nodes)]
     for name in options.exact_layers:
         if name not in allowed:
@@ -148,11 +168,13 @@ def calibrated(
     sparse: bool,
     advance: Callable[[int], None],
     signed: bool = False,
+    source: ClipSource | None = None,
 ) -> Quantized:
     """``model``, pruned to 2:4 if it shall be ``sparse``, calibrated on the images ``calibration``.
 
     Pruned are the layers that are windowed, ``signed`` ones or not. ``advance`` is called with a
-    number of images whenever they are done. Raises ``ModelError`` for a model that cannot be
+    number of images whenever they are done. ``source`` finds the clips, by default as ``options``
+    say. Raises ``ModelError`` for a model that cannot be
     quantized.
     """
     parts = batches_of(calibration, CALIBRATION_ELEMENTS)
@@ -160,9 +182,9 @@ def calibrated(
     graph = model.graph
     if sparse:
         # Of the ranges, only the source's sign matters to what is windowed.
-        source = {graph.source: (min(float(batch.min()) for batch in batches), 0.0)}
+        sign = {graph.source: (min(float(batch.min()) for batch in batches), 0.0)}
         first, last = not options.first_layer_windowed, not options.last_layer_windowed
-        reasons = windowing_exceptions(graph, source, first, last, signed)
+        reasons = windowing_exceptions(graph, sign, first, last, signed)
         taken = {name for name, reason in reasons.items() if not reason}
         graph = prune_2_4(graph, taken.difference(options.exact_layers))
 
@@ -171,35 +193,44 @@ def calibrated(
             yield batch
             advance(len(batch))
 
-    try:
+    with _naming(model):
         require_quantizable(graph)
-        ranges = calibrate(graph, advancing(), options.method, options.percentile)
-        network = _quantize(graph, ranges, options)
-    except ValueError as error:
-        raise ModelError(f"{model.name}: {error}") from None
+        clips = (source or options.source)(graph, advancing())
+        network = quantized(graph, clips, options)
     images = [network.quantize_images(batch) for batch in batches]
     pairs: dict[str, Int64Array] = {}
     for part_images in images:
         for name, counts in pair_statistics(network, part_images).items():
             pairs[name] = pairs[name] + counts if name in pairs else counts
-    return Quantized(graph, ranges, network, np.concatenate(images), pairs)
+    return Quantized(graph, clips, network, np.concatenate(images), pairs)
 
 
-def _quantize(
+@contextmanager
+def _naming(model: Model) -> Iterator[None]:
+    """What cannot be quantized is said with the name of ``model``."""
+    try:
+        yield
+    except ValueError as error:
+        raise ModelError(f"{model.name}: {error}") from None
+
+
+def quantized(
     graph: Graph,
-    ranges: Mapping[str, Range],
+    clips: Clips,
     options: Options,
     kept: Mapping[str, str] | None = None,
     **more: Any,
 ) -> QuantizedNetwork:
+    """``graph`` with these ``clips``, as :func:`networks.quantization.quantize.quantize` does."""
     exact_layers = dict.fromkeys(options.exact_layers, EXACT_LAYER)
     exact_layers.pop(AUTO, None)
     return quantize(
         graph,
-        ranges,
+        clips.ranges,
         options.weight_bits,
         options.first_layer_windowed,
         options.last_layer_windowed,
+        weight_clips=clips.weights,
         kept={**(kept or {}), **exact_layers},
         **more,
     )
@@ -212,7 +243,7 @@ def reference_of(base: Quantized, setting: Setting, options: Options) -> Referen
         more["attention"] = True
     if isinstance(setting.activations, BlockFormat):
         more["kept"] = {layer.name: DEPTHWISE for layer in base.network.layers if _depthwise(layer)}
-    network = _quantize(base.graph, base.ranges, options, **more) if more else base.network
+    network = quantized(base.graph, base.clips, options, **more) if more else base.network
     automatic = isinstance(setting.activations, MixedFormat) and setting.activations.automatic
     if automatic or (AUTO in options.exact_layers and setting.windows is not None):
         found = product_sqnr(network, setting.arithmetic(), base.images[:AUTO_IMAGES])
@@ -221,7 +252,7 @@ def reference_of(base: Quantized, setting: Setting, options: Options) -> Referen
             for name, decibels in found.items()
             if decibels < options.auto_sqnr
         }
-        network = _quantize(base.graph, base.ranges, options, **more)
+        network = quantized(base.graph, base.clips, options, **more)
     return Reference(network, more)
 
 
@@ -245,13 +276,13 @@ def run_of(
             for layer in network.layers
             if layer.windowed
         }
-        network = _quantize(base.graph, base.ranges, options, activation_codes=codes, **more)
+        network = quantized(base.graph, base.clips, options, activation_codes=codes, **more)
     if orders is not None:
-        network = _quantize(base.graph, base.ranges, options, channel_orders=orders, **more)
+        network = quantized(base.graph, base.clips, options, channel_orders=orders, **more)
     real: dict[str, Float64Array] = {}
     if setting.weights is not None:
         kept = windowing_exceptions(
-            *(base.graph, base.ranges),
+            *(base.graph, base.clips.ranges),
             *(not options.first_layer_windowed, not options.last_layer_windowed, True),
         )
         names = [

@@ -141,13 +141,18 @@ class Setting:
     @property
     def label(self) -> str:
         """A short name for plots and progress."""
-        own = self.activations if isinstance(self.activations, str) else _label(self.activations)
+        own = (
+            self.activations
+            if isinstance(self.activations, str)
+            else activations_label(self.activations)
+        )
         sparse = SPARSE_2_4 if self.sparsity == SPARSE_2_4 else None
         weights = f"weights {weights_label(self.weights)}" if self.weights else None
         return " ".join(part for part in (own, self.clipping, weights, sparse) if part)
 
 
-def _label(fmt: Activations) -> str:
+def activations_label(fmt: Activations) -> str:
+    """A short name of a format for plots and progress."""
     return fmt.name if isinstance(fmt, BlockFormat) else fmt.label
 
 

@@ -67,20 +67,20 @@ def open_length(
     return 1, -(-most // MULTIPLE) * MULTIPLE
 
 
-def limits_of(graph: Graph) -> dict[str, int]:
-    """What the integers of each input must be below: rows of a table, or 2 for a mask."""
+def tables_of(graph: Graph) -> dict[str, int]:
+    """Rows of the shortest table that each input's integers are taken from; others are masks."""
     roots = {name: name for name in graph.tokens}
-    limits: dict[str, int] = {}
+    found: dict[str, int] = {}
     for node in graph.nodes:
         root = roots.get(node.output) or roots.get(node.inputs[0])
         if root is None:
             continue
         if isinstance(node.operation, Embedding):
             rows = len(node.operation.table)
-            limits[root] = min(rows, limits.get(root, rows))
+            found[root] = min(rows, found.get(root, rows))
         else:
             roots[node.output] = root
-    return {name: limits.get(name, 2) for name in graph.tokens}
+    return found
 
 
 def load_tokens(path: Path, graph: Graph, labelled: bool) -> TokenArrays:
@@ -106,7 +106,7 @@ def load_tokens(path: Path, graph: Graph, labelled: bool) -> TokenArrays:
             f"array {LENGTH!r} they cannot be padded"
         )
     tokens = np.zeros((count, len(names), length), np.int32)
-    limits = limits_of(graph)
+    rows = tables_of(graph)
     for index, name in enumerate(names):
         if name not in arrays:
             assert lengths is not None
@@ -117,10 +117,14 @@ def load_tokens(path: Path, graph: Graph, labelled: bool) -> TokenArrays:
             raise DataError(
                 f"{path}: {name} must have the shape {(count, width)}, not {values.shape}"
             )
-        outside = values[(values < 0) | (values >= limits[name])]
+        limit = rows.get(name, 2)
+        outside = values[(values < 0) | (values >= limit)]
         if outside.size:
+            raise DataError(f"{path}: {name} must be from 0 to {limit - 1}, not {outside[0]}")
+        if name not in rows and not values.any(axis=1).all():
+            empty = int(np.argmin(values.any(axis=1)))
             raise DataError(
-                f"{path}: {name} must be from 0 to {limits[name] - 1}, not {outside[0]}"
+                f"{path}: {name} must have a 1 in every sequence, not 0 alone (at index {empty})"
             )
         kept = min(width, length)
         tokens[:, index, :kept] = values[:, :kept]

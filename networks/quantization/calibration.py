@@ -1,6 +1,6 @@
 """The range of every activation tensor, from images of the user's."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,10 @@ Range = tuple[float, float]
 
 METHODS = ("mean", "max", "percentile")
 PERCENTILE = 99.99
+
+
+Limits = Mapping[str, Float64Array]
+"""Of each value the smallest and the largest element that count, of each image: (2, N)."""
 
 
 def calibrate(
@@ -33,25 +37,39 @@ def calibrate(
         raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
     if not 50 < percentile <= 100:
         raise ValueError(f"percentile must be above 50 and at most 100, not {percentile}")
-    low: dict[str, list[Float64Array]] = {}
-    high: dict[str, list[Float64Array]] = {}
+    limits = [limits_of(graph, batch, method, percentile) for batch in batches]
+    return ranges_of(graph, limits, method)
 
-    def observe(name: str, value: Float64Array) -> None:
+
+def limits_of(
+    graph: Graph,
+    batch: npt.NDArray[np.floating[Any]],
+    method: str,
+    percentile: float,
+    observe: Callable[[str, Float64Array], None] = lambda name, value: None,
+) -> Limits:
+    """The part of :func:`calibrate` that is for each batch; ``observe`` sees every value, too."""
+    limits: dict[str, Float64Array] = {}
+
+    def keep(name: str, value: Float64Array) -> None:
         flat = value.reshape(len(value), -1)
         if method == "percentile" and name != graph.source:
-            limits = np.percentile(flat, [100 - percentile, percentile], axis=1)
+            limits[name] = np.percentile(flat, [100 - percentile, percentile], axis=1)
         else:
-            limits = np.stack([flat.min(axis=1), flat.max(axis=1)])
-        low.setdefault(name, []).append(limits[0])
-        high.setdefault(name, []).append(limits[1])
+            limits[name] = np.stack([flat.min(axis=1), flat.max(axis=1)])
+        observe(name, value)
 
-    for batch in batches:
-        graph.forward(batch, observe)
-    if not low:
+    graph.forward(batch, keep)
+    return limits
+
+
+def ranges_of(graph: Graph, limits: Sequence[Limits], method: str) -> Mapping[str, Range]:
+    """The part of :func:`calibrate` that is for all batches, of the ``limits`` of each."""
+    if not limits:
         raise ValueError("images must hold at least 1 image to calibrate with, not 0")
     ranges = {}
     for name in graph.shapes:
-        lows, highs = np.concatenate(low[name]), np.concatenate(high[name])
+        lows, highs = np.concatenate([part[name] for part in limits], axis=1)
         if not (np.isfinite(lows).all() and np.isfinite(highs).all()):
             raise ValueError(f"the value {name!r} is not finite on the calibration images")
         if method == "max" or name == graph.source:

@@ -8,6 +8,7 @@ import numpy as np
 
 from golden.attention import MAX_NORMALIZED, WIDE_MAX
 from golden.format import ACTIVATION_MAX, SIGNED_ZERO_POINT
+from networks.fixed_point import Float64Array
 from networks.graph.attention import LayerNormalization, MaskedMean, MatrixProduct, Softmax
 from networks.graph.elementwise import (
     Affine,
@@ -73,6 +74,7 @@ def quantize(
     signed: str | None = None,
     kept: Mapping[str, str] | None = None,
     attention: bool = False,
+    weight_clips: Mapping[str, Float64Array] | None = None,
 ) -> QuantizedNetwork:
     """``graph`` in integers.
 
@@ -94,7 +96,9 @@ def quantize(
     either side of it; ``signed bytes``: so too, and the inputs of windowed layers that cannot be
     negative are recoded to as many steps (0 to 127). ``kept``, by layer: why it is not windowed,
     whatever its input. With ``attention`` the first ones of two values that are multiplied as
-    matrices are quantized as the inputs of windowed layers.
+    matrices are quantized as the inputs of windowed layers. ``weight_clips``, by layer: float64
+    (N,), the largest magnitudes that the weights of its output channels keep, in place of the
+    largest that these have.
 
     Raises ``ValueError`` as :func:`require_quantizable`.
     """
@@ -118,7 +122,7 @@ def quantize(
         products = (node for node in graph.nodes if isinstance(node.operation, MatrixProduct))
         symmetric |= {node.inputs[0] for node in products}
     quantizations = value_quantizations(graph, ranges, symmetric)
-    raw = _values_of_logits(graph)
+    raw = values_of_logits(graph)
     nodes: list[IntegerNode] = []
     for node in graph.nodes:
         inputs = [quantizations[name] for name in node.inputs]
@@ -134,6 +138,7 @@ def quantize(
                 reason=reasons[node.name],
                 activation_codes=None if reasons[node.name] else codes,
                 channel_order=(channel_orders or {}).get(node.name),
+                clips=(weight_clips or {}).get(node.name),
             )
         else:
             are_sums = node.output in raw and isinstance(operation, AveragePool)
@@ -187,7 +192,7 @@ def unsigned_values(graph: Graph, ranges: Mapping[str, Range]) -> set[str]:
             node, [name in found for name in node.inputs]
         ):
             found.add(node.output)
-    group = _scale_groups(graph)
+    group = scale_groups(graph)
     signed = {group[name] for name in graph.shapes if name not in found}
     signed |= {group[name] for name in _weights_of_products(graph)}
     return {name for name in found if group[name] not in signed}
@@ -221,7 +226,7 @@ def value_quantizations(
     weights, have the zero point 128 and 127 steps on either side; so has what shares their scale.
     """
     unsigned = unsigned_values(graph, ranges)
-    group = _scale_groups(graph)
+    group = scale_groups(graph)
     weights = {group[name] for name in _weights_of_products(graph)}
     symmetric_groups = {group[name] for name in symmetric}
     wide = wide_values(graph)
@@ -283,8 +288,8 @@ def windowing_exceptions(
     return reasons
 
 
-def _scale_groups(graph: Graph) -> dict[str, str]:
-    """Values that share a scale, by a name that is the same for all of them."""
+def scale_groups(graph: Graph) -> dict[str, str]:
+    """By value, a name that is the same for all values that share its scale."""
     group = {name: name for name in graph.shapes}
     producers = {node.output: node for node in graph.nodes}
     consumers = graph.consumers
@@ -311,7 +316,7 @@ def _scale_groups(graph: Graph) -> dict[str, str]:
     return group
 
 
-def _values_of_logits(graph: Graph) -> list[str]:
+def values_of_logits(graph: Graph) -> list[str]:
     """The output and what it is moved from, up to a layer whose sums can be the logits."""
     producers = {node.output: node for node in graph.nodes}
     consumers = graph.consumers
@@ -347,17 +352,19 @@ def _matrix_layer(
     reason: str,
     activation_codes: tuple[Bytes, float] | None,
     channel_order: Int64Array | None,
+    clips: Float64Array | None,
 ) -> IntegerMatrixLayer:
     windowed = not reason
     codes, code_step = activation_codes or (None, 1.0)
     input_step = source.step * code_step
     weight_max = (1 << (weight_bits - 1)) - 1
-    largest = np.abs(layer.weights).max(axis=1).reshape(-1)
+    largest = np.abs(layer.weights).max(axis=1).reshape(-1) if clips is None else clips
     weight_steps = np.maximum(largest / weight_max, np.abs(layer.bias) / input_step / MAX_BIAS)
     weight_steps = np.maximum(weight_steps, SMALLEST_STEP)
     groups, _, width = layer.weights.shape
     scaled = layer.weights / weight_steps.reshape(groups, 1, width)
-    weights = np.rint(scaled).astype(np.int8, order="C")
+    limited = np.clip(np.rint(scaled), -weight_max, weight_max)
+    weights = limited.astype(np.int8, order="C")
     if channel_order is not None:
         taps = weights.reshape(groups, -1, len(channel_order), width)
         weights = np.ascontiguousarray(taps[:, :, channel_order].reshape(weights.shape))

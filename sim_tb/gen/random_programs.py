@@ -1,12 +1,13 @@
 """Random programs of an accelerator, what memory they stand in, and whether each has one result."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from golden.accelerator.encoding import encode_lines, holds_pairs
 from golden.accelerator.program import (
     SHIFT_BITS,
     Machine,
@@ -109,6 +110,7 @@ def prospect(image: Image) -> Prospect:
         outcome.error is not Error.TILES
         and all(_is_consistent(image.shape, each) for each in descriptors)
         and all(_are_parameters_right(image, each) for each in descriptors)
+        and all(_are_pairs(image, descriptors, place) for place in range(len(descriptors)))
         and unordered(image.shape, descriptors, image.reads, image.writes) is None
     )
     return Prospect(outcome, True, is_defined)
@@ -158,6 +160,21 @@ def _are_parameters_right(image: Image, d: Descriptor) -> bool:
     return bool((shifts <= MAX_SHIFT).all() and (parameters["low"] <= parameters["high"]).all())
 
 
+def _are_pairs(image: Image, descriptors: Sequence[Descriptor], place: int) -> bool:
+    """Whether what a LOAD takes for stored pairs is known to be some: nothing writes there, or the
+    descriptor before it has stored them.
+    """
+    d, shape = descriptors[place], image.shape
+    if d.opcode is not Opcode.LOAD or not d.encoded:
+        return True
+    start = image.reads.start + d.address
+    end = start + shape.memory_bytes(d.lines, True)
+    before = descriptors[place - 1]
+    if before.opcode is Opcode.STORE and before.encoded and before.lines == d.lines:
+        return image.writes.start + before.address == start
+    return end <= image.writes.start and holds_pairs(shape, image.memory[start:end])
+
+
 def _tiles(shape: AcceleratorShape, fields: Mapping[str, int]) -> Any:
     get = dict.fromkeys(("first_pixel", "first_row", "first_column"), 0) | dict(fields)
     return tiles(
@@ -185,7 +202,8 @@ class RandomProgram:
         self.shape, self.rng = shape, rng
         self._reads_start = MARGIN_LINES * shape.line_bytes
         self._tensors = PROGRAM_BYTES
-        self._tables = self._tensors + 2 * shape.lines * shape.line_bytes
+        self._pairs = self._tensors + 2 * shape.lines * shape.line_bytes
+        self._tables = self._pairs + 2 * shape.lines * shape.line_bytes * shape.encodes
         self._streams = self._tables + 4 * TABLE_BYTES
         self._end = self._streams + STREAM_BYTES
         start = self._reads_start + self._end
@@ -194,6 +212,11 @@ class RandomProgram:
         self.reads = Window(self._reads_start, self._end + count)
         self.writes = Window(start, count)
         self.memory = rng.integers(0, 256, start + count + self._reads_start, np.uint8)
+        if shape.encodes:
+            place = self._reads_start + self._pairs
+            size = 2 * shape.lines * shape.line_bytes
+            pairs = encode_lines(shape, self.memory[place : place + size])
+            self.memory[place : place + len(pairs)] = pairs
         self.descriptors: list[Descriptor] = []
         self._footprints = Footprints()
         self._last: dict[str, int] = {}
@@ -234,7 +257,9 @@ class RandomProgram:
     def _draw(self) -> None:
         rng, shape = self.rng, self.shape
         kind = int(rng.integers(12))
-        if kind < 2:
+        if kind < 2 and shape.encodes and rng.integers(2):
+            self._move_pairs((Opcode.LOAD, Opcode.STORE)[kind])
+        elif kind < 2:
             opcode = (Opcode.LOAD, Opcode.STORE)[kind]
             lines = int(rng.integers(1, shape.lines // 4 + 1))
             places = 2 * shape.lines - lines
@@ -258,6 +283,22 @@ class RandomProgram:
                     self._add(opcode, **fields)
                     self._last = fields
                     return
+
+    def _move_pairs(self, opcode: Opcode) -> None:
+        """Lines that are stored pairs in memory: where some are, or that are loaded again."""
+        rng, shape = self.rng, self.shape
+        groups = int(rng.integers(1, shape.lines // 4 // shape.encoded_lines + 1))
+        lines, group = groups * shape.encoded_lines, shape.memory_bytes(shape.encoded_lines, True)
+        move = {"lines": lines, "encoded": 1}
+        if opcode is Opcode.LOAD:
+            first = int(rng.integers(2 * shape.lines // shape.encoded_lines - groups + 1))
+            self._add(opcode, address=self._pairs + first * group, line=self._line(), **move)
+            return
+        places = (2 * shape.lines * shape.line_bytes - groups * group) // shape.beat_bytes
+        address = int(rng.integers(places + 1)) * shape.beat_bytes
+        self._add(opcode, address=address, line=self._line(), **move)
+        if rng.integers(2):
+            self._add(Opcode.LOAD, address=self._end + address, line=self._line(), **move)
 
     def _line(self) -> int:
         return int(self.rng.integers(self.shape.lines))

@@ -196,3 +196,31 @@ def images_of(graph: Graph, rng: np.random.Generator, count: int) -> Float64Arra
     """Random images."""
     images: Float64Array = rng.normal(size=(count, *graph.input_shape))
     return np.abs(images) if rng.integers(2) else images
+
+
+def squeeze_network(rng: np.random.Generator, size: tuple[int, int, int], word: int) -> Graph:
+    """As SqueezeNet is: a convolution, parts that narrow and widen in two branches that are joined,
+    the second behind a pool, and an average of what a last convolution makes.
+
+    Narrow values have ``word`` channels, wide ones three times as many from each branch.
+    """
+    pad = Patch((3, 3), padding=(1, 1, 1, 1))
+    nodes: list[tuple[Any, ...]] = [
+        (matrix_layer(rng, pad, size[-1], 2 * word), ("x",), "first", RELU)
+    ]
+    before, channels = "first", 2 * word
+    for fire in ("fire1", "fire2"):
+        narrow, small, large, wide = (f"{fire} {name}" for name in ("narrow", "1x1", "3x3", "wide"))
+        nodes += [
+            (matrix_layer(rng, Patch((1, 1)), channels, word), (before,), narrow, RELU),
+            (matrix_layer(rng, Patch((1, 1)), word, 3 * word), (narrow,), small, RELU),
+            (matrix_layer(rng, pad, word, 3 * word), (narrow,), large, RELU),
+            (Concat(3), (small, large), wide),
+        ]
+        before, channels = wide, 6 * word
+    nodes += [
+        (MaxPool(Patch((2, 2), (2, 2))), (before,), "pool"),
+        (matrix_layer(rng, Patch((1, 1)), channels, 5), ("pool",), "last", RELU),
+        (average(Patch((size[0] // 2, size[1] // 2))), ("last",), "average"),
+    ]
+    return graph_of(size, *nodes)

@@ -3,6 +3,7 @@
 import ctypes
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,13 +19,17 @@ from hdl.accelerator.accelerator_registers import (
 from sim_tb.gen.test_driver import LANGUAGES, STRICT, constants, driver_library
 from support.cpp import cpp_compiler
 
+SIZES: dict[str, Any] = {
+    **dict.fromkeys(("rows", "cols", "k_per_cycle", "weight_bits", "acc_bits", "planes"), 2),
+    **{"weight_depth": 2, "lines": 2, "beat_bytes": 4},
+}
 TEXT = ACCELERATOR_DRIVER.read_text(encoding="utf-8")
 
 
 def test_constants_are_those_of_the_table() -> None:
     table = accelerator_registers(
-        **dict.fromkeys(("rows", "cols", "k_per_cycle", "weight_bits", "acc_bits", "planes"), 2),
-        **{"weight_depth": 2, "lines": 2, "beat_bytes": 4},
+        **SIZES,
+        encoded_memory=False,
         configuration_hash="0" * 16,
         version=(1, 2, 3),
         format=None,

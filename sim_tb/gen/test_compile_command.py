@@ -214,7 +214,8 @@ def test_the_help_has_what_an_accelerator_has() -> None:
     text = CliRunner().invoke(compile, ["--help"]).stdout
     assert "--scratchpad N" in text
     assert "[default: 2048]" in text
-    for option in ("--top ", "--stream-bits", "--encoded"):
+    assert "--encoded-memory" in text
+    for option in ("--top ", "--stream-bits", "--encoded-input", "--encoded-output"):
         assert option not in text
 
 

@@ -1,5 +1,6 @@
 """Accelerators compiled by Verilator, beside a memory: programs as the interpreter does them."""
 
+import ctypes
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,12 +11,14 @@ import numpy as np
 import pytest
 
 from gen.compiler.accelerator import accelerator_shape
+from gen.compiler.accelerator import shape_of as shape_of_unit
 from gen.compiler.compile import compile_network
 from gen.compiler.report import layer_report, totals
 from gen.compiler.run import Runner, run_on_golden
 from gen.compiler.windows import unwindowed_layers
 from gen.design.configuration import Configuration
 from gen.design.expectation import require_equal
+from gen.proof.registers import ACCELERATOR
 from gen.simulation.accelerator_runs import AcceleratorRuns
 from gen.simulation.compiled_accelerator import WATCHDOG as LONGEST_WAIT
 from gen.simulation.compiled_accelerator import AcceleratorRun, CompiledAccelerator, MemoryKind
@@ -32,18 +35,27 @@ from networks.quantization.calibration import calibrate
 from networks.quantization.quantize import quantize
 from networks.samples.mnist.quantized import quantized_mnist
 from sim_tb.gen.random_programs import Image, RandomProgram, prospect
-from sim_tb.gen.small_networks import RELU, average, graph_of, images_of, matrix_layer
+from sim_tb.gen.small_networks import (
+    RELU,
+    average,
+    graph_of,
+    images_of,
+    matrix_layer,
+    squeeze_network,
+)
 from sim_tb.gen.test_compiler import quantized
 
 SEED = 17
 OPERATIONS = 6
 FARTHEST_OFF = 0.03
 """Of a predicted number of cycles."""
+FARTHEST_OFF_OF_SUMS = 0.04
+"""The same of one small layer that leaves as sums, on any machine: they are met to a few cycles."""
 WATCHDOG = 4000
 """Cycles without progress: more than any memory here makes a program wait."""
 ACCELERATORS: dict[str, dict[str, Any]] = {
     "5opt": {"rows": 4, "cols": 4, "memory_bits": 64},
-    "2x2": {"rows": 2, "cols": 2, "memory_bits": 32, "scratchpad": 2},
+    "2x2": {"rows": 2, "cols": 2, "memory_bits": 32, "scratchpad": 2, "encoded_memory": True},
     "8x8": {"rows": 8, "cols": 8, "pe": "8x8"},
     "2x8x8": {"rows": 2, "cols": 4, "pe": "2x8x8", "memory_bits": 32},
     "group": {"rows": 4, "cols": 4, "group": 2, "memory_bits": 64},
@@ -52,6 +64,14 @@ ACCELERATORS: dict[str, dict[str, Any]] = {
     "weights": {"rows": 4, "cols": 4, "weight_bits": 4, "acc_bits": 13, "memory_bits": 64},
     "wide": {"rows": 8, "cols": 4, "acc_bits": 17, "memory_bits": 256},
     "no multipliers": {"rows": 2, "cols": 4, "memory_bits": 64, "lanes": 0},
+    "11 bits": {"rows": 4, "cols": 4, "format": "3opt", "encoded_memory": True},
+    "10 bits": {"rows": 4, "cols": 4, "format": "6opt", "memory_bits": 32, "encoded_memory": True},
+    "8 bits": {
+        **{"machine": "tensor_core", "rows": 4, "cols": 4, "pairs": 2, "format": "7opt"},
+        **{"vsparq": False, "group": 4, "memory_bits": 64, "encoded_memory": True},
+    },
+    "pipeline": {"rows": 4, "cols": 2, "pipeline": 2, "memory_bits": 64},
+    "256 bits": {"rows": 8, "cols": 4, "memory_bits": 256},
 }
 """Those of few ``acc_bits`` have sums that wrap, of random programs."""
 DEPTHWISE = Patch((3, 2), padding=(1, 0, 1, 1), groups=5)
@@ -297,6 +317,40 @@ def test_memory_that_does_not_answer(count: int, checks: Callable[[int], None]) 
 
 
 @pytest.mark.slow
+def test_windows_stay(checks: Callable[[int], None]) -> None:
+    """While a program runs, writes to their registers change nothing; behind its end they do."""
+    machine = accelerator(SHARED)
+    image = RandomProgram(shape_of(SHARED), np.random.default_rng(SEED + 7), OPERATIONS).image
+    memory = image.memory.copy()
+    access = machine.attach(memory, MemoryKind(latency=40))
+    read = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)(access.read32)
+    write = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)(
+        access.write32
+    )
+    offsets = {register.name: register.offset for register in ACCELERATOR.registers}
+    windows = {
+        **{"READS_LOW": image.reads.start, "READS_HIGH": 0, "READS_SIZE": image.reads.size},
+        **{"WRITES_LOW": image.writes.start, "WRITES_HIGH": 0, "WRITES_SIZE": image.writes.size},
+    }
+    for name, value in {**windows, "PROGRAM": 0, "INTERRUPT_ENABLE": 3, "START": 1}.items():
+        write(access.context, offsets[name], value)
+    for name, value in windows.items():
+        write(access.context, offsets[name], value ^ 0xFFFFFFFF)
+        assert read(access.context, offsets[name]) == value, name
+    assert read(access.context, offsets["STATUS"])
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(access.wait)(access.context)
+    expected = image.machine()
+    assert expected.run(0).error is Error.NONE
+    assert read(access.context, offsets["ERROR"]) == Error.NONE
+    require_memory("a program whose windows stay", image, memory, expected.memory)
+    write(access.context, offsets["INTERRUPT"], 3)
+    for name, value in windows.items():
+        write(access.context, offsets[name], value ^ 0xFFFFFFFF)
+        assert read(access.context, offsets[name]) == value ^ 0xFFFFFFFF, name
+    checks(len(memory) + 2 * len(windows))
+
+
+@pytest.mark.slow
 def test_a_network(checks: Callable[[int], None]) -> None:
     """One image of MNIST, from bytes to logits, in as many cycles as predicted, within 0.1 %."""
     mnist = load_mnist()
@@ -312,32 +366,83 @@ def test_a_network(checks: Callable[[int], None]) -> None:
     checks(logits.size)
 
 
+@pytest.mark.slow
+def test_a_network_of_stored_pairs(checks: Callable[[int], None]) -> None:
+    """Tensors that spill are stored pairs in memory; logits are those of the network, in as many
+    cycles as predicted, within 1 %.
+    """
+    rng = np.random.default_rng(SEED)
+    graph = squeeze_network(rng, (10, 9, 4), 8)
+    images = np.abs(rng.normal(size=(2, *graph.input_shape)))
+    network = quantized(shape_of(SHARED), graph, images)
+    compiled = compile_network(shape_of(SHARED), network)
+    assert len(compiled.allocation.encoded) > 1
+    moves = [each for each in compiled.program if each.opcode in (Opcode.LOAD, Opcode.STORE)]
+    assert {(each.opcode, each.encoded) for each in moves} == {
+        (opcode, encoded) for opcode in (Opcode.LOAD, Opcode.STORE) for encoded in (0, 1)
+    }
+    inputs = network.quantize_images(images)
+    expected = network.forward(inputs, of_machine(shape_of(SHARED).format))
+    for latency in (0, 20):
+        runs = AcceleratorRuns(accelerator(SHARED), MemoryKind(latency=latency))
+        logits = np.stack(list(runs(compiled.image, inputs)))
+        require_equal("logits", logits, expected)
+        predicted = totals(layer_report(compiled, latency=latency))["cycles"]
+        assert abs(predicted / runs.cycles_per_image - 1) < 0.01
+        checks(logits.size)
+
+
+@pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
+@pytest.mark.parametrize("name", ACCELERATORS)
+def test_latency_is_that_of_the_machine(name: str) -> None:
+    unit = configuration_of(name).accelerator
+    assert unit is not None
+    assert shape_of_unit(unit).latency == unit.engine.machine_component().latency
+
+
 LAYERS: dict[str, Callable[[np.random.Generator], Any]] = {
-    "convolution": lambda rng: matrix_layer(rng, Patch((3, 3), padding=(1, 1, 1, 1)), 3, 5),
-    "strides": lambda rng: matrix_layer(rng, Patch((2, 2), (2, 2)), 3, 4),
+    "groups": lambda rng: matrix_layer(rng, Patch((3, 2), groups=2), 4, 6),
+    "convolution": lambda rng: matrix_layer(rng, Patch((3, 3), padding=(1, 1, 1, 1)), 4, 5),
+    "strides": lambda rng: matrix_layer(rng, Patch((2, 2), (2, 2)), 4, 4),
     "largest": lambda rng: MaxPool(Patch((2, 3))),
     "average": lambda rng: average(Patch((2, 2))),
 }
+BYTES = ("largest", "average")
+"""Those whose results are no sums."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("latency", [0, 30])
+@pytest.mark.parametrize(
+    "name",
+    [
+        own if own == SHARED else pytest.param(own, marks=pytest.mark.full)
+        for own, options in ACCELERATORS.items()
+        if "acc_bits" not in options  # they are too few for a layer
+    ],
+)
 def test_a_layer_takes_the_predicted_cycles(
-    name: str, latency: int, checks: Callable[[int], None]
+    name: str, layer: str, latency: int, checks: Callable[[int], None]
 ) -> None:
-    """To the cycle, where loads, computing and stores come one after the other."""
+    """To the cycle, where loads, computing and stores come one after the other.
+
+    On other machines sums may leave some cycles later: where tiles are not full, and as fast as
+    the machine is.
+    """
     rng = np.random.default_rng(SEED)
-    graph = graph_of((6, 7, 3), (LAYERS[name](rng), ("x",), "a"))
-    network = quantized(shape_of(SHARED), graph, images_of(graph, rng, 4))
-    compiled = compile_network(shape_of(SHARED), network)
+    graph = graph_of((6, 7, 4), (LAYERS[layer](rng), ("x",), "a"))
+    network = quantized(shape_of(name), graph, images_of(graph, rng, 4))
+    compiled = compile_network(shape_of(name), network)
     image = compiled.image
-    runs = AcceleratorRuns(accelerator(SHARED), MemoryKind(latency=latency))
+    runs = AcceleratorRuns(accelerator(name), MemoryKind(latency=latency))
     inputs = network.quantize_images(images_of(graph, rng, 1))
     logits = np.stack(list(runs(image, inputs)))
     require_equal("results", logits, network.forward(inputs, of_machine(image.shape.format)))
     predicted = totals(layer_report(compiled, latency=latency))["cycles"]
-    assert runs.cycles_per_image == predicted
+    if name == SHARED or layer in BYTES:
+        assert runs.cycles_per_image == predicted
+    assert abs(predicted / runs.cycles_per_image - 1) < FARTHEST_OFF_OF_SUMS
     checks(logits.size)
 
 

@@ -92,6 +92,8 @@ SHAPES = (
     shape_of("s5opt", cols=6),
     shape_of(vsparq=False),
     shape_of(cols=8, k_per_cycle=4, group=2),
+    shape_of(encodes=True),
+    shape_of("7opt", rows=2, vsparq=False, encodes=True),
 )
 LINES = (40, 64, 512)
 """Of scratchpads: the smallest ones hold but a few rows of a tensor."""

@@ -91,6 +91,12 @@ ACCELERATORS_REFUSED: list[tuple[dict[str, Any], str]] = [
         "memory_bits must be one of 32, 64 with lines of 8 bytes in the scratchpad, not 128",
     ),
 ]
+SMALL_WORDS: list[tuple[int, dict[str, Any]]] = [
+    (2, {"machine": "array"}),
+    (4, {"machine": "tensor_core", "pairs": 2}),
+    (4, {"machine": "tensor_core", "pairs": 4, "memory_bits": 32}),
+]
+"""Accelerators by the channels of a word, or of a beat of memory."""
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"top": "core"}, f"top must be one of {TOPS}, not 'core'"),
     ({"top": 1}, f"top must be one of {TOPS}, not 1"),
@@ -192,11 +198,22 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
                 {"top": "engine", "pe": "8x8", "encoded_output": True},
                 *("encoded_output", "pe is 8x8"),
             ),
+            ({"encoded_memory": True}, "encoded_memory", "top is array"),
+            ({"top": "engine", "encoded_memory": False}, "encoded_memory", "top is engine"),
+            (
+                {"top": "accelerator", "pe": "8x8", "encoded_memory": True},
+                *("encoded_memory", "pe is 8x8"),
+            ),
+            (
+                {"top": "accelerator", "pe": "2x8x8", "encoded_memory": True},
+                *("encoded_memory", "pe is 2x8x8"),
+            ),
         )
     ),
     *(
-        ({"top": "engine", name: value}, f"{name} {FLAG} {value!r}")
-        for name in ENCODED
+        ({"top": top, name: value}, f"{name} {FLAG} {value!r}")
+        for top, names in (("engine", ENCODED[:2]), ("accelerator", ENCODED[2:]))
+        for name in names
         for value in (1, None, "yes")
     ),
     *(
@@ -236,6 +253,24 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"top": "engine", "format": "8:0", "encoded_output": True},
         "encoded_output must be left out with format 8:0, of which a pair takes 18 bits, no fewer "
         "than as bytes",
+    ),
+    *(
+        (
+            {"top": "accelerator", "encoded_memory": True, **options},
+            f"encoded_memory must be left out with format {options['format']}, {why}",
+        )
+        for options, why in (
+            ({"format": "s5opt"}, "as each tensor has a zero point of its own"),
+            ({"format": "8:0"}, "of which a pair takes 18 bits, no fewer than as bytes"),
+        )
+    ),
+    *(
+        (
+            {"top": "accelerator", "encoded_memory": True, "group": 8, **options},
+            f"group must be at most {most} to encode what lies in memory, the channels of a word "
+            "or of a beat of it, not 8",
+        )
+        for most, options in SMALL_WORDS
     ),
     ({"format": "4:1,4"}, "format 4:1,4: shifts must contain 0, not (1, 4)"),
     *(
@@ -305,8 +340,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"row": 4},
         "unknown key 'row'; allowed are acc_bits, cols, command_depth, encoded_input, "
-        "encoded_output, format, group, lanes, machine, memory_bits, pairs, pe, pipeline, "
-        "result_tiles, rounding, rows, scratchpad, stream_bits, style, top, vsparq, "
+        "encoded_memory, encoded_output, format, group, lanes, machine, memory_bits, pairs, pe, "
+        "pipeline, result_tiles, rounding, rows, scratchpad, stream_bits, style, top, vsparq, "
         "weight_bits, weight_depth",
     ),
 ]
@@ -346,6 +381,8 @@ def test_refused_value(options: dict[str, Any], message: str) -> None:
         {"top": "engine", "lanes": 2, "encoded_input": True, "encoded_output": True},
         {"top": "engine", "machine": "sparse_tensor_core", "encoded_output": True},
         {"top": "engine", "group": 16, "encoded_output": True},
+        {"top": "accelerator", "group": 2, "encoded_memory": True},
+        {"top": "accelerator", "machine": "tensor_core", "group": 8, "encoded_memory": True},
         *(
             {"top": "engine", name: value}
             for name, values in {
@@ -745,6 +782,10 @@ def test_names_and_hashes_stay(options: dict[str, Any], name: str, digits: str) 
             "engine_array_16x16_sparq_5opt_encoded_input_encoded_output_w8_acc32",
         ),
         ({"top": "accelerator"}, "accelerator_array_16x16_sparq_5opt_w8_acc32"),
+        (
+            {"top": "accelerator", "encoded_memory": True},
+            "accelerator_array_16x16_sparq_5opt_encoded_memory_w8_acc32",
+        ),
         (
             {
                 **{"top": "accelerator", "rows": 8, "cols": 8, "pe": "8x8", "weight_depth": 256},

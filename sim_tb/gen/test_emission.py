@@ -34,12 +34,15 @@ import hdl
 from gen.synthesis.equivalence import are_equivalent
 from gen.verilog.emission import Emission
 from gen.verilog.naming import NameConflict
-from golden import named_format
+from golden import SparqFormat, named_format
 from hdl.accelerator.accelerator import Accelerator
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.byte_table import ByteTable
 from hdl.accelerator.byte_tables import ByteTables
 from hdl.accelerator.compute_unit import ComputeUnit
+from hdl.accelerator.pair_bytes import PairBytes
+from hdl.accelerator.pair_packer import PairPacker
+from hdl.accelerator.pair_unpacker import PairUnpacker
 from hdl.accelerator.patch_reader import PatchReader
 from hdl.accelerator.patch_walk import PatchWalk
 from hdl.accelerator.program_reader import ProgramReader
@@ -99,9 +102,11 @@ from hdl.grid.grid import Grid
 from hdl.memory.axi_reader import AxiReader
 from hdl.memory.axi_writer import AxiWriter
 from hdl.memory.burst_splitter import BurstSplitter
+from hdl.memory.line_encoding import LineEncoding
 from hdl.memory.line_loader import LineLoader
 from hdl.memory.line_storer import LineStorer
 from hdl.memory.line_walk import LineWalk
+from hdl.memory.narrowing_gearbox import NarrowingGearbox
 from hdl.memory.read_queue import ReadQueue
 from hdl.memory.scratchpad import Scratchpad
 from hdl.memory.scratchpad_bank import ScratchpadBank
@@ -175,6 +180,14 @@ SHAPES = [
     ScratchpadShape(4, 1, 2, 8),
     ScratchpadShape(2, 2, 2, 8),
 ]
+
+
+PAIRS = [named_format("2opt"), named_format("7opt", vsparq=False, group=2)]
+
+
+def encoding_of(fmt: SparqFormat) -> LineEncoding:
+    """Of a beat of a pair."""
+    return LineEncoding(SHAPES[1], fmt.stored_pair_bits)
 
 
 def register_map(access: table.Access, strobe: bool = False) -> table.RegisterMap:
@@ -252,6 +265,7 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     Upsizer: lambda: [Upsizer(3, 2), Upsizer(3, 3), Upsizer(2, 3)],
     Downsizer: lambda: [Downsizer(3, 2), Downsizer(3, 3), Downsizer(2, 3)],
     Gearbox: lambda: [Gearbox(2, 3), Gearbox(2, 4), Gearbox(3, 4)],
+    NarrowingGearbox: lambda: [NarrowingGearbox(*own) for own in ((3, 2), (4, 2), (4, 3))],
     RequantizerLane: lambda: [RequantizerLane(), RequantizerLane()],
     SystolicArray: lambda: [
         SystolicArray(1, 2, own) for own in (*SPARQ[:2], MAC, STORED[2], *SIGNED)
@@ -304,9 +318,21 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
         ScratchpadBank(*sizes) for sizes in ((4, 2, 1), (4, 2, 2), (4, 4, 1), (6, 2, 1))
     ],
     Scratchpad: lambda: [Scratchpad(shape) for shape in SHAPES],
-    LineWalk: lambda: [LineWalk(SHAPES[0], bits) for bits in (13, 14)],
-    LineLoader: lambda: [LineLoader(shape, 13) for shape in SHAPES],
-    LineStorer: lambda: [LineStorer(shape, 13) for shape in SHAPES],
+    LineWalk: lambda: [
+        *(LineWalk(SHAPES[0], bits) for bits in (13, 14)),
+        LineWalk(SHAPES[1], 13, LineEncoding(SHAPES[1], 12)),
+    ],
+    LineLoader: lambda: [
+        *(LineLoader(shape, 13) for shape in SHAPES),
+        LineLoader(SHAPES[1], 13, LineEncoding(SHAPES[1], 12)),
+    ],
+    LineStorer: lambda: [
+        *(LineStorer(shape, 13) for shape in SHAPES),
+        LineStorer(SHAPES[1], 13, LineEncoding(SHAPES[1], 12)),
+    ],
+    PairBytes: lambda: [PairBytes(fmt) for fmt in PAIRS],
+    PairPacker: lambda: [PairPacker(fmt, encoding_of(fmt)) for fmt in PAIRS],
+    PairUnpacker: lambda: [PairUnpacker(fmt, encoding_of(fmt)) for fmt in PAIRS],
     PatchWalk: lambda: [PatchWalk(2, 4), PatchWalk(4, 4), PatchWalk(2, 8)],
     PatchReader: lambda: [PatchReader(2, 1, 4), PatchReader(2, 2, 4), PatchReader(4, 1, 2)],
     Turner: lambda: [Turner(2, 2, 1), Turner(4, 2, 2), Turner(2, 4, 2)],
@@ -322,7 +348,9 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
         *(StreamRouter(unit, bits) for unit, bits in ((ACCELERATORS[0], 8), (WIDE, 16))),
         StreamRouter(ACCELERATORS[0], 7),
     ],
-    ProgramReader: lambda: [ProgramReader(unit) for unit in (ACCELERATORS[0], WIDE)],
+    ProgramReader: lambda: [
+        ProgramReader(unit) for unit in (ACCELERATORS[0], WIDE, replace(WIDE, encoded_memory=True))
+    ],
     ComputeUnit: lambda: [ComputeUnit(unit) for unit in ACCELERATORS],
     Accelerator: lambda: [
         Accelerator(unit, f"{index:016x}", (1, 2, 3)) for index, unit in enumerate(ACCELERATORS)

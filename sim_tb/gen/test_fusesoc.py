@@ -27,19 +27,21 @@ SEED = 11
 ALLOWED = ", ".join(sorted([*OPTIONS, "name", "preset"]))
 BIN = Path(sys.executable).parent
 
-BENCH = """
-module bench;
+CONTROL_SIGNALS = """\
   reg clk = 0;
   reg rst = 1;
   always #5 clk = !clk;
 
+  // Registers are written, one after the other.
   reg [7:0] address = 0;
   reg [31:0] value = 0;
   reg valid = 0;
   wire address_ready, value_ready, answered;
   wire [1:0] answer;
   wire irq;
-  accelerator dut (
+"""
+
+CONTROL_PORT = """\
       .clk(clk),
       .rst(rst),
       .s_axi_control_awaddr(address),
@@ -61,9 +63,9 @@ module bench;
       .s_axi_control_rresp(),
       .s_axi_control_rvalid(),
       .s_axi_control_rready(1'b1),
-      .irq(irq)
-  );
+"""
 
+CONTROL_WRITE = """\
   task write(input [7:0] offset, input [31:0] word);
     begin
       @(negedge clk);
@@ -77,7 +79,16 @@ module bench;
       if (answer != 0) $display("refused: %h", offset);
     end
   endtask
+"""
+"""Of a bench: what drives the port for registers, which it is wired to, and how it writes one."""
 
+BENCH = f"""
+module bench;
+{CONTROL_SIGNALS}  accelerator dut (
+{CONTROL_PORT}      .irq(irq)
+  );
+
+{CONTROL_WRITE}
   reg [31:0] expected[0:1023];
   integer index;
   integer errors = 0;

@@ -16,7 +16,7 @@ from golden.accelerator.shape import Bytes
 from golden.descriptor import Error
 from sim_tb.gen.test_accelerator_main import GRAPHS, random_images
 from sim_tb.gen.test_compiler import quantized
-from sim_tb.gen.test_fusesoc import run
+from sim_tb.gen.test_fusesoc import CONTROL_PORT, CONTROL_SIGNALS, CONTROL_WRITE, run
 from sim_tb.repository.sources import ROOT
 from support.files import write_files
 
@@ -24,19 +24,9 @@ PAGE = (ROOT / "docs" / "accelerator.md").read_text(encoding="utf-8")
 NPU = Configuration(top="accelerator", rows=4, cols=4, scratchpad=1, memory_bits=64)
 """The accelerator of the page."""
 
-BENCH = """
+BENCH = f"""
 module bench;
-  reg clk = 0;
-  reg rst = 1;
-  always #5 clk = !clk;
-
-  // Registers are written, one after the other.
-  reg [7:0] address = 0;
-  reg [31:0] value = 0;
-  reg valid = 0;
-  wire address_ready, value_ready, answered;
-  wire irq;
-
+{CONTROL_SIGNALS}
   // A memory that reads and writes a burst at a time.
   reg [63:0] words[0:WORDS-1];
   reg [63:0] expected[0:WORDS-1];
@@ -68,28 +58,7 @@ module bench;
   end
 
   npu dut (
-      .clk(clk),
-      .rst(rst),
-      .s_axi_control_awaddr(address),
-      .s_axi_control_awprot(3'd0),
-      .s_axi_control_awvalid(valid),
-      .s_axi_control_awready(address_ready),
-      .s_axi_control_wdata(value),
-      .s_axi_control_wstrb(4'hf),
-      .s_axi_control_wvalid(valid),
-      .s_axi_control_wready(value_ready),
-      .s_axi_control_bresp(),
-      .s_axi_control_bvalid(answered),
-      .s_axi_control_bready(1'b1),
-      .s_axi_control_araddr(8'd0),
-      .s_axi_control_arprot(3'd0),
-      .s_axi_control_arvalid(1'b0),
-      .s_axi_control_arready(),
-      .s_axi_control_rdata(),
-      .s_axi_control_rresp(),
-      .s_axi_control_rvalid(),
-      .s_axi_control_rready(1'b1),
-      .m_axi_memory_arid(),
+{CONTROL_PORT}      .m_axi_memory_arid(),
       .m_axi_memory_araddr(read_address),
       .m_axi_memory_arlen(read_length),
       .m_axi_memory_arsize(),
@@ -125,19 +94,7 @@ module bench;
       .irq(irq)
   );
 
-  task write(input [7:0] offset, input [31:0] word);
-    begin
-      @(negedge clk);
-      while (!(address_ready && value_ready)) @(negedge clk);
-      address = offset;
-      value = word;
-      valid = 1;
-      @(negedge clk);
-      valid = 0;
-      while (!answered) @(negedge clk);
-    end
-  endtask
-
+{CONTROL_WRITE}
   integer index;
   integer errors = 0;
   integer waited = 0;

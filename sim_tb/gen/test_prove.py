@@ -29,7 +29,7 @@ from gen.proof.memory import BeatsJob, BurstsJob, RoomJob
 from gen.proof.output import OutputJob
 from gen.proof.planes import PlanesJob
 from gen.proof.queues import AdapterJob, GearboxJob, QueueJob
-from gen.proof.registers import RegistersJob
+from gen.proof.registers import ACCELERATOR, ENGINE, RegistersJob
 from gen.proof.requantization import VERILOG, requantized
 from gen.proof.requantizer import STEPS, RequantizerJob
 from gen.proof.rule import Rule, window
@@ -70,7 +70,7 @@ def _name(value: Any) -> str:
     return value.name if isinstance(value, Job) else value if isinstance(value, str) else ""
 
 
-SMALL = ACCELERATORS[0]
+SMALL, PAIRS = ACCELERATORS[0], ACCELERATORS[-1]
 
 BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
     (
@@ -183,13 +183,18 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
     ("one too low", RequantizerJob("byte"), swap("lane", r"< (\$signed.*);", r"< \1 - 10'sh1;")),
     (
         "unmapped",
-        RegistersJob(),
+        RegistersJob(ENGINE),
         swap("registers", r"(read_mode = .*) == 6'h13", r"\1 == 6'h15"),
     ),
     (
         "refused",
-        RegistersJob(),
+        RegistersJob(ENGINE),
         swap("registers", r"if \(write_depth\)", "if (write)"),
+    ),
+    (
+        "not locked",
+        RegistersJob(ACCELERATOR),
+        swap("registers", r"(write_reads_low = .*) & .*;", r"\1;"),
     ),
     ("lost", QueueJob(4), swap("stage", r"w_rdy = inner_level != 2'h3", "w_rdy = 1'h1")),
     ("too early", QueueJob(3), swap("stage", r"r_port__en = inner_r_rdy &", "r_port__en =")),
@@ -292,6 +297,16 @@ BROKEN_PROGRAMS: list[tuple[str, Job, Callable[[Any], Any]]] = [
         "the other window",
         GivenJob(SMALL),
         swap("part", r"\? reads_size : writes_size", "? writes_size : reads_size"),
+    ),
+    (
+        "pairs beyond the window",
+        GivenJob(PAIRS),
+        swap("part", r"> \{ 1'h0, reads_size", "> { 1'h1, reads_size"),
+    ),
+    (
+        "as many beats as of bytes",
+        AskedJob(PAIRS),
+        swap("part", r"(request\[73:64\]) = command\[79\] \?", r"\1 = 1'h0 ?"),
     ),
     ("end early", WaitsJob(SMALL), swap("part", "= loads_started == loads_ended", "= 1'h1")),
     (

@@ -15,6 +15,7 @@ from amaranth.lib import wiring
 from gen.compiler.accelerator import shape_of
 from gen.design.configuration import (
     ACCELERATOR_SIZES,
+    ENCODED,
     ENGINE_SIZES,
     GIVEN_SIZES,
     MACHINES,
@@ -253,7 +254,7 @@ def test_streams_by_the_sidecar_alone(options: dict[str, Any], stream_bits: int)
 )
 def test_options_that_the_configuration_leaves_out(configuration: Configuration) -> None:
     """Those of docs/sidecar.md alone, and these where they have their defaults."""
-    later = {"stream_bits", "encoded_input", "encoded_output", "style"}
+    later = {"stream_bits", "style", *ENCODED}
     absent = {
         "engine": {*ACCELERATOR_SIZES},
         "accelerator": {*GIVEN_SIZES, "lanes"},

@@ -440,7 +440,7 @@ def test_fields_have_their_own_bits(opcode: Opcode) -> None:
         if name != "opcode"
     }
     descriptor = Descriptor(opcode, values)
-    assert decode(descriptor.words()) == descriptor
+    assert decode(descriptor.words(), encodes=True) == descriptor
     for word, mask in enumerate(taken):
         if mask != (1 << 32) - 1:
             words = descriptor.words()

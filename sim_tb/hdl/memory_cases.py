@@ -8,6 +8,7 @@ from hdl.bus.axi4 import Axi4Bus
 from hdl.memory.axi_reader import MEMORY, AxiReader
 from hdl.memory.axi_writer import AxiWriter
 from hdl.memory.burst_splitter import BurstSplitter
+from hdl.memory.line_encoding import LineEncoding
 from hdl.memory.line_loader import LineLoader
 from hdl.memory.line_storer import LineStorer
 from hdl.memory.line_walk import LineWalk
@@ -55,6 +56,7 @@ WRITERS = {
     "16_beats": (BUSES["16_beats"], 32, 4),
 }
 """Of writers the bus, the depth of the queue, and bursts under way."""
+ENCODING_SHAPE = ScratchpadShape(4, 2, 16, 32)
 SCRATCHPADS = {
     "2_1_2_8": ScratchpadShape(2, 1, 2, 8),
     "4_1_4_32": ScratchpadShape(4, 1, 4, 32),
@@ -356,42 +358,50 @@ def scratchpad(shape: ScratchpadShape) -> PartCase:
     return PartCase(lambda: Scratchpad(shape), lambda: ScratchpadModel(shape), agents)
 
 
-def line_commands(rng: Random, shape: ScratchpadShape, count: int) -> list[LineCommand]:
-    """Of one line, of all of them, and of some."""
+def line_commands(
+    rng: Random, shape: ScratchpadShape, count: int, encoding: LineEncoding | None = None
+) -> list[LineCommand]:
+    """Of one line, of all of them, and of some; with an encoding half of them of whole beats of
+    pairs.
+    """
     line_bytes = shape.line_bits // 8
     found = []
     for number in range(count):
         lines = (1, shape.lines)[number] if number < 2 else rng.randint(1, min(3, shape.lines))
         address = rng.randrange((1 << ADDRESS_BITS) // line_bytes - lines) * line_bytes
-        found.append(LineCommand(address, rng.randrange(shape.lines), lines))
+        encoded = int(encoding is not None and number % 2)
+        if encoding and encoded:
+            lines = -(-lines // encoding.lines) * encoding.lines
+        found.append(LineCommand(address, rng.randrange(shape.lines), lines, encoded))
     return found
 
 
-def _commands(rng: Random, shape: ScratchpadShape, stall: float) -> list[Agent]:
-    offered = [
-        {"command": own.packed(shape, ADDRESS_BITS)} for own in line_commands(rng, shape, 24)
-    ]
+def _commands(
+    rng: Random, shape: ScratchpadShape, stall: float, encoding: LineEncoding | None = None
+) -> list[Agent]:
+    commands = line_commands(rng, shape, 24, encoding)
+    offered = [{"command": own.packed(shape, ADDRESS_BITS)} for own in commands]
     return [
         Source(offered, "command_valid", ["command_ready"], stall / 2),
         Chance(request_ready=1 - stall / 2),
     ]
 
 
-def line_walk(shape: ScratchpadShape) -> PartCase:
+def line_walk(shape: ScratchpadShape, encoding: LineEncoding | None = None) -> PartCase:
     def agents(rng: Random, before: float, after: float) -> list[Agent]:
-        return [*_commands(rng, shape, before), Chance(line_ready=1 - after)]
+        return [*_commands(rng, shape, before, encoding), Chance(line_ready=1 - after)]
 
-    sizes = (shape, ADDRESS_BITS)
+    sizes = (shape, ADDRESS_BITS, encoding)
     return PartCase(lambda: LineWalk(*sizes), lambda: LineWalkModel(*sizes), agents)
 
 
-def line_loader(shape: ScratchpadShape) -> PartCase:
+def line_loader(shape: ScratchpadShape, encoding: LineEncoding | None = None) -> PartCase:
     def agents(rng: Random, before: float, after: float) -> list[Agent]:
         beats = [{"in_data": word} for word in words(rng, shape.beat_bits, 101)]
         source = Source(beats, "in_valid", ["in_ready"], before, endless=True)
-        return [*_commands(rng, shape, before), source, Chance(loads_ready=1 - after)]
+        return [*_commands(rng, shape, before, encoding), source, Chance(loads_ready=1 - after)]
 
-    sizes = (shape, ADDRESS_BITS)
+    sizes = (shape, ADDRESS_BITS, encoding)
     return PartCase(lambda: LineLoader(*sizes), lambda: LineLoaderModel(*sizes), agents)
 
 
@@ -419,12 +429,12 @@ def line_at(shape: ScratchpadShape, line: int) -> int:
     return sum(word << 32 * place for place, word in enumerate(words32)) % (1 << shape.line_bits)
 
 
-def line_storer(shape: ScratchpadShape) -> PartCase:
+def line_storer(shape: ScratchpadShape, encoding: LineEncoding | None = None) -> PartCase:
     def agents(rng: Random, before: float, after: float) -> list[Agent]:
         chances = Chance(stores_ready=1 - before / 2, out_ready=1 - after)
-        return [*_commands(rng, shape, before), Lines(shape), chances]
+        return [*_commands(rng, shape, before, encoding), Lines(shape), chances]
 
-    sizes = (shape, ADDRESS_BITS)
+    sizes = (shape, ADDRESS_BITS, encoding)
     return PartCase(lambda: LineStorer(*sizes), lambda: LineStorerModel(*sizes), agents)
 
 
@@ -447,4 +457,10 @@ def memory_cases() -> dict[str, PartCase]:
     for name in ("2_1_2_8", "4_1_4_32", "4_2_4_32", "4_8_2_32"):
         cases[f"line_loader_{name}"] = line_loader(SCRATCHPADS[name])
         cases[f"line_storer_{name}"] = line_storer(SCRATCHPADS[name])
+    for bits in (11, 12):
+        shape = ENCODING_SHAPE
+        encoding = LineEncoding(shape, bits)
+        cases[f"line_walk_of_{bits}b_pairs"] = line_walk(shape, encoding)
+        cases[f"line_loader_of_{bits}b_pairs"] = line_loader(shape, encoding)
+        cases[f"line_storer_of_{bits}b_pairs"] = line_storer(shape, encoding)
     return cases

@@ -12,12 +12,13 @@ from hdl.engine.parameter_buffer import ParameterBuffer
 from hdl.engine.plane_splitter import PlaneSplitter
 from hdl.engine.tile_walk import TileWalk
 from hdl.engine.weight_buffer import WeightBuffer
+from hdl.memory.narrowing_gearbox import NarrowingGearbox
 from hdl.stream.downsizer import Downsizer
 from hdl.stream.gearbox import Gearbox
 from hdl.stream.stream_fifo import StreamFifo
 from hdl.stream.stream_register import StreamRegister
 from hdl.stream.upsizer import Upsizer
-from sim_tb.hdl.accelerator_cases import accelerator_cases
+from sim_tb.hdl.accelerator_cases import accelerator_cases, long_cases
 from sim_tb.hdl.memory_cases import memory_cases
 from sim_tb.hdl.part_case import PartCase, Random, words
 from sim_tb.oracle.cycles import Agent, Chance, Model, Source, Word
@@ -35,6 +36,7 @@ from sim_tb.oracle.requantization import Case
 from sim_tb.oracle.streams import (
     DownsizerModel,
     GearboxModel,
+    NarrowingGearboxModel,
     QueueModel,
     RegisterModel,
     UpsizerModel,
@@ -70,6 +72,19 @@ def downsizer(width: int, beats: int) -> PartCase:
 def gearbox(in_width: int, out_width: int) -> PartCase:
     widths = (in_width, out_width)
     return stage(lambda: Gearbox(*widths), lambda: GearboxModel(*widths), in_width)
+
+
+def narrowing_gearbox(in_width: int, out_width: int) -> PartCase:
+    """Ends with all words that are whole."""
+
+    def agents(rng: Random, before: float, after: float) -> list[Agent]:
+        offered = [{"in_data": word} for word in words(rng, in_width, 150)]
+        return [Source(offered, "in_valid", ["in_ready"], before), Chance(out_ready=1 - after)]
+
+    widths = (in_width, out_width)
+    return PartCase(
+        lambda: NarrowingGearbox(*widths), lambda: NarrowingGearboxModel(*widths), agents
+    )
 
 
 def command(tiles_m: int, tiles_n: int, depth: int, exact: int, mode: int) -> int:
@@ -344,7 +359,9 @@ def _cases() -> dict[str, PartCase]:
         cases[f"upsizer_{beats}"] = upsizer(5, beats)
         cases[f"downsizer_{beats}"] = downsizer(5, beats)
     for widths in ((1, 2), (2, 3), (4, 6), (5, 8), (7, 9), (12, 16)):
-        cases[f"gearbox_{'_'.join(map(str, widths))}"] = gearbox(*widths)
+        name = "_".join(map(str, widths))
+        cases[f"gearbox_{name}"] = gearbox(*widths)
+        cases[f"narrowing_gearbox_{name}"] = narrowing_gearbox(*widths[::-1])
     for depth in (1, 2, 5, 8):
         cases[f"weight_buffer_{depth}"] = weight_buffer(6, depth)
     for cols, lanes in ((1, 1), (2, 1), (2, 2), (6, 2)):
@@ -368,7 +385,7 @@ def _cases() -> dict[str, PartCase]:
     for name, fmt in SIGNED.items():
         cases[f"pair_counter_3_{name}"] = pair_counter(3, split_format=fmt)
     cases["event_counters"] = event_counters(a=1, b=5)
-    return cases | memory_cases() | accelerator_cases()
+    return cases | memory_cases() | accelerator_cases() | long_cases()
 
 
 CASES = _cases()

@@ -11,7 +11,7 @@ from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
 from golden import SparqFormat
-from sim_tb.oracle.cycles import IDLE, Agent
+from sim_tb.oracle.cycles import Agent, Conversation, Talk
 
 SEED = 20
 CUSTOM = (SparqFormat(4, (0, 5)), SparqFormat(8, (0,)), SparqFormat(3, (0, 3, 5)))
@@ -92,27 +92,23 @@ class Bench:
 
     def converse(self, agents: Sequence[Agent], rng: random.Random) -> list[Word]:
         """All ports in each cycle, until no agent has more to do, and some cycles more."""
-        cycles: list[Word] = []
+        talk = Talk(agents, rng)
 
         async def testbench(ctx: Any) -> None:
-            left = IDLE
-            while left:
-                given: Word = {"rst": 0}
-                for own in agents:
-                    given |= own.inputs(None, rng)
-                ctx.set(self.stimulus, self.pack(given))
-                cycles.append(given | self.unpack(ctx.get(self.response)))
-                for own in agents:
-                    own.observe(cycles[-1])
+            while not talk.is_over:
+                ctx.set(self.stimulus, self.pack(talk.inputs()))
+                talk.observe(self.unpack(ctx.get(self.response)))
                 await ctx.tick()
-                left = left - 1 if all(own.is_done for own in agents) else IDLE
-                assert len(cycles) < 20_000, "the component is stuck"
 
         simulator = Simulator(self.module)
         simulator.add_clock(1e-6)
         simulator.add_testbench(testbench)
         simulator.run()
-        return cycles
+        return talk.cycles
+
+    def hold(self, conversation: Conversation) -> list[Word]:
+        """All ports in each cycle of a conversation."""
+        return self.converse(conversation.agents, random.Random(conversation.seed))
 
 
 def respond(component: wiring.Component, inputs: Sequence[Word]) -> list[Word]:

@@ -59,6 +59,18 @@ def every_access() -> RegisterMap:
                 True,
             ),
             Register("EVENT", 0x3C, "E.", (field("event", 7, 1, clear),)),
+            Register(
+                "LOCKED",
+                0x40,
+                "L.",
+                (
+                    field("level", 0, 9, read_write),
+                    field("event", 12, 1, clear),
+                    field("go", 31, 1, pulse),
+                ),
+                strobe=True,
+                locks=True,
+            ),
         ),
     )
 

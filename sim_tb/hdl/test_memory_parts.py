@@ -34,7 +34,8 @@ from sim_tb.oracle.cycles import Agent, Chance, Source, moved
 from sim_tb.oracle.memory_parts import AxiReaderModel, LineCommand, Request
 
 NAMES = list(memory_cases())
-MOVERS = [name for name in CASES if name.startswith(("line_loader", "line_storer"))]
+MOVERS = [f"line_{way}_{size}" for way in ("loader", "storer") for size in SCRATCHPADS]
+"""Of bytes; what moves stored pairs has the model of its cases alone."""
 
 
 @pytest.mark.every(94)

@@ -1,18 +1,29 @@
 """Patches of a layer, read from banks, in Amaranth's own simulator."""
 
-import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pytest
 
-from hdl.accelerator.layouts import PIXELS
+from hdl.accelerator.layouts import PIXEL_BITS, PIXELS
 from hdl.accelerator.patch_reader import PatchReader
 from sim_tb.hdl.banks import ReadBanks
 from sim_tb.hdl.pysim import SEED, Bench, Word
-from sim_tb.oracle.cycles import Chance, Source, Until, moved
-from sim_tb.oracle.patches import Bytes, Patches, Slice, slice_cycles, slices, store, tiles
+from sim_tb.oracle.cycles import Chance, Conversation, Fixed, Source, Until, moved
+from sim_tb.oracle.patches import (
+    Bytes,
+    Patches,
+    Slice,
+    Stored,
+    number,
+    pack_fields,
+    slice_cycles,
+    slices,
+    store,
+    tiles,
+)
 
 LINES = 64
 
@@ -80,10 +91,15 @@ def expected(layers: Sequence[Layer], rows: int) -> list[Slice]:
     return [own for patches, a, b in layers for own in slices(patches, rows, a, b)]
 
 
-def read(
-    rows: int, steps: int, layers: Sequence[Layer], before: float = 0, after: float = 0
-) -> list[Word]:
-    """All ports in each cycle; memory that stalls, and what is behind, as often as it says."""
+def reading(
+    rows: int,
+    steps: int,
+    layers: Sequence[Layer],
+    before: float = 0,
+    after: float = 0,
+    seed: int = SEED,
+) -> Conversation:
+    """Of all slices, with memory that stalls, and what is behind, as often as it says."""
     banks = np.random.default_rng(SEED).integers(0, 256, (2 * rows, LINES, steps), dtype=np.uint8)
     for own, a, b in layers:
         store(banks, a, own.base, own.pitch)
@@ -95,7 +111,12 @@ def read(
         Until("slice", len(expected(layers, rows)), after),
         Chance(tile_ready=1 - after / 2),
     ]
-    return Bench(PatchReader(rows, steps, LINES)).converse(agents, random.Random(SEED))
+    return Conversation(agents, lambda ports: check(ports, rows, layers), seed)
+
+
+def read(rows: int, steps: int, layers: Sequence[Layer]) -> list[Word]:
+    """All ports in each cycle, where nothing stalls."""
+    return Bench(PatchReader(rows, steps, LINES)).hold(reading(rows, steps, layers))
 
 
 def check(ports: Sequence[Word], rows: int, layers: Sequence[Layer]) -> int:
@@ -103,22 +124,114 @@ def check(ports: Sequence[Word], rows: int, layers: Sequence[Layer]) -> int:
     found = moved(ports, "slice", "slice_data", "slice_marks")
     wanted = expected(layers, rows)
     assert len(found) == len(wanted)
-    for number, ((data, marks), own) in enumerate(zip(found, wanted, strict=True)):
-        assert data == int.from_bytes(own.data.tobytes(), "little"), f"slice {number}"
-        assert marks == int.from_bytes([sum(bit << i for i, bit in enumerate(own[1:]))])
-    places = [PIXELS.from_bits(word) for word in moved(ports, "tile", "tile")]
-    wanted_tiles = [
-        (own.lanes[0].pixel, len(own.lanes), own.ends_pass, own.number == patches.passes - 1)
-        for patches, _, _ in layers
-        for own in tiles(patches, rows)
-    ]
-    assert [(own.pixel, own.count, own.ends_pass, own.ends_walk) for own in places] == [
-        (pixel, count, ends, ends and last) for pixel, count, ends, last in wanted_tiles
-    ]
+    for place, (words, own) in enumerate(zip(found, wanted, strict=True)):
+        assert words == slice_words(own), f"slice {place}"
+    places = moved(ports, "tile", "tile")
+    wanted_tiles = [own for patches, _, _ in layers for own in places_of(patches, rows)]
+    assert places == wanted_tiles
     return len(found) + len(places)
 
 
+def places_of(own: Patches, rows: int) -> Iterator[int]:
+    """The output pixels of all tiles, as the hardware gives them."""
+    for tile in tiles(own, rows):
+        ends_walk = tile.ends_pass and tile.number == own.passes - 1
+        values = (tile.lanes[0].pixel, len(tile.lanes), int(tile.ends_pass), int(ends_walk))
+        yield pack_fields(PIXELS, dict(zip(dict(PIXELS), values, strict=True)))
+
+
+def random_magnitude(rng: Any, bits: int) -> int:
+    """From 1 on, of so many bits or any fewer."""
+    return int(rng.integers(1, 1 << rng.integers(1, bits + 1)))
+
+
+FARTHEST = 1000
+"""Rows or columns that no partial walk goes beyond."""
+
+
+def large_layer(rng: Any, rows: int) -> Patches:
+    """Any kind, its sizes and places from the whole range that there is."""
+    while True:
+        two = bool(rng.random() < 0.3)
+        kernel = (1, 1) if two else tuple(rng.choice([(1, 1), (2, 3), (1, 40), (40, 1), (255, 2)]))
+        stride, dilation = rng.integers(1, 16, (2, 2)).tolist()
+        if rng.random() < 0.5:
+            stride = [1, 1]
+        size = [random_magnitude(rng, 15) for _ in range(2)]
+        out_width = random_magnitude(rng, 15)
+        column = out_width - min(out_width, random_magnitude(rng, 15))
+        # Patches begin near an edge, or anywhere.
+        first = [int(rng.choice([-2, n - 2, rng.integers(0, n)])) for n in size]
+        left = first[1] - column * stride[1]
+        reach = max(int(k) * d for k, d in zip(kernel, dilation, strict=True))
+        farthest = max(first[0] + FARTHEST, left + out_width * stride[1]) + reach
+        if left < -(1 << 15) or farthest >= 1 << 15 or column * stride[1] >= 1 << 15:
+            continue
+        return Patches.of(
+            size,
+            random_magnitude(rng, PIXEL_BITS),
+            out_width,
+            (first[0], left),
+            [int(k) for k in kernel],
+            stride,
+            dilation,
+            first_column=column,
+            first_pixel=int(rng.integers(0, 1 << PIXEL_BITS)),
+            passes=random_magnitude(rng, 16),
+            words=random_magnitude(rng, 16),
+            by_matrix=int(not two and rng.random() < 0.5),
+            two_operands=int(two),
+            broadcast=int(rng.integers(0, 2)),
+            base=int(rng.integers(0, 1 << 16)),
+            pitch=int(rng.integers(0, 1 << 16)),
+            base_b=int(rng.integers(0, 1 << 16)),
+            pitch_b=int(rng.integers(0, 1 << 16)),
+            pad_byte=int(rng.integers(0, 256)),
+        )
+
+
+def reading_the_first(rows: int, steps: int, most: int, seed: int) -> Conversation:
+    """Of so many slices of a large layer, when the contract says; a reset must follow."""
+    rng = np.random.default_rng((SEED, rows, 5, seed))
+    own = large_layer(rng, rows)
+    banks = rng.integers(0, 256, (2 * rows, LINES, steps), dtype=np.uint8)
+    a, b = (
+        Stored(banks, own.width, base, pitch)
+        for base, pitch in ((own.base, own.pitch), (own.base_b, own.pitch_b))
+    )
+    wanted = [*islice(slices(own, rows, a, b), most)]
+
+    def check_first(ports: Sequence[Word]) -> int:
+        found = moved(ports, "slice", "slice_data", "slice_marks")
+        assert len(found) >= len(wanted)
+        assert found[: len(wanted)] == [slice_words(each) for each in wanted]
+        places = moved(ports, "tile", "tile")
+        assert len(places) > sum(each.ends_tile for each in wanted[:-1])
+        wanted_places = [*islice(places_of(own, rows), len(places))]
+        assert places[: len(wanted_places)] == wanted_places  # behind a layer it begins anew
+        cycles = [cycle for cycle, each in enumerate(ports) if each["slice_valid"]]
+        assert cycles[: len(wanted)] == [*islice(slice_cycles(own, rows), len(wanted))]
+        return len(wanted) + len(places)
+
+    agents = [
+        Source([{"patches": own.word}], "patches_valid", ["patches_ready"], 0, endless=True),
+        ReadBanks(banks, 0),
+        Until("slice", len(wanted), 0),
+        Fixed(tile_ready=1),
+    ]
+    return Conversation(agents, check_first, seed)
+
+
+def slice_words(own: Slice) -> tuple[int, int]:
+    """The bytes of a slice and its marks, as the hardware gives them."""
+    return number(own.data), sum(bit << place for place, bit in enumerate(own[1:]))
+
+
 SIZES = [(2, 1), (4, 2), (8, 1), (2, 4), (4, 1), (8, 2), (4, 4), (2, 2), (8, 4)]
+
+
+STALLS = ((0, 0), (0.3, 0.3), (0, 0.6), (0.6, 0))
+"""How often memory stalls, and what is behind."""
 
 
 @pytest.mark.every(10)
@@ -128,8 +241,17 @@ def test_slices(rows: int, steps: int, seed: int, checks: Any) -> None:
     """Random layers, with and without stalls: no slice is lost."""
     rng = np.random.default_rng((SEED, rows, steps, seed))
     layers = [random_layer(rng, rows, steps, 120)]
-    before, after = ((0, 0), (0.3, 0.3), (0, 0.6), (0.6, 0))[seed]
-    checks(check(read(rows, steps, layers, before, after), rows, layers))
+    conversation = reading(rows, steps, layers, *STALLS[seed])
+    checks(conversation.check(Bench(PatchReader(rows, steps, LINES)).hold(conversation)))
+
+
+@pytest.mark.every(8)
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(("rows", "steps"), [(4, 2), (8, 1)])
+def test_the_first_slices_of_large_layers(rows: int, steps: int, seed: int, checks: Any) -> None:
+    """Sizes and places from all that fields can say."""
+    conversation = reading_the_first(rows, steps, 60, seed)
+    checks(conversation.check(Bench(PatchReader(rows, steps, LINES)).hold(conversation)))
 
 
 @pytest.mark.every(8)
@@ -141,7 +263,7 @@ def test_cycles(seed: int, checks: Any) -> None:
     own, a, b = random_layer(rng, rows, 1, 150)
     ports = read(rows, 1, [(own, a, b)])
     cycles = [cycle for cycle, each in enumerate(ports) if each["slice_valid"]]
-    assert cycles == slice_cycles(own, rows)
+    assert cycles == [*slice_cycles(own, rows)]
     accesses = [cycle for cycle, each in enumerate(ports) if each["read_valid"]]
     assert accesses == [cycle - 2 for cycle in cycles]
     checks(len(cycles) + len(accesses))
@@ -184,4 +306,5 @@ def test_layers_follow_each_other(seed: int, checks: Any) -> None:
     rows, steps = 4, 2
     rng = np.random.default_rng((SEED, seed))
     layers = [random_layer(rng, rows, steps, 60, first) for first in (0, LINES // 2)]
-    checks(check(read(rows, steps, layers, seed % 2 / 4, seed // 2 / 4), rows, layers))
+    conversation = reading(rows, steps, layers, seed % 2 / 4, seed // 2 / 4)
+    checks(conversation.check(Bench(PatchReader(rows, steps, LINES)).hold(conversation)))

@@ -35,20 +35,26 @@ from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.layouts import STREAM, StreamKind
 from hdl.accelerator.program_reader import ProgramReader
 from hdl.accelerator.stream_router import StreamRouter
-from hdl.catalogue import MacUnit
+from hdl.catalogue import MacUnit, sparq_mac
 from hdl.engine.engine_unit import EngineUnit
 from hdl.memory.transfer import transfer_layout
 from sim_tb.hdl.pysim import SEED, Bench, Word
-from sim_tb.oracle.cycles import Agent, Source, Until
+from sim_tb.oracle.cycles import Agent, Conversation, Fixed, Source, Until
 from sim_tb.oracle.patches import pack_fields
 
 Bytes = npt.NDArray[np.uint8]
 
 
 def accelerator(rows: int, cols: int, pe: str, weight_bits: int, data_bits: int) -> AcceleratorUnit:
-    """A small one, with room for few slices of weights."""
-    engine = EngineUnit("array", rows, cols, MacUnit(pe, weight_bits=weight_bits), weight_depth=16)
-    return AcceleratorUnit(engine, 4, data_bits)
+    """A small one, with room for few slices of weights; one of sparq moves stored pairs, too."""
+    encodes = pe == "sparq"
+    mac = (
+        sparq_mac("5opt", weight_bits=weight_bits)
+        if encodes
+        else MacUnit(pe, weight_bits=weight_bits)
+    )
+    engine = EngineUnit("array", rows, cols, mac, weight_depth=16)
+    return AcceleratorUnit(engine, 4, data_bits, encoded_memory=encodes)
 
 
 class Piece(NamedTuple):
@@ -139,20 +145,19 @@ SLICES = [(2, "8x8", 5), (4, "2x8x8", 5), (8, "2x8x8", 8), (20, "8x8", 8)]
 """Of 2, 5, 16 and 20 bytes: some in a beat, or some beats of one."""
 
 
-@pytest.mark.every(14)
-@pytest.mark.parametrize("stalls", [(0.0, 0.0), (0.4, 0.3)], ids=str)
-@pytest.mark.parametrize("data_bits", [32, 64, 128, 256])
-@pytest.mark.parametrize(("cols", "pe", "weight_bits"), SLICES)
-def test_stream_router(
-    cols: int, pe: str, weight_bits: int, data_bits: int, stalls: tuple[float, float], checks: Any
-) -> None:
+def router(unit: AcceleratorUnit) -> StreamRouter:
+    """Of that accelerator, whose slices are whole bytes."""
+    shape = shape_of(unit)
+    return StreamRouter(unit, -(-shape.cols * shape.k_per_cycle * shape.weight_bits // 8) * 8)
+
+
+def routing(unit: AcceleratorUnit, stalls: Sequence[float]) -> Conversation:
     """Streams of all kinds, one after the other: every word and slice where it belongs, in order.
 
     One leaves in every cycle, but in those in which more beats of a slice come.
     """
-    unit = accelerator(16, cols, pe, weight_bits, data_bits)
     shape = shape_of(unit)
-    rng = np.random.default_rng((SEED, cols, weight_bits, data_bits))
+    rng = np.random.default_rng((SEED, shape.cols, shape.weight_bits, 8 * shape.beat_bytes))
     pieces = [make(shape, rng) for make in (matrix_piece, vector_piece, table_piece) * 2]
     pieces = [pieces[place] for place in rng.permutation(len(pieces))]
     expected = [word for piece in pieces for word in piece.words]
@@ -164,15 +169,90 @@ def test_stream_router(
         Source(beats, "in_valid", ["in_ready"], stalls[0]),
         *(Until(name, counts[name], stalls[1]) for name in PLACES),
     ]
-    bits = -(-cols * shape.k_per_cycle * weight_bits // 8) * 8
-    ports = Bench(StreamRouter(unit, bits)).converse(agents, random.Random(SEED))
-    found = left(ports)
-    assert [word for _, *word in found] == [[*word] for word in expected]
-    checks(len(found))
-    if not any(stalls):
-        more = max(1, shape.slice_bytes // shape.beat_bytes) - 1
-        first, last = found[0][0], found[-1][0]
-        assert last - first + 1 == len(expected) + more * counts["weights"]
+
+    def check(ports: Sequence[Word]) -> int:
+        found = left(ports)
+        assert [word for _, *word in found] == [[*word] for word in expected]
+        if not any(stalls):
+            more = max(1, shape.slice_bytes // shape.beat_bytes) - 1
+            first, last = found[0][0], found[-1][0]
+            assert last - first + 1 == len(expected) + more * counts["weights"]
+        return len(found)
+
+    return Conversation(agents, check, SEED)
+
+
+@pytest.mark.every(14)
+@pytest.mark.parametrize("stalls", [(0.0, 0.0), (0.4, 0.3)], ids=str)
+@pytest.mark.parametrize("data_bits", [32, 64, 128, 256])
+@pytest.mark.parametrize(("cols", "pe", "weight_bits"), SLICES)
+def test_stream_router(
+    cols: int, pe: str, weight_bits: int, data_bits: int, stalls: tuple[float, float], checks: Any
+) -> None:
+    unit = accelerator(16, cols, pe, weight_bits, data_bits)
+    own = routing(unit, stalls)
+    checks(own.check(Bench(router(unit)).hold(own)))
+
+
+def routing_the_first(unit: AcceleratorUnit, kind: StreamKind, bit: int) -> Conversation:
+    """The first words of a stream whose length is a large power of two, and a little more.
+
+    A reset must follow.
+    """
+    shape = shape_of(unit)
+    rng = np.random.default_rng((SEED, kind, bit))
+    large, most = (1 << bit) + 2, 40
+    fields: dict[str, int] = {"kind": kind, "words": large}
+    if kind is StreamKind.MATRIX:
+        depth = 1 if bit % 2 else large
+        fields = {"kind": kind, "tiles_n": large if bit % 2 else 2, "depth": depth}
+        slices = rng.integers(0, 2, (most, shape.cols, shape.k_per_cycle), np.int8)
+        parameters = random_parameters(rng, shape.cols)
+        first = words_of("parameters", parameters.view(np.uint8))
+        head = pack_columns(shape, parameters)
+        parts: list[Bytes] = []
+        words: list[tuple[str, int]] = []
+        for start in range(0, most, depth):
+            own = slices[start : start + depth]
+            weights = own.swapaxes(1, 2).reshape(-1, shape.cols)
+            parts += [head, pack_weights(shape, weights)]
+            words += first + [("weights", slice_word(each, shape.weight_bits)) for each in own]
+        data = np.concatenate(parts)
+    else:
+        data = rng.integers(0, 256, 4 * most, np.uint8)
+        words = words_of(kind.name.lower(), data)
+    expected = words[: most // 2]
+    last = expected[-1][0]
+    agents = [
+        Source([{"stream": pack_fields(STREAM, fields)}], "stream_valid", ["stream_ready"], 0,
+               endless=True),
+        Source([{"in_data": beat} for beat in beats_of(shape, data)], "in_valid", ["in_ready"], 0,
+               endless=True),
+        Fixed(**{f"{name}_ready": 1 for name in PLACES}),
+        Until(last, sum(name == last for name, _ in expected), 0),
+    ]  # fmt: skip
+
+    def check(ports: Sequence[Word]) -> int:
+        found = left(ports)[: len(expected)]
+        assert [(name, word) for _, name, word in found] == expected
+        return len(found)
+
+    return Conversation(agents, check, SEED)
+
+
+LONG_STREAMS = [
+    *((StreamKind.MATRIX, bit) for bit in range(5, 16)),
+    *((kind, bit) for kind in (StreamKind.VECTOR, StreamKind.TABLE) for bit in range(5, 32)),
+]
+"""Of each a bit of its length."""
+
+
+@pytest.mark.every(30)
+@pytest.mark.parametrize(("kind", "bit"), LONG_STREAMS)
+def test_the_first_words_of_long_streams(kind: StreamKind, bit: int, checks: Any) -> None:
+    unit = accelerator(4, 2, "8x8", 8, 64)
+    own = routing_the_first(unit, kind, bit)
+    checks(own.check(Bench(router(unit)).hold(own)))
 
 
 class Checker(Machine):
@@ -220,8 +300,12 @@ def random_right(
     elif opcode is Opcode.TABLE:
         length, unit = TABLE_BYTES, shape.beat_bytes
     else:
-        values["lines"] = rng.randint(1, 5)
-        length, unit = values["lines"] * shape.line_bytes, shape.line_bytes
+        values["lines"], values["encoded"] = rng.randint(1, 5), shape.encodes and rng.getrandbits(1)
+        unit = shape.line_bytes
+        if values["encoded"]:
+            values["lines"] *= shape.encoded_lines
+            unit = shape.beat_bytes
+        length = shape.memory_bytes(values["lines"], bool(values["encoded"]))
     last = (size - length) // unit
     values["address"] = unit * rng.choice([0, last, rng.randint(0, last)])
     return Descriptor(opcode, values)
@@ -398,23 +482,14 @@ def stream_of(shape: AcceleratorShape, d: Descriptor) -> tuple[int, int, dict[st
     return d.address, d.beats, {"kind": StreamKind.VECTOR, "words": words}
 
 
-@pytest.mark.every(16)
-@pytest.mark.parametrize("stall", [0.3, 0.0])
-@pytest.mark.parametrize(
-    ("rows", "cols", "pe", "weight_bits", "data_bits"),
-    [(4, 6, "2x8x8", 5, 64), (4, 3, "8x8", 8, 32), (8, 4, "2x8x8", 8, 256), (8, 8, "8x8", 6, 128)],
-)
-def test_program_reader(
-    *, rows: int, cols: int, pe: str, weight_bits: int, data_bits: int, stall: float, checks: Any
-) -> None:
+def running(unit: AcceleratorUnit, stall: float) -> Conversation:
     """Right and damaged programs end as the interpreter says; all before is given once, in order.
 
     So are the streams of what computes. Nothing is given of what is wrong, and no program ends
     before all that was given has.
     """
-    unit = accelerator(rows, cols, pe, weight_bits, data_bits)
     shape = shape_of(unit)
-    rng = random.Random(f"{SEED}, {rows}, {cols}, {data_bits}, {stall}")
+    rng = random.Random(f"{SEED}, {shape.rows}, {shape.cols}, {8 * shape.beat_bytes}, {stall}")
     count, longest = 62, 6
     size = 1 << 15
     memory = np.frombuffer(rng.randbytes(size), np.uint8).copy()
@@ -448,22 +523,43 @@ def test_program_reader(
         expected.append(Checker(shape, memory, *windows).run(own_program.start))
         for place in range(expected[-1].done):
             at = own_program.start + place * DESCRIPTOR_BYTES
-            read = decode(memory[at : at + DESCRIPTOR_BYTES].view("<u4"))
+            words = memory[at : at + DESCRIPTOR_BYTES].view("<u4")
+            read = decode(words, encodes=shape.encodes)
             assert isinstance(read, Descriptor)
             given += [read] if read.opcode is not Opcode.END else []
     window = rng.getrandbits(63)
     source, units, runs = Memory(shape, memory, window, stall), Units(stall), Runs(programs, window)
-    Bench(ProgramReader(unit)).converse([source, units, runs], rng)
-    assert runs.outcomes == expected
     assert {each.error for each in expected} == set(Error) - {Error.BUS, Error.TIMEOUT, Error.TILES}
     numbers = [int.from_bytes(each.words().tobytes(), "little") for each in given]
     names = [next(name for name, codes in UNITS.items() if d.opcode in codes) for d in given]
-    assert units.given == [*zip(names, numbers, strict=True)]
-    for weights, each in zip(units.weights, given, strict=True):
-        assert each.opcode not in VECTOR or weights == weights_per_channel(each)
     streams = [stream_of(shape, each) for each in given if each.opcode in COMPUTE]
-    assert source.asked == [(address, beats) for address, beats, _ in streams]
-    for word, (*_, fields) in zip(units.streams, streams, strict=True):
-        found = STREAM.from_bits(word)
-        assert {name: found[name] for name in fields} == fields
-    checks(len(expected) + len(given) + 2 * len(streams))
+
+    def check(ports: Sequence[Word]) -> int:
+        assert runs.outcomes == expected
+        assert units.given == [*zip(names, numbers, strict=True)]
+        for weights, each in zip(units.weights, given, strict=True):
+            assert each.opcode not in VECTOR or weights == weights_per_channel(each)
+        assert source.asked == [(address, beats) for address, beats, _ in streams]
+        for word, (*_, fields) in zip(units.streams, streams, strict=True):
+            found = STREAM.from_bits(word)
+            assert {name: found[name] for name in fields} == fields
+        return len(expected) + len(given) + 2 * len(streams)
+
+    return Conversation([source, units, runs], check, SEED)
+
+
+@pytest.mark.every(16)
+@pytest.mark.parametrize("stall", [0.3, 0.0])
+@pytest.mark.parametrize(
+    ("rows", "cols", "pe", "weight_bits", "data_bits"),
+    [
+        *((4, 6, "2x8x8", 5, 64), (4, 3, "8x8", 8, 32), (8, 4, "2x8x8", 8, 256)),
+        *((8, 8, "8x8", 6, 128), (4, 8, "sparq", 8, 32)),
+    ],
+)
+def test_program_reader(
+    *, rows: int, cols: int, pe: str, weight_bits: int, data_bits: int, stall: float, checks: Any
+) -> None:
+    unit = accelerator(rows, cols, pe, weight_bits, data_bits)
+    own = running(unit, stall)
+    checks(own.check(Bench(ProgramReader(unit)).hold(own)))

@@ -22,10 +22,8 @@ def field(
 BIT = field()
 
 
-def register(
-    name: Any = "R", offset: Any = 0, fields: Any = (BIT,), strobe: bool = False
-) -> Register:
-    return Register(name, offset, "A register.", fields, strobe)
+def register(name: Any = "R", offset: Any = 0, fields: Any = (BIT,), **more: bool) -> Register:
+    return Register(name, offset, "A register.", fields, **more)
 
 
 def table(*registers: Register, name: Any = "map") -> RegisterMap:
@@ -70,6 +68,10 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: register(fields=(field(access=CONSTANT),), strobe=True),
         "R must have a field that can be written, to have a strobe",
+    ),
+    (
+        lambda: register(fields=(field(access=CONSTANT),), locks=True),
+        "R must have a field that can be written, to be locked",
     ),
     (lambda: table(register(), name=""), f"the name of a register map {NAMES} ''"),
     (lambda: table(), "map must have at least one register, not none"),

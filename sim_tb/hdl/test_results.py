@@ -9,12 +9,12 @@ import pytest
 
 from hdl.accelerator.byte_table import ENTRIES
 from hdl.accelerator.byte_tables import ByteTables
-from hdl.accelerator.layouts import PIXELS
+from hdl.accelerator.layouts import PIXEL_BITS, PIXELS, PLACE
 from hdl.accelerator.result_writer import ResultWriter
 from hdl.accelerator.turner import Turner
 from sim_tb.hdl.banks import WriteBanks
 from sim_tb.hdl.pysim import SEED, Bench, Word
-from sim_tb.oracle.cycles import After, Fixed, Script, Source, Until, moved
+from sim_tb.oracle.cycles import After, Conversation, Fixed, Script, Source, Until, moved
 from sim_tb.oracle.patches import Bytes, Placed, number, pack_fields, store
 
 STALLS = [(0.0, 0.0), (0.5, 0.0), (0.0, 0.6), (0.3, 0.3)]
@@ -142,15 +142,12 @@ def turning_cycles(
     return cycles
 
 
-@pytest.mark.every(6)
-@pytest.mark.parametrize("stalls", STALLS, ids=str)
-@pytest.mark.parametrize(("rows", "steps"), [(2, 1), (4, 2), (8, 4)])
-def test_writer(rows: int, steps: int, stalls: tuple[float, float], checks: Any) -> None:
+def writing(rows: int, steps: int, stalls: Sequence[float]) -> Conversation:
     """Part of a tensor's channels, from any line on: what is around it stays."""
     rng = np.random.default_rng((SEED, rows))
-    lines, words, channel, pitch, base = 16, 2, 1, 4, 11
+    words, channel, pitch, base = 2, 1, 4, 11
     tensor = random_bytes(rng, 5 * rows, words, steps)
-    banks = random_bytes(rng, 2 * rows, lines, steps)
+    banks = random_bytes(rng, 2 * rows, LINES, steps)
     wanted = banks.copy()
     store(wanted, tensor, base, pitch, channel)
     placed = []
@@ -173,14 +170,112 @@ def test_writer(rows: int, steps: int, stalls: tuple[float, float], checks: Any)
         ),
         WriteBanks(banks, stalls[1]),
     ]
-    ports = Bench(ResultWriter(rows, steps, lines)).converse(agents, random.Random(SEED))
-    assert (banks == wanted).all()
-    writes = [own["write_valid"] and own["write_ready"] for own in ports]
-    assert [own["done"] for own in ports].index(1) == len(writes) - 1 - writes[::-1].index(1)
-    assert sum(own["done"] for own in ports) == 1
-    if not any(stalls):
-        assert writes[1 : len(placed) + 1] == [1] * len(placed)
-    checks(banks.size)
+
+    def check(ports: Sequence[Word]) -> int:
+        assert (banks == wanted).all()
+        writes = [own["write_valid"] and own["write_ready"] for own in ports]
+        assert [own["done"] for own in ports].index(1) == len(writes) - 1 - writes[::-1].index(1)
+        assert sum(own["done"] for own in ports) == 1
+        if not any(stalls):
+            assert writes[1 : len(placed) + 1] == [1] * len(placed)
+        return banks.size
+
+    return Conversation(agents, check, SEED)
+
+
+LINES = 16
+"""Of the banks of a tensor."""
+
+
+@pytest.mark.every(6)
+@pytest.mark.parametrize("stalls", STALLS, ids=str)
+@pytest.mark.parametrize(("rows", "steps"), [(2, 1), (4, 2), (8, 4)])
+def test_writer(rows: int, steps: int, stalls: tuple[float, float], checks: Any) -> None:
+    own = writing(rows, steps, stalls)
+    checks(own.check(Bench(ResultWriter(rows, steps, LINES)).hold(own)))
+
+
+MOST_LINES = 1 << 16
+
+
+def writing_anywhere(rows: int, steps: int, stall: float, seed: int) -> Conversation:
+    """Words of any places, into banks that have as many lines as there may be."""
+    rng = np.random.default_rng((SEED, rows, seed))
+    banks = np.zeros((2 * rows, MOST_LINES, steps), np.uint8)
+    wanted = banks.copy()
+    base, pitch = rng.integers(0, MOST_LINES, 2).tolist()
+    offered = []
+    for _ in range(60):
+        count = int(rng.integers(1, rows + 1))
+        pixel = int(rng.integers(0, (1 << PIXEL_BITS) - rows))
+        channel, last = int(rng.integers(0, 1 << 16)), int(rng.integers(0, 2))
+        own = Placed(pixel, count, channel, last, random_bytes(rng, count, steps))
+        offered.append({"in_data": number(own.data), "in_place": own.place})
+        for place, data in enumerate(own.data, pixel):
+            block, bank = divmod(place, len(banks))
+            wanted[bank, (base + block * pitch + channel) % MOST_LINES] = data
+    agents = [
+        Fixed(base=base, pitch=pitch),
+        Source(offered, "in_valid", ["in_ready"], stall),
+        WriteBanks(banks, stall),
+    ]
+
+    def check(ports: Sequence[Word]) -> int:
+        assert (banks == wanted).all()
+        lasts = [own["in_place"] >> PLACE_LAST & 1 for own in offered]
+        dones = [own["done"] for own in ports if own["write_valid"] and own["write_ready"]]
+        assert dones == lasts
+        assert sum(own["done"] for own in ports) == sum(lasts)
+        return len(offered)
+
+    return Conversation(agents, check, SEED)
+
+
+PLACE_LAST = PLACE["last"].offset
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_writer_anywhere(seed: int, checks: Any) -> None:
+    own = writing_anywhere(2, 1, 0.4 * seed, seed)
+    checks(own.check(Bench(ResultWriter(2, 1, MOST_LINES)).hold(own)))
+
+
+def looking_up(rows: int, steps: int, applies: int, stalls: Sequence[float]) -> Conversation:
+    """A second table replaces the first one; every byte of every lane is looked up, or none."""
+    rng = np.random.default_rng((SEED, rows))
+    tables = random_bytes(rng, 2, ENTRIES)
+    words = [np.arange(ENTRIES, dtype=np.uint8), random_bytes(rng, 20 * rows * steps)]
+    inputs = [own.reshape(-1, rows, steps) for own in words]
+    loads: list[Word] = [
+        {"load_valid": 1, "load_data": number(own)} for own in tables.reshape(-1, 4)
+    ]
+    places = [int(own) for own in rng.integers(0, 1 << PLACE.size, sum(map(len, inputs)))]
+    offered = [word for own in inputs for word in own]
+    source = [
+        {"in_data": number(word), "in_place": own}
+        for own, word in zip(places, offered, strict=True)
+    ]
+    agents = [
+        Fixed(applies=applies),
+        Script(loads),
+        After(len(loads), Source(source, "in_valid", ["in_ready"], stalls[0])),
+        Until("out", len(source), stalls[1]),
+    ]
+
+    def check(ports: Sequence[Word]) -> int:
+        loaded = [cycle for cycle, own in enumerate(ports) if own["loaded"]]
+        assert loaded == [len(loads) // 2 - 1, len(loads) - 1]
+        wanted = [number(tables[1][word] if applies else word) for word in offered]
+        assert moved(ports, "out", "out_data") == wanted
+        assert moved(ports, "out", "out_place") == places
+        if not any(stalls):
+            cycles = [cycle for cycle, own in enumerate(ports) if own["out_valid"]]
+            each = steps if applies else 1
+            first = len(loads) + (steps if applies else 0)
+            assert cycles == [first + each * place for place in range(len(source))]
+        return 2 * len(source)
+
+    return Conversation(agents, check, SEED)
 
 
 @pytest.mark.every(10)
@@ -190,34 +285,5 @@ def test_writer(rows: int, steps: int, stalls: tuple[float, float], checks: Any)
 def test_tables(
     rows: int, steps: int, applies: int, stalls: tuple[float, float], checks: Any
 ) -> None:
-    """A second table replaces the first one; every byte of every lane is looked up, or none."""
-    rng = np.random.default_rng((SEED, rows))
-    bench = Bench(ByteTables(rows, steps))
-    tables = random_bytes(rng, 2, ENTRIES)
-    words = [np.arange(ENTRIES, dtype=np.uint8), random_bytes(rng, 20 * rows * steps)]
-    inputs = [own.reshape(-1, rows, steps) for own in words]
-    loads: list[Word] = [
-        {"load_valid": 1, "load_data": number(own)} for own in tables.reshape(-1, 4)
-    ]
-    source = [
-        {"in_data": number(word), "in_place": place}
-        for place, word in enumerate(word for own in inputs for word in own)
-    ]
-    agents = [
-        Fixed(applies=applies),
-        Script(loads),
-        After(len(loads), Source(source, "in_valid", ["in_ready"], stalls[0])),
-        Until("out", len(source), stalls[1]),
-    ]
-    ports = bench.converse(agents, random.Random(SEED))
-    loaded = [cycle for cycle, own in enumerate(ports) if own["loaded"]]
-    assert loaded == [len(loads) // 2 - 1, len(loads) - 1]
-    wanted = [number(tables[1][word] if applies else word) for own in inputs for word in own]
-    assert moved(ports, "out", "out_data") == wanted
-    assert moved(ports, "out", "out_place") == [*range(len(source))]
-    if not any(stalls):
-        cycles = [cycle for cycle, own in enumerate(ports) if own["out_valid"]]
-        each = steps if applies else 1
-        first = len(loads) + (steps if applies else 0)
-        assert cycles == [first + each * place for place in range(len(source))]
-    checks(2 * len(source))
+    own = looking_up(rows, steps, applies, stalls)
+    checks(own.check(Bench(ByteTables(rows, steps)).hold(own)))

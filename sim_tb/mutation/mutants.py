@@ -19,6 +19,7 @@ from gen.verilog.generate import write_verilog
 from golden import named_format
 from hdl.engine.requantizer_lane import RequantizerLane
 from hdl.multiplier.shift_add_multiplier import ShiftAddMultiplier
+from sim_tb.hdl.conversation_cases import CONVERSATIONS
 from sim_tb.hdl.part_cases import CASES
 from sim_tb.rtl.benches.pe import OWN
 from sim_tb.rtl.runner import Build, Module, build, emitted, module_of, simulate, wrap
@@ -385,6 +386,23 @@ def _part(
     )
 
 
+def _conversing(
+    name: str,
+    part: str,
+    mutated: Callable[[str, str], list[str]] = lambda verilog, top: _names(verilog),
+) -> Component:
+    """A part of the accelerator, or a part within one, in the conversations of its tests."""
+    return Component(
+        name,
+        0.9,
+        "conversation",
+        lambda: emitted(f"conversing_{part}", CONVERSATIONS[part].component()),
+        lambda module: {"case": part},
+        own=None,
+        mutated=mutated,
+    )
+
+
 def _components() -> list[Component]:
     # Narrow accumulators: the benches reach all of their bits.
     narrow: dict[str, Any] = {"acc_bits": 20}
@@ -424,11 +442,16 @@ def _components() -> list[Component]:
             lambda module: parameters(),
         ),
         *(_part(name) for name in PARTS),
+        _part("turner_long", aim=0.9),
+        _conversing("patch walk", "patch_reader", _below("patch_walk")),
+        _conversing("patch reader", "patch_reader", _outside("patch_walk", "stream_register_68b")),
+        *(
+            _conversing(part.replace("_", " "), part)
+            for part in ("byte_tables", "result_writer", "stream_router", "program_reader")
+        ),
         # Only the proof counts up to 65,535.
         _part("tile_walk_3", claim=WalkJob(3)),
         *(_part(name, _outside(LANE)) for name in OUTPUT_STAGES),
-        # Of the 16 bits that count channel words the bench reaches nine.
-        _part("turner_2_4_2", aim=0.8),
         *(_part(name, _outside(SPLITTER)) for name in ("axi_reader_4_beats", "axi_writer_4_beats")),
     ]
 

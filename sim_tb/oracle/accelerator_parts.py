@@ -1,8 +1,11 @@
 """Parts of the accelerator as plain models."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
+from golden import decode_pairs, encode_pairs, load_pairs, store_pairs
+from golden.format import SparqFormat
 from hdl.accelerator.layouts import PIXEL_BITS, PIXELS, PLACE
 from sim_tb.oracle.cycles import LowBits, Model, Word
 from sim_tb.oracle.requantization import wrapped
@@ -33,6 +36,78 @@ class EndedModel(Model):
             for index in range(COUNTS)
         )
         self.have_ended = int(all(own < around // 2 for own in ahead))
+
+
+class _PairStageModel(Model):
+    """Beats that go through, or bits of those that are stored pairs, which leave as soon as there
+    are as many as a beat has of the other kind.
+    """
+
+    def __init__(self, fmt: SparqFormat, beat_bits: int):
+        self.fmt = fmt
+        self.beat_bits = beat_bits
+        self.pairs = beat_bits // 16
+        self.bits: list[int] = []
+
+
+class PairUnpackerModel(_PairStageModel):
+    """From stored pairs to bytes."""
+
+    def _bits(self, given: Mapping[str, int]) -> list[int]:
+        if len(self.bits) >= self.pairs * self.fmt.stored_pair_bits or not given["in_valid"]:
+            return self.bits
+        return self.bits + [given["in_data"] >> n & 1 for n in range(self.beat_bits)]
+
+    def outputs(self, given: Mapping[str, int]) -> Word:
+        """As many pairs as a beat has."""
+        if not given["encoded"]:
+            out = {"in_ready": given["out_ready"], "out_valid": given["in_valid"]}
+            return out | ({"out_data": given["in_data"]} if given["in_valid"] else {})
+        bits, size = self._bits(given), self.fmt.stored_pair_bits
+        out = {"out_valid": int(len(bits) >= self.pairs * size)}
+        out["in_ready"] = int(given["out_ready"] and len(self.bits) < self.pairs * size)
+        if out["out_valid"]:
+            stored = [
+                sum(bit << n for n, bit in enumerate(bits[place * size :][:size]))
+                for place in range(self.pairs)
+            ]
+            with suppress(ValueError):  # of words of no pair, it may be anything
+                values = decode_pairs(load_pairs(stored, self.fmt), self.fmt)
+                out["out_data"] = sum(int(value) << 8 * n for n, value in enumerate(values))
+        return out
+
+    def step(self, given: Mapping[str, int]) -> None:
+        """A beat leaves."""
+        if given["encoded"] and given["out_ready"] and self.outputs(given)["out_valid"]:
+            self.bits = self._bits(given)[self.pairs * self.fmt.stored_pair_bits :]
+
+
+class PairPackerModel(_PairStageModel):
+    """From bytes to stored pairs."""
+
+    def _bits(self, given: Mapping[str, int]) -> list[int]:
+        values = [given["in_data"] >> 8 * n & 255 for n in range(2 * self.pairs)]
+        stored = store_pairs(encode_pairs(values, self.fmt), self.fmt)
+        size = self.fmt.stored_pair_bits
+        return self.bits + [int(word) >> n & 1 for word in stored for n in range(size)]
+
+    def outputs(self, given: Mapping[str, int]) -> Word:
+        """A beat of them."""
+        if not given["in_valid"]:
+            return {"out_valid": 0}
+        if not given["encoded"]:
+            return {"in_ready": given["out_ready"], "out_valid": 1, "out_data": given["in_data"]}
+        bits = self._bits(given)
+        if len(bits) < self.beat_bits:
+            return {"in_ready": 1, "out_valid": 0}
+        data = sum(bit << n for n, bit in enumerate(bits[: self.beat_bits]))
+        return {"in_ready": given["out_ready"], "out_valid": 1, "out_data": data}
+
+    def step(self, given: Mapping[str, int]) -> None:
+        """A beat comes, and perhaps one leaves."""
+        out = self.outputs(given)
+        if given["encoded"] and given["in_valid"] and out["in_ready"]:
+            self.bits = self._bits(given)[self.beat_bits if out["out_valid"] else 0 :]
 
 
 class VectorLaneModel(Model):

@@ -4,6 +4,7 @@ import random
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 Word = dict[str, int]
@@ -189,7 +190,7 @@ class Until(Chance):
     @property
     def is_done(self) -> bool:  # type: ignore[override]  # it was True
         """All were."""
-        return self.left == 0
+        return self.left <= 0
 
     def observe(self, ports: Mapping[str, int]) -> None:
         """One is taken."""
@@ -268,6 +269,58 @@ def script(
         left = left - 1 if is_over else IDLE
         assert len(cycles) < 100_000, "the model is stuck"
     return cycles
+
+
+class Talk:
+    """Agents around a component, until none has more to do, and some cycles more.
+
+    In each cycle they give its :meth:`inputs`, and then :meth:`observe` its outputs.
+    """
+
+    MOST_CYCLES = 20_000
+
+    def __init__(self, agents: Sequence[Agent], rng: random.Random):
+        self.agents = agents
+        self.rng = rng
+        self.cycles: list[Word] = []
+        """All ports in each cycle so far."""
+        self._left = IDLE
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more is to be given."""
+        return not self._left
+
+    def inputs(self) -> Word:
+        """Those of the next cycle; not all of them are named."""
+        given: Word = {"rst": 0}
+        for own in self.agents:
+            given |= own.inputs(None, self.rng)
+        self.cycles.append(given)
+        return given
+
+    def observe(self, outputs: Word) -> None:
+        """The outputs beside them."""
+        self.cycles[-1] |= outputs
+        for own in self.agents:
+            own.observe(self.cycles[-1])
+        self._left = self._left - 1 if all(own.is_done for own in self.agents) else IDLE
+        assert len(self.cycles) < self.MOST_CYCLES, "the component is stuck"
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What agents do around a component; ``check`` fails if it has done anything wrong, and counts
+    what it has compared.
+    """
+
+    agents: Sequence[Agent]
+    check: Callable[[Sequence[Word]], int]
+    seed: int
+
+    def talk(self) -> Talk:
+        """Once."""
+        return Talk(self.agents, random.Random(self.seed))
 
 
 def moved(ports: Sequence[Mapping[str, int]], prefix: str, *names: str) -> list[Any]:

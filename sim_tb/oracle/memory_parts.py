@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from hdl.bus.axi4 import PAGE_BYTES, Axi4Bus
+from hdl.memory.line_encoding import LineEncoding
 from hdl.memory.scratchpad_shape import ScratchpadShape
 from sim_tb.oracle.cycles import Model, Word
 from sim_tb.oracle.streams import DownsizerModel, QueueModel, RegisterModel
@@ -380,30 +381,40 @@ class ScratchpadModel(Model):
 
 
 class LineCommand(NamedTuple):
-    """Where the first of its lines is in memory, and in the scratchpad; how many they are."""
+    """Where the first of its lines is in memory, and in the scratchpad; how many they are, and
+    whether they are stored pairs.
+    """
 
     address: int
     line: int
     lines: int
+    encoded: int = 0
 
     def packed(self, shape: ScratchpadShape, address_bits: int) -> int:
         """As it is in a port."""
         line_bits = shape.lines.bit_length() - 1
-        return self.address | self.line << address_bits | self.lines << address_bits + line_bits
+        lines = self.lines | self.encoded << line_bits + 1
+        return self.address | self.line << address_bits | lines << address_bits + line_bits
 
     @classmethod
     def unpacked(cls, word: int, shape: ScratchpadShape, address_bits: int) -> "LineCommand":
         """From a port."""
         address, word = word & (1 << address_bits) - 1, word >> address_bits
-        return cls(address, word % shape.lines, word // shape.lines)
+        lines = word // shape.lines
+        return cls(
+            address, word % shape.lines, lines % (2 * shape.lines), lines // 2 // shape.lines
+        )
 
 
 class LineWalkModel(Model):
     """The lines of some commands; the first of one is offered a cycle after it could be."""
 
-    def __init__(self, shape: ScratchpadShape, address_bits: int):
+    def __init__(
+        self, shape: ScratchpadShape, address_bits: int, encoding: LineEncoding | None = None
+    ):
         self.shape = shape
         self.address_bits = address_bits
+        self.encoding = encoding
         self.commands = QueueModel(COMMANDS_AHEAD)
         self.number = 0
 
@@ -414,6 +425,12 @@ class LineWalkModel(Model):
 
     def _command(self, word: int) -> LineCommand:
         return LineCommand.unpacked(word, self.shape, self.address_bits)
+
+    @property
+    def encoded(self) -> int:
+        """Whether the line that is offered is stored pairs in memory."""
+        assert self.commands.offered is not None
+        return self._command(self.commands.offered).encoded
 
     @property
     def line(self) -> tuple[int, int] | None:
@@ -431,9 +448,14 @@ class LineWalkModel(Model):
         out["request_valid"] = int(room and given["command_valid"])
         if out["request_valid"]:
             command = self._command(given["command"])
-            request = Request(command.address, command.lines * self.shape.beats_per_line)
+            bits = command.lines * self.shape.line_bits
+            if self.encoding and command.encoded:
+                bits = bits // 16 * self.encoding.pair_bits
+            request = Request(command.address, bits // self.shape.beat_bits)
             out["request"] = request.packed(self.address_bits)
         out["line_valid"] = int(self.line is not None)
+        if self.encoding and self.commands.offered is not None:
+            out["line_encoded"] = self.encoded
         return out | (dict(zip(("line", "line_last"), self.line, strict=True)) if self.line else {})
 
     def step(self, given: Mapping[str, int]) -> None:
@@ -459,9 +481,11 @@ def mover_outputs(walk: LineWalkModel, given: Mapping[str, int]) -> Word:
 class LineLoaderModel(Model):
     """Beats that pass through, each with its place."""
 
-    def __init__(self, shape: ScratchpadShape, address_bits: int):
+    def __init__(
+        self, shape: ScratchpadShape, address_bits: int, encoding: LineEncoding | None = None
+    ):
         self.shape = shape
-        self.walk = LineWalkModel(shape, address_bits)
+        self.walk = LineWalkModel(shape, address_bits, encoding)
         self.beat = 0
 
     @property
@@ -482,6 +506,8 @@ class LineLoaderModel(Model):
         out["loads_valid"] = int(line is not None and given["in_valid"])
         out["in_ready"] = int(line is not None and given["loads_ready"])
         out["done"] = int(bool(line and line[1] and self._ends(given)))
+        if line and self.walk.encoding:
+            out["encoded"] = self.walk.encoded
         if line and given["in_valid"]:
             out |= {"loads_line": line[0], "loads_beat": self.beat, "loads_data": given["in_data"]}
         return out
@@ -496,12 +522,16 @@ class LineLoaderModel(Model):
 class LineStorerModel(Model):
     """Lines are read when there is room for them, and leave beat by beat."""
 
-    def __init__(self, shape: ScratchpadShape, address_bits: int):
+    def __init__(
+        self, shape: ScratchpadShape, address_bits: int, encoding: LineEncoding | None = None
+    ):
         self.shape = shape
-        self.walk = LineWalkModel(shape, address_bits)
+        self.walk = LineWalkModel(shape, address_bits, encoding)
         self.lines = RegisterModel()
         self.beats = DownsizerModel(shape.beat_bits, shape.beats_per_line)
         self.was_read = False
+        self.kinds: deque[int] = deque()
+        """Of lines that were read, and have not left, whether they are stored pairs in memory."""
 
     @property
     def is_empty(self) -> bool:  # type: ignore[override]  # it was True
@@ -528,6 +558,8 @@ class LineStorerModel(Model):
             out["stores_line"] = self.walk.line[0]
         beat = self.beats.outputs(self._of_beats(given))
         out["out_valid"] = beat["out_valid"]
+        if beat["out_valid"] and self.walk.encoding:
+            out["encoded"] = self.kinds[0]
         return out | ({"out_data": beat["out_data"]} if beat["out_valid"] else {})
 
     def step(self, given: Mapping[str, int]) -> None:
@@ -536,6 +568,10 @@ class LineStorerModel(Model):
         own = self._of_beats(given)
         leaves = self._leaves(given)
         came = {"in_valid": int(self.was_read), "in_data": given["read_data"]}
+        if leaves:
+            self.kinds.popleft()
+        if goes:
+            self.kinds.append(self.walk.encoded)
         self.beats.step(own)
         self.lines.step({**came, "out_ready": int(leaves)})
         self.was_read = bool(goes)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from amaranth.hdl import Const
 from amaranth.lib import data
 
-from hdl.accelerator.layouts import PATCHES, PLACE
+from hdl.accelerator.layouts import PATCHES, PIXEL_BITS, PLACE
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -105,23 +105,24 @@ class Tile(NamedTuple):
 
 def tiles(own: Patches, rows: int) -> Iterator[Tile]:
     """All tiles of a layer on a machine of so many rows."""
-    lanes = []
-    for index in range(own.pixels):
+
+    def lane(index: int) -> Lane:
         y, x = divmod(own.first_column + index, own.out_width)
         row, column = own.top + y * own.stride_y, own.left + x * own.stride_x
-        lanes.append(Lane(own.first_pixel + index, row, column))
+        return Lane((own.first_pixel + index) % (1 << PIXEL_BITS), row, column)
+
     for number in range(own.passes):
         start = 0
-        while start < len(lanes):
-            first = lanes[start].row * own.width + lanes[start].column
-            end = start + 1
-            while end < len(lanes) and end - start < rows:
-                offset = lanes[end].row * own.width + lanes[end].column - first
-                if not 0 <= offset < 2 * rows:
+        while start < own.pixels:
+            lanes = [lane(start)]
+            first = lanes[0].row * own.width + lanes[0].column
+            while len(lanes) < min(rows, own.pixels - start):
+                following = lane(start + len(lanes))
+                if not 0 <= following.row * own.width + following.column - first < 2 * rows:
                     break
-                end += 1
-            yield Tile(number, lanes[start:end], end == len(lanes))
-            start = end
+                lanes.append(following)
+            start += len(lanes)
+            yield Tile(number, lanes, start == own.pixels)
 
 
 def walk_cycles(tile: Tile, own: Patches, rows: int) -> int:
@@ -131,17 +132,15 @@ def walk_cycles(tile: Tile, own: Patches, rows: int) -> int:
     return 1 + sum(ends[:-1]) + (ends[-1] and not is_full)
 
 
-def slice_cycles(own: Patches, rows: int) -> list[int]:
+def slice_cycles(own: Patches, rows: int) -> Iterator[int]:
     """When each slice is offered if nothing stalls, in cycles since the patches were."""
     words = own.words if own.by_matrix else 1 + own.two_operands
     count = own.kernel_h * own.kernel_w * words
-    cycles: list[int] = []
-    first = 8
+    first, before = 8, 0
     for tile in tiles(own, rows):
-        prepared = walk_cycles(tile, own, rows)
-        first += max(prepared, count) if cycles else prepared
-        cycles += range(first, first + count)
-    return cycles
+        first += max(walk_cycles(tile, own, rows), before)
+        yield from range(first, first + count)
+        before = count
 
 
 class Slice(NamedTuple):
@@ -154,17 +153,47 @@ class Slice(NamedTuple):
     ends_walk: int
 
 
-def slices(own: Patches, rows: int, a: Bytes, b: Bytes | None = None) -> Iterator[Slice]:
+@dataclass(frozen=True)
+class Stored:
+    """A tensor (height, width, channel words, steps) as it lies in banks (banks, lines, steps).
+
+    Of any size: its lines wrap.
+    """
+
+    banks: Bytes
+    width: int
+    base: int
+    pitch: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the banks: the last axis is the tensor's."""
+        return self.banks.shape
+
+    def __getitem__(self, place: Any) -> Bytes:
+        """The bytes of a row, a column and a channel word."""
+        row, column, word = place
+        block, bank = divmod(row * self.width + column, len(self.banks))
+        line = self.base + block * self.pitch + word
+        own: Bytes = self.banks[bank, line % self.banks.shape[1]]
+        return own
+
+
+def slices(
+    own: Patches, rows: int, a: Bytes | Stored, b: Bytes | Stored | None = None
+) -> Iterator[Slice]:
     """All slices of a layer; the operands are (height, width, channel words, steps)."""
+    of_tap = own.words if own.by_matrix else 1 + own.two_operands
+    count = own.kernel_h * own.kernel_w * of_tap
     for tile in tiles(own, rows):
         words = range(own.words) if own.by_matrix else [tile.number]
-        taps = [
+        taps = (
             (ky * own.dilation_y, kx * own.dilation_x, word, is_b)
             for ky in range(own.kernel_h)
             for kx in range(own.kernel_w)
             for word in words
             for is_b in range(1 + own.two_operands)
-        ]
+        )
         for place, (y, x, word, is_b) in enumerate(taps, 1):
             operand = b if is_b and b is not None else a
             values = np.zeros((rows, a.shape[-1]), np.uint8)
@@ -175,7 +204,7 @@ def slices(own: Patches, rows: int, a: Bytes, b: Bytes | None = None) -> Iterato
                     values[lane] = operand[0, 0, word]
                 else:
                     values[lane] = operand[row + y, column + x, word]
-            ends_tile = place == len(taps)
+            ends_tile = place == count
             ends_pass = ends_tile and tile.ends_pass
             ends_walk = ends_pass and tile.number == own.passes - 1
             yield Slice(values, is_b, int(ends_tile), int(ends_pass), int(ends_walk))

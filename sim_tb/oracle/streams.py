@@ -116,6 +116,41 @@ class DownsizerModel(Model):
             self.beat = (self.beat + 1) % self.beats
 
 
+class NarrowingGearboxModel(Model):
+    """Bits, which leave as soon as there are as many as a word has."""
+
+    def __init__(self, in_width: int, out_width: int):
+        self.in_width = in_width
+        self.out_width = out_width
+        self.bits: list[int] = []
+
+    @property
+    def is_empty(self) -> bool:  # type: ignore[override]  # it was True
+        """No whole word is held."""
+        return len(self.bits) < self.out_width
+
+    def _bits(self, given: Mapping[str, int]) -> list[int]:
+        """What is held, and what comes if that is less than a word."""
+        if not self.is_empty or not given["in_valid"]:
+            return self.bits
+        return self.bits + [given["in_data"] >> place & 1 for place in range(self.in_width)]
+
+    def outputs(self, given: Mapping[str, int]) -> Word:
+        """The first bits."""
+        bits = self._bits(given)
+        out = {"out_valid": int(len(bits) >= self.out_width)}
+        out["in_ready"] = int(self.is_empty and given["out_ready"])
+        if out["out_valid"]:
+            out["out_data"] = sum(bit << n for n, bit in enumerate(bits[: self.out_width]))
+        return out
+
+    def step(self, given: Mapping[str, int]) -> None:
+        """A word leaves."""
+        bits = self._bits(given)
+        if given["out_ready"] and len(bits) >= self.out_width:
+            self.bits = bits[self.out_width :]
+
+
 class GearboxModel(Model):
     """Bits of a packet, which leave when they fill a word, or when it is over."""
 

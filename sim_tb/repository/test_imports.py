@@ -30,6 +30,7 @@ LAYERS = {
     "gen": (
         ("gen", "gen/cli"),
         ("gen/commands",),
+        ("gen/workloads",),
         (
             "gen/benchmark",
             "gen/documentation",
@@ -43,8 +44,14 @@ LAYERS = {
     ),
     "networks": (
         ("networks",),
+        ("networks/methods",),
         ("networks/evaluation", "networks/samples"),
-        ("networks/importer", "networks/quantization"),
+        (
+            "networks/importer",
+            "networks/quantization",
+            "networks/embedding",
+            "networks/message_passing",
+        ),
         ("networks/graph",),
         ("networks/elementary", "networks/kernel"),
         ("networks/fixed_point",),
@@ -65,7 +72,7 @@ LAYERS = {
         ("hdl/elements", "hdl/identity"),
     ),
     "golden": (
-        ("golden/accelerator",),
+        ("golden/accelerator", "golden/embedding"),
         ("golden",),
         ("golden/named",),
         ("golden/descriptor",),

@@ -302,6 +302,10 @@ def test_the_length_is_that_of_the_longest(tmp_path: Path) -> None:
         ({"length": np.zeros(60, int)}, "length must be from 1 to 6, not 0"),
         ({"length": np.ones(59, int)}, "length must have the shape (60,), not (59,)"),
         ({"mask": np.full((60, LENGTH), 2)}, "mask must be from 0 to 1, not 2"),
+        (
+            {"mask": np.repeat([[1], [0], [1]], (7, 1, 52), axis=0).repeat(LENGTH, axis=1)},
+            "mask must have a 1 in every sequence, not 0 alone (at index 7)",
+        ),
         ({"mask": np.ones((60, 2), int)}, "mask must have the shape (60, 6), not (60, 2)"),
         ({"labels": None}, "no array 'labels'"),
         ({"labels": np.zeros(3, int)}, "there must be 60 labels, not 3"),

@@ -12,7 +12,7 @@ from cocotb.triggers import FallingEdge, RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
 from hdl.bus.axi4_lite import OKAY, SIGNALS, SLVERR, WORD_BYTES
-from hdl.bus.register_map import Access, Field, RegisterMap
+from hdl.bus.register_map import LOCK_PORT, Access, Field, Register, RegisterMap
 from sim_tb.hdl.register_maps import TABLES
 from sim_tb.rtl.benches.common import PARAMETERS, generator, record, where
 
@@ -41,7 +41,7 @@ INPUTS = [
     register.port(own) if has(own, Access.READ) else register.set_port(own)
     for register, own in FIELDS
     if has(own, Access.READ, Access.WRITE_ONE_TO_CLEAR)
-]
+] + [LOCK_PORT] * TABLE.locks
 
 
 @dataclass
@@ -105,7 +105,7 @@ class Contract:
         answered = self.response is not None and axi["bready"]
         cleared: set[Key] = set()
         if self.address is not None and self.word is not None and self.response is None:
-            cleared = self._write(self.address, *self.word)
+            cleared = self._write(self.address, *self.word, inputs.get(LOCK_PORT, 0))
         for register, own in FIELDS:
             key = register.name, own.name
             if has(own, Access.WRITE_ONE_TO_CLEAR) and (not self.held[key] or key in cleared):
@@ -138,10 +138,11 @@ class Contract:
             word |= value << own.low_bit
         return word, OKAY
 
-    def _write(self, address: int, word: int, strobes: int) -> set[Key]:
+    def _write(self, address: int, word: int, strobes: int, is_locked: int) -> set[Key]:
         """Write a word; returns the fields that it clears."""
         register = REGISTERS.get(address & -WORD_BYTES)
-        self.response = OKAY if register and register.is_writable else SLVERR
+        is_open = register and register.is_writable and not (register.locks and is_locked)
+        self.response = OKAY if is_open else SLVERR
         name = register and register.name
         self.seen[f"write {name} {'done' if self.response == OKAY else 'refused'}"] += 1
         cleared = set()
@@ -244,8 +245,13 @@ REGISTERS_MET = [
     "write None refused",
     *(f"read {register.name}" for register in TABLE.registers),
     *(
-        f"write {register.name} {'done' if register.is_writable else 'refused'}"
+        f"write {register.name} {how}"
         for register in TABLE.registers
+        for how, is_met in (
+            ("done", register.is_writable),
+            ("refused", register.locks or not register.is_writable),
+        )
+        if is_met
     ),
 ]
 
@@ -317,6 +323,13 @@ def pauses(rng: np.random.Generator, probability: float) -> Iterator[bool]:
         yield bool(rng.random() < probability)
 
 
+def answers(register: Register | None) -> set[AxiResp]:
+    """How a write may be answered, whether it is locked or not."""
+    if register is None or not register.is_writable:
+        return {AxiResp.SLVERR}
+    return {AxiResp.OKAY, AxiResp.SLVERR} if register.locks else {AxiResp.OKAY}
+
+
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def standard_master(dut: Any) -> None:
     """A master of others' making, without pauses and with some on all channels."""
@@ -334,8 +347,7 @@ async def standard_master(dut: Any) -> None:
         for address in range(0, SPACE, WORD_BYTES):
             register = REGISTERS.get(address)
             written = await master.write(address, rng.bytes(WORD_BYTES))
-            writable = register is not None and register.is_writable
-            assert written.resp == (AxiResp.OKAY if writable else AxiResp.SLVERR)
+            assert written.resp in answers(register)
             read = await master.read(address, WORD_BYTES)
             assert read.resp == (AxiResp.OKAY if register else AxiResp.SLVERR)
             if register is None:

@@ -1,0 +1,147 @@
+"""``sparq methods``: what methods of quantization win back, on images that they have not seen."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gen.commands.data_options import (
+    CALIBRATION,
+    CALIBRATION_IMAGES,
+    CLASS_MAP,
+    MODEL,
+    PREPROCESSING,
+    add_options,
+    load_calibration_given,
+    load_given,
+)
+from gen.commands.options import (
+    FilePath,
+    IntegerRange,
+    Listed,
+    integer,
+    json_option,
+    keep_option,
+    keep_result,
+    write_json,
+)
+from gen.commands.quantize import LAPQ, LEAST_SQUARES, METHODS, MIN_MAX, exact_or_windows
+from gen.commands.terminal import print_tables, progress_bar, table
+from networks.evaluation.formats import EIGHT_BITS
+from networks.evaluation.inputs import choose_images
+from networks.evaluation.settings import DENSE, Setting
+from networks.methods.comparison import compare
+from networks.methods.lapq import GRID
+from networks.methods.objective import CROSS_ENTROPY, OBJECTIVES
+from networks.methods.observation import observe
+from networks.quantization.calibration import PERCENTILE
+
+FORMATS = {
+    "5opt": exact_or_windows("5opt"),
+    "3opt": exact_or_windows("3opt"),
+    "2opt": exact_or_windows("2opt"),
+    "group2": exact_or_windows("5opt", group=2),
+    EIGHT_BITS: exact_or_windows(EIGHT_BITS),
+}
+"""By name; ``group2`` is 5opt whose windows are shared by two."""
+
+
+def _options(command: Any) -> Any:
+    data = click.option("--data", type=FilePath(), metavar="FILE", help="Labelled images to test.")
+    return add_options(
+        command, [data, CALIBRATION, CALIBRATION_IMAGES, CLASS_MAP, *PREPROCESSING, *MODEL]
+    )
+
+
+@click.command()
+@click.argument("model", type=FilePath(), metavar="MODEL.onnx")
+@_options
+@click.option("--images", type=IntegerRange(1), metavar="N", help="Test so many, by the seed.")
+@click.option("--seed", type=IntegerRange(0), default=1, show_default=True, metavar="N")
+@click.option(
+    "--formats",
+    type=Listed.of(*FORMATS),
+    default=",".join(FORMATS),
+    show_default=True,
+    metavar="NAME,...",
+)
+@click.option(
+    "--weight-bits",
+    "widths",
+    type=Listed(integer, "integers separated by commas", distinct=True),
+    default="8,4,3",
+    show_default=True,
+    metavar="N,...",
+    help="Widths of the weights, the widest first.",
+)
+@click.option(
+    "--objective", type=click.Choice(OBJECTIVES), default=CROSS_ENTROPY, show_default=True
+)
+@click.option("--passes", type=IntegerRange(0, 8), default=2, show_default=True, metavar="N")
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
+@json_option
+@keep_option
+def methods(
+    model: Path,
+    calibration: Path | None,
+    calibration_images: int | None,
+    class_map: Path | None,
+    data: Path | None,
+    images: int | None,
+    seed: int,
+    formats: Sequence[str],
+    widths: Sequence[int],
+    objective: str,
+    passes: int,
+    scheduler: str | None,
+    json_file: Path | None,
+    keep: bool,
+    **named: Any,
+) -> None:
+    """Compare methods of `sparq quantize` on images that they have not seen.
+
+    All of them look at --calibration, which must be labelled unless the objective is divergence.
+    Differences are paired: from minmax in the same row's format and width, and from minmax at the
+    widest weights.
+    """
+    for width in widths:
+        if not 2 <= width <= 8 or width > widths[0]:
+            raise click.UsageError(
+                f"weight-bits must be integers from 2 to 8, the widest first, not {width}"
+            )
+    if calibration is None:
+        raise click.UsageError("calibration must be given: --calibration FILE")
+    loaded = load_given(model, data, calibration=calibration, class_map=class_map, **named)
+    labelled = objective == CROSS_ENTROPY
+    _, seen_images = load_calibration_given(
+        model,
+        calibration,
+        calibration_images=calibration_images,
+        class_map=class_map if labelled else None,
+        labelled=labelled,
+        **named,
+    )
+    tested = loaded.images if images is None else choose_images(loaded.images, images, seed)
+    settings = [Setting(FORMATS[name], width, DENSE) for width in widths for name in formats]
+    with progress_bar() as progress:
+        observed = (loaded.model, seen_images, "mean", PERCENTILE, seed, progress, scheduler)
+        result = compare(
+            *(loaded.model, observe(*observed), tested, settings),
+            {name: METHODS[name](passes, GRID) for name in (MIN_MAX, LEAST_SQUARES, LAPQ)},
+            *(objective, progress, scheduler),
+        )
+    rows = table(
+        f"{result['model']}: {result['images']} images, clips by {result['calibration_images']}",
+        *("format", "weights", "method", f"{objective}", "top-1 %", "- minmax", "± paired"),
+        *(f"- minmax W{widths[0]}", "± paired"),
+    )
+    for row in result["rows"]:
+        rows.add_row(
+            *(row["format"], str(row["weight_bits"]), row["method"], f"{row['loss']:.5f}"),
+            *(f"{row['top1']:.2f}", f"{row['difference']:+.2f}", f"{row['difference_error']:.2f}"),
+            *(f"{row['lost']:+.2f}", f"{row['lost_error']:.2f}"),
+        )
+    print_tables(rows)
+    write_json(json_file, result)
+    keep_result(keep, "methods", f"methods_{model.stem}", result)

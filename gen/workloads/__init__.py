@@ -1,0 +1,1 @@
+"""Workloads of their own kind, measured, and run on the emitted arrays."""

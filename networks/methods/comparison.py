@@ -1,0 +1,104 @@
+"""What methods are worth on images that they have not seen."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import Progress
+
+from networks.evaluation.images import Images
+from networks.evaluation.model import Model, batches_of, channels_last
+from networks.evaluation.preparation import Options
+from networks.evaluation.scoring import Scoring, classification
+from networks.evaluation.settings import Setting
+from networks.methods.integers import Integers
+from networks.methods.observation import Observation
+from networks.methods.problem import Method
+from networks.methods.problem_of_model import problem_of
+from networks.quantization.clips import Clips
+from support.tasks import run_tasks
+
+BATCH_ELEMENTS = 1 << 22
+"""Input elements of the images in one task."""
+Right = npt.NDArray[np.float64]
+
+
+def compare(
+    model: Model,
+    seen: Observation,
+    images: Images,
+    settings: Sequence[Setting],
+    methods: Mapping[str, Method],
+    kind: str,
+    progress: Progress,
+    scheduler: str | None = None,
+) -> dict[str, Any]:
+    """Top-1 on ``images``, in per cent, of the networks that ``methods`` make for ``settings``.
+
+    Methods look at ``seen`` alone; the first of them is what the others are compared with. A row
+    has the method's ``loss`` on what it saw, and paired differences with their standard errors:
+    ``difference`` from the first method in the same setting, and ``lost`` from that in the same
+    format at the most bits of ``settings``, which come first.
+    """
+    rows: list[dict[str, Any]] = []
+    rights: dict[tuple[str, int, str], Right] = {}
+    scoring = classification(model)
+    parts = batches_of(images, BATCH_ELEMENTS)
+    first = next(iter(methods))
+    most = max(setting.weight_bits or 0 for setting in settings)
+    for setting in settings:
+        bits = setting.weight_bits or most
+        options = Options(weight_bits=bits)
+        problem = problem_of(model, seen, options, setting, kind, scheduler)
+        label = problem.objective.integers.label
+        for name, method in methods.items():
+            outcome = method(problem, progress)
+            task = progress.add_task(f"evaluating {name}, {label} W{bits}", total=len(parts))
+            own = (problem.objective.integers, outcome.clips, scoring)
+            found = run_tasks(
+                *(_right, [(*own, part) for part in parts], scheduler),
+                lambda task=task: progress.advance(task),  # type: ignore[misc]
+            )
+            right = rights[label, bits, name] = np.concatenate(found)
+            rows.append(
+                {
+                    "method": name,
+                    "format": label,
+                    "weight_bits": bits,
+                    "loss": outcome.loss,
+                    "start": outcome.decided.get("start"),
+                    "top1": float(right.mean()),
+                    "standard_error": _error(right),
+                    **_change("difference", right, rights[label, bits, first]),
+                    **_change("lost", right, rights[label, most, first]),
+                }
+            )
+    return {
+        "model": model.name,
+        "images": len(images),
+        "calibration_images": len(seen.labels),
+        "objective": kind,
+        "rows": rows,
+    }
+
+
+def _right(integers: Integers, clips: Clips, scoring: Scoring, images: Images) -> Right:
+    """100 for each of ``images`` whose class is right, else 0."""
+    network = integers.network(clips)
+    x = network.quantize_images(channels_last(images.batch()))
+    step, zero_point = network.quantizations[network.output]
+    values = (network.forward(x, integers.arithmetic).astype(np.float64) - zero_point) * step
+    result: Right = 100.0 * (scoring(values, images, False) == 0)
+    return result
+
+
+def _change(name: str, own: Right, other: Right) -> dict[str, float]:
+    """The paired difference, and its standard error."""
+    change = own - other
+    return {name: float(change.mean()), f"{name}_error": _error(change)}
+
+
+def _error(values: Right) -> float:
+    """The standard error of the mean."""
+    return float(values.std() / np.sqrt(len(values)))

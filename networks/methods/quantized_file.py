@@ -1,0 +1,164 @@
+"""``quantized.json``: the clips of a network, and all that decides them."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from networks.evaluation.errors import DataError
+from networks.evaluation.model import Model
+from networks.evaluation.preparation import Options
+from networks.evaluation.preprocessing import Preprocessing
+from networks.quantization.clips import Clips
+
+SCHEMA = 1
+KEYS = (
+    *("schema", "model", "digest", "output_name", "input_shape", "preprocessing", "options"),
+    *("method", "format", "decided", "loss", "ranges", "weights"),
+)
+OPTIONS = ("weight_bits", "first_layer_windowed", "last_layer_windowed", "attention_windowed")
+"""What of :class:`Options` decides the network that clips are found for."""
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedFile:
+    """What one file says.
+
+    ``model`` is the name of an ONNX file and ``digest`` its SHA-256; ``output_name`` and
+    ``input_shape`` are what was asked for, ``preprocessing`` the fields of its class. ``options``
+    are those of :data:`OPTIONS`. ``format`` is the label of the format that the search was for;
+    None where the clips do not depend on it. ``decided`` is what else led to the clips, for people.
+    """
+
+    model: str
+    digest: str
+    output_name: str | None
+    input_shape: tuple[int, ...] | None
+    preprocessing: Mapping[str, Any]
+    options: Mapping[str, Any]
+    method: str
+    format: str | None
+    decided: Mapping[str, Any]
+    loss: float
+    clips: Clips
+
+    @property
+    def preprocessing_made(self) -> Preprocessing:
+        """The preprocessing; raises ``TypeError`` or ``ValueError`` for fields that are none."""
+        lists: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in self.preprocessing.items()
+        }
+        return Preprocessing(**lists)
+
+    @property
+    def text(self) -> str:
+        """The file: floats as the shortest text that reads back to the same bits."""
+        own = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "clips"}
+        own["input_shape"] = None if self.input_shape is None else list(self.input_shape)
+        ranges = {name: list(each) for name, each in self.clips.ranges.items()}
+        weights = {name: each.tolist() for name, each in self.clips.weights.items()}
+        whole = {"schema": SCHEMA, **own, "ranges": ranges, "weights": weights}
+        return json.dumps({key: whole[key] for key in KEYS}, indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The file at ``path``; :class:`DataError` for one that cannot be used."""
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror}") from None
+        except ValueError:
+            raise DataError(f"{path} is not a JSON file") from None
+        if not isinstance(found, dict) or "schema" not in found:
+            raise DataError(f"{path} is not a file of sparq quantize: it has no key 'schema'")
+        if found["schema"] != SCHEMA:
+            raise DataError(f"{path}: schema must be {SCHEMA}, not {found['schema']!r}")
+        missing = [key for key in KEYS if key not in found]
+        unknown = [key for key in found if key not in KEYS]
+        if missing or unknown:
+            what = f"no key {missing[0]!r}" if missing else f"unknown key {unknown[0]!r}"
+            raise DataError(f"{path}: {what}; keys are {', '.join(KEYS)}")
+        try:
+            ranges = {str(name): _range(each) for name, each in found.pop("ranges").items()}
+            weights = {str(name): _magnitudes(each) for name, each in found.pop("weights").items()}
+            shape = found["input_shape"]
+            found["input_shape"] = None if shape is None else tuple(map(int, shape))
+            options = found["options"]
+            if set(options) != set(OPTIONS):
+                raise ValueError(f"options must be {', '.join(OPTIONS)}")
+            for name, value in options.items():
+                _check_option(name, value)
+            del found["schema"]
+            made = cls(**found, clips=Clips(ranges, weights))
+            made.preprocessing_made  # noqa: B018
+            return made
+        except (AttributeError, TypeError, ValueError) as error:
+            raise DataError(f"{path}: {error}") from None
+
+    def require_model(self, path: Path, model_path: Path) -> None:
+        """Raise :class:`DataError` unless this, read from ``path``, is of the model."""
+        if digest_of(model_path) != self.digest:
+            raise DataError(
+                f"{path} is of another {self.model} than {model_path}: SHA-256 must be "
+                f"{self.digest}, not {digest_of(model_path)}"
+            )
+
+    def require_graph(self, path: Path, model: Model) -> None:
+        """Raise :class:`DataError` unless this, read from ``path``, has all clips of ``model``."""
+        graph = model.graph
+        widths = {node.name: node.operation.width for node in graph.matrix_nodes}  # type: ignore[union-attr]
+        for name in graph.shapes:
+            if name not in self.clips.ranges:
+                raise DataError(f"{path}: no range for the value {name!r} of {model.name}")
+        for name, clips in self.clips.weights.items():
+            if len(clips) != widths.get(name):
+                raise DataError(
+                    f"{path}: {len(clips)} clips of weights of {name!r}, which has "
+                    f"{widths.get(name, 0)} output channels in {model.name}"
+                )
+
+    def options_with(self, given: Options) -> Options:
+        """``given`` with what the file decides."""
+        return replace(given, **self.options, method=self.method)
+
+
+def digest_of(model: Path) -> str:
+    """The SHA-256 of a file; raises :class:`DataError`."""
+    try:
+        return hashlib.sha256(model.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot read {model}: {error.strerror}") from None
+
+
+def _check_option(name: str, value: Any) -> None:
+    """``weight_bits``, or a switch."""
+    if name != "weight_bits":
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be true or false, not {value!r}")
+    elif isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= 8:
+        raise ValueError(f"weight_bits must be an integer from 2 to 8, not {value!r}")
+
+
+def _range(found: Any) -> tuple[float, float]:
+    low, high = (_number(each) for each in found)
+    if low > high:
+        raise ValueError(f"a range must not be empty, as {low} to {high} is")
+    return low, high
+
+
+def _magnitudes(found: Any) -> Any:
+    values = [_number(each) for each in found]
+    if min(values, default=0.0) < 0:
+        raise ValueError(f"clips of weights must not be negative, not {min(values)}")
+    return np.array(values, np.float64)
+
+
+def _number(found: Any) -> float:
+    if isinstance(found, bool) or not isinstance(found, int | float) or not np.isfinite(found):
+        raise ValueError(f"clips must be finite numbers, not {found!r}")
+    return float(found)

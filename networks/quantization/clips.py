@@ -1,0 +1,59 @@
+"""What quantization keeps of a network's values and weights, and where that comes from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from networks.fixed_point import Float64Array
+from networks.graph.graph import Graph
+from networks.quantization.calibration import Range, calibrate
+
+
+@dataclass(frozen=True, eq=False)
+class Clips:
+    """The range of each value, and the magnitudes of weights beyond which these are clipped.
+
+    ``weights``, by layer: float64 (N,), above 0, of each output channel. Layers that are not there
+    keep all their weights.
+    """
+
+    ranges: Mapping[str, Range]
+    weights: Mapping[str, Float64Array] = field(default_factory=dict)
+
+
+class ClipSource(Protocol):
+    """Where clips come from."""
+
+    def __call__(self, graph: Graph, batches: Iterable[npt.NDArray[Any]]) -> Clips:
+        """Those of ``graph``, on images ``batches`` (N, ...), channels-last, where it needs them.
+
+        Raises ``ValueError`` for what no clips can be found by.
+        """
+
+
+@dataclass(frozen=True)
+class MinMax:
+    """The ranges of :func:`networks.quantization.calibration.calibrate`, and all of the weights."""
+
+    method: str
+    percentile: float
+
+    def __call__(self, graph: Graph, batches: Iterable[npt.NDArray[Any]]) -> Clips:
+        """Of all images of ``batches``."""
+        return Clips(calibrate(graph, batches, self.method, self.percentile))
+
+
+@dataclass(frozen=True)
+class Given:
+    """Clips that were found before; images are not looked at, but for that they are taken."""
+
+    clips: Clips
+
+    def __call__(self, graph: Graph, batches: Iterable[npt.NDArray[Any]]) -> Clips:
+        """The same for every graph."""
+        del graph
+        for _ in batches:
+            pass
+        return self.clips

@@ -1,0 +1,299 @@
+"""``sparq quantize``, and the commands that take its file: what they compute, what they refuse."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from gen.commands.compile import compile
+from gen.commands.demo import demo
+from gen.commands.evaluate import evaluate
+from gen.commands.methods import methods
+from gen.commands.quantize import quantize
+from gen.commands.run import run
+from networks.evaluation.errors import DataError
+from networks.methods.quantized_file import QuantizedFile
+from networks.samples.mnist.files import write_files
+from support.errors import InputError
+
+SMALL = ("--rows", "8", "--cols", "8", "--scratchpad", "8", "--memory-bits", "64")
+
+
+@pytest.fixture(scope="module")
+def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mnist")
+    write_files(folder)
+    return folder
+
+
+def invoked(command: Any, *arguments: Any) -> str:
+    result = CliRunner().invoke(command, [str(each) for each in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def said(command: Any, *arguments: Any) -> str:
+    """What is wrong with these arguments."""
+    result = CliRunner().invoke(command, [str(each) for each in arguments])
+    if isinstance(result.exception, InputError):
+        return str(result.exception)
+    assert result.exit_code == 2, result.output
+    return " ".join(result.stderr.rpartition("Error: ")[2].split())
+
+
+@pytest.fixture(scope="module")
+def quantized(mnist: Path) -> Path:
+    """Of 3-bit weights, by LAPQ."""
+    path = mnist / "quantized.json"
+    out = invoked(
+        *(quantize, mnist / "mnist.onnx", "--data", mnist / "calibration.npz"),
+        *("--images", 60, "--weight-bits", 3, "--passes", 1, "--output", path),
+        *("--json", mnist / "report.json", "--plot", mnist / "plot.svg"),
+    )
+    assert out.splitlines()[0] == (
+        "mnist.onnx: cross-entropy of 60 images, 5opt, weights of 3 bits"
+    )
+    assert f"wrote {path}" in out.splitlines()
+    return path
+
+
+def test_report(mnist: Path, quantized: Path) -> None:
+    report = json.loads((mnist / "report.json").read_text())
+    assert report["method"] == "lapq"
+    assert report["loss"] == report["trace"][-1] < report["starts"][0]["loss"]
+    assert report["loss"] == json.loads(quantized.read_text())["loss"]
+    changed = [row for row in report["clips"] if row["mean"] != 1]
+    assert any(row["of"].startswith("weights of ") and row["mean"] < 1 for row in changed)
+    assert (mnist / "plot.svg").read_text().startswith("<?xml")
+
+
+def evaluated(mnist: Path, *options: Any) -> dict[str, Any]:
+    path = mnist / "evaluated.json"
+    invoked(
+        *(evaluate, mnist / "mnist.onnx", "--data", mnist / "test.npz", "--images", 200),
+        *("--calibration", mnist / "calibration.npz", "--formats", "5opt"),
+        *("--output", mnist / "plots", "--json", path, *options),
+    )
+    result: dict[str, Any] = json.loads(path.read_text())
+    return result
+
+
+@pytest.mark.slow
+def test_min_max_is_calibration(mnist: Path) -> None:
+    """The file of minmax gives all that an evaluation without one gives."""
+    path = mnist / "minmax.json"
+    invoked(
+        *(quantize, mnist / "mnist.onnx", "--data", mnist / "calibration.npz"),
+        *("--method", "minmax", "--weight-bits", 4, "--output", path),
+    )
+    with_file = evaluated(mnist, "--quantized", path)
+    without = evaluated(mnist, "--weight-bits", 4)
+    for name in ("rows", "layers"):
+        assert with_file[name] == without[name]
+    assert with_file["options"] == without["options"] | {"method": "minmax"}
+
+
+@pytest.mark.slow
+def test_evaluate(mnist: Path, quantized: Path) -> None:
+    """Weights of 3 bits lose less than by calibration, which evaluate knows nothing below 4 of."""
+    path = mnist / "minmax3.json"
+    invoked(
+        *(quantize, mnist / "mnist.onnx", "--data", mnist / "calibration.npz"),
+        *("--method", "minmax", "--weight-bits", 3, "--output", path),
+    )
+    lapq, min_max = (evaluated(mnist, "--quantized", each) for each in (quantized, path))
+    assert [row["weight_bits"] for row in lapq["rows"][1:]] == [3] * (len(lapq["rows"]) - 1)
+    assert lapq["options"]["method"] == "lapq"
+    tops = [result["rows"][-1]["top1"] for result in (lapq, min_max)]
+    assert tops[0] > tops[1]
+
+
+def test_compile_and_run(mnist: Path, quantized: Path) -> None:
+    """Without images and preprocessing, which the file has; logits are the network's."""
+    output = mnist / "compiled"
+    toml = mnist / "mnist.toml"
+    toml.rename(mnist / "moved.toml")
+    try:
+        invoked(
+            *(compile, mnist / "mnist.onnx", "--quantized", quantized),
+            *(*SMALL, "--output", output),
+        )
+        out = invoked(run, output, "--data", mnist / "test.npz", "--images", 40)
+    finally:
+        (mnist / "moved.toml").rename(toml)
+    assert "40 images on golden: logits equal the network's in integers; " in out
+    right = int(out.partition("integers; ")[2].split()[0])
+    assert right >= 30
+    made = json.loads((output / "map.json").read_text())
+    assert made["data"]["preprocessing"]["scale"] == [255]
+
+
+@pytest.mark.full
+def test_demo(mnist: Path, quantized: Path) -> None:
+    out = invoked(
+        *(demo, mnist / "mnist.onnx", "--quantized", quantized, "--data", mnist / "test.npz"),
+        *("--images", 1, "--layers", "conv3"),
+    )
+    assert "conv3" in out
+    assert "yes" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "data must be given: --data FILE"),
+        (("--weight-bits", 9), "weight-bits must be an integer from 2 to 8, not 9"),
+        (
+            ("--method", "minmax", "--passes", 2),
+            "passes has no effect where method is minmax: leave it out",
+        ),
+        (
+            ("--format", "8bit", "--group", 2),
+            "group has no effect where format is 8bit: leave it out",
+        ),
+        (
+            ("--objective", "divergence", "--class-map", "x"),
+            "class-map has no effect where objective is divergence: leave it out",
+        ),
+        (
+            ("--format", "mxfp4"),
+            "format must be 8bit or one of windows that is the same for all layers, not mxfp4: "
+            "that is chosen after the clips",
+        ),
+        (
+            ("--format", "auto"),
+            "format must be 8bit or one of windows that is the same for all layers, not auto: "
+            "that is chosen after the clips",
+        ),
+    ],
+)
+def test_refused(mnist: Path, arguments: tuple[Any, ...], message: str) -> None:
+    assert said(quantize, mnist / "mnist.onnx", *arguments) == message
+
+
+def test_images_without_labels(mnist: Path, tmp_path: Path) -> None:
+    """They are asked for, but for the divergence."""
+    data = tmp_path / "images.npz"
+    with np.load(mnist / "test.npz") as arrays:
+        np.savez(data, images=arrays["images"][:8])
+    arguments = (mnist / "mnist.onnx", "--data", data, "--method", "minmax")
+    assert said(quantize, *arguments) == (
+        f"{data}: no array 'labels'; images and labels are needed"
+    )
+    output = tmp_path / "q.json"
+    invoked(quantize, *arguments, "--objective", "divergence", "--output", output)
+    assert QuantizedFile.load(output).decided["objective"] == "divergence"
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        (
+            *(evaluate, ("--weight-bits", 4)),
+            "weight-bits has no effect beside quantized, as FILE decides it: leave it out",
+        ),
+        (
+            *(evaluate, ("--mean", 3)),
+            "mean has no effect beside quantized, as FILE decides it: leave it out",
+        ),
+        (
+            *(evaluate, ("--equalize",)),
+            "equalize has no effect beside quantized, as FILE decides it: leave it out",
+        ),
+        (*(evaluate, ("--sparsity", "2:4")), "sparsity must be dense beside quantized, not 2:4"),
+        (
+            *(compile, ("--calibration", "x")),
+            "calibration has no effect beside quantized, as FILE decides it: leave it out",
+        ),
+        (
+            *(compile, ("--format", "3opt")),
+            "FILE: format must be 5opt, which it is for, not 3opt",
+        ),
+        (
+            *(compile, ("--weight-bits", 2)),
+            "FILE: weight-bits must be at least 3, which its weights have, not 2",
+        ),
+        (*(demo, ("--format", "2opt")), "FILE: format must be 5opt, which it is for, not 2opt"),
+        (
+            *(demo, ("--last-layer", "windowed")),
+            "last-layer has no effect beside quantized, as FILE decides it: leave it out",
+        ),
+    ],
+)
+def test_refused_beside_a_file(
+    command: Any,
+    arguments: tuple[Any, ...],
+    message: str,
+    mnist: Path,
+    quantized: Path,
+    tmp_path: Path,
+) -> None:
+    own = ("--output", tmp_path) if command is compile else ("--data", mnist / "test.npz")
+    given = (mnist / "mnist.onnx", *own, "--quantized", quantized, *arguments)
+    assert said(command, *given) == message.replace("FILE", str(quantized))
+
+
+def test_files_of_another_model(mnist: Path, quantized: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.onnx"
+    other.write_bytes((mnist / "mnist.onnx").read_bytes() + b"\x3a\x01x")
+    with pytest.raises(DataError) as caught:
+        invoked(compile, other, "--quantized", quantized, "--output", tmp_path / "program")
+    assert str(caught.value).startswith(
+        f"{quantized} is of another mnist.onnx than {other}: SHA-256 must be "
+    )
+    assert said(demo, "--quantized", quantized) == (
+        "quantized must come with a model: MODEL.onnx --data FILE"
+    )
+
+
+@pytest.mark.slow
+def test_methods(mnist: Path, tmp_path: Path) -> None:
+    """Differences are paired; a row of minmax at the most bits is what is lost from."""
+    path = tmp_path / "methods.json"
+    given = (mnist / "mnist.onnx", "--data", mnist / "test.npz")
+    out = invoked(
+        *(methods, *given, "--calibration", mnist / "calibration.npz"),
+        *("--calibration-images", 40, "--images", 300, "--formats", "5opt,8bit"),
+        *("--weight-bits", "8,2", "--passes", 1, "--json", path),
+    )
+    assert "least-squares" in out
+    rows = json.loads(path.read_text())["rows"]
+    assert [(row["weight_bits"], row["format"], row["method"]) for row in rows] == [
+        (bits, name, method)
+        for bits in (8, 2)
+        for name in ("5opt", "8bit")
+        for method in ("minmax", "least-squares", "lapq")
+    ]
+    tops = {(row["weight_bits"], row["format"], row["method"]): row["top1"] for row in rows}
+    for row in rows:
+        name = row["format"]
+        change = row["top1"] - tops[row["weight_bits"], name, "minmax"]
+        assert row["difference"] == pytest.approx(change)
+        assert row["lost"] == pytest.approx(row["top1"] - tops[8, name, "minmax"])
+    lapq = next(row for row in rows if row["method"] == "lapq" and row["weight_bits"] == 2)
+    assert lapq["difference"] > 2 * lapq["difference_error"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--weight-bits", "4,8"),
+            "weight-bits must be integers from 2 to 8, the widest first, not 8",
+        ),
+        (
+            ("--weight-bits", "9"),
+            "weight-bits must be integers from 2 to 8, the widest first, not 9",
+        ),
+        ((), "calibration must be given: --calibration FILE"),
+        (
+            ("--formats", "7opt"),
+            "formats must be some of 5opt, 3opt, 2opt, group2, 8bit, not '7opt'",
+        ),
+    ],
+)
+def test_methods_refused(mnist: Path, arguments: tuple[str, ...], message: str) -> None:
+    assert said(methods, mnist / "mnist.onnx", *arguments) == message

@@ -1,0 +1,443 @@
+"""Clips of least error and of least loss, and the integer networks that they make."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import golden
+from networks.evaluation.errors import DataError
+from networks.evaluation.formats import activations_of
+from networks.evaluation.images import Images
+from networks.evaluation.model import Model, batches_of, channels_last
+from networks.evaluation.preparation import (
+    CALIBRATION_ELEMENTS,
+    Options,
+    calibrated,
+    reference_of,
+    run_of,
+)
+from networks.evaluation.settings import DENSE, EXACT_8_BIT, Setting
+from networks.methods.coordinates import all_weights, coordinates_of
+from networks.methods.lapq import POWELL, Lapq
+from networks.methods.least_squares import least_squares
+from networks.methods.loss import cross_entropy, divergence
+from networks.methods.lp_clips import WEIGHT_PARTS, weight_clips
+from networks.methods.min_max import min_max
+from networks.methods.objective import CROSS_ENTROPY, DIVERGENCE
+from networks.methods.observation import observe
+from networks.methods.powers import power
+from networks.methods.problem import Outcome, Problem
+from networks.methods.problem_of_model import problem_of
+from networks.methods.quadratic import least_of_parabola
+from networks.methods.quantized_file import KEYS, QuantizedFile
+from networks.methods.shared_forward import SharedForward
+from networks.quantization.arithmetic import exact, windowed
+from networks.quantization.calibration import calibrate
+from networks.quantization.clips import Clips, Given
+from networks.quantization.operations import Bytes, Int32Array, IntegerMatrixLayer
+from networks.quantization.quantize import quantize
+from sim_tb.networks.families import images_of, model_of, quiet
+
+COUNT = 24
+SWITCHES = dict.fromkeys(
+    ("first_layer_windowed", "last_layer_windowed", "attention_windowed"), False
+)
+
+
+# --- parts
+
+
+def test_power() -> None:
+    x = np.abs(np.random.default_rng(1).normal(size=300)) * 10.0 ** np.arange(-6, 0).repeat(50)
+    for exponent in (0.125, 1.0, 2.0, 2.625, 4.0):
+        expected = [math.pow(each, exponent) for each in x]
+        np.testing.assert_allclose(power(x, exponent), expected, rtol=1e-13)
+    assert power(np.zeros(1), 2.5) == 0
+    for exponent in (2.1, 0.0, -1.0):
+        with pytest.raises(ValueError, match=r"^exponent must") as caught:
+            power(x, exponent)
+        assert str(caught.value) == (f"exponent must be a positive multiple of 1/8, not {exponent}")
+
+
+def test_parabola() -> None:
+    """The lowest point where it is convex and within; none elsewhere."""
+    xs = (2.0, 2.5, 3.0, 3.5, 4.0)
+    assert least_of_parabola([(x, 3 * (x - 2.75) ** 2 + 1) for x in xs]) == 2.75
+    assert least_of_parabola([(x, -((x - 2.75) ** 2)) for x in xs]) is None
+    assert least_of_parabola([(x, (x - 5) ** 2) for x in xs]) is None
+    assert least_of_parabola([(x, 2 * x) for x in xs]) is None
+    assert least_of_parabola([(2.0, 1.0), (3.0, 0.0), (3.0, 0.5)]) is None
+    ys = np.random.default_rng(2).normal(size=5) + 4 * (np.array(xs) - 3) ** 2
+    second, first, _ = np.polyfit(xs, ys, 2)
+    assert least_of_parabola(list(zip(xs, ys, strict=True))) == pytest.approx(-first / second / 2)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_clips_of_weights(bits: int) -> None:
+    """No other clip of the grid has a smaller sum of powers, weight by weight."""
+    weights = np.random.default_rng(bits).standard_t(3, size=(2, 7, 3))
+    weights[1, :, 2] = 0
+    exponents = (2.0, 3.5)
+    levels = 2 ** (bits - 1) - 1
+    for exponent, found in zip(exponents, weight_clips(weights, bits, exponents), strict=True):
+        columns = [weights[group, :, n] for group in range(2) for n in range(3)]
+        assert found.shape == (6,)
+        for column, clip in zip(columns, found, strict=True):
+            largest = max(map(abs, column))
+            if not largest:
+                assert clip == 0
+                continue
+
+            def loss(clip: float, column: Any = column, exponent: float = exponent) -> float:
+                step = clip / levels
+                total = 0.0
+                for weight in column:
+                    code = min(max(round(weight / step), -levels), levels)
+                    total += abs(code * step - weight) ** exponent
+                return total
+
+            grid = [largest * part / WEIGHT_PARTS for part in range(4, WEIGHT_PARTS + 1)]
+            assert min(abs(clip - each) for each in grid) < 1e-12
+            assert loss(clip) <= min(map(loss, grid)) * (1 + 1e-12)
+
+
+def test_losses() -> None:
+    rng = np.random.default_rng(4)
+    logits, reference = rng.normal(size=(2, 9, 5)) * 6
+    labels = rng.integers(5, size=9)
+
+    def probabilities(row: Any) -> list[float]:
+        total = math.fsum(map(math.exp, row))
+        return [math.exp(each) / total for each in row]
+
+    for found, row, label in zip(cross_entropy(logits, labels), logits, labels, strict=True):
+        assert found == pytest.approx(-math.log(probabilities(row)[label]))
+    for found, row, other in zip(divergence(logits, reference), logits, reference, strict=True):
+        pairs = zip(probabilities(other), probabilities(row), strict=True)
+        assert found == pytest.approx(math.fsum(p * math.log(p / q) for p, q in pairs))
+    assert not divergence(logits, logits).any()
+
+
+def test_networks_in_common(tmp_path: Path) -> None:
+    """Outputs are those of each network; layers that are the same are multiplied once."""
+    model = model_of("resnet", tmp_path)
+    images = channels_last(images_of(model, 6).batch())
+    clips = all_weights(model.graph, Clips(calibrate(model.graph, [images])))
+    multiplied: list[str] = []
+
+    def counting(layer: IntegerMatrixLayer, x: Bytes) -> Int32Array:
+        multiplied.append(layer.name)
+        return exact(layer, x)
+
+    def made(clips: Clips) -> Any:
+        return quantize(model.graph, clips.ranges, 4, weight_clips=clips.weights)
+
+    network = made(clips)
+    x = network.quantize_images(images)
+    coordinates = coordinates_of(model.graph, network)
+    forward = SharedForward(x, counting)
+    assert (forward(network) == network.forward(x, exact)).all()
+    names = [layer.name for layer in network.layers]
+    assert multiplied == names
+    last = [each for each in coordinates if each.layer == names[-1]]
+    for coordinate in (*coordinates[2:5], *last):
+        changed = made(coordinate.scaled(clips, 0.5))
+        multiplied.clear()
+        assert (forward(changed) == changed.forward(x, exact)).all()
+        assert len(multiplied) < len(names)
+    assert multiplied == names[-1:]
+
+
+def test_clipped_weights(tmp_path: Path) -> None:
+    """Weights saturate at clips; clips that keep all change nothing."""
+    model = model_of("lenet", tmp_path)
+    images = channels_last(images_of(model, 4).batch())
+    clips = all_weights(model.graph, Clips(calibrate(model.graph, [images])))
+    plain = quantize(model.graph, clips.ranges, 3)
+    same = quantize(model.graph, clips.ranges, 3, weight_clips=clips.weights)
+    x = plain.quantize_images(images)
+    assert (plain.forward(x, exact) == same.forward(x, exact)).all()
+    node = model.graph.matrix_nodes[1]
+    half = {node.name: clips.weights[node.name] / 2}
+    layer = quantize(model.graph, clips.ranges, 3, weight_clips=half).layers[1]
+    weights: Any = node.operation.weights  # type: ignore[union-attr]
+    steps = half[node.name] / 3
+    expected = [
+        [
+            [min(max(round(w / step), -3), 3) for w, step in zip(row, steps, strict=True)]
+            for row in group
+        ]
+        for group in weights
+    ]
+    assert layer.weights.tolist() == expected
+    assert (np.abs(layer.weights) == 3).sum() > (np.abs(plain.layers[1].weights) == 3).sum()
+
+
+# --- methods
+
+
+def posed(
+    model: Model,
+    images: Images,
+    fmt: str = "5opt",
+    bits: int = 4,
+    kind: str = CROSS_ENTROPY,
+    group: int = 1,
+    **options: Any,
+) -> Problem:
+    activations: Any = EXACT_8_BIT if fmt == "8bit" else activations_of(fmt, group=group)
+    setting = Setting(activations, bits, DENSE)
+    chosen = Options(weight_bits=bits, **options)
+    seen = observe(model, images, chosen.method, chosen.percentile, 1, quiet())
+    return problem_of(model, seen, chosen, setting, kind)
+
+
+def file_of(outcome: Outcome, problem: Problem) -> QuantizedFile:
+    options = problem.objective.integers.options
+    decided = {
+        "weight_bits": options.weight_bits,
+        "first_layer_windowed": options.first_layer_windowed,
+        "last_layer_windowed": options.last_layer_windowed,
+        "attention_windowed": options.attention_windowed,
+    }
+    return QuantizedFile(
+        *("x.onnx", "0" * 64, None, None, {}, decided, "lapq", "5opt"),
+        outcome.decided,
+        outcome.loss,
+        outcome.clips,
+    )
+
+
+def deployed_loss(problem: Problem, outcome: Outcome, model: Model, images: Images) -> float:
+    """Of the network that an evaluation makes of the written clips."""
+    integers = problem.objective.integers
+    written = json.loads(file_of(outcome, problem).text)
+    ranges = {name: tuple(each) for name, each in written["ranges"].items()}
+    weights = {name: np.array(each) for name, each in written["weights"].items()}
+    source = Given(Clips(ranges, weights))
+    options, setting = integers.options, integers.setting
+    base = calibrated(model, images, options, False, lambda count: None, source=source)
+    network, arithmetic = run_of(base, setting, options, reference_of(base, setting, options))
+    # All at once, without the kernel.
+    x = network.quantize_images(channels_last(images.batch()))
+    values = network.forward(x, arithmetic, compiled=False)
+    step, zero_point = network.quantizations[network.output]
+    logits = (values.astype(np.float64) - zero_point) * step
+    if problem.objective.kind == CROSS_ENTROPY:
+        losses = cross_entropy(logits, images.labels)
+    else:
+        batch = channels_last(images.batch())
+        losses = divergence(logits, model.graph.forward(batch).reshape(logits.shape))
+    return math.fsum(losses) / len(images)
+
+
+@pytest.mark.parametrize("kind", [CROSS_ENTROPY, DIVERGENCE])
+def test_lapq(kind: str, tmp_path: Path) -> None:
+    """The loss falls, never rises, and is that of the network that runs; again, the same file."""
+    model = model_of("lenet", tmp_path)
+    images = images_of(model, COUNT)
+    outcomes = []
+    for _ in range(2):
+        problem = posed(model, images, kind=kind, bits=3)
+        outcomes.append(Lapq(1)(problem, quiet()))
+    outcome = outcomes[0]
+    starts = {row["start"]: row["loss"] for row in outcome.starts}
+    assert {"min-max", "p = 2", "p = 4"} <= {*starts}
+    assert outcome.trace[0] == min(starts.values()) == starts[outcome.decided["start"]]
+    assert all(now <= before for before, now in zip(outcome.trace, outcome.trace[1:], strict=False))
+    assert outcome.loss == outcome.trace[-1] < outcome.trace[0] < starts["min-max"]
+    assert len(outcome.trace) == 1 + len(outcome.decided["coordinates"])
+    assert outcome.loss == deployed_loss(problem, outcome, model, images)
+    assert file_of(outcome, problem).text == file_of(outcomes[1], problem).text
+
+
+def test_min_max(tmp_path: Path) -> None:
+    """Ranges are those of calibration to the bit; batches of the loss do not matter."""
+    model = model_of("lenet", tmp_path)
+    images = images_of(model, COUNT)
+    problem = posed(model, images)
+    parts = batches_of(images, CALIBRATION_ELEMENTS)
+    ranges = calibrate(model.graph, [channels_last(part.batch()) for part in parts])
+    assert problem.observation.ranges == ranges
+    outcome = min_max(problem, quiet())
+    assert outcome.clips.ranges == ranges
+    assert not outcome.clips.weights
+    assert outcome.loss == deployed_loss(problem, outcome, model, images)
+    (whole,), (labels,) = problem.objective.batches, problem.objective.targets
+    cut = replace(
+        problem.objective, batches=np.split(whole, [5, 6]), targets=np.split(labels, [5, 6])
+    )
+    assert cut([outcome.clips]) == [outcome.loss]
+
+
+@pytest.mark.every(3)
+@pytest.mark.parametrize(
+    ("name", "fmt", "bits", "options"),
+    [
+        ("lenet", "8bit", 2, {}),
+        ("mobilenet", "3opt", 4, {"group": 2}),
+        ("squeezenet", "2opt", 5, {"kind": DIVERGENCE}),
+        ("keras", "5opt+s4opt", 4, {"first_layer_windowed": True}),
+        ("keras", "s5opt", 6, {}),
+        ("keras", "s4opt", 3, {"last_layer_windowed": True}),
+        ("densenet", "7opt", 8, {}),
+        ("transformer", "s4opt", 4, {"attention_windowed": True}),
+        ("googlenet", "6opt", 7, {"method": "max"}),
+    ],
+)
+def test_formats(name: str, fmt: str, bits: int, options: dict[str, Any], tmp_path: Path) -> None:
+    """Every format, signed and not: least squares and LAPQ's start, deployed to the bit."""
+    model = model_of(name, tmp_path)
+    images = images_of(model, 8)
+    problem = posed(model, images, fmt, bits, **options)
+    methods: list[Callable[..., Outcome]] = [least_squares, Lapq(0)]
+    for method in methods:
+        outcome = method(problem, quiet())
+        assert outcome.loss in [row["loss"] for row in outcome.starts]
+        assert outcome.loss == deployed_loss(problem, outcome, model, images)
+    assert outcome.loss == min(row["loss"] for row in outcome.starts)
+
+
+def test_powell(tmp_path: Path) -> None:
+    """The other search: never worse than its start either, and deployed to the bit."""
+    model = model_of("lenet", tmp_path)
+    images = images_of(model, 8)
+    problem = posed(model, images, bits=2)
+    outcome = Lapq(1, POWELL)(problem, quiet())
+    assert outcome.trace[0] == min(row["loss"] for row in outcome.starts)
+    assert all(now <= before for before, now in zip(outcome.trace, outcome.trace[1:], strict=False))
+    assert outcome.loss == outcome.trace[-1] < outcome.trace[0]
+    assert outcome.loss == deployed_loss(problem, outcome, model, images)
+
+
+def test_labels_that_are_no_classes(tmp_path: Path) -> None:
+    model = model_of("lenet", tmp_path)
+    images = images_of(model, 4)
+    images.labels[2] = 10
+    with pytest.raises(DataError, match=r"^labels must be below the model's 10 classes, not 10$"):
+        posed(model, images)
+    posed(model, images, kind=DIVERGENCE)
+
+
+# --- files
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    clips = Clips({"x": (-0.1, 1 / 3), "y": (0.0, 5e-324)}, {"layer": np.array([0.1, 2 / 3])})
+    outcome = Outcome(clips, 0.1, [], [], {})
+    options = {
+        "weight_bits": 4,
+        "first_layer_windowed": False,
+        "last_layer_windowed": False,
+        "attention_windowed": False,
+    }
+    file = QuantizedFile(
+        *("m.onnx", "0" * 64, None, (1, 3), {"mean": [1.5]}, options, "lapq", "5opt"),
+        *({}, outcome.loss, clips),
+    )
+    path = tmp_path / "quantized.json"
+    path.write_text(file.text)
+    return path, json.loads(file.text)
+
+
+def test_files_read_back(written: tuple[Path, dict[str, Any]]) -> None:
+    path, values = written
+    assert list(values) == [*KEYS]
+    file = QuantizedFile.load(path)
+    assert file.text == path.read_text()
+    assert file.clips.ranges == {"x": (-0.1, 1 / 3), "y": (0.0, 5e-324)}
+    assert file.clips.weights["layer"].tolist() == [0.1, 2 / 3]
+    assert file.preprocessing_made.mean == (1.5,)
+    assert file.options_with(Options(equalize=True)) == Options(
+        weight_bits=4, method="lapq", equalize=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("schema", 2, "schema must be 1, not 2"),
+        ("ranges", {"x": [1, 0]}, "a range must not be empty, as 1.0 to 0.0 is"),
+        ("ranges", {"x": [0, math.inf]}, "clips must be finite numbers, not inf"),
+        ("ranges", {"x": [0, True]}, "clips must be finite numbers, not True"),
+        ("weights", {"l": [-1.0]}, "clips of weights must not be negative, not -1.0"),
+        (
+            "options",
+            {"weight_bits": 4},
+            "options must be weight_bits, first_layer_windowed, last_layer_windowed, "
+            "attention_windowed",
+        ),
+        (
+            *("options", SWITCHES | {"weight_bits": 9}),
+            "weight_bits must be an integer from 2 to 8, not 9",
+        ),
+        (
+            *("options", SWITCHES | {"weight_bits": 4, "last_layer_windowed": 1}),
+            "last_layer_windowed must be true or false, not 1",
+        ),
+        ("preprocessing", {"crop": 0}, "crop must be at least 1 pixel, not 0"),
+        ("loss", None, None),
+        ("more", 1, f"unknown key 'more'; keys are {', '.join(KEYS)}"),
+    ],
+)
+def test_damaged_files(
+    key: str, value: Any, message: str | None, written: tuple[Path, dict[str, Any]]
+) -> None:
+    path, values = written
+    if message is None:
+        del values[key]
+        message = f"no key {key!r}; keys are {', '.join(KEYS)}"
+    else:
+        values[key] = value
+    path.write_text(json.dumps(values))
+    with pytest.raises(DataError) as caught:
+        QuantizedFile.load(path)
+    assert str(caught.value) == f"{path}: {message}"
+
+
+def test_no_files(tmp_path: Path) -> None:
+    path = tmp_path / "q.json"
+    for text, message in (
+        (None, f"cannot read {path}: No such file or directory"),
+        ("{", f"{path} is not a JSON file"),
+        ("[1]", f"{path} is not a file of sparq quantize: it has no key 'schema'"),
+    ):
+        if text is not None:
+            path.write_text(text)
+        with pytest.raises(DataError) as caught:
+            QuantizedFile.load(path)
+        assert str(caught.value) == message
+
+
+def test_files_of_other_models(written: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    path, values = written
+    model = model_of("lenet", tmp_path)
+    onnx = tmp_path / "lenet.onnx"
+    file = QuantizedFile.load(path)
+    with pytest.raises(DataError, match=rf"^{path} is of another m.onnx than {onnx}: SHA-256 must"):
+        file.require_model(path, onnx)
+    with pytest.raises(DataError) as caught:
+        file.require_graph(path, model)
+    assert str(caught.value) == f"{path}: no range for the value 'conv' of lenet.onnx" or (
+        "no range for the value" in str(caught.value)
+    )
+    values["ranges"] = {name: [0, 1] for name in model.graph.shapes}
+    path.write_text(json.dumps(values))
+    with pytest.raises(DataError) as caught:
+        QuantizedFile.load(path).require_graph(path, model)
+    assert str(caught.value) == (
+        f"{path}: 2 clips of weights of 'layer', which has 0 output channels in lenet.onnx"
+    )
+
+
+def test_windows_are_golden() -> None:
+    """The arithmetic of the objective is that of the hardware's windows."""
+    setting = Setting(activations_of("3opt", group=2), 4, DENSE)
+    assert setting.arithmetic() == windowed(golden.named_format("3opt", group=2))
