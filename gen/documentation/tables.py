@@ -500,6 +500,7 @@ METHODS = "make methods SHARED=folder KEEP=1"
 BENCH = "make bench KEEP=1"
 EMBEDDINGS = ("embeddings",), "make embeddings KEEP=1"
 GRAPHS = ("graphs_gcn",), "make graphs SHARED=folder KEEP=1"
+SUMS = ("graphs_gin",), 'make graphs SHARED=folder OPTIONS="--architecture GIN" KEEP=1'
 
 TABLES: dict[str, Table] = {
     "accuracy": Table(accuracy, _evaluations("natural"), SHARED),
@@ -534,6 +535,7 @@ TABLES: dict[str, Table] = {
     "embeddings": Table(workload_tables.embeddings, *EMBEDDINGS),
     "embeddings array": Table(workload_tables.products, *EMBEDDINGS),
     "graphs": Table(workload_tables.accuracies, *GRAPHS),
+    "graphs sums": Table(workload_tables.accuracies, *SUMS),
     "graphs array": Table(workload_tables.products, *GRAPHS),
     "engine ports": Table(engine_tables.ports),
     "engine registers": Table(engine_tables.registers),
