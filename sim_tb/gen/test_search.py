@@ -442,13 +442,21 @@ def test_refused(mnist: Path, options: list[str], message: str) -> None:
 
 
 @pytest.mark.full
-def test_points_are_configurations(mnist: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [
+        (("--elements", "2opt", "--weight-bits", "4,3"), 4),
+        (("--elements", "8x8", "--weight-bits", "4", "--cost", "cycles", "--methods", "minmax"), 1),
+    ],
+)
+def test_points_are_configurations(
+    mnist: Path, tmp_path: Path, asked: tuple[str, ...], count: int
+) -> None:
     """Each is taken by ``make verilog``, ``compile`` and ``evaluate``, which agree with it."""
     report, plot = tmp_path / "found.json", tmp_path / "found.svg"
-    options = ["--calibration-images", "24", "--images", "200", "--elements", "2opt,8x8"]
-    options += ["--weight-bits", "4,2", "--sizes", "4x4", "--scratchpad", "16"]
-    options += ["--memory-bits", "64", "--cost", "cycles", "--output", str(tmp_path / "clips")]
-    given = [*arguments(mnist), *options, "--json", str(report), "--plot", str(plot)]
+    options = ["--calibration-images", "64", "--images", "200", "--sizes", "4x4"]
+    options += ["--scratchpad", "16", "--memory-bits", "64", "--output", str(tmp_path / "clips")]
+    given = [*arguments(mnist), *options, *asked, "--json", str(report), "--plot", str(plot)]
     result = CliRunner().invoke(command, given, catch_exceptions=False)
     assert result.exit_code == 0
     assert plot.read_text().startswith("<?xml")
@@ -456,7 +464,9 @@ def test_points_are_configurations(mnist: Path, tmp_path: Path) -> None:
     text = report.read_text()
     assert CliRunner().invoke(command, given).exit_code == 0
     assert report.read_text() == text
-    assert len(found["front"]) > 2
+    assert len(found["front"]) == count
+    layers = [row["windowed"] for row in found["front"]]
+    assert len({*layers}) > 1 or count == 1
     for index, row in enumerate(found["front"]):
         shutil.rmtree(tmp_path / "verilog", ignore_errors=True)
         make = ["make", "--no-print-directory", "verilog", *row["verilog"]]
