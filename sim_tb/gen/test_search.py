@@ -34,6 +34,7 @@ from golden.accelerator.shape import SUM_BITS
 from networks.evaluation.images import Images
 from networks.evaluation.model import Model, channels_last
 from networks.evaluation.preparation import Options, calibrated, reference_of, run_of
+from networks.methods.lapq import Lapq
 from networks.methods.least_squares import least_squares
 from networks.methods.loss import cross_entropy
 from networks.methods.min_max import min_max
@@ -182,6 +183,18 @@ def test_uniform_choices(task: Task, model: Model) -> None:
     assert signed.uniform[INNER] == Layers(names[1:-1])
     (exact,) = all_numbers(task, [machine("8x8", 8)], {"minmax": min_max}, (), quiet())
     assert exact.uniform == {EXACT: Layers()}
+
+
+def test_clips_of_elements(task: Task) -> None:
+    """Those that are searched for an element are its own; losses are those of the methods."""
+    machines = [machine("3opt", 3), machine("2opt", 3)]
+    methods = {"lapq": Lapq(0), "minmax": min_max}
+    found = all_numbers(task, machines, methods, ("lapq",), quiet())
+    assert [each.method for each in found] == ["lapq", "minmax"] * 2
+    assert found[0].outcome is not found[2].outcome
+    assert found[1].outcome is found[3].outcome
+    for each in found[:3]:
+        assert each.losses([each.uniform[INNER]]) == [each.outcome.loss]
 
 
 @pytest.mark.parametrize(
