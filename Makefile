@@ -217,9 +217,9 @@ methods: $(SETUP) ## What methods of quantization win back (SHARED=folder, IMAGE
 
 search: $(SETUP) ## What to build for ResNet-20 and SqueezeNet, and which layers to window (SHARED=folder, IMAGES=n)
 	@.venv/bin/python -m networks.samples.shared_networks "$$SHARED" build/shared
-	@$(RUN) search $(RESNET20) --objective divergence --calibration-images 96 $(call option,IMAGES,images) $(OPTIONS) $(KEPT) \
+	@$(RUN) search $(RESNET20) --objective divergence $(call option,IMAGES,images) $(OPTIONS) $(KEPT) \
 		--json build/search/resnet20.json --plot build/search/resnet20.svg
-	@$(RUN) search $(SQUEEZENET) --objective divergence --weight-bits 8,6 --calibration-images 32 $(call option,IMAGES,images) $(OPTIONS) $(KEPT) \
+	@$(RUN) search $(SQUEEZENET) --objective divergence --weight-bits 8,6 $(call option,IMAGES,images) $(OPTIONS) $(KEPT) \
 		--json build/search/squeezenet.json --plot build/search/squeezenet.svg
 
 embeddings: $(SETUP) ## A recommender with embedding tables of 8, 4 and 2 bits (OPTIONS="--widths 16")
