@@ -141,7 +141,9 @@ def places_of(own: Patches, rows: int) -> Iterator[int]:
 
 
 def random_magnitude(rng: Any, bits: int) -> int:
-    """From 1 on, of so many bits or any fewer."""
+    """From 1 on, of so many bits or any fewer; half of them a power of two or a little more."""
+    if rng.random() < 0.5:
+        return min((1 << bits) - 1, (1 << int(rng.integers(0, bits))) + int(rng.integers(0, 4)))
     return int(rng.integers(1, 1 << rng.integers(1, bits + 1)))
 
 
@@ -160,6 +162,13 @@ def large_layer(rng: Any, rows: int) -> Patches:
         size = [random_magnitude(rng, 15) for _ in range(2)]
         out_width = random_magnitude(rng, 15)
         column = out_width - min(out_width, random_magnitude(rng, 15))
+        if rng.random() < 0.5:
+            # A tile has the end of a row and the begin of the next one, whose patches are near.
+            stride[0] = 1
+            column = out_width - int(rng.integers(1, min(out_width, rows) + 1))
+            size[1] = out_width * stride[1] + int(rng.integers(0, rows))
+            if size[1] >= 1 << 15:
+                continue
         # Patches begin near an edge, or anywhere.
         first = [int(rng.choice([-2, n - 2, rng.integers(0, n)])) for n in size]
         left = first[1] - column * stride[1]
@@ -222,6 +231,20 @@ def reading_the_first(rows: int, steps: int, most: int, seed: int) -> Conversati
     return Conversation(agents, check_first, seed)
 
 
+def reading_many_passes(rows: int, steps: int, most_bits: int) -> Conversation:
+    """Of layers of one pixel: nearly a power of two of passes, or a little more."""
+    rng = np.random.default_rng((SEED, rows, steps))
+    words = rng.integers(0, 256, (LINES, steps), dtype=np.uint8)
+    base = int(rng.integers(0, LINES))
+    layers = []
+    for bit in range(2, most_bits):
+        passes = (1 << bit) + int(rng.integers(-1, 5))
+        data = np.resize(words, (1, 1, passes, steps))
+        own = Patches.of((1, 1), 1, 1, passes=passes, base=base, base_b=base)
+        layers.append((own, data, data))
+    return reading(rows, steps, layers)
+
+
 def slice_words(own: Slice) -> tuple[int, int]:
     """The bytes of a slice and its marks, as the hardware gives them."""
     return number(own.data), sum(bit << place for place, bit in enumerate(own[1:]))
@@ -252,6 +275,11 @@ def test_the_first_slices_of_large_layers(rows: int, steps: int, seed: int, chec
     """Sizes and places from all that fields can say."""
     conversation = reading_the_first(rows, steps, 60, seed)
     checks(conversation.check(Bench(PatchReader(rows, steps, LINES)).hold(conversation)))
+
+
+def test_many_passes(checks: Any) -> None:
+    conversation = reading_many_passes(4, 2, 9)
+    checks(conversation.check(Bench(PatchReader(4, 2, LINES)).hold(conversation)))
 
 
 @pytest.mark.every(8)

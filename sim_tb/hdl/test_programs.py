@@ -85,9 +85,14 @@ def slice_word(columns: npt.NDArray[np.int8], weight_bits: int) -> int:
     )
 
 
-def matrix_piece(shape: AcceleratorShape, rng: np.random.Generator) -> Piece:
-    """Columns of tiles: parameters, then slices, each of both filling up its last beat."""
-    tiles_n, depth = (int(each) for each in rng.integers(1, [4, 8]))
+def matrix_piece(
+    shape: AcceleratorShape, rng: np.random.Generator, size: tuple[int, int] | None = None
+) -> Piece:
+    """Columns of tiles: parameters, then slices, each of both filling up its last beat.
+
+    ``size`` is how many columns there are, and slices of each; by default a few.
+    """
+    tiles_n, depth = size or (int(each) for each in rng.integers(1, [4, 8]))
     half = 1 << shape.weight_bits - 1
     parts: list[Bytes] = []
     words: list[tuple[str, int]] = []
@@ -102,10 +107,15 @@ def matrix_piece(shape: AcceleratorShape, rng: np.random.Generator) -> Piece:
     return Piece(fields, np.concatenate(parts), words)
 
 
-def vector_piece(shape: AcceleratorShape, rng: np.random.Generator) -> Piece:
-    """Channels, of each its parameters and then its weights, two in a word."""
-    channels = shape.k_per_cycle * int(rng.integers(1, 4))
-    weights = int(rng.integers(0, 6))
+def vector_piece(
+    shape: AcceleratorShape, rng: np.random.Generator, size: tuple[int, int] | None = None
+) -> Piece:
+    """Channels, of each its parameters and then its weights, two in a word.
+
+    ``size`` is how many channel words there are, and weights of each; by default a few.
+    """
+    words_n, weights = size or (int(each) for each in rng.integers([1, 0], [4, 6]))
+    channels = shape.k_per_cycle * words_n
     parameters = random_parameters(rng, channels)
     values = rng.integers(-(1 << 15), 1 << 15, (channels, weights), np.int16)
     words: list[tuple[str, int]] = []
@@ -152,7 +162,7 @@ def router(unit: AcceleratorUnit) -> StreamRouter:
     return StreamRouter(unit, -(-shape.cols * shape.k_per_cycle * shape.weight_bits // 8) * 8)
 
 
-def routing(unit: AcceleratorUnit, stalls: Sequence[float]) -> Conversation:
+def routing(unit: AcceleratorUnit, stalls: Sequence[float], are_long: bool = False) -> Conversation:
     """Streams of all kinds, one after the other: every word and slice where it belongs, in order.
 
     One leaves in every cycle, but in those in which more beats of a slice come.
@@ -160,6 +170,9 @@ def routing(unit: AcceleratorUnit, stalls: Sequence[float]) -> Conversation:
     shape = shape_of(unit)
     rng = np.random.default_rng((SEED, shape.cols, shape.weight_bits, 8 * shape.beat_bytes))
     pieces = [make(shape, rng) for make in (matrix_piece, vector_piece, table_piece) * 2]
+    if are_long:
+        pieces += [matrix_piece(shape, rng, size) for size in ((270, 1), (1, 1100), (2, 550))]
+        pieces += [vector_piece(shape, rng, size) for size in ((16, 256), (9, 1))]
     pieces = [pieces[place] for place in rng.permutation(len(pieces))]
     expected = [word for piece in pieces for word in piece.words]
     counts = Counter(name for name, _ in expected)
@@ -183,6 +196,12 @@ def routing(unit: AcceleratorUnit, stalls: Sequence[float]) -> Conversation:
     return Conversation(agents, check, SEED)
 
 
+def test_long_streams(checks: Any) -> None:
+    unit = accelerator(4, 2, "8x8", 8, 64)
+    own = routing(unit, (0, 0), are_long=True)
+    checks(own.check(Bench(router(unit)).hold(own)))
+
+
 @pytest.mark.every(14)
 @pytest.mark.parametrize("stalls", [(0.0, 0.0), (0.4, 0.3)], ids=str)
 @pytest.mark.parametrize("data_bits", [32, 64, 128, 256])
@@ -202,7 +221,8 @@ def routing_the_first(unit: AcceleratorUnit, kind: StreamKind, bit: int) -> Conv
     """
     shape = shape_of(unit)
     rng = np.random.default_rng((SEED, kind, bit))
-    large, most = (1 << bit) + 2, 40
+    # Odd, so that it ends amid a beat.
+    large, most = (1 << bit) + 3, 40
     fields: dict[str, int] = {"kind": kind, "words": large}
     if kind is StreamKind.MATRIX:
         depth = 1 if bit % 2 else large
@@ -236,6 +256,7 @@ def routing_the_first(unit: AcceleratorUnit, kind: StreamKind, bit: int) -> Conv
     def check(ports: Sequence[Word]) -> int:
         found = left(ports)[: len(expected)]
         assert [(name, word) for _, name, word in found] == expected
+        assert not any(own["stream_ready"] for own in ports[: found[-1][0] + 1])
         return len(found)
 
     return Conversation(agents, check, SEED)
