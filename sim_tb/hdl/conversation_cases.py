@@ -29,13 +29,13 @@ def patch_reader() -> ConversationCase:
 
     def conversations() -> Iterator[Conversation]:
         rng = np.random.default_rng(SEED)
-        for stalls in test_patches.STALLS * 3:
+        for stalls in test_patches.STALLS * 4:
             layers = [
                 test_patches.random_layer(rng, rows, steps, 60, first)
                 for first in (0, test_patches.LINES // 2)
             ]
             yield test_patches.reading(rows, steps, layers, *stalls)
-        yield test_patches.reading_many_passes(rows, steps, 12)
+        yield test_patches.reading_many_passes(rows, steps, (*range(2, 9), 13))
         for seed in range(40):
             yield test_patches.reading_the_first(rows, steps, 60, seed)
 

@@ -171,8 +171,8 @@ def routing(unit: AcceleratorUnit, stalls: Sequence[float], are_long: bool = Fal
     rng = np.random.default_rng((SEED, shape.cols, shape.weight_bits, 8 * shape.beat_bytes))
     pieces = [make(shape, rng) for make in (matrix_piece, vector_piece, table_piece) * 2]
     if are_long:
-        pieces += [matrix_piece(shape, rng, size) for size in ((270, 1), (1, 1100), (2, 550))]
-        pieces += [vector_piece(shape, rng, size) for size in ((16, 256), (9, 1))]
+        pieces += [matrix_piece(shape, rng, size) for size in ((130, 1), (1, 1022), (1, 1023))]
+        pieces += [vector_piece(shape, rng, (16, 256))]
     pieces = [pieces[place] for place in rng.permutation(len(pieces))]
     expected = [word for piece in pieces for word in piece.words]
     counts = Counter(name for name, _ in expected)
