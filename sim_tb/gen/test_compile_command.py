@@ -128,14 +128,45 @@ def test_a_reduction_that_is_too_long_is_refused_at_once(mnist: Path, tmp_path: 
     assert result.stderr == ""  # no progress
 
 
-def test_sums_that_do_not_fit_are_refused(mnist: Path, tmp_path: Path) -> None:
-    calibration = ("--calibration", str(mnist / "calibration.npz"), "--calibration-images", "2")
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            ("--acc-bits", "18"),
+            "conv1: its sums of products can take 20 bits, and acc_bits is 18",
+        ),
+        (
+            ("--scratchpad", "1"),
+            "conv2: the layer takes 48 lines of the scratchpad at least, which has 32: scratchpad "
+            "must be at least 2",
+        ),
+        (
+            ("--scratchpad", "1", "--equalize"),
+            "conv2: the layer takes 48 lines of the scratchpad at least, which has 32: scratchpad "
+            "must be at least 2",
+        ),
+    ],
+)
+def test_a_machine_that_is_too_small_is_refused_before_all_images_are_looked_at(
+    options: tuple[str, ...], text: str, mnist: Path, tmp_path: Path
+) -> None:
+    calibration = ("--calibration", str(mnist / "calibration.npz"))
     output = tmp_path / "output"
-    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, "--acc-bits", "18"]
+    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, *options]
     result = CliRunner().invoke(compile, [*arguments, "--output", str(output)])
-    text = "conv1: its sums of products can take 20 bits, and acc_bits is 18"
     assert str(result.exception) == text
+    assert result.stderr == ""  # no progress
     assert not output.exists()
+
+
+def test_sums_of_equalized_weights_are_seen_later(mnist: Path, tmp_path: Path) -> None:
+    calibration = ("--calibration", str(mnist / "calibration.npz"), "--calibration-images", "2")
+    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, "--acc-bits", "18", "--equalize"]
+    result = CliRunner().invoke(compile, [*arguments, "--output", str(tmp_path / "output")])
+    assert re.fullmatch(
+        r"conv1: its sums of products can take \d+ bits, and acc_bits is 18", str(result.exception)
+    )
+    assert "compiling" in result.stderr
 
 
 def test_the_roofline_has_all_layers(mnist: Path, compiled: Path) -> None:
