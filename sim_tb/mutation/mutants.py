@@ -357,6 +357,8 @@ PARTS = (
     "waits",
     "vector_lane",
     "vector_lane_of_bits",
+    "pair_packer_5opt",
+    "pair_unpacker_5opt",
 )
 """Of the matrix engine, around a scratchpad, of the accelerator: keys of ``CASES``."""
 
