@@ -169,8 +169,9 @@ def compile(
         f"windowed; {image.size} bytes of memory"
     )
     if shape.encodes:
-        pairs = len(compiled.allocation.encoded)
-        click.echo(f"{pairs} of {len(compiled.in_memory)} tensors in memory are stored pairs")
+        pairs, count = len(compiled.allocation.encoded), len(compiled.in_memory)
+        some = f"{pairs} of {count} tensors in memory are stored pairs"
+        click.echo(some if count else "all tensors stay in the scratchpad: none is stored pairs")
     if report:
         _print_report(result, shape)
     if roofline is not None:

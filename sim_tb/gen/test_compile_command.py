@@ -129,6 +129,23 @@ def test_a_reduction_that_is_too_long_is_refused_at_once(mnist: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("scratchpad", "text"),
+    [
+        ("8", "2 of 2 tensors in memory are stored pairs"),
+        ("256", "all tensors stay in the scratchpad: none is stored pairs"),
+    ],
+)
+def test_tensors_that_are_stored_pairs_are_counted(
+    scratchpad: str, text: str, mnist: Path, tmp_path: Path
+) -> None:
+    calibration = ("--calibration", str(mnist / "calibration.npz"), "--calibration-images", "2")
+    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, "--scratchpad", scratchpad]
+    pairs = ("--encoded-memory", "--output", str(tmp_path / "output"))
+    result = CliRunner().invoke(compile, [*arguments, *pairs], catch_exceptions=False)
+    assert result.stdout.splitlines()[1:-1] == [text]
+
+
+@pytest.mark.parametrize(
     ("options", "text"),
     [
         (
@@ -300,9 +317,10 @@ def test_the_pages_can_be_followed(
             result = CliRunner().invoke({"compile": compile, "run": run}[name], arguments)
             assert result.exit_code == 0, result.output
             printed.append(result.stdout.splitlines()[-1])
-    assert len(printed) == 2
-    assert printed[0].startswith("wrote build/")
-    assert printed[1].startswith("10 images on golden: logits equal the network's in integers; ")
+    assert printed
+    for wrote, ran in zip(printed[::2], printed[1::2], strict=True):
+        assert wrote.startswith("wrote build/")
+        assert ran.startswith("10 images on golden: logits equal the network's in integers; ")
 
 
 @pytest.mark.slow
