@@ -35,6 +35,7 @@ def patch_reader() -> ConversationCase:
                 for first in (0, test_patches.LINES // 2)
             ]
             yield test_patches.reading(rows, steps, layers, *stalls)
+        yield test_patches.reading_rows_in_tiles(rows, steps)
         yield test_patches.reading_many_passes(rows, steps, (*range(2, 9), 13))
         for seed in range(40):
             yield test_patches.reading_the_first(rows, steps, 60, seed)

@@ -1,7 +1,7 @@
 """Patches of a layer, read from banks, in Amaranth's own simulator."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -248,6 +248,25 @@ def reading_many_passes(rows: int, steps: int, bits: Sequence[int]) -> Conversat
     return reading(rows, steps, layers)
 
 
+def reading_rows_in_tiles(rows: int, steps: int) -> Conversation:
+    """Of small layers, without padding: most tiles have the end of a row and the next one's begin.
+
+    They wait for an odd number of cycles, and for an even one.
+    """
+    rng = np.random.default_rng((SEED, rows, steps))
+    layers = []
+    for out_width, kernel in product((3, 5), ((3, 3), (3, 2), (2, 2))):
+        size = (kernel[0] + 3, out_width + kernel[1] - 1)
+        data = rng.integers(0, 256, (*size, 1, steps), dtype=np.uint8)
+        base = 8 * len(layers)
+        own = Patches.of(
+            *(size, 4 * out_width, out_width),
+            kernel=kernel, by_matrix=1, base=base, base_b=base,
+        )  # fmt: skip
+        layers.append((own, data, data))
+    return reading(rows, steps, layers)
+
+
 def slice_words(own: Slice) -> tuple[int, int]:
     """The bytes of a slice and its marks, as the hardware gives them."""
     return number(own.data), sum(bit << place for place, bit in enumerate(own[1:]))
@@ -282,6 +301,11 @@ def test_the_first_slices_of_large_layers(rows: int, steps: int, seed: int, chec
 
 def test_many_passes(checks: Any) -> None:
     conversation = reading_many_passes(4, 2, range(2, 9))
+    checks(conversation.check(Bench(PatchReader(4, 2, LINES)).hold(conversation)))
+
+
+def test_rows_that_share_tiles(checks: Any) -> None:
+    conversation = reading_rows_in_tiles(4, 2)
     checks(conversation.check(Bench(PatchReader(4, 2, LINES)).hold(conversation)))
 
 
