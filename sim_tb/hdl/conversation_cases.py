@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from golden.descriptor import Opcode
 from hdl.accelerator.byte_tables import ByteTables
 from hdl.accelerator.patch_reader import PatchReader
 from hdl.accelerator.program_reader import ProgramReader
@@ -87,6 +88,8 @@ def program_reader() -> ConversationCase:
     def conversations() -> Iterator[Conversation]:
         for stall in (0, 0.3):
             yield test_programs.running(unit, stall)
+        for opcode in Opcode:
+            yield test_programs.reading_other_bits(unit, opcode)
 
     return ConversationCase(lambda: ProgramReader(unit), conversations)
 

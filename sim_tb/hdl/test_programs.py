@@ -31,6 +31,7 @@ from golden.descriptor import (
     Error,
     Opcode,
     decode,
+    layout,
 )
 from hdl.accelerator.accelerator_unit import AcceleratorUnit
 from hdl.accelerator.layouts import STREAM, StreamKind
@@ -171,7 +172,7 @@ def routing(unit: AcceleratorUnit, stalls: Sequence[float], are_long: bool = Fal
     rng = np.random.default_rng((SEED, shape.cols, shape.weight_bits, 8 * shape.beat_bytes))
     pieces = [make(shape, rng) for make in (matrix_piece, vector_piece, table_piece) * 2]
     if are_long:
-        pieces += [matrix_piece(shape, rng, size) for size in ((130, 1), (1, 1022), (1, 1023))]
+        pieces += [matrix_piece(shape, rng, size) for size in ((1030, 1), (1, 1022), (1, 1023))]
         pieces += [vector_piece(shape, rng, (16, 256))]
     pieces = [pieces[place] for place in rng.permutation(len(pieces))]
     expected = [word for piece in pieces for word in piece.words]
@@ -196,6 +197,7 @@ def routing(unit: AcceleratorUnit, stalls: Sequence[float], are_long: bool = Fal
     return Conversation(agents, check, SEED)
 
 
+@pytest.mark.slow
 def test_long_streams(checks: Any) -> None:
     unit = accelerator(4, 2, "8x8", 8, 64)
     own = routing(unit, (0, 0), are_long=True)
@@ -296,6 +298,8 @@ class Checker(Machine):
     _store = _matrix = _vector = _load
 
 
+STARTED = ("wait_loads", "wait_stores", "wait_computes")
+"""Fields of what must have ended."""
 MEMORY_BYTES = 1 << 15
 MOST_BYTES = (1 << 32) - 1
 """Of a window."""
@@ -556,19 +560,14 @@ def stream_of(shape: AcceleratorShape, d: Descriptor) -> tuple[int, int, dict[st
 
 
 def running(unit: AcceleratorUnit, stall: float) -> Conversation:
-    """Right and damaged programs end as the interpreter says; all before is given once, in order.
-
-    So are the streams of what computes. Nothing is given of what is wrong, and no program ends
-    before all that was given has.
-    """
+    """Right and damaged programs of a few descriptors, in windows of any sizes."""
     shape = shape_of(unit)
     rng = random.Random(f"{SEED}, {shape.rows}, {shape.cols}, {8 * shape.beat_bytes}, {stall}")
     count, longest = 80, 6
     memory = np.frombuffer(rng.randbytes(MEMORY_BYTES), np.uint8).copy()
-    programs, expected = [], []
-    given: list[Descriptor] = []
+    programs = []
     for number in range(count):
-        started = {"wait_loads": 0, "wait_stores": 0, "wait_computes": 0}
+        started = dict.fromkeys(STARTED, 0)
         start = number * longest * DESCRIPTOR_BYTES + shape.beat_bytes * rng.choice([0, 0, 1])
         reads = random_window(rng)
         program = Program(start, reads, rng.choice([reads, random_window(rng), shape.line_bytes]))
@@ -600,6 +599,49 @@ def running(unit: AcceleratorUnit, stall: float) -> Conversation:
                 start=start, reads_size=rng.choice([reads] * 8 + [end, end - 1, end - 4])
             )
         )
+    expected, conversation = _outcomes(shape, memory, programs, stall)
+    errors = {each.error for each in expected}
+    assert errors == set(Error) - {Error.BUS, Error.TIMEOUT, Error.TILES}
+    return conversation
+
+
+def reading_other_bits(unit: AcceleratorUnit, opcode: Opcode) -> Conversation:
+    """Programs of one descriptor, right but for a bit that is in no field: for each of these."""
+    shape = shape_of(unit)
+    rng = random.Random(f"{SEED}, {opcode}")
+    of_fields = {
+        32 * place.word + place.low_bit + bit
+        for place in layout(opcode, shape.encodes).values()
+        for bit in range(place.bits)
+    }
+    memory = np.zeros(MEMORY_BYTES, np.uint8)
+    program = Program(0, MEMORY_BYTES, MEMORY_BYTES)
+    programs = []
+    for bit in sorted({*range(8 * DESCRIPTOR_BYTES)} - of_fields):
+        right = Descriptor(opcode)
+        while opcode is not Opcode.END and not right.values:
+            made = random_right(shape, rng, program, dict.fromkeys(STARTED, 0))
+            right = made if made.opcode is opcode else right
+        words = right.words()
+        words[bit // 32] ^= np.uint32(1 << bit % 32)
+        start = DESCRIPTOR_BYTES * len(programs)
+        memory[start : start + DESCRIPTOR_BYTES] = words.view(np.uint8)
+        programs.append(program._replace(start=start))
+    expected, conversation = _outcomes(shape, memory, programs, 0)
+    assert expected == [Outcome(Error.FIELD, 0)] * len(programs)
+    return conversation
+
+
+def _outcomes(
+    shape: AcceleratorShape, memory: Bytes, programs: Sequence[Program], stall: float
+) -> tuple[list[Outcome], Conversation]:
+    """How programs end as the interpreter says; all before is given once, in order.
+
+    So are the streams of what computes. Nothing is given of what is wrong, and no program ends
+    before all that was given has.
+    """
+    expected = []
+    given: list[Descriptor] = []
     for own_program in programs:
         windows = (Window(0, each) for each in own_program[1:])
         expected.append(Checker(shape, memory, *windows).run(own_program.start))
@@ -609,9 +651,8 @@ def running(unit: AcceleratorUnit, stall: float) -> Conversation:
             read = decode(words, encodes=shape.encodes)
             assert isinstance(read, Descriptor)
             given += [read] if read.opcode is not Opcode.END else []
-    window = rng.getrandbits(63)
+    window = random.Random(len(programs)).getrandbits(63)
     source, units, runs = Memory(shape, memory, window, stall), Units(stall), Runs(programs, window)
-    assert {each.error for each in expected} == set(Error) - {Error.BUS, Error.TIMEOUT, Error.TILES}
     numbers = [int.from_bytes(each.words().tobytes(), "little") for each in given]
     names = [next(name for name, codes in UNITS.items() if d.opcode in codes) for d in given]
     streams = [stream_of(shape, each) for each in given if each.opcode in COMPUTE]
@@ -627,7 +668,15 @@ def running(unit: AcceleratorUnit, stall: float) -> Conversation:
             assert {name: found[name] for name in fields} == fields
         return len(expected) + len(given) + 2 * len(streams)
 
-    return Conversation([source, units, runs], check, SEED)
+    return expected, Conversation([source, units, runs], check, SEED)
+
+
+@pytest.mark.every(4)
+@pytest.mark.parametrize("opcode", [Opcode.END, Opcode.MATRIX, Opcode.LOAD, Opcode.TABLE])
+def test_bits_of_no_field(opcode: Opcode, checks: Any) -> None:
+    unit = accelerator(4, 3, "8x8", 8, 32)
+    own = reading_other_bits(unit, opcode)
+    checks(own.check(Bench(ProgramReader(unit)).hold(own)))
 
 
 @pytest.mark.every(16)
