@@ -85,7 +85,7 @@ def test_clips_of_weights(bits: int) -> None:
     weights[1, :, 2] = 0
     exponents = (2.0, 3.5)
     levels = 2 ** (bits - 1) - 1
-    for exponent, found in zip(exponents, weight_clips(weights, bits, exponents), strict=True):
+    for exponent, found in zip(exponents, weight_clips(weights, levels, exponents), strict=True):
         columns = [weights[group, :, n] for group in range(2) for n in range(3)]
         assert found.shape == (6,)
         for column, clip in zip(columns, found, strict=True):
