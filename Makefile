@@ -22,7 +22,7 @@ endif
 # environment, as they are: nothing in them is run, or becomes another option.
 CONFIGURATION_VARIABLES := PRESET CONFIG TOP ROWS COLS PAIRS PE FORMAT ROUNDING VSPARQ GROUP WEIGHT_BITS \
 	ACC_BITS PIPELINE STYLE MACHINE WEIGHT_DEPTH LANES RESULT_TILES COMMAND_DEPTH STREAM_BITS \
-	ENCODED_INPUT ENCODED_OUTPUT ENCODED_MEMORY SCRATCHPAD MEMORY_BITS
+	ENCODED_INPUT ENCODED_OUTPUT ENCODED_MEMORY MULTIPOINT SCRATCHPAD MEMORY_BITS
 VARIABLES_verilog := $(CONFIGURATION_VARIABLES) OUTPUT NAME TESTBENCH SEED REGISTER_PAGE JSON
 VARIABLES_simulate := $(CONFIGURATION_VARIABLES) TILES SEED JSON
 VARIABLES_quick := TESTS SIM SEED WAVES
@@ -80,7 +80,7 @@ CONFIGURATION = $(call option,PRESET,preset) $(call option,CONFIG,config) $(call
 	$(call option,RESULT_TILES,result-tiles) $(call option,COMMAND_DEPTH,command-depth) \
 	$(call option,STREAM_BITS,stream-bits) \
 	$(call flag,ENCODED_INPUT,encoded-input) $(call flag,ENCODED_OUTPUT,encoded-output) \
-	$(call flag,ENCODED_MEMORY,encoded-memory) \
+	$(call flag,ENCODED_MEMORY,encoded-memory) $(call flag,MULTIPOINT,multipoint) \
 	$(call option,SCRATCHPAD,scratchpad) $(call option,MEMORY_BITS,memory-bits)
 MNIST = build/mnist/mnist.onnx --data build/mnist/test.npz --calibration build/mnist/calibration.npz
 RESNET20 = build/shared/resnet20_cifar10_bn.onnx --data build/shared/cifar10_test.npz \
@@ -136,7 +136,7 @@ help: ## List the targets
 	@echo "  WEIGHT_BITS=8 ACC_BITS=32 PIPELINE=0 STYLE=structural PAIRS=4 (of tensor cores)"
 	@echo "  ENCODED_INPUT=0 (of arrays, tensor cores and engines of sparq)"
 	@echo "  of TOP=engine: MACHINE=array WEIGHT_DEPTH=256 LANES=0 RESULT_TILES=0 COMMAND_DEPTH=4 STREAM_BITS=0"
-	@echo "  ENCODED_OUTPUT=0"
+	@echo "  ENCODED_OUTPUT=0 MULTIPOINT=0"
 	@echo "  of TOP=accelerator: MACHINE=array WEIGHT_DEPTH=2048 RESULT_TILES=0 COMMAND_DEPTH=4"
 	@echo "  SCRATCHPAD=256 MEMORY_BITS=128 ENCODED_MEMORY=0; LANES=0 for no multipliers beside the machine"
 	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file;"
