@@ -74,8 +74,10 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
         "combine must be 0 on this engine, not 2 (of column 1)",
     ),
     (
-        lambda: product(
-            replace(SHAPE, multipoint=True), parameters=ColumnParameters.of(3, combine=[0, 2, 3])
+        lambda: replace(
+            product(),
+            shape=replace(SHAPE, multipoint=True),
+            parameters=ColumnParameters.of(3, combine=[0, 2, 3]),
         ),
         "combine must be 0 of even columns, not 3 (of column 2)",
     ),
