@@ -177,8 +177,8 @@ def methods(
     if extra_columns is not None:
         print_tables(_points(result))
     write_json(json_file, result)
-    kind = "methods" if extra_columns is None else "multipoint"
-    keep_result(keep, "methods", f"{kind}_{model.stem}", result)
+    kind = "" if extra_columns is None else "multipoint_"
+    keep_result(keep, "methods", f"methods_{kind}{model.stem}", result)
 
 
 def _points(result: dict[str, Any]) -> Table:

@@ -494,7 +494,7 @@ def _signed(model: str, lines: bool = False) -> dict[str, Table]:
 OSU018, GENERIC = "make area LIBRARY=osu018 KEEP=1", "make area KEEP=1"
 SHARED, MODERN = "make evaluate-shared SHARED=folder KEEP=1", "make evaluate-modern KEEP=1"
 METHODS = "make methods SHARED=folder KEEP=1"
-MULTIPOINT = "sparq methods MODEL --extra-columns idle,25% --keep"
+MULTIPOINT = "make multipoint SHARED=folder KEEP=1"
 BENCH = "make bench KEEP=1"
 EMBEDDINGS = ("embeddings",), "make embeddings KEEP=1"
 GRAPHS = ("graphs_gcn",), "make graphs SHARED=folder KEEP=1"
@@ -509,8 +509,8 @@ TABLES: dict[str, Table] = {
     "methods mnist": Table(methods, ("methods_mnist",), METHODS),
     "methods resnet20": Table(methods, (f"methods_{RESNET20}",), METHODS),
     "methods squeezenet": Table(methods, (f"methods_{SQUEEZENET}",), METHODS),
-    "multipoint resnet20": Table(multipoint, (f"multipoint_{RESNET20}",), MULTIPOINT),
-    "multipoint squeezenet": Table(multipoint, (f"multipoint_{SQUEEZENET}",), MULTIPOINT),
+    "multipoint resnet20": Table(multipoint, (f"methods_multipoint_{RESNET20}",), MULTIPOINT),
+    "multipoint squeezenet": Table(multipoint, (f"methods_multipoint_{SQUEEZENET}",), MULTIPOINT),
     **_signed("direction"),
     **_signed("minilm"),
     **_signed("recognition", lines=True),

@@ -386,7 +386,7 @@ def _cases() -> dict[str, PartCase]:
         cases[f"output_stage_{'_'.join(map(str, sizes4))}"] = output_stage(*sizes4)
     for name, (sizes4, fmt) in ENCODED_OUTPUTS.items():
         cases[f"output_stage_{'_'.join(map(str, sizes4))}_{name}"] = output_stage(*sizes4, fmt)
-    for sizes4 in ((2, 6, 2, 20), (2, 4, 4, 24)):
+    for sizes4 in ((2, 6, 2, 12), (2, 4, 4, 24)):
         name = f"output_stage_{'_'.join(map(str, sizes4))}_combines"
         cases[name] = output_stage(*sizes4, points=2)
     for pairs in (1, 2, 5):

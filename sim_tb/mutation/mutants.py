@@ -362,7 +362,7 @@ PARTS = (
 
 OUTPUT_STAGES = (
     "output_stage_2_6_2_20",
-    "output_stage_2_6_2_20_combines",
+    "output_stage_2_6_2_12_combines",
     "output_stage_2_6_6_16_2opt",
 )
 LANE = "requantizer_lane"
