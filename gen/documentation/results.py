@@ -43,13 +43,19 @@ class Measured(NamedTuple):
 
 
 def _of_rows(
-    keys: tuple[str, ...], wanted: Callable[[Result, Result], bool] = lambda result, row: True
+    keys: tuple[str, ...],
+    wanted: Callable[[Result, Result], bool] = lambda result, row: True,
+    keys_of_parts: tuple[str, ...] = (),
 ) -> Callable[[Result], Result]:
-    """Keep the rows that are ``wanted``, and of them ``keys``."""
+    """Keep the rows that are ``wanted``, and of them ``keys``; of rows of parts, which are many,
+    ``keys_of_parts``, where they have a value.
+    """
 
     def trim(result: Result) -> Result:
         rows = [
-            {key: row[key] for key in keys if key in row}
+            {key: row[key] for key in keys_of_parts if row.get(key) is not None}
+            if row.get("part") not in (None, "all")
+            else {key: row[key] for key in keys if key in row}
             for row in result["rows"]
             if wanted(result, row)
         ]
@@ -87,6 +93,11 @@ AREA_KEYS = (
     *("area_per_mac", "ratio_to_8x8", "ratio_to_2x8x8", "energy_per_mac_ratio"),
     *("glitch_energy_per_mac_ratio", "uniform_energy_per_mac_ratio"),
     *("uniform_glitch_energy_per_mac_ratio", "part", "count", "memory_bits", "share"),
+    "multiplies",
+)
+PART_KEYS = (
+    *("unit", "design", "format", "vsparq", "group", "multiplies", "part", "count"),
+    *("area_um2", "gate_equivalents", "memory_bits", "share"),
 )
 FRONT_KEYS = (
     *("label", "weight_bits", "bits_per_activation", "ratio_to_8x8", "top1", "standard_error"),
@@ -133,8 +144,9 @@ COMMANDS: Mapping[str, Measured] = {
                 and row["unit"] != "encoder"
                 and row["rounding"] is not False
             ),
+            PART_KEYS,
         ),
-        without=(*ACCELERATOR, *WORKLOADS),
+        without=(*INTERPRETER, *WORKLOADS),
     ),
     "tradeoff": Measured(
         (*SYNTHESIS, "networks"),

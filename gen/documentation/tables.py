@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gen.design.configuration import AROUND
 from gen.documentation import engine_tables, workload_tables
 from gen.documentation.results import FOLDER, Kept, KeptError, NotKeptError, load
 from golden import BLOCK_FORMATS, named_format
@@ -173,6 +174,11 @@ def _design(row: Row) -> str:
     return ", ".join(parts)
 
 
+def _system(row: Row) -> str:
+    """The design of an engine's or accelerator's array, and what its vector unit lacks."""
+    return _design(row) + (", LANES=0" if row.get("multiplies") is False else "")
+
+
 def _stored_bits(row: Row) -> str:
     if row["design"] != "sparq":
         return "4" if row["design"] == "2x4x8" else "8"
@@ -274,7 +280,7 @@ def machines(kept: Kept) -> Grid:
         dict.fromkeys(
             (row["unit"], row["rows"], row["cols"])
             for row in kept.result["rows"]
-            if row.get("rows") and row["unit"] != "engine"
+            if row.get("rows") and row["unit"] not in AROUND
         )
     )
     found = [_smallest(kept, unit, rows=rows, cols=cols) for unit, rows, cols in kinds]
@@ -285,41 +291,51 @@ def machines(kept: Kept) -> Grid:
     return headings, [[name, *(_ratios(each.get(name)) for each in found)] for name in names]
 
 
-def engines(kept: Kept) -> Grid:
-    """Whole engines: logic, and the bits of their memories, which are no area."""
-    rows = [row for row in kept.result["rows"] if row["unit"] == "engine"]
-    array = {_design(row): row["share"] for row in rows if row["part"] == "machine"}
-    headings = ["engine 8x8 of", f"logic, {_unit(kept)}, {kept.result['library']}", "memory bits"]
+def _systems(kept: Kept, unit: str) -> list[Row]:
+    """The rows of engines or accelerators; :class:`NotKeptError` if there are none."""
+    rows = [row for row in kept.result["rows"] if row["unit"] == unit]
+    if not rows:
+        raise NotKeptError(f"no {unit} is in {kept.command}")
+    return rows
+
+
+def systems(kept: Kept, unit: str) -> Grid:
+    """Whole engines or accelerators: logic, and the bits of their memories, which are no area."""
+    rows = _systems(kept, unit)
+    array = {_system(row): row["share"] for row in rows if row["part"] == "machine"}
+    headings = [f"{unit} {rows[0]['rows']}x{rows[0]['cols']} of"]
+    headings += [f"logic, {_unit(kept)}, {kept.result['library']}", "memory bits"]
     headings += ["logic per MAC per cycle", "to 8x8", "to 2x8x8", "array's share of the logic"]
     return headings, [
         [
-            *(_design(row), _area(row), str(row["memory_bits"]), _number(row["area_per_mac"], 0)),
+            *(_system(row), _area(row), str(row["memory_bits"]), _number(row["area_per_mac"], 0)),
             *(_number(row[f"ratio_to_{base}"], 3) for base in ("8x8", "2x8x8")),
-            f"{_number(100 * array[_design(row)], 1)} %",
+            f"{_number(100 * array[_system(row)], 1)} %",
         ]
         for row in rows
         if row["part"] == "all"
     ]
 
 
-def engine_parts(kept: Kept) -> Grid:
-    """How often each part stands in each engine, its logic, and the bits of its memory.
+def system_parts(kept: Kept, unit: str) -> Grid:
+    """How often each part stands in each engine or accelerator, its logic, and the bits of its
+    memory.
 
     Parts that are alike and numbered are one.
     """
     alike: dict[tuple[Any, ...], Row] = {}
-    for row in kept.result["rows"]:
-        if row["unit"] == "engine" and row["part"] != "all":
+    for row in _systems(kept, unit):
+        if row["part"] != "all":
             name = row["part"].rstrip("0123456789")
             one = alike.setdefault(
-                (name, _design(row), _area(row), row["memory_bits"]),
+                (name, _system(row), _area(row), row["memory_bits"]),
                 row | {"part": name, "count": 0},
             )
             one["count"] += row["count"]
     rows = list(alike.values())
     names = list(dict.fromkeys(row["part"] for row in sorted(rows, key=lambda row: -row["share"])))
-    designs = list(dict.fromkeys(_design(row) for row in rows))
-    found = {(row["part"], _design(row)): row for row in rows}
+    designs = list(dict.fromkeys(map(_system, rows)))
+    found = {(row["part"], _system(row)): row for row in rows}
 
     def text(row: Row | None) -> str:
         if row is None:
@@ -480,8 +496,11 @@ def _of_library(library: str, energy: bool, kept_by: str) -> dict[str, Table]:
             partial(units, unit="dot_product", energy=energy, pairs=4), *kept
         ),
         f"machines {library}": Table(machines, *kept),
-        f"engines {library}": Table(engines, *kept),
-        f"engine parts {library}": Table(engine_parts, *kept),
+        **{
+            f"{name} {library}": Table(partial(make, unit=unit), *kept)
+            for unit in AROUND
+            for name, make in ((f"{unit}s", systems), (f"{unit} parts", system_parts))
+        },
     }
 
 
@@ -498,6 +517,7 @@ MULTIPOINT = "make multipoint SHARED=folder KEEP=1"
 BENCH = "make bench KEEP=1"
 EMBEDDINGS = ("embeddings",), "make embeddings KEEP=1"
 GRAPHS = ("graphs_gcn",), "make graphs SHARED=folder KEEP=1"
+SUMS = ("graphs_gin",), 'make graphs SHARED=folder OPTIONS="--architecture GIN" KEEP=1'
 
 TABLES: dict[str, Table] = {
     "accuracy": Table(accuracy, _evaluations("natural"), SHARED),
@@ -534,6 +554,7 @@ TABLES: dict[str, Table] = {
     "embeddings": Table(workload_tables.embeddings, *EMBEDDINGS),
     "embeddings array": Table(workload_tables.products, *EMBEDDINGS),
     "graphs": Table(workload_tables.accuracies, *GRAPHS),
+    "graphs sums": Table(workload_tables.accuracies, *SUMS),
     "graphs array": Table(workload_tables.products, *GRAPHS),
     "engine ports": Table(engine_tables.ports),
     "engine registers": Table(engine_tables.registers),
@@ -558,9 +579,9 @@ def table(name: str, folder: Path = FOLDER) -> str:
     make, sources, kept_by = TABLES[name]
     try:
         kept = [load(source, folder) for source in sources]
+        headings, rows = make(*kept)
     except NotKeptError:
         return f"Not measured yet: `{kept_by}` keeps what this table is made of.\n"
-    headings, rows = make(*kept)
     lines = [f"| {' | '.join(cells)} |" for cells in (headings, *rows)]
     lines.insert(1, "|---" * len(headings) + "|")
     captions = dict.fromkeys(each.caption for each in kept)

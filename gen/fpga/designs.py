@@ -67,10 +67,12 @@ def _designs() -> Iterator[Design]:
             yield Design(f"{name}_engine_{side}x{side}", engine)
             if name == "8x8" and side == 8:
                 yield Design(f"{name}_engine_{side}x{side}_luts", engine, multipliers=False)
-    for name in ("8x8", "5opt"):
+    # With two MACs per element it would take 182 multipliers: it has none, nor has its equal.
+    for name, multipliers in (("8x8", True), ("8x8", False), ("5opt", False)):
         size = {"rows": 8, "cols": 8, "pipeline": PIPELINE, "scratchpad": 64}
         accelerator = Configuration(top="accelerator", **size, **UNITS[name], style="behavioral")
-        yield Design(f"{name}_accelerator_8x8", accelerator)
+        luts = "" if multipliers else "_luts"
+        yield Design(f"{name}_accelerator_8x8{luts}", accelerator, multipliers)
 
 
 DESIGNS: Mapping[str, Design] = {design.name: design for design in _designs()}

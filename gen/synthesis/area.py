@@ -7,14 +7,14 @@ from typing import Any
 
 from rich.progress import Progress
 
-from gen.design.configuration import MACHINES
+from gen.design.configuration import AROUND, MACHINES
 from gen.library.library import Library
 from gen.synthesis.area_report import Row
 from gen.synthesis.energy import Energy, Operands, demo_operands, signed_operands, uniform_operands
-from gen.synthesis.engine import EnginePart, engine_parts, engine_rows
 from gen.synthesis.mapped import Candidate, choose
 from gen.synthesis.measure import Checked, Workshop
-from gen.synthesis.units import ENGINE, Unit
+from gen.synthesis.systems import SystemPart, system_parts, system_rows
+from gen.synthesis.units import Unit
 from support.files import write_if_changed
 from support.tasks import run_tasks
 
@@ -33,7 +33,7 @@ ENERGIES = tuple(
 )
 """Of all sets of operands, without glitches and with them."""
 
-SAME = ("unit", "pairs", "rows", "cols", "flat", "target_ps")
+SAME = ("unit", "pairs", "rows", "cols", "flat", "multiplies", "target_ps")
 """What rows that are compared have in common."""
 
 
@@ -67,8 +67,8 @@ def run_area(
         return run_tasks(function, jobs, on_done=lambda: progress.advance(task))
 
     # Map everything; large arrays share what the smaller ones have mapped.
-    engines = [unit for unit in units if unit.unit == ENGINE]
-    singles = [unit for unit in units if unit.unit not in (*MACHINES, ENGINE)]
+    systems = [unit for unit in units if unit.unit in AROUND]
+    singles = [unit for unit in units if unit.unit not in (*MACHINES, *AROUND)]
     mapped = dict(zip(singles, everywhere("mapping", _map, singles), strict=True))
     machines: dict[Unit, Candidate] = {}
     for side in sorted({unit.rows or 0 for unit in units if unit.unit in MACHINES}):
@@ -92,7 +92,7 @@ def run_area(
         targets += [own_clock, round(own_clock / FASTER)]
     chosen = []
     for target_of_rows in targets:
-        others = [unit for unit in units if unit not in engines]
+        others = [unit for unit in units if unit not in systems]
         families = _families(others if target_of_rows == target else _elements(units))
         for family in families:
             choices = [
@@ -110,11 +110,12 @@ def run_area(
         _row(workshop.library, target_of_row, unit, candidate, checked[unit, candidate.recipe])
         for target_of_row, unit, candidate in chosen
     ]
-    # Engines consist of parts, which are rows as well.
-    jobs = [(unit, target) for unit in engines]
-    for unit, parts in zip(engines, everywhere("engines", _engine, jobs), strict=True):
+    # Engines and accelerators consist of parts, which are rows as well.
+    jobs = [(unit, target) for unit in systems]
+    found_parts = everywhere("engines and accelerators", _system, jobs)
+    for unit, parts in zip(systems, found_parts, strict=True):
         nand2_area, um2 = workshop.library.nand2_area, workshop.library.um2_per_area
-        rows += engine_rows(unit, parts, target, nand2_area, um2)
+        rows += system_rows(unit, parts, target, nand2_area, um2)
         failed |= {
             f"{unit.unit} {unit.label}: {part.name}": list(part.failed_recipes)
             for part in parts
@@ -138,8 +139,8 @@ def _best(library: str | Path, item: tuple[Unit, float]) -> Candidate:
     return Workshop(library, FOLDER).best(*item)
 
 
-def _engine(library: str | Path, item: tuple[Unit, float]) -> list[EnginePart]:
-    return engine_parts(Workshop(library, FOLDER), *item)
+def _system(library: str | Path, item: tuple[Unit, float]) -> list[SystemPart]:
+    return system_parts(Workshop(library, FOLDER), *item)
 
 
 def _check(library: str | Path, item: tuple[Unit, Candidate, Sequence[Operands]]) -> Checked:

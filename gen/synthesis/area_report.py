@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gen.design.configuration import MACHINES
-from gen.synthesis.engine import WHOLE
+from gen.synthesis.systems import WHOLE
 from golden import NamedFormat
 from support.plots import new_figure, svg_text
 from support.text import Grid, markdown
@@ -25,7 +25,7 @@ COLUMNS = (
     *("signed_energy_per_mac_ratio", "signed_glitch_energy_per_mac_fj"),
     *("signed_glitch_energy_per_mac_error_fj", "signed_glitch_energy_per_mac_ratio"),
     *("verified_vectors", "proved_equal"),
-    *("part", "count", "memory_bits", "share"),
+    *("part", "count", "memory_bits", "share", "multiplies"),
 )
 PATH = "slowest path"
 SHOWN = {
@@ -100,7 +100,7 @@ def _kind(row: Row) -> str:
     if row["unit"] == "dot_product":
         return f"dot_product of {row['pairs']} pair{'s' if row['pairs'] > 1 else ''}"
     if row.get("part") not in (None, WHOLE):
-        return f"parts of engine {row['rows']}x{row['cols']} {_design(row)}"
+        return f"parts of {row['unit']} {row['rows']}x{row['cols']} {_design(row)}"
     kind = f"{row['unit']} {row['rows']}x{row['cols']}" if row["rows"] else str(row["unit"])
     return f"{kind} flat" if row["flat"] else kind
 
@@ -131,9 +131,10 @@ def _machines(library: str, rows: list[Row]) -> Grid:
 
 def _design(row: Row) -> str:
     """A design without its multiplier and its size."""
+    lanes = ", no vector multipliers" if row.get("multiplies") is False else ""
     if row["design"] != "sparq":
-        return str(row["design"])
-    return NamedFormat(row["format"], vsparq=row["vsparq"], group=row["group"]).label
+        return f"{row['design']}{lanes}"
+    return NamedFormat(row["format"], vsparq=row["vsparq"], group=row["group"]).label + lanes
 
 
 def _text(row: Row, key: str) -> str:

@@ -1,6 +1,7 @@
 """Units mapped by all recipes, the best one verified: area, delay and energy."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -34,6 +35,9 @@ SIMULATED_BY = (
 
 Beside their inputs, of which operands are given byte by byte, whatever network they come from.
 """
+
+_ZEROS = re.compile(r"initial begin\s+(?:\w+\s*\[\d+\] = \d+'h0;\s+){1025,}end\n")
+"""What a large memory holds at first: Yosys takes minutes of all words of a scratchpad."""
 
 LARGEST_VERIFIED = 16
 """Rows of the largest array whose control is simulated."""
@@ -138,7 +142,8 @@ class Workshop(MappedModules):
 
     def logic(self, verilog: str, part: str, target_ps: float) -> tuple[Candidate, WithoutMemories]:
         """A module of a design by itself, without its memories; and the Verilog of that."""
-        logic = self.without_memories(renamed(below(verilog, part), part, "unit"))
+        text = _ZEROS.sub("", renamed(below(verilog, part), part, "unit"))
+        logic = self.without_memories(text)
         return choose(self.mapped(logic.verilog), target_ps), logic
 
     def around(self, verilog: str, top: str) -> Size:

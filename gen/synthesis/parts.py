@@ -11,9 +11,10 @@ _NAME = r"(?:\\\S+\s|\w+)"
 _PORT = re.compile(rf"(input|output)\s+(?:signed\s+)?(?:\[\d+:\d+\]\s*)?({_NAME})$")
 _DECLARED = re.compile(
     r"(?:(?P<way>input|output)\s+(?P<reg>reg\s+)?(?P<type>(?:signed\s+)?(?:\[\d+:\d+\]\s*)?))?"
-    r"(?P<name>\w+)\s*(?P<init>=.*)?$",
+    rf"(?P<name>{_NAME})\s*(?P<init>=.*)?$",
     re.DOTALL,
 )
+_END = re.compile(r"(?<![\\.])\bend\b")  # not of an escaped name
 _INSTANCE = re.compile(rf"(\w+)\s+({_NAME})\s*\(")
 # Names, constants, parts and concatenations of them: nothing that computes.
 _PLAIN = r"[^~!&|^+\-*/%<>=?()]*"
@@ -53,7 +54,7 @@ def _read(verilog: str) -> dict[str, _Module]:
             line = text[place:].strip().partition("\n")[0]
             raise ValueError(f"not a module with a list of ports: {line!r}")
         place = match.end()
-        *statements, rest = re.sub(r"\bend\b", "end;", match[3]).split(";")
+        *statements, rest = _END.sub("end;", match[3]).split(";")
         if rest.strip():
             raise ValueError(f"module {match[1]} has a statement without an end: {rest.strip()!r}")
         ports, declarations = _declared(match[2])
@@ -67,7 +68,7 @@ def _declared(header: str) -> tuple[list[str], list[str]]:
     """The names of the ports in a header, and the declarations in it as statements."""
     ports, statements = [], []
     way = kind = None
-    for text in filter(None, map(str.strip, header.split(","))):
+    for text in filter(None, map(str.lstrip, header.split(","))):
         match = _DECLARED.match(text)
         if match is None:
             raise ValueError(f"not a port: {text!r}")
@@ -107,14 +108,18 @@ def count_parts(verilog: str, top: str, parts: Collection[str]) -> dict[str, int
 
 def placed(verilog: str, top: str, open_modules: Collection[str]) -> list[tuple[str, str]]:
     """What stands in ``top``, but for what is in a module of its own that is not one of
-    ``open_modules``: names of instances and of their modules, those that are opened included."""
+    ``open_modules``: names of instances and of their modules, those that are opened included. What
+    stands in one of these has its name before its own, and a dot.
+    """
     modules = _read(verilog)
     found = []
     for match in filter(None, map(_INSTANCE.match, modules[top].statements)):
         if match[1] in modules:
-            found.append((match[2].strip(), match[1]))
+            name = match[2].strip()
+            found.append((name, match[1]))
             if match[1] in open_modules:
-                found += placed(verilog, match[1], open_modules)
+                inside = placed(verilog, match[1], open_modules)
+                found += [(f"{name}.{path}", module) for path, module in inside]
     return found
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gen.design.configuration import MACHINES, ConfigurationError
+from gen.design.configuration import AROUND, MACHINES, ConfigurationError
 from gen.synthesis.units import (
-    ENGINE,
     FORMATS,
     Unit,
+    accelerators,
     arrays,
     dot_products,
     encoders,
@@ -41,7 +41,12 @@ def select(
         *arrays(weight_bits, acc_bits, ARRAY_SIDES, formats),
         *tensor_cores(weight_bits, acc_bits, formats),
         # Their sums have 32 bits at most.
-        *(engines(weight_bits, acc_bits, formats) if acc_bits <= MAX_SUM_BITS else ()),
+        *(
+            unit
+            for around in (engines, accelerators)
+            if acc_bits <= MAX_SUM_BITS
+            for unit in around(weight_bits, acc_bits, formats)
+        ),
     ]
     wanted = [
         unit
@@ -63,7 +68,7 @@ def select(
             baselines
             and unit.mac is not None
             and unit.mac.kind in ("8x8", "2x8x8")
-            and (unit.unit in (*MACHINES, ENGINE) or unit.mac.multiplier in SMALLEST)
+            and (unit.unit in (*MACHINES, *AROUND) or unit.mac.multiplier in SMALLEST)
             and _kind(unit) in kinds
         )
     ]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from amaranth.lib import wiring
 
-from gen.design.configuration import MACHINES
+from gen.design.configuration import AROUND, MACHINES, Configuration
 from gen.design.expectation import expected_products
 from gen.verilog.emission import Emission
 from golden import NAMED_FORMATS, NamedFormat
@@ -16,6 +16,7 @@ from golden.format import SparqFormat
 from golden.named import SIGNED_FORMATS, format_fields
 from hdl import (
     PROCESSING_ELEMENTS,
+    Accelerator,
     GemmEngine,
     MacUnit,
     PairEncoder,
@@ -29,15 +30,15 @@ from hdl.catalogue import width_fields
 from hdl.engine.engine_unit import EngineUnit
 from hdl.multiplier.style import Style
 
-ENGINE = "engine"
-UNITS = ("pe", "dot_product", "encoder", *MACHINES, ENGINE)
+ENGINE, ACCELERATOR = AROUND
+UNITS = ("pe", "dot_product", "encoder", *MACHINES, *AROUND)
 DESIGNS = tuple(PROCESSING_ELEMENTS)
 FORMATS = (*NAMED_FORMATS, *SIGNED_FORMATS)
 """The formats that have names."""
 FOUR_BITS = ("5opt", "3opt", "2opt", *SIGNED_FORMATS)
 """Those of 4-bit windows."""
-ENGINE_FORMATS = ("5opt", "s5opt")
-"""Those that engines are measured with: the finest of either kind."""
+FORMATS_AROUND = ("5opt", "s5opt")
+"""Those that engines and accelerators are measured with: the finest of either kind."""
 
 HARNESS_SIDE = 2
 
@@ -55,9 +56,11 @@ class Unit:
     encoded : NamedFormat or None
         The format of an encoder.
     rows, cols : int or None
-        Of a machine, or of the array in an engine.
+        Of a machine, or of the array in an engine or accelerator.
     flat : bool
         A machine measured as one netlist, not by its parts.
+    multiplies : bool
+        The vector unit of an accelerator has multipliers.
     """
 
     unit: str
@@ -66,6 +69,7 @@ class Unit:
     rows: int | None = None
     cols: int | None = None
     flat: bool = False
+    multiplies: bool = True
 
     @property
     def format(self) -> NamedFormat | None:
@@ -91,6 +95,7 @@ class Unit:
             "rows": self.rows,
             "cols": self.cols,
             "flat": self.flat,
+            "multiplies": self.multiplies if self.unit == ACCELERATOR else None,
         }
 
     @property
@@ -104,7 +109,8 @@ class Unit:
         size = f"{self.rows}x{self.cols} " if self.rows else ""
         flat = "flat " if self.flat else ""
         own = f"sparq {self.encoded.label}" if self.encoded else self.element.label
-        return size + flat + own
+        lanes = "" if self.multiplies else ", no vector multipliers"
+        return size + flat + own + lanes
 
     @property
     def slug(self) -> str:
@@ -112,7 +118,8 @@ class Unit:
         size = [f"{self.rows}x{self.cols}"] if self.rows else []
         flat = ["flat"] if self.flat else []
         own = self.encoded.slug if self.encoded else self.element.slug
-        return "_".join([self.unit, *size, *flat, own])
+        lanes = [] if self.multiplies else ["no_vector_multipliers"]
+        return "_".join([self.unit, *size, *flat, own, *lanes])
 
     @property
     def element(self) -> MacUnit:
@@ -138,12 +145,22 @@ class Unit:
             return self.element.dot_product_unit()
         if self.unit == ENGINE:
             return self.engine()
+        if self.unit == ACCELERATOR:
+            return self.accelerator()
         return self.machine(self.rows or 1, self.cols or 1)
 
     def engine(self) -> GemmEngine:
         """The engine around an array, of default sizes; what software reads of it is zeros."""
         array = EngineUnit("array", self.rows or 1, self.cols or 1, self.element)
         return GemmEngine(array, configuration_hash="0" * 16, version=(0, 0, 0))
+
+    def accelerator(self) -> Accelerator:
+        """The accelerator around an array, likewise."""
+        lanes = {} if self.multiplies else {"lanes": 0}
+        own = Configuration(top=ACCELERATOR, rows=self.rows, cols=self.cols, **lanes).accelerator
+        assert own is not None
+        own = replace(own, engine=replace(own.engine, unit=self.element))
+        return Accelerator(own, configuration_hash="0" * 16, version=(0, 0, 0))
 
     def machine(self, rows: int, cols: int) -> SystolicArray | TensorCore:
         """A machine of that size, of the unit or the kind that is measured."""
@@ -290,14 +307,30 @@ def tensor_cores(
 
 
 def engines(weight_bits: int, acc_bits: int, formats: Sequence[str] = FORMATS) -> Iterator[Unit]:
-    """Engines around arrays of 8 x 8: exact ones, the finest formats and shared windows of them."""
+    """Engines around arrays of 8 x 8."""
+    return _around_arrays(ENGINE, 8, weight_bits, acc_bits, formats)
+
+
+def accelerators(
+    weight_bits: int, acc_bits: int, formats: Sequence[str] = FORMATS
+) -> Iterator[Unit]:
+    """Accelerators around arrays of 8 x 8; the finest one without vector multipliers, too."""
+    units = [*_around_arrays(ACCELERATOR, 8, weight_bits, acc_bits, formats)]
+    yield from units
+    yield next(replace(unit, multiplies=False) for unit in units if unit.format)
+
+
+def _around_arrays(
+    unit: str, side: int, weight_bits: int, acc_bits: int, formats: Sequence[str]
+) -> Iterator[Unit]:
+    """What is around exact arrays, those of the finest formats and of shared windows of them."""
     options: dict[str, Any] = {"weight_bits": weight_bits, "acc_bits": acc_bits, "pipeline": 0}
-    options |= {"rows": 8, "cols": 8}
-    yield exact_unit(ENGINE, "8x8", "radix4", **options)
-    yield exact_unit(ENGINE, "2x8x8", "radix4", **options)
-    for name in ENGINE_FORMATS if formats == FORMATS else formats[:1]:
-        yield sparq_unit(ENGINE, name, **options)
-        yield sparq_unit(ENGINE, name, vsparq=False, group=2, **options)
+    options |= {"rows": side, "cols": side}
+    yield exact_unit(unit, "8x8", "radix4", **options)
+    yield exact_unit(unit, "2x8x8", "radix4", **options)
+    for name in FORMATS_AROUND if formats == FORMATS else formats[:1]:
+        yield sparq_unit(unit, name, **options)
+        yield sparq_unit(unit, name, vsparq=False, group=2, **options)
 
 
 def _four_bits(formats: Sequence[str]) -> Sequence[str]:

@@ -31,14 +31,22 @@ from gen.netlist.simulation import Simulator
 from gen.synthesis.area import run_area
 from gen.synthesis.area_report import SHOWN, area_grids
 from gen.synthesis.energy import LANES, Operands, work
-from gen.synthesis.engine import OPEN_MODULES, engine_parts, engine_rows
 from gen.synthesis.equivalence import require_equivalence
-from gen.synthesis.mapped import Candidate, choose
+from gen.synthesis.mapped import Candidate, Size, choose
 from gen.synthesis.mapping import RECIPES, MappingError, Recipe, link, map_quickly, map_verilog
-from gen.synthesis.measure import Workshop
-from gen.synthesis.memories import without_memories
-from gen.synthesis.parts import below, boxed, count_parts, placed, ports, without_outputs
+from gen.synthesis.measure import Checked, Workshop
+from gen.synthesis.memories import WithoutMemories, without_memories
+from gen.synthesis.parts import (
+    below,
+    boxed,
+    count_parts,
+    placed,
+    ports,
+    renamed,
+    without_outputs,
+)
 from gen.synthesis.selection import select
+from gen.synthesis.systems import OPEN_MODULES, system_parts, system_rows
 from gen.synthesis.units import Unit, exact_unit, sparq_unit
 from gen.synthesis.verification import VECTORS, verify_array, verify_requantizer
 from gen.verilog.emission import Emission
@@ -130,8 +138,86 @@ def test_what_stands_in_an_engine() -> None:
     }
     assert not any(name == "machine" for name, _ in placed(verilog, "unit", ()))
     names = [name for name, _ in placed(verilog, "unit", OPEN_MODULES)]
-    assert {"lane_0", "lane_1", "machine", "results", "weight_buffer", "walk"} <= {*names}
+    own = ("output_stage.lane_0", "output_stage.lane_1", "machine", "results", "walk")
+    assert {f"core.{name}" for name in own} <= {*names}
     assert len(names) == len(set(names))
+
+
+class Counted(Workshop):
+    """Maps nothing: all logic is one cell, and what is in a part counts as bits, a module each."""
+
+    multiplies: bool
+    """Whether the lanes of the vector unit did."""
+
+    def best(self, unit: Unit, target_ps: float) -> Candidate:
+        assert unit == replace(unit, unit="array", multiplies=True)
+        return candidate(1, 1)
+
+    def logic(self, verilog: str, part: str, target_ps: float) -> tuple[Candidate, WithoutMemories]:
+        text = below(verilog, part)
+        if part == "unit_vector_lane":
+            self.multiplies = " * " in text
+        return candidate(1, 1), WithoutMemories("", text.count("endmodule"))
+
+    def around(self, verilog: str, top: str) -> Size:
+        return Size(1, 1, 0)
+
+    def check(self, unit: Unit, candidate: Candidate, operands: Sequence[Operands]) -> Checked:
+        return Checked(VECTORS, False, {})
+
+    def check_requantizer(self, candidate: Candidate) -> int:
+        return VECTORS
+
+    def prove(self, verilog: str, candidate: Candidate, label: str) -> None:
+        assert label
+
+
+@pytest.mark.parametrize("multiplies", [True, False])
+def test_what_stands_in_an_accelerator(multiplies: bool, tmp_path: Path) -> None:
+    """Each part as often as it is placed; those of one name after what they stand in."""
+    unit = sparq_unit("accelerator", "5opt", rows=4, cols=6)
+    unit = replace(unit, multiplies=multiplies)
+    workshop = Counted("generic", tmp_path)
+    parts = system_parts(workshop, unit, 1e6)
+    assert workshop.multiplies == multiplies
+    counts = {part.name: part.count for part in parts}
+    assert len(counts) == len(parts)
+    assert counts["output_stage.lane"] == 6
+    assert counts["vector.lane"] == 4 * 2
+    assert counts["requantizer"] == 4
+    once = {
+        *("core.walk", "patch_reader.walk", "patch_reader", "turner", "vector", "writer", "router"),
+        *("program_reader", "memory_reader", "memory_writer", "scratchpad", "registers"),
+    }
+    assert all(counts[name] == 1 for name in once)
+    named = {part.name: part for part in parts}
+    around = ("accelerator", "compute", "core", "output_stage", "patch_reader", "vector")
+    assert {part.name for part in parts if part.delay_ps is None} == {*around}
+    assert {name for name, part in named.items() if part.verified_vectors} == {
+        *("machine", "output_stage.lane", "requantizer"),
+    }
+    whole, *rows = system_rows(unit, parts, 1e6, 2.0, None)
+    assert whole["multiplies"] == multiplies
+    assert whole["area"] == sum(counts.values())
+    assert whole["memory_bits"] == sum(row["count"] * row["memory_bits"] for row in rows)
+    assert whole["macs_per_cycle"] == 2 * 4 * 6
+
+
+def test_names_that_are_words_of_verilog() -> None:
+    """They are escaped, and a space ends them: as ports, nets, and in what is assigned."""
+    text = """module top(input [7:0] \\byte , output reg \\end = 1'h0);
+      wire \\a.end ;
+      assign \\a.end = \\byte [0];
+      always @(posedge clk) begin
+        \\end <= \\a.end ;
+      end
+    endmodule"""
+    assert ports(text, "top") == (["\\byte"], ["\\end"])
+    lines = renamed(text, "top", "unit").splitlines()
+    assert lines[0] == "module unit(\\byte , \\end );"
+    assert "  assign \\a.end = \\byte [0];" in lines
+    assert " ".join(lines[-4:]).split()[-6:] == ["\\end", "<=", "\\a.end", ";", "end", "endmodule"]
+    assert renamed("\n".join(lines), "unit", "top") == renamed(text, "top", "top")
 
 
 def test_memories_are_cut_out() -> None:
@@ -165,7 +251,7 @@ TINY: dict[str, Any] = {"rows": 1, "cols": 1, "weight_bits": 2}
 def test_an_engine_is_the_sum_of_its_parts(unit: Unit, tmp_path: Path) -> None:
     """By one recipe, for speed; its array is that of the table, and what is verified is said."""
     workshop = Workshop("generic", tmp_path, RECIPES[1:2])
-    parts, macs = engine_parts(workshop, unit, 1e6), unit.macs_per_cycle or 0
+    parts, macs = system_parts(workshop, unit, 1e6), unit.macs_per_cycle or 0
     named = {part.name: part for part in parts}
     array = workshop.best(replace(unit, unit="array"), 1e6)
     assert named["machine"].size == array.size
@@ -177,7 +263,7 @@ def test_an_engine_is_the_sum_of_its_parts(unit: Unit, tmp_path: Path) -> None:
     assert {part.name for part in parts if part.delay_ps is None} == {*around}
     others = {*named} - {*around, "lane", "machine"}
     assert all(named[name].proved_equal for name in others)
-    whole, *rows = engine_rows(unit, parts, 1e6, workshop.library.nand2_area, None)
+    whole, *rows = system_rows(unit, parts, 1e6, workshop.library.nand2_area, None)
     assert [row["part"] for row in rows] == [part.name for part in parts]
     assert whole["area"] == pytest.approx(sum(row["count"] * row["area"] for row in rows), abs=1)
     assert whole["memory_bits"] == sum(row["count"] * row["memory_bits"] for row in rows)

@@ -120,9 +120,10 @@ def test_area_keeps_one_row_of_each_design(tmp_path: Path) -> None:
     ]
 
 
-def test_engines_and_their_parts(tmp_path: Path) -> None:
-    """Logic beside bits of memory; an engine is no machine. Without any, tables have no rows."""
-    engine = {"unit": "engine", "rows": 8, "cols": 8, "count": 1, "memory_bits": 0}
+@pytest.mark.parametrize("unit", ["engine", "accelerator"])
+def test_systems_and_their_parts(unit: str, tmp_path: Path) -> None:
+    """Logic beside bits of memory; neither is a machine. Without any, tables say so."""
+    engine = {"unit": unit, "rows": 8, "cols": 8, "count": 1, "memory_bits": 0}
     rows = [
         area_row(**engine | {"memory_bits": 40}, part="all", share=1.0, area_um2=900.0),
         area_row(**engine | {"count": 2}, part="lane", share=0.2, area_um2=90.0),
@@ -130,26 +131,29 @@ def test_engines_and_their_parts(tmp_path: Path) -> None:
         area_row(**engine | {"memory_bits": 40}, part="results", share=0.1),
         area_row(**engine, part="walk", share=0.05, design="2x8x8", area_um2=45.0),
         *(area_row(**engine, part=f"sign{k}", share=0.01, area_um2=9.0) for k in range(11)),
+        area_row(**engine, part="walk", share=0.05, area_um2=40.0, multiplies=False),
     ]
     for kept in (rows, [area_row()]):
         result = {"library": "osu018", "target": 9.0, "rows": kept}
         keep("area", "area_osu018", result, tmp_path)
         whole, parts = (
-            table(f"{name} osu018", tmp_path).splitlines() for name in ("engines", "engine parts")
+            table(f"{name} osu018", tmp_path).splitlines() for name in (f"{unit}s", f"{unit} parts")
         )
         if kept is rows:
+            assert whole[0].startswith(f"| {unit} 8x8 of | logic, um2, osu018 | memory bits |")
             assert whole[2] == "| 8x8 | 900 | 40 | 100 | 1.000 | 1.250 | 70.0 % |"
-            assert parts[0] == "| part: um2, osu018 | 8x8 | 2x8x8 |"
+            assert parts[0] == "| part: um2, osu018 | 8x8 | 2x8x8 | 8x8, LANES=0 |"
             assert parts[2:7] == [
-                "| `machine` | 630 | - |",
-                "| `lane` | 2 x 90 | - |",
-                "| `results` | 100 + 40 bits | - |",
-                "| `walk` | - | 45 |",
-                "| `sign` | 11 x 9 | - |",
+                "| `machine` | 630 | - | - |",
+                "| `lane` | 2 x 90 | - | - |",
+                "| `results` | 100 + 40 bits | - | - |",
+                "| `walk` | - | 45 | 40 |",
+                "| `sign` | 11 x 9 | - | - |",
             ]
             assert table("machines osu018", tmp_path).splitlines()[0] == "| osu018 |"
         else:
-            assert whole[2] == parts[2] == ""
+            assert whole == parts
+            assert whole[0].startswith("Not measured yet: `make area LIBRARY=osu018 KEEP=1` keeps ")
 
 
 def accuracy_row(label: str, bits: float, **values: Any) -> dict[str, Any]:

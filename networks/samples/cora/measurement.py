@@ -1,5 +1,6 @@
 """Accuracies on Cora: floating point, 8 and 4 bits, windows; with and without protected nodes."""
 
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
@@ -61,12 +62,9 @@ def after_training() -> dict[str, Precision]:
 
 
 def recipes(architecture: Architecture) -> dict[str, Recipe]:
-    """Training in floating point, and for 8 and 4 bits by range and protection.
-
-    For 8 bits with percentiles alone: there is little that ranges could gain.
-    """
+    """Training in floating point, and for 8 and 4 bits by range and protection."""
     found = {"FP32": Recipe(architecture)}
-    for bits, percentile in ((8, True), (4, False), (4, True)):
+    for bits, percentile in itertools.product((8, 4), (False, True)):
         for protected in (False, True):
             name = f"INT{bits}, {'percentile' if percentile else 'max'}"
             name += ", protected" if protected else ""

@@ -133,7 +133,7 @@ def test_measurement() -> None:
     names = {(row["trained"], row["runs"]) for row in result["rows"]}
     # In floating point; of it INT8 and W4 with windows, A4 and INT4; trained for 8 bits; for 4.
     windows = 1 + len(FORMATS)
-    assert len(names) == len(result["rows"]) == 1 + 2 * (2 * windows + 2) + 2 * windows + 4
+    assert len(names) == len(result["rows"]) == 1 + 2 * (2 * windows + 2) + 4 * windows + 4
     assert ("FP32", "W4, max, 5opt") in names
     assert ("INT4, max, protected", "INT4, max, protected") in names
     assert ("FP32", "A4, max, 5opt") not in names

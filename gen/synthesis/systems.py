@@ -1,4 +1,4 @@
-"""An engine by its parts: what the system around an array costs."""
+"""Engines and accelerators by their parts: what the system around an array costs."""
 
 import re
 from collections import Counter
@@ -11,20 +11,26 @@ from gen.synthesis.parts import placed
 from gen.synthesis.units import Unit
 
 TOP = "unit"
-OPEN_MODULES = (f"{TOP}_gemm_core", f"{TOP}_output_stage")
+OPEN_MODULES = tuple(
+    f"{TOP}_{name}"
+    for name in ("gemm_core", "output_stage", "compute_unit", "patch_reader", "vector_unit")
+)
 """Those whose parts are measured, and what is left of them without these."""
 
+REQUANTIZER = f"{TOP}_requantizer_lane"
+
 WHOLE = "all"
-"""The part that a whole engine is."""
+"""The part that a whole engine or accelerator is."""
 
 
 @dataclass(frozen=True)
-class EnginePart:
-    """A part of an engine.
+class SystemPart:
+    """A part of an engine or accelerator.
 
-    ``name`` is that of its instances, ``count`` their number. ``size`` is that of the logic of one
-    of them, without the memories, which hold ``memory_bits``. A part that is but wires and logic
-    around others has no ``delay_ps``; nor is it verified.
+    ``name`` is that of its instances, behind that of what they stand in where others have the same
+    one, ``count`` their number. ``size`` is that of the logic of one of them, without the memories,
+    which hold ``memory_bits``. A part that is but wires and logic around others has no
+    ``delay_ps``; nor is it verified.
     """
 
     name: str
@@ -39,21 +45,24 @@ class EnginePart:
     proved_equal: bool | None = None
 
 
-def engine_parts(workshop: Workshop, unit: Unit, target_ps: float) -> list[EnginePart]:
-    """What an engine is made of, each part the smallest that meets the target, and verified.
+def system_parts(workshop: Workshop, unit: Unit, target_ps: float) -> list[SystemPart]:
+    """What an engine or accelerator is made of: each part the smallest that meets the target.
 
-    Its array is that of the same size in the table, verified as that is. All other parts are proved
-    equal to their Verilog, without the memories; requantizer lanes, whose products are not proved
-    in time, are compared with golden. Raises ``MismatchError``, ``MappingError`` and
+    All are verified. Its array is that of the same size in the table, checked as that is. All other
+    parts are proved equal to their Verilog, without the memories; requantizer lanes, whose products
+    are not proved in time, are compared with golden. Raises ``MismatchError``, ``MappingError`` and
     ``LibraryError``.
     """
     verilog = unit.verilog(TOP)
-    instances = [("engine", TOP), *placed(verilog, TOP, OPEN_MODULES)]
-    counts = Counter((re.sub(r"_\d+$", "", name), module) for name, module in instances)
-    return [
-        _part(workshop, unit, verilog, name, module, count, target_ps)
-        for (name, module), count in counts.items()
-    ]
+    instances = [(unit.unit, TOP), *placed(verilog, TOP, OPEN_MODULES)]
+    counts = Counter((re.sub(r"(_\d+)+$", "", path), module) for path, module in instances)
+    alike = Counter(path.rpartition(".")[2] for path, _ in counts)
+    found = []
+    for (path, module), count in counts.items():
+        *_, around, name = ["", *path.split(".")]
+        name = f"{around}.{name}" if alike[name] > 1 else name
+        found.append(_part(workshop, unit, verilog, name, module, count, target_ps))
+    return found
 
 
 def _part(
@@ -64,24 +73,24 @@ def _part(
     module: str,
     count: int,
     target_ps: float,
-) -> EnginePart:
+) -> SystemPart:
     if module in (TOP, *OPEN_MODULES):
         size = workshop.around(verilog, module)
-        return EnginePart(name, count, size, 0, REST_RECIPES[0].name)
+        return SystemPart(name, count, size, 0, REST_RECIPES[0].name)
     vectors, proved, memory_bits = None, None, 0
     if name == "machine":
-        array = replace(unit, unit="array")
+        array = replace(unit, unit="array", multiplies=True)
         candidate = workshop.best(array, target_ps)
         vectors = workshop.check(array, candidate, []).verified_vectors
     else:
         candidate, logic = workshop.logic(verilog, module, target_ps)
         memory_bits = logic.memory_bits
-        if name == "lane":
+        if module == REQUANTIZER:
             vectors = workshop.check_requantizer(candidate)
         else:
             workshop.prove(logic.verilog, candidate, name)
             proved = True
-    return EnginePart(
+    return SystemPart(
         name=name,
         count=count,
         size=candidate.size,
@@ -95,15 +104,15 @@ def _part(
     )
 
 
-def engine_rows(
-    unit: Unit, parts: list[EnginePart], target_ps: float, nand2_area: float, um2: float | None
+def system_rows(
+    unit: Unit, parts: list[SystemPart], target_ps: float, nand2_area: float, um2: float | None
 ) -> list[dict[str, Any]]:
     """Rows of the area table: the whole, then its parts; areas of a part are those of one.
 
     The whole has no delay, as paths lead through several parts, and no energy.
     """
     total = Size.weighted([(part.count, part.size) for part in parts])
-    whole = EnginePart(WHOLE, 1, total, sum(p.count * p.memory_bits for p in parts), "parts")
+    whole = SystemPart(WHOLE, 1, total, sum(p.count * p.memory_bits for p in parts), "parts")
     rows = []
     for part in (whole, *parts):
         macs = unit.macs_per_cycle if part is whole else None
