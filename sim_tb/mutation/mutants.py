@@ -363,7 +363,11 @@ PARTS = (
 )
 """Of the matrix engine, around a scratchpad, of the accelerator: keys of ``CASES``."""
 
-OUTPUT_STAGES = "output_stage_2_6_2_20", "output_stage_2_6_6_16_2opt"
+OUTPUT_STAGES = (
+    "output_stage_2_6_2_20",
+    "output_stage_2_6_2_12_combines",
+    "output_stage_2_6_6_16_2opt",
+)
 LANE = "requantizer_lane"
 """A part of them; its own bench has all ties and limits."""
 
