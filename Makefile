@@ -11,7 +11,7 @@ $(error The path of this folder must have no spaces, not $(CURDIR))
 endif
 
 TARGETS := help setup verilog simulate quick test test-full demo area tradeoff bench prove fpga mutate tables \
-	figures evaluate evaluate-shared evaluate-modern evaluate-large run-shared methods search \
+	figures evaluate evaluate-shared evaluate-modern evaluate-large run-shared methods search multipoint \
 	embeddings graphs train lint format lock clean
 WRONG := $(filter-out $(TARGETS) $(SETUP),$(MAKECMDGOALS))
 ifneq ($(WRONG),)
@@ -22,7 +22,7 @@ endif
 # environment, as they are: nothing in them is run, or becomes another option.
 CONFIGURATION_VARIABLES := PRESET CONFIG TOP ROWS COLS PAIRS PE FORMAT ROUNDING VSPARQ GROUP WEIGHT_BITS \
 	ACC_BITS PIPELINE STYLE MACHINE WEIGHT_DEPTH LANES RESULT_TILES COMMAND_DEPTH STREAM_BITS \
-	ENCODED_INPUT ENCODED_OUTPUT ENCODED_MEMORY SCRATCHPAD MEMORY_BITS
+	ENCODED_INPUT ENCODED_OUTPUT ENCODED_MEMORY MULTIPOINT SCRATCHPAD MEMORY_BITS
 VARIABLES_verilog := $(CONFIGURATION_VARIABLES) OUTPUT NAME TESTBENCH SEED REGISTER_PAGE JSON
 VARIABLES_simulate := $(CONFIGURATION_VARIABLES) TILES SEED JSON
 VARIABLES_quick := TESTS SIM SEED WAVES
@@ -35,6 +35,7 @@ VARIABLES_evaluate-modern := SHARED IMAGES KEEP
 VARIABLES_run-shared := SHARED IMAGES
 VARIABLES_methods := SHARED IMAGES OPTIONS KEEP
 VARIABLES_search := SHARED IMAGES OPTIONS KEEP
+VARIABLES_multipoint := SHARED KEEP
 VARIABLES_area := LIBRARY LIBERTY OPTIONS JSON KEEP
 VARIABLES_tradeoff := $(VARIABLES_area)
 VARIABLES_prove := OPTIONS JSON KEEP
@@ -81,7 +82,7 @@ CONFIGURATION = $(call option,PRESET,preset) $(call option,CONFIG,config) $(call
 	$(call option,RESULT_TILES,result-tiles) $(call option,COMMAND_DEPTH,command-depth) \
 	$(call option,STREAM_BITS,stream-bits) \
 	$(call flag,ENCODED_INPUT,encoded-input) $(call flag,ENCODED_OUTPUT,encoded-output) \
-	$(call flag,ENCODED_MEMORY,encoded-memory) \
+	$(call flag,ENCODED_MEMORY,encoded-memory) $(call flag,MULTIPOINT,multipoint) \
 	$(call option,SCRATCHPAD,scratchpad) $(call option,MEMORY_BITS,memory-bits)
 MNIST = build/mnist/mnist.onnx --data build/mnist/test.npz --calibration build/mnist/calibration.npz
 RESNET20 = build/shared/resnet20_cifar10_bn.onnx --data build/shared/cifar10_test.npz \
@@ -137,14 +138,14 @@ help: ## List the targets
 	@echo "  WEIGHT_BITS=8 ACC_BITS=32 PIPELINE=0 STYLE=structural PAIRS=4 (of tensor cores)"
 	@echo "  ENCODED_INPUT=0 (of arrays, tensor cores and engines of sparq)"
 	@echo "  of TOP=engine: MACHINE=array WEIGHT_DEPTH=256 LANES=0 RESULT_TILES=0 COMMAND_DEPTH=4 STREAM_BITS=0"
-	@echo "  ENCODED_OUTPUT=0"
+	@echo "  ENCODED_OUTPUT=0 MULTIPOINT=0"
 	@echo "  of TOP=accelerator: MACHINE=array WEIGHT_DEPTH=2048 RESULT_TILES=0 COMMAND_DEPTH=4"
 	@echo "  SCRATCHPAD=256 MEMORY_BITS=128 ENCODED_MEMORY=0; LANES=0 for no multipliers beside the machine"
 	@echo "  PRESET=name CONFIG=file.toml OUTPUT=folder JSON=file;"
 	@echo "  NAME=top TESTBENCH=1 SEED=1 REGISTER_PAGE=1 of verilog"
-	@echo "SHARED=folder of evaluate-shared, run-shared, methods, search, graphs and evaluate-modern: $(DEFAULT_SHARED) unless it is given"
+	@echo "SHARED=folder of evaluate-shared, run-shared, methods, search, multipoint, graphs and evaluate-modern: $(DEFAULT_SHARED) unless it is given"
 	@echo "OPTIONS and TESTS are words for the shell, quotes and all; every other value is taken as it is"
-	@echo "Of area, tradeoff, prove, fpga, demo, evaluate, evaluate-shared, evaluate-modern, methods, search, bench, embeddings, graphs: KEEP=1 keeps the result for tables"
+	@echo "Of area, tradeoff, prove, fpga, demo, evaluate, evaluate-shared, evaluate-modern, methods, search, multipoint, bench, embeddings, graphs: KEEP=1 keeps the result for tables"
 
 setup: $(SETUP) ## Create .venv from the lock (every other target does it by itself)
 
@@ -221,6 +222,14 @@ search: $(SETUP) ## What to build for ResNet-20 and SqueezeNet, and which layers
 		--json build/search/resnet20.json --plot build/search/resnet20.svg
 	@$(RUN) search $(SQUEEZENET) --objective divergence --weight-bits 8,6 $(call option,IMAGES,images) $(OPTIONS) $(KEPT) \
 		--json build/search/squeezenet.json --plot build/search/squeezenet.svg
+
+POINTS = --formats 5opt --cols 32 --extra-columns
+multipoint: $(SETUP) ## What second points for channels win back, beside each method (SHARED=folder)
+	@.venv/bin/python -m networks.samples.shared_networks "$$SHARED" build/shared
+	@$(RUN) methods $(RESNET20) $(POINTS) idle,10%,25% --weight-bits 4,3,2 --passes 1 --calibration-images 80 \
+		--images 500 $(KEPT) --json build/methods/multipoint_resnet20.json
+	@$(RUN) methods $(SQUEEZENET) $(POINTS) idle,25% --weight-bits 3,2 --passes 0 --calibration-images 16 \
+		--images 120 $(KEPT) --json build/methods/multipoint_squeezenet.json
 
 embeddings: $(SETUP) ## A recommender with embedding tables of 8, 4 and 2 bits (OPTIONS="--widths 16")
 	@$(RUN) embeddings $(OPTIONS) $(RESULT)

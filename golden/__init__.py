@@ -10,6 +10,7 @@ from golden.byte_table import byte_table, look_up
 from golden.elementwise import divide, multiply
 from golden.format import ControlState, SparqFormat
 from golden.matmul import exact_matmul, sparq_matmul, sparq_matmul_2_4
+from golden.multipoint import combine, limits_of_points, points
 from golden.named import NAMED_FORMATS, SIGNED_FORMATS, NamedFormat, named_format
 from golden.pairs import EncodedPairs, decode_pairs, encode_pairs, pack_pairs, unpack_pairs
 from golden.quantize import low_bits, sparq, trim
@@ -29,11 +30,13 @@ __all__ = [
     "SparqFormat",
     "block_values",
     "byte_table",
+    "combine",
     "decode_pairs",
     "divide",
     "encode_pairs",
     "encoded_bits",
     "exact_matmul",
+    "limits_of_points",
     "load_pairs",
     "look_up",
     "low_bits",
@@ -43,6 +46,7 @@ __all__ = [
     "normalize",
     "pack_2_4",
     "pack_pairs",
+    "points",
     "requantize",
     "rescale",
     "select_2_4",

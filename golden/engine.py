@@ -52,6 +52,8 @@ class EngineShape:
         Of a machine with windows.
     encoded_input, encoded_output : bool
         Activations come, results can leave as stored pairs of that format.
+    multipoint : bool
+        Columns can combine, two by two.
     """
 
     rows: int
@@ -70,6 +72,7 @@ class EngineShape:
     format: SparqFormat | None = None
     encoded_input: bool = False
     encoded_output: bool = False
+    multipoint: bool = False
 
     @property
     def result_bytes(self) -> int:

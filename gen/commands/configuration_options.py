@@ -10,6 +10,7 @@ from gen.commands.options import FilePath, Integer
 from gen.design.configuration import (
     ACCELERATOR_DEFAULTS,
     GIVEN_SIZES,
+    OF_ENGINES,
     OPTIONS,
     PRESETS,
     Configuration,
@@ -29,7 +30,7 @@ def accelerator_options(command: Any) -> Any:
     with its defaults.
     """
     defaults = {**ACCELERATOR_DEFAULTS, "lanes": "with multipliers"}
-    hidden = ("top", *GIVEN_SIZES, "encoded_input", "encoded_output")
+    hidden = ("top", *GIVEN_SIZES, "encoded_input", *OF_ENGINES)
     return _with_options(command, defaults, hidden)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.table import Table
 
 from gen.commands.data_options import (
     CALIBRATION,
@@ -24,17 +25,28 @@ from gen.commands.options import (
     json_option,
     keep_option,
     keep_result,
+    refuse_without_effect,
     write_json,
 )
-from gen.commands.quantize import LAPQ, LEAST_SQUARES, METHODS, MIN_MAX, exact_or_windows
+from gen.commands.quantize import (
+    LAPQ,
+    LEAST_SQUARES,
+    METHODS,
+    MIN_MAX,
+    cols_option,
+    exact_or_windows,
+    extra_columns_of,
+)
 from gen.commands.terminal import print_tables, progress_bar, table
 from networks.evaluation.formats import EIGHT_BITS
 from networks.evaluation.inputs import choose_images
 from networks.evaluation.settings import DENSE, Setting
 from networks.methods.comparison import compare
+from networks.methods.extra_columns import ExtraColumns
 from networks.methods.lapq import GRID
 from networks.methods.objective import CROSS_ENTROPY, OBJECTIVES
 from networks.methods.observation import observe
+from networks.methods.second_points import SecondPoints
 from networks.quantization.calibration import PERCENTILE
 
 FORMATS = {
@@ -79,6 +91,14 @@ def _options(command: Any) -> Any:
     "--objective", type=click.Choice(OBJECTIVES), default=CROSS_ENTROPY, show_default=True
 )
 @click.option("--passes", type=IntegerRange(0, 8), default=2, show_default=True, metavar="N")
+@click.option(
+    "--extra-columns",
+    type=Listed(extra_columns_of, "numbers of columns", distinct=True),
+    metavar="N,...",
+    help="Second points, after each method, for the channels that need them most, and for as many "
+    "that the seed draws: idle, numbers of columns, or parts of all channels such as 25%.",
+)
+@cols_option
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
 @json_option
 @keep_option
@@ -94,6 +114,8 @@ def methods(
     widths: Sequence[int],
     objective: str,
     passes: int,
+    extra_columns: Sequence[ExtraColumns] | None,
+    cols: int,
     scheduler: str | None,
     json_file: Path | None,
     keep: bool,
@@ -103,8 +125,10 @@ def methods(
 
     All of them look at --calibration, which must be labelled unless the objective is divergence.
     Differences are paired: from minmax in the same row's format and width, and from minmax at the
-    widest weights.
+    widest weights. With --extra-columns rows of weights of 2 to 4 bits follow, of second points.
     """
+    if extra_columns is None:
+        refuse_without_effect({"cols": "without extra-columns"})
     for width in widths:
         if not 2 <= width <= 8 or width > widths[0]:
             raise click.UsageError(
@@ -130,6 +154,11 @@ def methods(
             *(loaded.model, observe(*observed), tested, settings),
             {name: METHODS[name](passes, GRID) for name in (MIN_MAX, LEAST_SQUARES, LAPQ)},
             *(objective, progress, scheduler),
+            [
+                SecondPoints(columns, cols, drawn)
+                for columns in extra_columns or ()
+                for drawn in ((None,) if columns.idle else (None, seed))
+            ],
         )
     rows = table(
         f"{result['model']}: {result['images']} images, clips by {result['calibration_images']}",
@@ -137,11 +166,35 @@ def methods(
         *(f"- minmax W{widths[0]}", "± paired"),
     )
     for row in result["rows"]:
+        if "columns" in row:
+            continue
         rows.add_row(
             *(row["format"], str(row["weight_bits"]), row["method"], f"{row['loss']:.5f}"),
             *(f"{row['top1']:.2f}", f"{row['difference']:+.2f}", f"{row['difference_error']:.2f}"),
             *(f"{row['lost']:+.2f}", f"{row['lost_error']:.2f}"),
         )
     print_tables(rows)
+    if extra_columns is not None:
+        print_tables(_points(result))
     write_json(json_file, result)
-    keep_result(keep, "methods", f"methods_{model.stem}", result)
+    kind = "" if extra_columns is None else "multipoint_"
+    keep_result(keep, "methods", f"methods_{kind}{model.stem}", result)
+
+
+def _points(result: dict[str, Any]) -> Table:
+    rows = table(
+        "Second points, and the same channels' number drawn",
+        *("format", "weights", "method", "extra columns", "slices %", "loss", "top-1 %"),
+        *("- method alone", "± paired"),
+    )
+    for row in result["rows"]:
+        if "columns" in row:
+            slices = 100 * (row["slices"] / row["slices_before"] - 1)
+            drawn = ", drawn" if row["random"] else ""
+            rows.add_row(
+                *(row["format"], str(row["weight_bits"]), row["method"]),
+                *(f"{row['extra_columns']}: {row['columns']}{drawn}", f"+{slices:.1f}"),
+                *(f"{row['loss']:.5f}", f"{row['top1']:.2f}"),
+                *(f"{row['gain']:+.2f}", f"{row['gain_error']:.2f}"),
+            )
+    return rows

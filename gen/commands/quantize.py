@@ -28,6 +28,7 @@ from gen.commands.options import (
     write_json,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
+from gen.design.configuration import MAX_SIDE
 from golden import BLOCK_FORMATS
 from golden.format import GROUPS
 from golden.named import ANY_FORMAT_HELP
@@ -35,6 +36,7 @@ from networks.evaluation.formats import AUTO, EIGHT_BITS, Activations, activatio
 from networks.evaluation.inputs import choose_images
 from networks.evaluation.preparation import Options
 from networks.evaluation.settings import DENSE, EXACT_8_BIT, Setting
+from networks.methods.extra_columns import ALLOWED, ExtraColumns
 from networks.methods.lapq import GRID, SEARCHES, Lapq
 from networks.methods.least_squares import least_squares
 from networks.methods.min_max import min_max
@@ -44,6 +46,7 @@ from networks.methods.problem import Method
 from networks.methods.problem_of_model import problem_of
 from networks.methods.quantized_file import QuantizedFile, digest_of
 from networks.methods.report import method_plot, method_report
+from networks.methods.second_points import MAX_WEIGHT_BITS, SecondPoints
 from support.files import write_if_changed
 
 MIN_MAX, LEAST_SQUARES, LAPQ = "minmax", "least-squares", "lapq"
@@ -75,6 +78,33 @@ class _Activations(click.ParamType[str]):
                 f"layers, not {name}: that is chosen after the clips"
             )
         return name
+
+
+def extra_columns_of(text: str) -> ExtraColumns:
+    """As it is given; an error that says what is allowed."""
+    try:
+        return ExtraColumns.parse(text)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def require_points(weight_bits: int) -> None:
+    """Refuse weights of which two make no weight of 8 bits."""
+    if weight_bits > MAX_WEIGHT_BITS:
+        raise click.UsageError(
+            f"weight-bits must be from 2 to {MAX_WEIGHT_BITS} with extra-columns, as two points "
+            f"combine to a weight of 8 bits, not {weight_bits}"
+        )
+
+
+cols_option = click.option(
+    "--cols",
+    type=IntegerRange(2, MAX_SIDE),
+    default=16,
+    show_default=True,
+    metavar="N",
+    help="Columns of the array that extra columns are counted on.",
+)
 
 
 def exact_or_windows(
@@ -146,6 +176,12 @@ def _data_options(command: Any) -> Any:
     help="Activations that share a window.",
 )
 @click.option("--weight-bits", type=IntegerRange(2, 8), default=8, show_default=True, metavar="N")
+@click.option(
+    "--extra-columns",
+    metavar="N",
+    help=f"Second points for the channels that need them most: {ALLOWED}.",
+)
+@cols_option
 @range_options
 @layer_options()
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
@@ -177,6 +213,8 @@ def quantize(
     vsparq: bool,
     group: str,
     weight_bits: int,
+    extra_columns: str | None,
+    cols: int,
     calibration_method: str,
     percentile: float,
     first_layer_windowed: bool,
@@ -192,7 +230,8 @@ def quantize(
 
     minmax calibrates as `sparq evaluate` does. least-squares clips each tensor where its squared
     error is least. lapq searches all clips together for the least loss of the network in integers,
-    as the hardware computes them in the format (docs/methods.md).
+    as the hardware computes them in the format (docs/methods.md). With --extra-columns channels get
+    second points afterwards, whatever the method.
     """
     require_percentile(percentile)
     reasons = percentile_without_effect(calibration_method)
@@ -202,6 +241,12 @@ def quantize(
         reasons |= dict.fromkeys(("rounding", "vsparq", "group", "attention_windowed"), NO_WINDOWS)
     if objective != CROSS_ENTROPY:
         reasons["class_map"] = f"where objective is {objective}"
+    points = None
+    if extra_columns is None:
+        reasons["cols"] = "without extra-columns"
+    else:
+        require_points(weight_bits)
+        points = SecondPoints(extra_columns_of(extra_columns), cols)
     refuse_without_effect(reasons)
     digest = digest_of(model)
     if data is None:
@@ -226,6 +271,8 @@ def quantize(
         seen = observe(*(loaded, taken, calibration_method, percentile, seed, progress), scheduler)
         problem = problem_of(loaded, seen, options, setting, objective, scheduler)
         outcome = METHODS[method](passes, search)(problem, progress)
+        if points is not None:
+            outcome = points(problem, outcome, progress)
     label = problem.objective.integers.label
     result = method_report(loaded.name, method, problem, outcome)
     file = QuantizedFile(
@@ -272,7 +319,9 @@ def _tables(result: dict[str, Any]) -> list[Table]:
     for row in result["starts"]:
         losses.add_row(row["start"], f"{row['loss']:.6f}")
     if result["trace"]:
-        losses.add_row("after the search", f"{result['loss']:.6f}")
+        losses.add_row("after the search", f"{result['trace'][-1]:.6f}")
+    if points := result["decided"].get("second_points"):
+        losses.add_row(f"with {points['columns']} extra columns", f"{result['loss']:.6f}")
     changed = [row for row in result["clips"] if (row["least"], row["most"]) != (1.0, 1.0)]
     if not changed:
         return [losses]

@@ -68,3 +68,8 @@ def require_machine(
             f"{path}: weight-bits must be at least {bits}, which its weights have, "
             f"not {weight_bits}"
         )
+    if file.whole_weight_bits > weight_bits:
+        raise DataError(
+            f"{path}: weight-bits must be at least {file.whole_weight_bits}, which its weights of "
+            f"two points have here, where columns are not combined, not {weight_bits}"
+        )

@@ -47,6 +47,8 @@ ACCELERATOR_DEFAULTS = {"weight_depth": 2048}
 """Defaults of an accelerator that are not those of an engine."""
 ENCODED = ("encoded_input", "encoded_output", "encoded_memory")
 """Whether activations come, results leave, and tensors lie in memory, as stored pairs."""
+OF_ENGINES = ("encoded_output", "multipoint")
+"""Flags of what is around an engine's machine."""
 
 
 class ConfigurationError(InputError):
@@ -85,6 +87,10 @@ OPTIONS: dict[str, Option] = {
     ),
     "encoded_output": Option(
         False, "Results of an engine of sparq can leave as stored pairs, or not."
+    ),
+    "multipoint": Option(
+        False,
+        "Columns of an engine can combine, two by two, to one of wider weights, or not.",
     ),
     "encoded_memory": Option(
         False,
@@ -199,7 +205,7 @@ class Configuration:
                 "lanes of an accelerator must be 0, for a vector unit without multipliers, or left "
                 f"out, not {value['lanes']!r}"
             )
-        for name in ("rounding", "vsparq", *ENCODED):
+        for name in ("rounding", "vsparq", "multipoint", *ENCODED):
             _check_flag(name, value[name])
         check_integer("weight_bits", value["weight_bits"], WEIGHT_BITS[0], WEIGHT_BITS[-1])
         check_integer("pairs", value["pairs"], 1, MAX_PAIRS)
@@ -220,7 +226,7 @@ class Configuration:
                 sizes = {name: value[name] for name in ENGINE_SIZES}
                 # Those of an accelerator are the vector unit's.
                 sizes |= {"lanes": 0} if top == "accelerator" else {}
-                sizes |= {"encoded_output": value["encoded_output"]}
+                sizes |= {name: value[name] for name in OF_ENGINES}
                 engine = EngineUnit(machine, value["rows"], value["cols"], unit, **sizes)
             if top == "accelerator" and engine is not None:
                 bits = value["memory_bits"]
@@ -275,7 +281,7 @@ class Configuration:
             parts.append(f"{self.unit.pairs}pairs")
         parts.append(f"mac_{self.pe}" if self.format is None else f"sparq_{self.format.slug}")
         if self.unit is not None:
-            parts.extend(name for name in ENCODED if self._is_encoded[name])
+            parts.extend(name for name, is_so in self._flags.items() if is_so)
             parts.append(f"w{self.unit.weight_bits}_acc{self.unit.acc_bits}")
             parts.extend([f"p{self.unit.pipeline}"] if self.unit.pipeline else [])
             parts.extend([self.unit.style] if self.unit.is_behavioral else [])
@@ -307,12 +313,13 @@ class Configuration:
         return sizes if self.accelerator.multiplies else sizes | {"lanes": 0}
 
     @property
-    def _is_encoded(self) -> dict[str, bool]:
-        """Of each of :data:`ENCODED`, whether it is so."""
+    def _flags(self) -> dict[str, bool]:
+        """Of each of :data:`ENCODED`, and whether columns combine, whether it is so."""
         return {
             "encoded_input": self.unit is not None and self.unit.encoded_input,
             "encoded_output": self.engine is not None and self.engine.encoded_output,
             "encoded_memory": self.accelerator is not None and self.accelerator.encoded_memory,
+            "multipoint": self.engine is not None and self.engine.multipoint,
         }
 
     @property
@@ -340,7 +347,7 @@ class Configuration:
             **format_fields(self.format),
             **width_fields(self.unit),
             # What has always been structural, and taken and given bytes, keeps its hash.
-            **{name: True for name, is_so in self._is_encoded.items() if is_so},
+            **{name: True for name, is_so in self._flags.items() if is_so},
             **({"style": self.unit.style.value} if self.unit and self.unit.is_behavioral else {}),
         }
 
@@ -370,9 +377,9 @@ def _without_effect(top: str, machine: str, pe: str) -> dict[str, str]:
     where = f"top is {top}"
     found: dict[str, str] = {}
     if top not in AROUND:
-        found |= dict.fromkeys(("machine", *ENGINE_SIZES, "encoded_output"), where)
+        found |= dict.fromkeys(("machine", *ENGINE_SIZES, *OF_ENGINES), where)
     if top == "accelerator":
-        found |= dict.fromkeys((*GIVEN_SIZES, "encoded_input", "encoded_output"), where)
+        found |= dict.fromkeys((*GIVEN_SIZES, "encoded_input", *OF_ENGINES), where)
     else:
         found |= dict.fromkeys((*ACCELERATOR_SIZES, "encoded_memory"), where)
     if machine not in MACHINES:

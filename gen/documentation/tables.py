@@ -153,6 +153,22 @@ def accumulators(*kept: Kept) -> Grid:
     return [*headings, f"area, {units_of[0]}", "with 32 bits", "saved"], rows
 
 
+def multipoint(kept: Kept) -> Grid:
+    """What second points win back of one network, beside the same methods without."""
+    rows = []
+    for row in kept.result["rows"]:
+        columns, slices, gain = "none", "", ""
+        if "columns" in row:
+            drawn = ", drawn" if row["random"] else ""
+            columns = f"{row['extra_columns']}: {row['columns']}{drawn}"
+            slices = f"+{100 * (row['slices'] / row['slices_before'] - 1):.1f}"
+            gain = f"{row['gain']:+.1f} ± {row['gain_error']:.1f}"
+        texts = [str(row["weight_bits"]), row["method"], columns, slices, f"{row['loss']:.4f}"]
+        rows.append([*texts, f"{row['top1']:.1f}", gain])
+    headings = ["weight bits", "method", "extra columns", "slices %", "loss", "top-1 %"]
+    return [*headings, "- without"], rows
+
+
 def channel_order(*kept: Kept) -> Grid:
     """Top-1 with neighbouring and with calibrated channels: both results of each network."""
     headings = ["format"]
@@ -228,7 +244,8 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _area(row: Row) -> str:
-    return _number(row["area_um2"] if row.get("area_um2") else row["gate_equivalents"], 0)
+    area = row.get("area_um2")
+    return _number(row["gate_equivalents"] if area is None else area, 0)
 
 
 def _unit(kept: Kept) -> str:
@@ -278,8 +295,9 @@ def glitches(kept: Kept) -> Grid:
     rows = []
     for unit, pairs, name in (("pe", 1, "element"), ("dot_product", 4, "4 pairs")):
         for row in kept.result["rows"]:
-            shown = row["format"] in (None, "5opt", "2opt") and not row["pipeline"]
-            if shown and (row["unit"], row["pairs"]) == (unit, pairs):
+            if (row["unit"], row.get("pairs")) != (unit, pairs):
+                continue
+            if row["format"] in (None, "5opt", "2opt") and not row["pipeline"]:
                 multiplier = [row["multiplier"]] if row["multiplier"] else []
                 texts = [_number(row[f"{energy}_per_mac_ratio"], 3) for energy in ENERGIES]
                 rows.append([name, ", ".join([_design(row), *multiplier]), *texts])
@@ -540,6 +558,7 @@ OSU018, GENERIC = "make area LIBRARY=osu018 KEEP=1", "make area KEEP=1"
 SHARED, MODERN = "make evaluate-shared SHARED=folder KEEP=1", "make evaluate-modern KEEP=1"
 METHODS = "make methods SHARED=folder KEEP=1"
 SEARCH = "make search SHARED=folder KEEP=1"
+MULTIPOINT = "make multipoint SHARED=folder KEEP=1"
 BENCH = "make bench KEEP=1"
 EMBEDDINGS = ("embeddings",), "make embeddings KEEP=1"
 GRAPHS = ("graphs_gcn",), "make graphs SHARED=folder KEEP=1"
@@ -560,6 +579,8 @@ TABLES: dict[str, Table] = {
     "search accumulators": Table(
         accumulators, (f"search_{RESNET20}", f"search_{SQUEEZENET}"), SEARCH
     ),
+    "multipoint resnet20": Table(multipoint, (f"methods_multipoint_{RESNET20}",), MULTIPOINT),
+    "multipoint squeezenet": Table(multipoint, (f"methods_multipoint_{SQUEEZENET}",), MULTIPOINT),
     **_signed("direction"),
     **_signed("minilm"),
     **_signed("recognition", lines=True),

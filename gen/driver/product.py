@@ -10,6 +10,7 @@ import numpy.typing as npt
 from golden import checks, encode_pairs, pack_2_4, store_pairs
 from golden.engine import EngineShape, LayerCommand, layer_commands
 from golden.format import ACTIVATION_MAX
+from golden.multipoint import MAX_COMBINE_SHIFT
 from golden.requantize import MAX_SHIFT, MULTIPLIER_BITS
 
 BYTE = (0, ACTIVATION_MAX)
@@ -20,6 +21,7 @@ LIMITS = {
     "zero_point": BYTE,
     "low": BYTE,
     "high": BYTE,
+    "combine": (0, MAX_COMBINE_SHIFT),
 }
 """Of each parameter of a column the smallest and the largest value."""
 
@@ -34,7 +36,8 @@ INDEX_BITS = 2
 class ColumnParameters:
     """What each column of a product is biased and requantized by, int64 (N,) each.
 
-    ``golden.requantize`` of the sum plus ``bias``, clipped to ``low`` and ``high``.
+    ``golden.requantize`` of the sum plus ``bias``, clipped to ``low`` and ``high``. The sum is that
+    of ``golden.combine`` with the shifts ``combine``, on an engine whose columns combine.
 
     Raises ``TypeError`` or ``ValueError``, one line, for what ``golden.requantize`` does not take
     either, a bias that is no int32, and arrays that are not of one length.
@@ -46,6 +49,7 @@ class ColumnParameters:
     zero_point: Integers
     low: Integers
     high: Integers
+    combine: Integers
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -73,9 +77,10 @@ class ColumnParameters:
         zero_point: npt.ArrayLike = 0,
         low: npt.ArrayLike = 0,
         high: npt.ArrayLike = ACTIVATION_MAX,
+        combine: npt.ArrayLike = 0,
     ) -> "ColumnParameters":
         """Of so many columns; what is one number is the same for all."""
-        values = (bias, multiplier, shift, zero_point, low, high)
+        values = (bias, multiplier, shift, zero_point, low, high, combine)
         given = {
             each.name: checks.integers(each.name, value, *LIMITS[each.name]).astype(np.int64)
             for each, value in zip(fields(cls), values, strict=True)
@@ -99,7 +104,7 @@ class ColumnParameters:
         words = np.zeros((columns, 3), np.int64)
         count = len(self.bias)
         words[:count, 0] = self.bias
-        words[:count, 1] = self.multiplier | self.shift << 16
+        words[:count, 1] = self.multiplier | self.shift << 16 | self.combine << 22
         words[:count, 2] = self.zero_point | self.low << 8 | self.high << 16
         return (words & 0xFFFF_FFFF).astype(np.uint32)
 
@@ -156,6 +161,7 @@ class EngineProduct:
                 f"parameters must be of the {columns} columns of w, not of "
                 f"{len(self.parameters.bias)}"
             )
+        self._check_combination()
         if self._has_bytes:
             self._check_bytes()
             return
@@ -170,6 +176,14 @@ class EngineProduct:
                 f"{self.w.shape[0]}, not {self.x.shape[1]}"
             )
         self.shape.check_zero_point(self.zero_point)
+
+    def _check_combination(self) -> None:
+        what, stride = ("of even columns", 2) if self.shape.multipoint else ("on this engine", 1)
+        shifts = self.parameters.combine
+        wrong = np.flatnonzero(shifts[::stride]) * stride
+        if len(wrong):
+            column = int(wrong[0])
+            raise ValueError(f"combine must be 0 {what}, not {shifts[column]} (of column {column})")
 
     @property
     def _has_bytes(self) -> bool:

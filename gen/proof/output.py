@@ -11,8 +11,14 @@ from hdl.engine.column_parameters import COLUMN_PARAMETERS
 from hdl.engine.output_stage import BYTES_PER_SUM, SUM_BITS, OutputStage
 from hdl.engine.requantizer_lane import RequantizerLane
 
-FIELDS = {name: field for name, field in COLUMN_PARAMETERS if not name.startswith("reserved")}
+FIELDS = {
+    name: field
+    for name, field in COLUMN_PARAMETERS
+    if not name.startswith("reserved") and name != "combine"
+}
 """What a lane takes of the parameters of its column."""
+COMBINE = dict(COLUMN_PARAMETERS)["combine"]
+"""What a combiner takes of them."""
 STAGES = 1 + RequantizerLane.latency
 """From a row to its words."""
 _LANE = re.compile(r"(\nmodule \w*requantizer_lane\([^;]*;).*?\nendmodule", re.DOTALL)
@@ -28,8 +34,9 @@ class OutputJob(Job):
       last part of a tile it is ``finished``, and parameters are released.
     - The stage moves on unless a word waits. Every lane is enabled in just these cycles, and what
       it adds and requantizes in the first of them after a reading is its column of the part, with
-      its own parameters. So, as lanes take four such cycles (``requantizer``), what they show five
-      after a reading is of that part.
+      its own parameters; where columns combine, with the column to its left as they say. So, as
+      lanes take four such cycles (``requantizer``), what they show five after a reading is of that
+      part.
     - Then the part's words are offered: the bytes of the lanes, or four of their sums, in order,
       until they are taken. The last one of a command is marked.
 
@@ -42,15 +49,16 @@ class OutputJob(Job):
     method = "SAT, induction"
     depth = "unbounded"
 
-    def __init__(self, rows: int, cols: int, lanes: int):
+    def __init__(self, rows: int, cols: int, lanes: int, points: int | None = None):
         self.rows = rows
         self.cols = cols
         self.lanes = lanes
-        self.configuration = f"{rows}x{cols}_lanes{lanes}"
+        self.points = points
+        self.configuration = f"{rows}x{cols}_lanes{lanes}{'_combines' if points else ''}"
 
     def rtl(self) -> Rtl:
         """The stage, with its lanes."""
-        stage = OutputStage(self.rows, self.cols, self.lanes, ACC_BITS)
+        stage = OutputStage(self.rows, self.cols, self.lanes, ACC_BITS, points=self.points)
         return {"stage": Emission("stage").verilog(stage)}
 
     @property
@@ -93,11 +101,7 @@ class OutputJob(Job):
             f"!out_valid || !of_sums || out_data == biased[word_at * {width} +: {width}]",
         ]
         for lane in range(lanes):
-            column = f"read_part[{lane * ACC_BITS} +: {ACC_BITS}]"
-            claims += [
-                f"enable_{lane} == moves",
-                f"!s[0] || $signed(sum_{lane}) == $signed({column})",
-            ]
+            claims += [f"enable_{lane} == moves", f"!s[0] || $signed(sum_{lane}) == total_{lane}"]
             for name, field in FIELDS.items():
                 low = lane * COLUMN_PARAMETERS.size + field.offset
                 claims.append(f"{name}_{lane} == parameters[{low} +: {field.width}]")
@@ -132,8 +136,27 @@ class OutputJob(Job):
                 "    if (moves) s_sums <= {s_sums, tile[0]};",
                 "    if (moves) s_last <= {s_last, ends_tile && tile[2]};",
                 "  end",
+                *map(self._total, range(lanes)),
                 "  always @* assume (started || rst);",
                 *asserted(claims),
+            ]
+        )
+
+    def _total(self, lane: int) -> str:
+        """What a lane's sum is: that of its column, or of two."""
+        own, left = (
+            f"$signed(read_part[{column * ACC_BITS} +: {ACC_BITS}])"
+            for column in (lane, max(0, lane - 1))
+        )
+        if not self.points or lane % self.points == 0:
+            return f"  wire signed [{SUM_BITS - 1}:0] total_{lane} = {own};"
+        low = lane * COLUMN_PARAMETERS.size + COMBINE.offset
+        return "\n".join(
+            [
+                f"  wire [{COMBINE.width - 1}:0] by_{lane} = parameters[{low} +: {COMBINE.width}];",
+                f"  wire signed [{SUM_BITS - 1}:0] left_{lane} = {left}, own_{lane} = {own};",
+                f"  wire signed [{SUM_BITS - 1}:0] total_{lane} =",
+                f"    by_{lane} == 0 ? own_{lane} : (left_{lane} <<< by_{lane}) + own_{lane};",
             ]
         )
 

@@ -9,6 +9,7 @@ from gen.proof.accelerator import AskedJob, BusJob, GivenJob, StartsJob, WaitsJo
 from gen.proof.accumulation import AccumulationJob
 from gen.proof.array import ArrayJob
 from gen.proof.bounds import OverflowJob
+from gen.proof.combiner import CombinerJob
 from gen.proof.element import (
     LanesJob,
     ProductJob,
@@ -142,6 +143,8 @@ def all_jobs() -> list[Job]:
             for group in (1, 2, 4, 8)
         ),
         (OutputJob(*sizes) for sizes in ((1, 1, 1), (2, 2, 1), (3, 3, 3), (5, 6, 2))),
+        (OutputJob(*sizes, points=2) for sizes in ((2, 2, 2), (2, 8, 4))),
+        map(CombinerJob, (11, 20, 24)),
         (BurstsJob(Axi4Bus(*sizes)) for sizes in BUSES),
         (RoomJob(Axi4Bus(*sizes), depth) for sizes, depth in BEAT_QUEUES),
         (BeatsJob(Axi4Bus(*sizes), depth) for sizes, depth in BEAT_QUEUES),
@@ -308,7 +311,9 @@ def _set_effort(job: Job) -> None:
     elif isinstance(job, GivenJob | WaitsJob | AskedJob | StartsJob):
         job.quick = job.unit == ACCELERATORS[0] and isinstance(job, WaitsJob)
         job.cost = 10.0
-    elif isinstance(job, RegistersJob | BanksJob | OutputJob | GearboxJob | ResultsJob):
+    elif isinstance(
+        job, RegistersJob | BanksJob | OutputJob | CombinerJob | GearboxJob | ResultsJob
+    ):
         job.quick = True
     else:
         job.quick = element in QUICK_ELEMENTS

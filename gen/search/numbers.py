@@ -112,7 +112,7 @@ class Numbers:
         if missing:
             first = [] if current is None else [current]
             tried = [*first, *missing]
-            losses = self.objective([LayerChoice({}, {}, layers) for layers in tried])
+            losses = self.objective([LayerChoice({}, {}, windowed=layers) for layers in tried])
             self._found.update(zip(tried, losses, strict=True))
         return [self._found[layers] for layers in choices]
 

@@ -195,6 +195,7 @@ def engine_shape(sidecar: dict[str, Any]) -> EngineShape:
         result_words=engine["stream_words"]["results"],
         format=sidecar_format(sidecar),
         encoded_input=sidecar["encoded_input"],
+        multipoint=engine.get("multipoint", False),
     )
 
 

@@ -156,7 +156,7 @@ def _products(
         tiles = generator.integers(1, MAX_TILES + 1, 2).tolist() if size < MAX_BYTES else [1, 1]
         m, n = tiles[0] * shape.rows, tiles[1] * shape.cols
         x, w, zero_point = random_engine_operands(configuration, m, depth, n, generator)
-        parameters = random_parameters(n, generator)
+        parameters = random_parameters(n, generator, shape.multipoint)
         engine = shape, sidecar["weight_bits"], sidecar["sparse"]
         product = EngineProduct(*engine, x, w, parameters, *mode, zero_point)
         words = product.words(expected_results(configuration, x, w, parameters, *mode, zero_point))

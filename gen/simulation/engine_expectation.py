@@ -22,7 +22,8 @@ def expected_results(
     zero_point: int = 0,
 ) -> npt.NDArray[Any]:
     """What an engine must make of ``x`` (M, K) less ``zero_point`` times ``w`` (K, N): int32 sums
-    with their biases, which wrap, or bytes, or their stored pairs, uint32 (M, ceil(N/2)).
+    with their biases, which wrap, or bytes, or their stored pairs, uint32 (M, ceil(N/2)). Sums of
+    columns are combined before.
     """
     fmt = configuration.mac.sparq_format
     if exact:
@@ -31,6 +32,7 @@ def expected_results(
         products = golden.exact_matmul(whole, w, configuration.mac.weight_bits, signed)
     else:
         products = expected_product(configuration, x, w, zero_point)
+    products = golden.combine(products, parameters.combine)
     biased = (products + parameters.bias).astype(np.int32)
     if sums:
         return biased

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from rich.progress import Progress
 
 from gen.design.configuration import Configuration
@@ -13,6 +14,7 @@ from gen.simulation.compiled_engine import CompiledEngine, EngineError
 from gen.simulation.engine_expectation import expected_results
 from golden.engine import EngineShape, predicted_cycles
 from golden.format import SIGNED_ZERO_POINT
+from golden.multipoint import MAX_COMBINE_SHIFT
 
 MAX_DEPTH = 300
 MAX_TILES = 4
@@ -40,7 +42,7 @@ def run_engine_simulation(
         done = cycles = compared = 0
         while done < tiles:
             x, w, zero_point = _operands(configuration, engine, generator)
-            parameters = random_parameters(w.shape[1], generator)
+            parameters = random_parameters(w.shape[1], generator, engine.shape.multipoint)
             exact = bool(engine.shape.planes) and bool(generator.integers(2))
             sums = bool(generator.integers(2))
             encoded = engine.shape.encoded_output and not sums and bool(generator.integers(2))
@@ -71,8 +73,13 @@ def run_engine_simulation(
     }
 
 
-def random_parameters(columns: int, generator: np.random.Generator) -> ColumnParameters:
-    """Parameters under which bytes of all sizes occur, with one zero point."""
+def random_parameters(
+    columns: int, generator: np.random.Generator, combines: bool = False
+) -> ColumnParameters:
+    """Parameters under which bytes of all sizes occur, with one zero point; some columns combine,
+    where they can.
+    """
+    shifts = random_shifts(columns, generator) if combines else 0
     return ColumnParameters.of(
         columns,
         generator.integers(-(1 << 15), 1 << 15, columns),
@@ -81,7 +88,15 @@ def random_parameters(columns: int, generator: np.random.Generator) -> ColumnPar
         generator.integers(0, 256),
         generator.integers(0, 64, columns),
         generator.integers(192, 256, columns),
+        shifts,
     )
+
+
+def random_shifts(columns: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """By which columns combine: of even ones, and some others, 0."""
+    shifts = generator.integers(-MAX_COMBINE_SHIFT, MAX_COMBINE_SHIFT + 1, columns).clip(0)
+    shifts[::2] = 0
+    return shifts
 
 
 def random_depth(

@@ -99,6 +99,7 @@ def _engine(component: GemmEngine) -> dict[str, Any]:
         "stream_words": component.stream_words,
         "stream_elements": {name: _parts(parts) for name, parts in component.stream_parts.items()},
         "encoded_output": engine.encoded_output,
+        **({"multipoint": True} if engine.multipoint else {}),
         "pair_bits": fmt.sparq_format.stored_pair_bits if fmt else 0,
         "registers": _offsets(component.registers),
     }

@@ -74,6 +74,7 @@ class AcceleratorUnit:
         for name, value, needed in (
             ("encoded_input", engine.unit.encoded_input, False),
             ("encoded_output", engine.encoded_output, False),
+            ("multipoint", engine.multipoint, False),
             ("stream_bits", engine.stream_bits, 0),
             ("lanes", engine.lanes, engine.cols),
         ):

@@ -10,7 +10,8 @@ COLUMN_PARAMETERS = data.StructLayout(
         "multiplier": 15,
         "reserved_0": 1,
         "shift": 6,
-        "reserved_1": 10,
+        "combine": 3,
+        "reserved_1": 7,
         "zero_point": 8,
         "low": 8,
         "high": 8,
@@ -19,7 +20,8 @@ COLUMN_PARAMETERS = data.StructLayout(
 )
 """Three words, the first in the lowest bits. ``bias`` is signed, all else is unsigned.
 
-What :class:`RequantizerLane` takes: ``golden.requantize`` of the sum plus ``bias``.
+What :class:`RequantizerLane` takes: ``golden.requantize`` of the sum plus ``bias``. ``combine`` is
+the shift of a :class:`ColumnCombiner`; where there is none it is not read.
 """
 
 WORDS_PER_COLUMN = COLUMN_PARAMETERS.size // PARAMETER_WORD_BITS

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from golden.format import ACTIVATION_BITS, ACTIVATION_MAX, SparqFormat
 from hdl.array.systolic_array import SystolicArray
 from hdl.catalogue import MacUnit
+from hdl.engine.column_combiner import MAX_SHIFT
 from hdl.multiplier.mac import Mac
 from hdl.tensor.sparse_tensor_core import SparseTensorCore
 from hdl.tensor.tensor_core import TensorCore
@@ -22,6 +23,8 @@ MAX_WEIGHT_DEPTH = 1 << 12
 MAX_RESULT_TILES = 64
 MAX_COMMANDS = 16
 MAX_SUM_BITS = 32
+MAX_ACC_BITS = MAX_SUM_BITS - MAX_SHIFT - 1
+"""Of sums that can be combined."""
 STREAM_BITS = tuple(1 << bits for bits in range(3, 11))
 
 
@@ -50,6 +53,8 @@ class EngineUnit:
         is 0, each is as wide as what the engine takes or gives in a cycle.
     encoded_output : bool
         Results can leave as stored pairs of the unit's format.
+    multipoint : bool
+        Columns can combine, two by two, to one of wider weights.
 
     Raises
     ------
@@ -67,6 +72,7 @@ class EngineUnit:
     command_depth: int = 4
     stream_bits: int = 0
     encoded_output: bool = False
+    multipoint: bool = False
 
     def __post_init__(self) -> None:
         if self.machine not in MACHINES:
@@ -100,6 +106,8 @@ class EngineUnit:
             )
         if self.encoded_output:
             self._check_encoding()
+        if self.multipoint:
+            self._check_points()
 
     def _check_encoding(self) -> None:
         fmt = self.unit.format
@@ -127,6 +135,18 @@ class EngineUnit:
             raise ValueError(
                 f"stream_bits must divide the {8 * self.lanes} bits of a byte of each lane to "
                 f"encode results, not {self.stream_bits} where lanes is {lanes}"
+            )
+
+    def _check_points(self) -> None:
+        if self.unit.acc_bits > MAX_ACC_BITS:
+            raise ValueError(
+                f"acc_bits must be at most {MAX_ACC_BITS} where columns combine, as two sums take "
+                f"{MAX_SHIFT + 1} bits more and must fit {MAX_SUM_BITS}, not {self.unit.acc_bits}"
+            )
+        if self.lanes % 2:
+            all_ = " (all columns)" if self.lanes == self.cols else ""
+            raise ValueError(
+                f"lanes must be a multiple of 2 where columns combine, not {self.lanes}{all_}"
             )
 
     @property

@@ -272,7 +272,8 @@ class GemmCore(Component):
         ]
         parameters = ParameterBuffer(engine.cols, engine.lanes)
         sizes = rows, engine.cols, engine.lanes, mac.acc_bits
-        output = OutputStage(*sizes, engine.output_format)
+        points = 2 if engine.multipoint else None
+        output = OutputStage(*sizes, engine.output_format, points)
         place(m, platform, "parameter_buffer", parameters)
         place(m, platform, "output_stage", output)
         m.d.comb += [

@@ -7,6 +7,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from golden.format import SparqFormat
+from hdl.engine.column_combiner import ColumnCombiner
 from hdl.engine.column_parameters import COLUMN_PARAMETERS
 from hdl.engine.requantizer_lane import RequantizerLane
 from hdl.engine.result_encoder import ResultEncoder
@@ -29,6 +30,10 @@ class OutputStage(Component):
     Latency: 1 + ``RequantizerLane.latency`` cycles from a row to its first word, one more with a
     format; of stored pairs more, until a word is full.
 
+    Where columns combine, the sum of every second one is first combined with that of the column to
+    its left, as its parameter ``combine`` says (:class:`ColumnCombiner`). The left one leaves as
+    ever.
+
     Parameters
     ----------
     rows, cols : int
@@ -38,6 +43,8 @@ class OutputStage(Component):
     fmt : SparqFormat, optional
         Of stored pairs, which take fewer bits than two bytes; ``lanes`` is then a multiple of 2 and
         of its group.
+    points : int, optional
+        Of a weight, 2: columns combine; ``lanes`` is then a multiple of 2, ``acc_bits`` at most 24.
 
     Members
     -------
@@ -65,13 +72,20 @@ class OutputStage(Component):
     """
 
     def __init__(
-        self, rows: int, cols: int, lanes: int, acc_bits: int, fmt: SparqFormat | None = None
+        self,
+        rows: int,
+        cols: int,
+        lanes: int,
+        acc_bits: int,
+        fmt: SparqFormat | None = None,
+        points: int | None = None,
     ):
         self.rows = rows
         self.cols = cols
         self.lanes = lanes
         self.acc_bits = acc_bits
         self.fmt = fmt
+        self.points = points
         self.parts = cols // lanes
         super().__init__(
             {
@@ -136,17 +150,28 @@ class OutputStage(Component):
                 is_last.eq(Cat(ends_tile & tile.ends_command, is_last)),
             ]
 
-        # Bias and requantize.
+        # Combine, bias and requantize.
         biased, bytes_ = [], []
-        for index in range(self.lanes):
+        read = [sums.word_select(lane, self.acc_bits).as_signed() for lane in range(self.lanes)]
+        for index, own_sum in enumerate(read):
             own = data.View(
                 COLUMN_PARAMETERS, self.parameters.word_select(index, COLUMN_PARAMETERS.size)
             )
+            total: Value = own_sum
+            if self.points and index % self.points:
+                combiner = ColumnCombiner(self.acc_bits)
+                place(m, platform, f"combiner_{index}", combiner)
+                m.d.comb += [
+                    combiner.left.eq(read[index - 1]),
+                    combiner.own.eq(own_sum),
+                    combiner.shift.eq(own.combine),
+                ]
+                total = combiner.sum
             lane = RequantizerLane()
             place(m, platform, f"lane_{index}", lane)
             m.d.comb += [
                 lane.enable.eq(advance),
-                lane.sum.eq(sums.word_select(index, self.acc_bits).as_signed()),
+                lane.sum.eq(total),
                 lane.bias.eq(own.bias.as_signed()),
                 lane.multiplier.eq(own.multiplier),
                 lane.shift.eq(own.shift),

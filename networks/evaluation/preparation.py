@@ -231,6 +231,7 @@ def quantized(
         options.first_layer_windowed,
         options.last_layer_windowed,
         weight_clips=clips.weights,
+        shifts=clips.shifts,
         kept={**(kept or {}), **exact_layers},
         **more,
     )

@@ -14,8 +14,9 @@ from networks.evaluation.scoring import Scoring, classification
 from networks.evaluation.settings import Setting
 from networks.methods.integers import Integers
 from networks.methods.observation import Observation
-from networks.methods.problem import Method
+from networks.methods.problem import Method, Outcome
 from networks.methods.problem_of_model import problem_of
+from networks.methods.second_points import MAX_WEIGHT_BITS, SecondPoints
 from networks.quantization.clips import Clips
 from support.tasks import run_tasks
 
@@ -33,6 +34,7 @@ def compare(
     kind: str,
     progress: Progress,
     scheduler: str | None = None,
+    points: Sequence[SecondPoints] = (),
 ) -> dict[str, Any]:
     """Top-1 on ``images``, in per cent, of the networks that ``methods`` make for ``settings``.
 
@@ -40,6 +42,9 @@ def compare(
     has the method's ``loss`` on what it saw, and paired differences with their standard errors:
     ``difference`` from the first method in the same setting, and ``lost`` from that in the same
     format at the most bits of ``settings``, which come first.
+
+    After each method come ``points``, where weights are narrow enough for them: rows whose
+    ``gain`` is the paired difference from the same method without, with what they cost.
     """
     rows: list[dict[str, Any]] = []
     rights: dict[tuple[str, int, str], Right] = {}
@@ -53,27 +58,33 @@ def compare(
         problem = problem_of(model, seen, options, setting, kind, scheduler)
         label = problem.objective.integers.label
         for name, method in methods.items():
-            outcome = method(problem, progress)
-            task = progress.add_task(f"evaluating {name}, {label} W{bits}", total=len(parts))
-            own = (problem.objective.integers, outcome.clips, scoring)
-            found = run_tasks(
-                *(_right, [(*own, part) for part in parts], scheduler),
-                lambda task=task: progress.advance(task),  # type: ignore[misc]
-            )
-            right = rights[label, bits, name] = np.concatenate(found)
-            rows.append(
-                {
-                    "method": name,
-                    "format": label,
-                    "weight_bits": bits,
-                    "loss": outcome.loss,
-                    "start": outcome.decided.get("start"),
-                    "top1": float(right.mean()),
-                    "standard_error": _error(right),
-                    **_change("difference", right, rights[label, bits, first]),
-                    **_change("lost", right, rights[label, most, first]),
-                }
-            )
+            alone = method(problem, progress)
+            more = points if bits <= MAX_WEIGHT_BITS else ()
+            for each in (None, *more):
+                outcome = alone if each is None else each(problem, alone, progress)
+                task = progress.add_task(f"evaluating {name}, {label} W{bits}", total=len(parts))
+                own = (problem.objective.integers, outcome.clips, scoring)
+                found = run_tasks(
+                    *(_right, [(*own, part) for part in parts], scheduler),
+                    lambda task=task: progress.advance(task),  # type: ignore[misc]
+                )
+                right = np.concatenate(found)
+                if each is None:
+                    rights[label, bits, name] = right
+                rows.append(
+                    {
+                        "method": name,
+                        "format": label,
+                        "weight_bits": bits,
+                        "loss": outcome.loss,
+                        "start": outcome.decided.get("start"),
+                        "top1": float(right.mean()),
+                        "standard_error": _error(right),
+                        **_change("difference", right, rights[label, bits, first]),
+                        **_change("lost", right, rights[label, most, first]),
+                        **_of_points(outcome, right, rights[label, bits, name]),
+                    }
+                )
     return {
         "model": model.name,
         "images": len(images),
@@ -91,6 +102,12 @@ def _right(integers: Integers, clips: Clips, scoring: Scoring, images: Images) -
     values = (network.forward(x, integers.arithmetic).astype(np.float64) - zero_point) * step
     result: Right = 100.0 * (scoring(values, images, False) == 0)
     return result
+
+
+def _of_points(outcome: Outcome, right: Right, alone: Right) -> dict[str, Any]:
+    """What second points cost and gain, where there are any."""
+    points = outcome.decided.get("second_points")
+    return {} if points is None else {**points, **_change("gain", right, alone)}
 
 
 def _change(name: str, own: Right, other: Right) -> dict[str, float]:

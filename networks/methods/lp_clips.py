@@ -37,7 +37,8 @@ def lp_clips(
     tasks = []
     for node in nodes:
         assert isinstance(node.operation, MatrixLayer)
-        tasks.append((node.operation.weights, integers.options.weight_bits, tuple(exponents)))
+        levels = (1 << (integers.options.weight_bits - 1)) - 1
+        tasks.append((node.operation.weights, levels, tuple(exponents)))
     weights = run_tasks(weight_clips, tasks, problem.objective.scheduler, on_done)
     result = {}
     for index, (exponent, ranges) in enumerate(_value_clips(problem, exponents).items()):
@@ -47,11 +48,13 @@ def lp_clips(
 
 
 def weight_clips(
-    weights: Float64Array, bits: int, exponents: Sequence[float]
+    weights: Float64Array, levels: int, exponents: Sequence[float]
 ) -> list[Float64Array]:
-    """Of ``weights`` (groups, K, N / groups), for each exponent: (N,)."""
+    """Of ``weights`` (groups, K, N / groups), for each exponent: (N,).
+
+    Integers are from -``levels`` to ``levels``.
+    """
     largest = np.abs(weights).max(axis=1, keepdims=True)
-    levels = (1 << (bits - 1)) - 1
     least = [np.full(largest.shape, np.inf) for _ in exponents]
     best = [largest.copy() for _ in exponents]
     for part in range(WEIGHT_PARTS, LEAST_WEIGHTS - 1, -1):

@@ -14,12 +14,15 @@ from networks.evaluation.model import Model
 from networks.evaluation.preparation import Options
 from networks.evaluation.preprocessing import Preprocessing
 from networks.quantization.clips import Clips
+from networks.quantization.quantize import levels_of
 
 SCHEMA = 1
 KEYS = (
     *("schema", "model", "digest", "output_name", "input_shape", "preprocessing", "options"),
     *("method", "format", "decided", "loss", "ranges", "weights"),
 )
+SHIFTS = "shifts"
+"""A key of files with second points alone."""
 OPTIONS = ("weight_bits", "first_layer_windowed", "last_layer_windowed", "attention_windowed")
 """What of :class:`Options` decides the network that clips are found for."""
 
@@ -63,7 +66,10 @@ class QuantizedFile:
         ranges = {name: list(each) for name, each in self.clips.ranges.items()}
         weights = {name: each.tolist() for name, each in self.clips.weights.items()}
         whole = {"schema": SCHEMA, **own, "ranges": ranges, "weights": weights}
-        return json.dumps({key: whole[key] for key in KEYS}, indent=1, allow_nan=False) + "\n"
+        ordered = {key: whole[key] for key in KEYS}
+        if self.clips.shifts:
+            ordered[SHIFTS] = {name: each.tolist() for name, each in self.clips.shifts.items()}
+        return json.dumps(ordered, indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -79,7 +85,7 @@ class QuantizedFile:
         if found["schema"] != SCHEMA:
             raise DataError(f"{path}: schema must be {SCHEMA}, not {found['schema']!r}")
         missing = [key for key in KEYS if key not in found]
-        unknown = [key for key in found if key not in KEYS]
+        unknown = [key for key in found if key not in (*KEYS, SHIFTS)]
         if missing or unknown:
             what = f"no key {missing[0]!r}" if missing else f"unknown key {unknown[0]!r}"
             raise DataError(f"{path}: {what}; keys are {', '.join(KEYS)}")
@@ -93,8 +99,10 @@ class QuantizedFile:
                 raise ValueError(f"options must be {', '.join(OPTIONS)}")
             for name, value in options.items():
                 _check_option(name, value)
+            given = found.pop(SHIFTS, {}).items()
+            shifts = {str(name): _shifts(each, options["weight_bits"]) for name, each in given}
             del found["schema"]
-            made = cls(**found, clips=Clips(ranges, weights))
+            made = cls(**found, clips=Clips(ranges, weights, shifts))
             made.preprocessing_made  # noqa: B018
             return made
         except (AttributeError, TypeError, ValueError) as error:
@@ -115,12 +123,22 @@ class QuantizedFile:
         for name in graph.shapes:
             if name not in self.clips.ranges:
                 raise DataError(f"{path}: no range for the value {name!r} of {model.name}")
-        for name, clips in self.clips.weights.items():
-            if len(clips) != widths.get(name):
-                raise DataError(
-                    f"{path}: {len(clips)} clips of weights of {name!r}, which has "
-                    f"{widths.get(name, 0)} output channels in {model.name}"
-                )
+        for what, by_layer in (
+            ("clips of weights", self.clips.weights),
+            (SHIFTS, self.clips.shifts),
+        ):
+            for name, own in by_layer.items():
+                if len(own) != widths.get(name):
+                    raise DataError(
+                        f"{path}: {len(own)} {what} of {name!r}, which has "
+                        f"{widths.get(name, 0)} output channels in {model.name}"
+                    )
+
+    @property
+    def whole_weight_bits(self) -> int:
+        """Bits of the weights where nothing combines columns: of those of two points, as wholes."""
+        shifts = np.concatenate([[0], *self.clips.shifts.values()]).astype(np.int64)
+        return int(levels_of(self.options["weight_bits"], shifts).max()).bit_length() + 1
 
     def options_with(self, given: Options) -> Options:
         """``given`` with what the file decides."""
@@ -156,6 +174,15 @@ def _magnitudes(found: Any) -> Any:
     if min(values, default=0.0) < 0:
         raise ValueError(f"clips of weights must not be negative, not {min(values)}")
     return np.array(values, np.float64)
+
+
+def _shifts(found: Any, weight_bits: int) -> Any:
+    for each in found:
+        if type(each) is not int or each not in (0, weight_bits):
+            raise ValueError(f"shifts must be 0 or {weight_bits}, as weight_bits is, not {each!r}")
+    shifts = np.array(found, np.int64)
+    levels_of(weight_bits, shifts)
+    return shifts
 
 
 def _number(found: Any) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from networks.fixed_point import Float64Array
@@ -16,11 +17,14 @@ class Clips:
     """The range of each value, and the magnitudes of weights beyond which these are clipped.
 
     ``weights``, by layer: float64 (N,), above 0, of each output channel. Layers that are not there
-    keep all their weights.
+    keep all their weights. ``shifts``, by layer: int64 (N,), by how many bits the first point of
+    each channel is shifted where its weights have a second one, else 0; layers that are not there
+    have none.
     """
 
     ranges: Mapping[str, Range]
     weights: Mapping[str, Float64Array] = field(default_factory=dict)
+    shifts: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
 
 class ClipSource(Protocol):

@@ -75,6 +75,7 @@ def quantize(
     kept: Mapping[str, str] | None = None,
     attention: bool = False,
     weight_clips: Mapping[str, Float64Array] | None = None,
+    shifts: Mapping[str, Int64Array] | None = None,
 ) -> QuantizedNetwork:
     """``graph`` in integers.
 
@@ -98,7 +99,9 @@ def quantize(
     whatever its input. With ``attention`` the first ones of two values that are multiplied as
     matrices are quantized as the inputs of windowed layers. ``weight_clips``, by layer: float64
     (N,), the largest magnitudes that the weights of its output channels keep, in place of the
-    largest that these have.
+    largest that these have. ``shifts``, by layer: int64 (N,), where above 0 the channel's weights
+    are of two points of ``weight_bits`` bits, the first one shifted so (:mod:`golden.multipoint`);
+    what they combine to is a weight of 8 bits, of which more magnitudes are used.
 
     Raises ``ValueError`` as :func:`require_quantizable`.
     """
@@ -139,6 +142,7 @@ def quantize(
                 activation_codes=None if reasons[node.name] else codes,
                 channel_order=(channel_orders or {}).get(node.name),
                 clips=(weight_clips or {}).get(node.name),
+                shifts=(shifts or {}).get(node.name),
             )
         else:
             are_sums = node.output in raw and isinstance(operation, AveragePool)
@@ -353,17 +357,19 @@ def _matrix_layer(
     activation_codes: tuple[Bytes, float] | None,
     channel_order: Int64Array | None,
     clips: Float64Array | None,
+    shifts: Int64Array | None,
 ) -> IntegerMatrixLayer:
     windowed = not reason
     codes, code_step = activation_codes or (None, 1.0)
     input_step = source.step * code_step
-    weight_max = (1 << (weight_bits - 1)) - 1
+    weight_max = levels_of(weight_bits, np.zeros(layer.width, int) if shifts is None else shifts)
     largest = np.abs(layer.weights).max(axis=1).reshape(-1) if clips is None else clips
     weight_steps = np.maximum(largest / weight_max, np.abs(layer.bias) / input_step / MAX_BIAS)
     weight_steps = np.maximum(weight_steps, SMALLEST_STEP)
     groups, _, width = layer.weights.shape
     scaled = layer.weights / weight_steps.reshape(groups, 1, width)
-    limited = np.clip(np.rint(scaled), -weight_max, weight_max)
+    most = weight_max.reshape(groups, 1, width)
+    limited = np.clip(np.rint(scaled), -most, most)
     weights = limited.astype(np.int8, order="C")
     if channel_order is not None:
         taps = weights.reshape(groups, -1, len(channel_order), width)
@@ -386,6 +392,22 @@ def _matrix_layer(
         ),
         output,
     )
+
+
+def levels_of(weight_bits: int, shifts: Int64Array) -> Int64Array:
+    """The largest magnitude of the weights of each channel: (N,), of their shifts, int64 (N,).
+
+    The least integer of a point is not used, so that weights are symmetric; two points have all
+    integers within. Raises ``ValueError`` for what a weight of 8 bits does not hold.
+    """
+    single = (1 << (weight_bits - 1)) - 1
+    levels: Int64Array = np.where(shifts > 0, single * ((1 << shifts) + 1), single)
+    if levels.max(initial=0) > LARGEST_SYMMETRIC:
+        raise ValueError(
+            f"two points must combine to weights of at most {LARGEST_SYMMETRIC}, not "
+            f"{levels.max()} as those of {weight_bits} bits shifted by {shifts.max()}"
+        )
+    return levels
 
 
 def _unscaled(output: Quantization | None) -> Requantization | WideRequantization | Alignment:

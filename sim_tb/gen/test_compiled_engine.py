@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import golden
 from gen.design.configuration import Configuration
 from gen.design.expectation import require_equal
 from gen.driver.product import Bytes, ColumnParameters, EngineProduct
@@ -105,6 +106,39 @@ def configuration(name: str) -> Configuration:
 @cache
 def engine(name: str) -> CompiledEngine:
     return CompiledEngine(configuration(name))
+
+
+@pytest.mark.slow
+def test_weights_of_two_points() -> None:
+    """Wider weights on an engine of 4-bit ones: columns of first points left out, the product."""
+    narrow = Configuration(
+        **{"top": "engine", "rows": 3, "cols": 4, "weight_bits": 4, "acc_bits": 24},
+        multipoint=True,
+    )
+    compiled = CompiledEngine(narrow)
+    rng = np.random.default_rng(SEED)
+    low, high = golden.limits_of_points(4, 4)
+    x = rng.integers(0, 256, (7, 40), dtype=np.uint8)
+    whole = rng.integers(max(low, -128), high + 1, (40, 5), dtype=np.int8)
+    single = rng.integers(-8, 8, (40, 2), dtype=np.int8)
+    pairs = [each for column in whole.T for each in golden.points(column, 4, 4)]
+    columns = np.stack([*pairs[:6], *single.T, *pairs[6:]], axis=1)
+    shifts = np.array([0, 4, 0, 4, 0, 4, 0, 0, 0, 4, 0, 4])
+    places = [1, 3, 5, 9, 11]
+    parameters = ColumnParameters.of(
+        len(shifts), rng.integers(-99, 99, 12), 1 << 14, 25, 3, 0, 250, shifts
+    )
+    fmt = narrow.sparq_format
+    for exact in (False, True):
+        taken = x if exact else golden.sparq(x, fmt)
+        products = taken.astype(np.int64) @ whole
+        sums = compiled.product(x, columns, parameters, exact, True).result
+        np.testing.assert_array_equal(sums[:, places], products + parameters.bias[places])
+        own = taken.astype(np.int64) @ single
+        np.testing.assert_array_equal(sums[:, [6, 7]], own + parameters.bias[[6, 7]])
+        bytes_ = compiled.product(x, columns, parameters, exact).result
+        expected = golden.requantize(sums, 1 << 14, 25, 3, 0, 250)
+        np.testing.assert_array_equal(bytes_, expected)
 
 
 def multiply(

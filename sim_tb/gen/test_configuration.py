@@ -198,6 +198,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
                 {"top": "engine", "pe": "8x8", "encoded_output": True},
                 *("encoded_output", "pe is 8x8"),
             ),
+            ({"multipoint": True}, "multipoint", "top is array"),
+            ({"top": "accelerator", "multipoint": False}, "multipoint", "top is accelerator"),
             ({"encoded_memory": True}, "encoded_memory", "top is array"),
             ({"top": "engine", "encoded_memory": False}, "encoded_memory", "top is engine"),
             (
@@ -212,7 +214,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     *(
         ({"top": top, name: value}, f"{name} {FLAG} {value!r}")
-        for top, names in (("engine", ENCODED[:2]), ("accelerator", ENCODED[2:]))
+        for top, names in (
+            ("engine", (*ENCODED[:2], "multipoint")),
+            ("accelerator", ENCODED[2:]),
+        )
         for name in names
         for value in (1, None, "yes")
     ),
@@ -248,6 +253,19 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             f"{bits} where lanes is 2",
         )
         for bits in (32, 1024)
+    ),
+    (
+        {"top": "engine", "multipoint": True},
+        "acc_bits must be at most 24 where columns combine, as two sums take 8 bits more and must "
+        "fit 32, not 32",
+    ),
+    (
+        {"top": "engine", "acc_bits": 24, "lanes": 1, "multipoint": True},
+        "lanes must be a multiple of 2 where columns combine, not 1",
+    ),
+    (
+        {"top": "engine", "acc_bits": 24, "cols": 3, "multipoint": True},
+        "lanes must be a multiple of 2 where columns combine, not 3 (all columns)",
     ),
     (
         {"top": "engine", "format": "8:0", "encoded_output": True},
@@ -340,9 +358,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"row": 4},
         "unknown key 'row'; allowed are acc_bits, cols, command_depth, encoded_input, "
-        "encoded_memory, encoded_output, format, group, lanes, machine, memory_bits, pairs, pe, "
-        "pipeline, result_tiles, rounding, rows, scratchpad, stream_bits, style, top, vsparq, "
-        "weight_bits, weight_depth",
+        "encoded_memory, encoded_output, format, group, lanes, machine, memory_bits, multipoint, "
+        "pairs, pe, pipeline, result_tiles, rounding, rows, scratchpad, stream_bits, style, top, "
+        "vsparq, weight_bits, weight_depth",
     ),
 ]
 
@@ -531,7 +549,7 @@ def test_what_does_not_matter(options: dict[str, Any], absent: list[str]) -> Non
     """
     configuration = Configuration(**options)
     canonical = configuration.canonical
-    names = set(OPTIONS) - {"style", "stream_bits", *ENCODED}
+    names = set(OPTIONS) - {"style", "stream_bits", "multipoint", *ENCODED}
     names -= {
         "engine": {*ACCELERATOR_SIZES},
         "accelerator": {*GIVEN_SIZES, "lanes"},
@@ -621,6 +639,8 @@ def test_what_matters_to_a_tensor_core(top: str, change: dict[str, Any]) -> None
         {"stream_bits": 256},
         {"encoded_input": True},
         {"encoded_output": True},
+        {"acc_bits": 24},
+        {"acc_bits": 24, "multipoint": True},
         {"pipeline": 1},
         {"top": "array"},
     ],
@@ -780,6 +800,10 @@ def test_names_and_hashes_stay(options: dict[str, Any], name: str, digits: str) 
         (
             {"top": "engine", "encoded_input": True, "encoded_output": True},
             "engine_array_16x16_sparq_5opt_encoded_input_encoded_output_w8_acc32",
+        ),
+        (
+            {"top": "engine", "weight_bits": 4, "acc_bits": 24, "multipoint": True},
+            "engine_array_16x16_sparq_5opt_multipoint_w4_acc24",
         ),
         ({"top": "accelerator"}, "accelerator_array_16x16_sparq_5opt_w8_acc32"),
         (

@@ -70,6 +70,22 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
         "parameters must be of the 3 columns of w, not of 2",
     ),
     (
+        lambda: product(parameters=ColumnParameters.of(3, combine=[0, 2, 0])),
+        "combine must be 0 on this engine, not 2 (of column 1)",
+    ),
+    (
+        lambda: replace(
+            product(),
+            shape=replace(SHAPE, multipoint=True),
+            parameters=ColumnParameters.of(3, combine=[0, 2, 3]),
+        ),
+        "combine must be 0 of even columns, not 3 (of column 2)",
+    ),
+    (
+        lambda: ColumnParameters.of(2, combine=[0, 8]),
+        "combine must be integers from 0 to 7, not 8 (at index [1])",
+    ),
+    (
         lambda: product(x=np.zeros(8, np.uint8)),
         "x and w must be matrices, not of shapes (8,) and (8, 3)",
     ),
@@ -121,6 +137,12 @@ def test_one_number_is_of_all_columns() -> None:
     assert parameters.shift.tolist() == [4, 4, 4]
     assert parameters.high.tolist() == [7, 7, 7]
     assert product().result_words == 3 * 2 * 2
+
+
+def test_where_shifts_stand() -> None:
+    parameters = ColumnParameters.of(2, multiplier=0x7FFF, shift=46, combine=[0, 7])
+    assert parameters.words(3)[:, 1].tolist() == [0x2E7FFF, 0x1EE7FFF, 0]
+    assert parameters.of_part(1, 1).combine.tolist() == [7]
 
 
 def test_what_stands_for_zero_fills_up() -> None:

@@ -131,6 +131,50 @@ def test_compile_and_run(mnist: Path, quantized: Path) -> None:
     assert made["data"]["preprocessing"]["scale"] == [255]
 
 
+@pytest.fixture(scope="module")
+def two_points(mnist: Path) -> Path:
+    """Of 2-bit weights by least squares, and 30 second points."""
+    path = mnist / "two_points.json"
+    out = invoked(
+        *(quantize, mnist / "mnist.onnx", "--data", mnist / "calibration.npz"),
+        *("--method", "least-squares", "--images", 60, "--weight-bits", 2),
+        *("--extra-columns", 30, "--output", path),
+    )
+    assert "with 30 extra columns" in out
+    return path
+
+
+def test_second_points(mnist: Path, two_points: Path) -> None:
+    """They run as wholes, of 4 bits, where the machine has them; elsewhere they are refused."""
+    found = json.loads(two_points.read_text())
+    assert sum(sum(each > 0 for each in own) for own in found["shifts"].values()) == 30
+    assert found["loss"] < found["decided"]["second_points"]["one_point_loss"]
+    output = mnist / "two_points"
+    given = (mnist / "mnist.onnx", "--quantized", two_points, "--output", output)
+    for bits in (2, 3):
+        assert said(compile, *given, *SMALL, "--weight-bits", bits) == (
+            f"{two_points}: weight-bits must be at least 4, which its weights of two points have "
+            f"here, where columns are not combined, not {bits}"
+        )
+    invoked(compile, *given, *SMALL, "--weight-bits", 4)
+    out = invoked(run, output, "--data", mnist / "test.npz", "--images", 20)
+    assert "20 images on golden: logits equal the network's in integers; " in out
+
+
+@pytest.mark.slow
+def test_second_points_win_back(mnist: Path) -> None:
+    """An evaluation computes with them: much better than with one point of calibrated clips."""
+    tops = []
+    for more in ((), ("--extra-columns", "50%")):
+        path = mnist / "calibrated.json"
+        invoked(
+            *(quantize, mnist / "mnist.onnx", "--data", mnist / "calibration.npz"),
+            *("--method", "minmax", "--weight-bits", 2, *more, "--output", path),
+        )
+        tops.append(evaluated(mnist, "--quantized", path)["rows"][-1]["top1"])
+    assert tops[1] > tops[0] + 20
+
+
 @pytest.mark.full
 def test_demo(mnist: Path, quantized: Path) -> None:
     out = invoked(
@@ -157,6 +201,21 @@ def test_demo(mnist: Path, quantized: Path) -> None:
         (
             ("--objective", "divergence", "--class-map", "x"),
             "class-map has no effect where objective is divergence: leave it out",
+        ),
+        (
+            ("--method", "minmax", "--extra-columns", 3),
+            "weight-bits must be from 2 to 4 with extra-columns, as two points combine to a weight "
+            "of 8 bits, not 8",
+        ),
+        (
+            ("--weight-bits", 4, "--extra-columns", "some"),
+            "extra-columns must be idle, a number of columns, or a part of all channels such as "
+            "25%, not 'some'",
+        ),
+        (("--cols", 8), "cols has no effect without extra-columns: leave it out"),
+        (
+            ("--weight-bits", 4, "--extra-columns", "idle", "--cols", 1),
+            "cols must be an integer from 2 to 256, not 1",
         ),
         (
             ("--format", "mxfp4"),
@@ -257,10 +316,24 @@ def test_methods(mnist: Path, tmp_path: Path) -> None:
     out = invoked(
         *(methods, *given, "--calibration", mnist / "calibration.npz"),
         *("--calibration-images", 40, "--images", 300, "--formats", "5opt,8bit"),
-        *("--weight-bits", "8,2", "--passes", 1, "--json", path),
+        *("--weight-bits", "8,2", "--passes", 1, "--json", path, "--extra-columns", "idle,20%"),
     )
     assert "least-squares" in out
-    rows = json.loads(path.read_text())["rows"]
+    every = json.loads(path.read_text())["rows"]
+    rows = [row for row in every if "columns" not in row]
+    points = [row for row in every if "columns" in row]
+    assert [(row["extra_columns"], row["random"]) for row in points] == 6 * [
+        *(("idle", False), ("20%", False), ("20%", True)),
+    ]
+    assert {row["weight_bits"] for row in points} == {2}
+    for row in points:
+        alone = next(
+            each
+            for each in rows
+            if all(each[key] == row[key] for key in ("weight_bits", "format", "method"))
+        )
+        assert row["gain"] == pytest.approx(row["top1"] - alone["top1"])
+        assert row["one_point_loss"] == alone["loss"]
     assert [(row["weight_bits"], row["format"], row["method"]) for row in rows] == [
         (bits, name, method)
         for bits in (8, 2)
@@ -289,6 +362,12 @@ def test_methods(mnist: Path, tmp_path: Path) -> None:
             "weight-bits must be integers from 2 to 8, the widest first, not 9",
         ),
         ((), "calibration must be given: --calibration FILE"),
+        (("--cols", "8"), "cols has no effect without extra-columns: leave it out"),
+        (
+            ("--extra-columns", "9,9%,none"),
+            "extra-columns must be idle, a number of columns, or a part of all channels such as "
+            "25%, not 'none'",
+        ),
         (
             ("--formats", "7opt"),
             "formats must be some of 5opt, 3opt, 2opt, group2, 8bit, not '7opt'",

@@ -40,6 +40,7 @@ from networks.methods.loss import cross_entropy
 from networks.methods.min_max import min_max
 from networks.methods.objective import CROSS_ENTROPY
 from networks.methods.observation import observe
+from networks.methods.problem import Method
 from networks.quantization.clips import Given
 from networks.samples.mnist.files import write_files
 from sim_tb.networks.families import images_of, model_of, quiet
@@ -188,7 +189,7 @@ def test_uniform_choices(task: Task, model: Model) -> None:
 def test_clips_of_elements(task: Task) -> None:
     """Those that are searched for an element are its own; losses are those of the methods."""
     machines = [machine("3opt", 3), machine("2opt", 3)]
-    methods = {"lapq": Lapq(0), "minmax": min_max}
+    methods: dict[str, Method] = {"lapq": Lapq(0), "minmax": min_max}
     found = all_numbers(task, machines, methods, ("lapq",), quiet())
     assert [each.method for each in found] == ["lapq", "minmax"] * 2
     assert found[0].outcome is not found[2].outcome

@@ -207,7 +207,10 @@ class Parameters(Agent):
     def inputs(self, model: Any, rng: Random) -> Word:
         """A new set comes some time after the one before is released."""
         if self._set is None and rng.random() < self.often:
-            columns = [parameters_word(_case(rng)) for _ in range(self.parts * self.lanes)]
+            columns = [
+                parameters_word(_case(rng), rng.choice((0, rng.randrange(8))))
+                for _ in range(self.parts * self.lanes)
+            ]
             parts = (columns[place * self.lanes :][: self.lanes] for place in range(self.parts))
             bits = COLUMN_PARAMETERS.size
             self._set = [sum(own << bits * k for k, own in enumerate(part)) for part in parts]
@@ -237,7 +240,12 @@ def _case(rng: Random) -> Case:
 
 
 def output_stage(
-    rows: int, cols: int, lanes: int, acc_bits: int, fmt: SparqFormat | None = None
+    rows: int,
+    cols: int,
+    lanes: int,
+    acc_bits: int,
+    fmt: SparqFormat | None = None,
+    points: int | None = None,
 ) -> PartCase:
     def agents(rng: Random, before: float, after: float) -> list[Agent]:
         offered: list[Word] = []
@@ -258,7 +266,7 @@ def output_stage(
             Chance(out_ready=1 - after),
         ]
 
-    sizes = (rows, cols, lanes, acc_bits, fmt)
+    sizes = (rows, cols, lanes, acc_bits, fmt, points)
     return PartCase(lambda: OutputStage(*sizes), lambda: OutputStageModel(*sizes), agents)
 
 
@@ -378,6 +386,9 @@ def _cases() -> dict[str, PartCase]:
         cases[f"output_stage_{'_'.join(map(str, sizes4))}"] = output_stage(*sizes4)
     for name, (sizes4, fmt) in ENCODED_OUTPUTS.items():
         cases[f"output_stage_{'_'.join(map(str, sizes4))}_{name}"] = output_stage(*sizes4, fmt)
+    for sizes4 in ((2, 6, 2, 12), (2, 4, 4, 24)):
+        name = f"output_stage_{'_'.join(map(str, sizes4))}_combines"
+        cases[name] = output_stage(*sizes4, points=2)
     for pairs in (1, 2, 5):
         cases[f"pair_counter_{pairs}"] = pair_counter(pairs)
     for name, (_, fmt) in ENCODED_OUTPUTS.items():

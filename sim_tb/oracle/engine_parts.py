@@ -313,8 +313,15 @@ class OutputStageModel(Model):
     """Parts of rows go through stages that move together, and leave as words."""
 
     def __init__(
-        self, rows: int, cols: int, lanes: int, acc_bits: int, fmt: SparqFormat | None = None
+        self,
+        rows: int,
+        cols: int,
+        lanes: int,
+        acc_bits: int,
+        fmt: SparqFormat | None = None,
+        points: int | None = None,
     ):
+        self.points = points
         self.rows = rows
         self.lanes = lanes
         self.acc_bits = acc_bits
@@ -385,6 +392,14 @@ class OutputStageModel(Model):
     def _words(self, sums: list[int], mode: int, is_last: int, parameters: int) -> "Words":
         size = COLUMN_PARAMETERS.size
         columns = [parameters >> size * lane & (1 << size) - 1 for lane in range(self.lanes)]
+        if self.points:
+            offset = dict(COLUMN_PARAMETERS)["combine"].offset
+            shifts = [word >> offset & 7 for word in columns]
+            # Each odd one with the one before it, unless its shift is 0.
+            sums = [
+                own + sums[lane - 1] * 2 ** shifts[lane] if lane % 2 and shifts[lane] else own
+                for lane, own in enumerate(sums)
+            ]
         cases = [parameters_case(own, word) for own, word in zip(sums, columns, strict=True)]
         biased, bytes_ = expected(cases)
         if mode & 0b1000:
@@ -428,15 +443,15 @@ def parameters_case(own: int, word: int) -> Case:
     values = {
         name: word >> field.offset & (1 << field.width) - 1
         for name, field in fields.items()
-        if not name.startswith("reserved")
+        if not name.startswith("reserved") and name != "combine"
     }
     return Case(own, **{**values, "bias": _signed(values["bias"], 32)})
 
 
-def parameters_word(case: Case) -> int:
-    """The parameters of a case, as they are packed."""
+def parameters_word(case: Case, combine: int = 0) -> int:
+    """The parameters of a case, as they are packed, and a shift of the column to the left."""
     fields = dict(COLUMN_PARAMETERS)
-    values = case._asdict()
+    values = case._asdict() | {"combine": combine}
     del values["sum"]
     return sum(
         (value & (1 << fields[name].width) - 1) << fields[name].offset

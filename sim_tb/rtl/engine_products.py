@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from gen.design.configuration import Configuration
 from gen.driver.product import Activations, ColumnParameters, EngineProduct
-from gen.simulation.simulate_engine import random_engine_operands
+from gen.simulation.simulate_engine import random_engine_operands, random_shifts
 from golden import decode_pairs, load_pairs
 from golden.engine import MAX_COUNT, EngineShape, busy_cycles
 
@@ -57,6 +57,7 @@ def random_work(
         rng.integers(0, 256, n),
         rng.integers(0, 128, n),
         rng.integers(128, 256, n),
+        random_shifts(n, rng) if shape.multipoint else 0,
     )
     modes = bool(shape.planes) and bool(rng.random() < 0.5), bool(rng.random() < 0.5)
     exact, sums = (

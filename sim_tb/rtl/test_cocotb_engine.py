@@ -37,6 +37,15 @@ ENGINES: dict[str, dict[str, Any]] = {
     },
     "signed": {"rows": 2, "cols": 2, "format": "s4opt", "group": 4},
     "affine": {"rows": 2, "cols": 3, "format": "s5opt", "stream_bits": 8, "weight_depth": 0},
+    "multipoint": {
+        "rows": 3,
+        "cols": 4,
+        "lanes": 2,
+        "weight_bits": 4,
+        "acc_bits": 20,
+        "encoded_output": True,
+        "multipoint": True,
+    },
     "one": {"rows": 1, "cols": 1, "acc_bits": 20, "pipeline": 2, "weight_depth": 1},
     "narrow_streams": {"rows": 3, "cols": 4, "lanes": 2, "group": 8, "stream_bits": 8},
 }
@@ -68,6 +77,7 @@ SWEEP: dict[str, dict[str, Any]] = {
         "encoded_output": True,
     },
     "encodes": {"rows": 3, "cols": 4, "lanes": 2, "encoded_output": True, "weight_depth": 0},
+    "multipoint_8x8": {"rows": 2, "cols": 6, "pe": "8x8", "acc_bits": 24, "multipoint": True},
     "narrow": {"machine": "sparse_tensor_core", "rows": 3, "cols": 2, "weight_bits": 3},
 }
 PAIR = ("8x8", "group")

@@ -6,9 +6,9 @@ from math import gcd
 
 import numpy as np
 
-from gen.compiler.errors import CompileError
+from gen.compiler.errors import CompileError, RangeError
 from gen.compiler.lowering.context import Context, parameters
-from gen.compiler.lowering.sums import sum_bits
+from gen.compiler.lowering.sums import require_sums, sum_bits
 from gen.compiler.step import Step
 from gen.compiler.values import Value
 from golden.accelerator.shape import AcceleratorShape, Bytes, pack_columns, pack_weights
@@ -21,6 +21,7 @@ from networks.quantization.operations import (
     Requantization,
     WideRequantization,
 )
+from networks.quantization.quantize import SIGNED_INPUT
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def _require_possible(layer: IntegerMatrixLayer) -> None:
 def _require_exact(shape: AcceleratorShape, layer: IntegerMatrixLayer) -> None:
     fmt = shape.format
     if fmt is not None and not layer.windowed and not fmt.exact_planes:
-        raise CompileError(
+        raise (RangeError if layer.reason == SIGNED_INPUT else CompileError)(
             f"{layer.name}: the layer stays at 8 bits ({layer.reason}), and the format of the "
             "machine has no exact mode"
         )
@@ -221,12 +222,8 @@ class _Products:
             *(shape, layer.name, self.patch.kernel[0] * self.patch.kernel[1]),
             *(layer.groups, inputs, width),
         )
-        needed = layer_sum_bits(shape, layer)
-        if needed > shape.acc_bits:
-            raise CompileError(
-                f"{layer.name}: its sums of products can take {needed} bits, and acc_bits is "
-                f"{shape.acc_bits}"
-            )
+        windows = fmt if layer.windowed else None
+        require_sums(layer.name, layer.weights, shape.acc_bits, windows, zero_point)
         words_of = 4 if self.output.buffer.has_sums else 1
         for part in group_parts(shape, layer.groups, inputs, width):
             value = self.value.part(part.word, part.words)

@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from gen.compiler.errors import CompileError, RangeError
 from golden import SparqFormat, sparq
 from golden.format import ACTIVATION_MAX
 
@@ -21,6 +22,25 @@ def sum_bits(weights: npt.NDArray[np.int8], fmt: SparqFormat | None, zero_point:
     most = int((high * positive + low * negative).max())
     least = int((low * positive + high * negative).min())
     return 1 + max(most.bit_length(), (~least).bit_length())
+
+
+def require_sums(
+    name: str,
+    weights: npt.NDArray[np.int8],
+    acc_bits: int,
+    fmt: SparqFormat | None,
+    zero_point: int = 0,
+) -> None:
+    """Raise ``CompileError`` unless ``acc_bits`` bits are :func:`sum_bits` of the layer ``name``,
+    or more.
+    """
+    needed = sum_bits(weights, fmt, zero_point)
+    if needed > acc_bits:
+        # What stands for 0 is chosen by the ranges of values.
+        depends = fmt is not None and fmt.signed
+        raise (RangeError if depends else CompileError)(
+            f"{name}: its sums of products can take {needed} bits, and acc_bits is {acc_bits}"
+        )
 
 
 @lru_cache

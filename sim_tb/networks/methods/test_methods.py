@@ -24,6 +24,7 @@ from networks.evaluation.preparation import (
 )
 from networks.evaluation.settings import DENSE, EXACT_8_BIT, Setting
 from networks.methods.coordinates import all_weights, coordinates_of
+from networks.methods.extra_columns import ExtraColumns
 from networks.methods.lapq import POWELL, Lapq
 from networks.methods.least_squares import least_squares
 from networks.methods.loss import cross_entropy, divergence
@@ -36,6 +37,7 @@ from networks.methods.problem import Outcome, Problem
 from networks.methods.problem_of_model import problem_of
 from networks.methods.quadratic import least_of_parabola
 from networks.methods.quantized_file import KEYS, QuantizedFile
+from networks.methods.second_points import SecondPoints
 from networks.methods.shared_forward import SharedForward
 from networks.quantization.arithmetic import exact, windowed
 from networks.quantization.calibration import calibrate
@@ -85,7 +87,7 @@ def test_clips_of_weights(bits: int) -> None:
     weights[1, :, 2] = 0
     exponents = (2.0, 3.5)
     levels = 2 ** (bits - 1) - 1
-    for exponent, found in zip(exponents, weight_clips(weights, bits, exponents), strict=True):
+    for exponent, found in zip(exponents, weight_clips(weights, levels, exponents), strict=True):
         columns = [weights[group, :, n] for group in range(2) for n in range(3)]
         assert found.shape == (6,)
         for column, clip in zip(columns, found, strict=True):
@@ -220,7 +222,8 @@ def deployed_loss(problem: Problem, outcome: Outcome, model: Model, images: Imag
     written = json.loads(file_of(outcome, problem).text)
     ranges = {name: tuple(each) for name, each in written["ranges"].items()}
     weights = {name: np.array(each) for name, each in written["weights"].items()}
-    source = Given(Clips(ranges, weights))
+    shifts = {name: np.array(each) for name, each in written.get("shifts", {}).items()}
+    source = Given(Clips(ranges, weights, shifts))
     options, setting = integers.options, integers.setting
     base = calibrated(model, images, options, False, lambda count: None, source=source)
     network, arithmetic = run_of(base, setting, options, reference_of(base, setting, options))
@@ -325,6 +328,115 @@ def test_labels_that_are_no_classes(tmp_path: Path) -> None:
     posed(model, images, kind=DIVERGENCE)
 
 
+# --- second points
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("idle", "idle"), ("7", "7"), ("25%", "25%"), ("100%", "100%")]
+)
+def test_extra_columns(text: str, shown: str) -> None:
+    assert str(ExtraColumns.parse(text)) == shown
+
+
+@pytest.mark.parametrize("text", ["", "0", "0%", "101%", "-3", "2.5", "all"])
+def test_no_extra_columns(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^extra-columns must be") as caught:
+        ExtraColumns.parse(text)
+    assert str(caught.value) == (
+        "extra-columns must be idle, a number of columns, or a part of all channels such as 25%, "
+        f"not {text!r}"
+    )
+
+
+def test_second_points(tmp_path: Path) -> None:
+    """Channels without a second point are what they were; those with one are those of the largest
+    errors, stated once more; the loss is that of the deployed network, and of a file read back.
+    """
+    model = model_of("lenet", tmp_path)
+    images = images_of(model, COUNT)
+    problem = posed(model, images, bits=2)
+    alone = least_squares(problem, quiet())
+    before = problem.objective.integers.network(alone.clips)
+    outcome = SecondPoints(ExtraColumns(count=5), 16)(problem, alone, quiet())
+    shifts = outcome.clips.shifts
+    after = problem.objective.integers.network(outcome.clips)
+    assert sum((own > 0).sum() for own in shifts.values()) == 5
+    for old, new in zip(before.layers, after.layers, strict=True):
+        own = shifts.get(old.name, np.zeros(old.width, int))
+        assert set(own.tolist()) <= {0, 2}
+        same = own.reshape(old.groups, 1, -1) == 0
+        assert (np.where(same, old.weights, 0) == np.where(same, new.weights, 0)).all()
+        assert (old.steps == new.steps)[own == 0].all()
+        assert np.abs(old.weights).max() == 1
+        for channel in np.flatnonzero(own):
+            column = new.weights.reshape(-1, new.width)[:, channel]
+            assert np.abs(column).max() > 1
+            golden.points(column, 2, 2)
+    assert outcome.decided["second_points"]["columns"] == 5
+    assert outcome.loss != alone.loss == outcome.decided["second_points"]["one_point_loss"]
+    assert outcome.loss == deployed_loss(problem, outcome, model, images)
+    again = SecondPoints(ExtraColumns(count=5), 16)(problem, alone, quiet())
+    file = file_of(outcome, problem)
+    assert file.text == file_of(again, problem).text
+    path = tmp_path / "q.json"
+    path.write_text(file.text)
+    read = QuantizedFile.load(path)
+    assert read.text == file.text
+    assert {name: own.tolist() for name, own in read.clips.shifts.items()} == {
+        name: own.tolist() for name, own in shifts.items()
+    }
+    assert read.whole_weight_bits == 4
+    drawn = SecondPoints(ExtraColumns(count=5), 16, seed=1)(problem, alone, quiet())
+    assert drawn.decided["second_points"]["random"]
+    assert file_of(drawn, problem).text != file.text
+    # By the definition, of a layer whose input is the images: mean squares of float64 outputs.
+    first = before.layers[0]
+    (x,) = problem.objective.batches
+    arithmetic = problem.objective.integers.arithmetic
+    everything = SecondPoints(ExtraColumns(percent=100), 16)(problem, alone, quiet())
+    fine = problem.objective.integers.network(everything.clips).layers[0]
+    wholes = [
+        layer.biased(arithmetic(layer, x)).reshape(-1, layer.width) * layer.steps
+        for layer in (first, fine)
+    ]
+    errors = ((wholes[1] - wholes[0]) ** 2).mean(axis=0)
+    one = SecondPoints(ExtraColumns(idle=True), first.width + 1)(problem, alone, quiet())
+    assert np.flatnonzero(one.clips.shifts[first.name]).tolist() == [int(errors.argmax())]
+
+
+def test_idle_columns_cost_nothing(tmp_path: Path) -> None:
+    """Of a network with grouped convolutions too: no tile more, and no idle column is left unless
+    all channels of its product have two.
+    """
+    for name in ("lenet", "mobilenet"):
+        model = model_of(name, tmp_path)
+        problem = posed(model, images_of(model, 4), bits=3)
+        alone = min_max(problem, quiet())
+        outcome = SecondPoints(ExtraColumns(idle=True), 8)(problem, alone, quiet())
+        costs = outcome.decided["second_points"]
+        assert costs["tiles"] == costs["tiles_before"]
+        assert costs["slices"] == costs["slices_before"]
+        for layer in problem.objective.integers.network(outcome.clips).layers:
+            shifts = outcome.clips.shifts.get(layer.name, np.zeros(layer.width, int))
+            for own in shifts.reshape(layer.groups, -1):
+                points = int((own > 0).sum())
+                assert points == min(len(own), -len(own) % 8)
+        assert costs["columns"] > 0
+
+
+def test_points_beyond_a_byte(tmp_path: Path) -> None:
+    model = model_of("lenet", tmp_path)
+    images = channels_last(images_of(model, 2).batch())
+    ranges = calibrate(model.graph, [images])
+    node = model.graph.matrix_nodes[0]
+    shifts = {node.name: np.full(node.operation.width, 5)}  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match=r"^two points") as caught:
+        quantize(model.graph, ranges, 5, shifts=shifts)
+    assert str(caught.value) == (
+        "two points must combine to weights of at most 127, not 495 as those of 5 bits shifted by 5"
+    )
+
+
 # --- files
 
 
@@ -382,6 +494,8 @@ def test_files_read_back(written: tuple[Path, dict[str, Any]]) -> None:
             *("options", SWITCHES | {"weight_bits": 4, "last_layer_windowed": 1}),
             "last_layer_windowed must be true or false, not 1",
         ),
+        ("shifts", {"l": [0, 3]}, "shifts must be 0 or 4, as weight_bits is, not 3"),
+        ("shifts", {"l": [True]}, "shifts must be 0 or 4, as weight_bits is, not True"),
         ("preprocessing", {"crop": 0}, "crop must be at least 1 pixel, not 0"),
         ("loss", None, None),
         ("more", 1, f"unknown key 'more'; keys are {', '.join(KEYS)}"),
@@ -434,6 +548,22 @@ def test_files_of_other_models(written: tuple[Path, dict[str, Any]], tmp_path: P
         QuantizedFile.load(path).require_graph(path, model)
     assert str(caught.value) == (
         f"{path}: 2 clips of weights of 'layer', which has 0 output channels in lenet.onnx"
+    )
+    values |= {"weights": {}, "shifts": {"layer": [0, 4, 0]}}
+    path.write_text(json.dumps(values))
+    with pytest.raises(DataError) as caught:
+        QuantizedFile.load(path).require_graph(path, model)
+    assert str(caught.value) == (
+        f"{path}: 3 shifts of 'layer', which has 0 output channels in lenet.onnx"
+    )
+    values["options"]["weight_bits"] = 5
+    values["shifts"] = {"layer": [5]}
+    path.write_text(json.dumps(values))
+    with pytest.raises(DataError) as caught:
+        QuantizedFile.load(path)
+    assert str(caught.value) == (
+        f"{path}: two points must combine to weights of at most 127, not 495 as those of 5 bits "
+        "shifted by 5"
     )
 
 
