@@ -20,7 +20,7 @@ KNOWN = {
 
 LAYERS = {
     "sim_tb": (
-        ("sim_tb", "sim_tb/conftest", "sim_tb/mutation"),
+        ("sim_tb", "sim_tb/conftest", "sim_tb/mutation", "sim_tb/search"),
         ("sim_tb/gen", "sim_tb/networks", "sim_tb/golden", "sim_tb/support"),
         ("sim_tb/repository",),
         ("sim_tb/rtl",),
