@@ -131,7 +131,7 @@ def search(kept: Kept) -> Grid:
 
 
 def accumulators(kept: Kept) -> Grid:
-    """The arrays that a search found: their area with the narrowest accumulators, and with 32 bits."""
+    """The arrays that a search found: their area with narrow accumulators, and with 32 bits."""
     rows = [
         [
             *(row["element"], str(row["weight_bits"]), f"{row['rows']}x{row['cols']}"),
