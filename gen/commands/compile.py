@@ -1,9 +1,12 @@
 """``sparq compile``: a trained network as a program of an accelerator."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from gen.commands.configuration_options import accelerator_options, load_configuration
 from gen.commands.data_options import (
@@ -24,17 +27,17 @@ from gen.commands.options import (
 from gen.commands.quantized_option import load_quantized, quantized_option, require_machine
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.compiler.accelerator import accelerator_shape
-from gen.compiler.compile import compile_network
+from gen.compiler.compile import compile_network, require_room
 from gen.compiler.files import require_own, write_compiled
 from gen.compiler.report import cycles_of_other_lanes, cycles_of_rivals, layer_report, totals
 from gen.compiler.roofline import roofline as draw_roofline
 from gen.compiler.windows import require_depths, unwindowed_layers
-from gen.design.configuration import OPTIONS
+from gen.design.configuration import MAX_ACC_BITS, OPTIONS
 from golden.accelerator.schedule import LATENCY
 from golden.accelerator.shape import AcceleratorShape
 from networks.evaluation.formats import signed_layers
 from networks.evaluation.images import Images
-from networks.evaluation.model import load_model
+from networks.evaluation.model import Model, load_model
 from networks.evaluation.preparation import Options, calibrated_network
 from networks.evaluation.scoring import SIGNAL
 from networks.quantization.clips import ClipSource, Given
@@ -132,6 +135,8 @@ def compile(
     require_depths(shape, network.graph)
     kept = unwindowed_layers(shape, network.graph)
     signed = signed_layers(configuration.format)
+    if images is not None:
+        _require_room(shape, network, images, chosen, signed, kept)
     with progress_bar() as progress:
         task_id = progress.add_task("quantizing", total=2)
         integers = calibrated_network(network, images, chosen, signed, kept, source)
@@ -164,8 +169,9 @@ def compile(
         f"windowed; {image.size} bytes of memory"
     )
     if shape.encodes:
-        pairs = len(compiled.allocation.encoded)
-        click.echo(f"{pairs} of {len(compiled.in_memory)} tensors in memory are stored pairs")
+        pairs, count = len(compiled.allocation.encoded), len(compiled.in_memory)
+        some = f"{pairs} of {count} tensors in memory are stored pairs"
+        click.echo(some if count else "all tensors stay in the scratchpad: none is stored pairs")
     if report:
         _print_report(result, shape)
     if roofline is not None:
@@ -173,6 +179,24 @@ def compile(
         click.echo(f"wrote {roofline}")
     write_json(json_file, result)
     click.echo(f"wrote {output}")
+
+
+def _require_room(
+    shape: AcceleratorShape,
+    network: Model,
+    images: Images,
+    options: Options,
+    signed: str | None,
+    kept: Mapping[str, str],
+) -> None:
+    """Refuse before all images are looked at what the first one shows.
+
+    Equalizing ranges changes weights by all of them: how large sums become is seen then.
+    """
+    first = images.select(np.arange(min(1, len(images))))
+    if options.equalize:
+        options, shape = replace(options, equalize=False), replace(shape, acc_bits=MAX_ACC_BITS)
+    require_room(shape, calibrated_network(network, first, options, signed, kept))
 
 
 def _require_beside(output: Path, files: dict[str, Path | None]) -> None:

@@ -78,9 +78,11 @@ def allocate(
         except _NoRoom as missing:
             chosen = planner.least_traffic(missing)
             if chosen is None:
+                kib = -(-missing.lines * shape.line_bytes // 1024)
                 raise CompileError(
                     f"{steps[missing.step].name}: the layer takes {missing.lines} lines of the "
-                    f"scratchpad at least, which has {shape.lines}"
+                    f"scratchpad at least, which has {shape.lines}: scratchpad must be at least "
+                    f"{1 << (kib - 1).bit_length()}"
                 ) from None
             in_memory.add(chosen)
     for buffer in sorted(in_memory, key=lambda buffer: -buffer.lines(shape)):

@@ -1,14 +1,17 @@
 """A network in integers as a program of an accelerator."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from gen.compiler.allocation import Allocation, allocate
 from gen.compiler.emission import emit
 from gen.compiler.encoding import encodable
-from gen.compiler.errors import CompileError
+from gen.compiler.errors import CompileError, RangeError
 from gen.compiler.image import MemoryImage, OutputScales, TensorPlace
+from gen.compiler.lowering.context import Context
 from gen.compiler.lowering.lower import lower
 from gen.compiler.memory import memory_map
 from gen.compiler.splitting import split_large
@@ -51,13 +54,7 @@ def compile_network(shape: AcceleratorShape, network: QuantizedNetwork) -> Compi
     What it computes equals ``network.forward`` in the arithmetic of the machine, bit for bit. The
     same network has the same program everywhere. Raises ``CompileError`` for one that cannot run.
     """
-    context = lower(shape, network)
-    source, output = context.values[network.source], context.values.get(network.output)
-    if not context.steps or output is None or not output.buffer.root.is_made:
-        raise CompileError(f"{network.output}: nothing computes the output")
-    steps = [*split_large(shape, context.steps)]
-    outside = source.buffer.root, output.buffer.root
-    allocation = allocate(shape, steps, output, encodable(shape, steps, outside))
+    context, source, output, steps, allocation = _plan(shape, network)
     memory = memory_map(shape, steps, allocation, source, output)
     emitted = emit(shape, steps, allocation, memory, output)
     size = emitted.reads.size
@@ -104,6 +101,36 @@ def compile_network(shape: AcceleratorShape, network: QuantizedNetwork) -> Compi
         allocation,
         tensors,
     )
+
+
+def require_room(shape: AcceleratorShape, network: QuantizedNetwork) -> None:
+    """Raise the ``CompileError`` of a network that cannot run whatever the ranges of its values.
+
+    That comes of its layers, their sizes and weights; it takes a part of the time of compiling.
+    """
+    with suppress(RangeError):
+        _plan(shape, network)
+
+
+class _Plan(NamedTuple):
+    """The steps of a network, and where they find what."""
+
+    context: Context
+    source: Value
+    output: Value
+    steps: list[Step]
+    allocation: Allocation
+
+
+def _plan(shape: AcceleratorShape, network: QuantizedNetwork) -> _Plan:
+    context = lower(shape, network)
+    source, output = context.values[network.source], context.values.get(network.output)
+    if not context.steps or output is None or not output.buffer.root.is_made:
+        raise CompileError(f"{network.output}: nothing computes the output")
+    steps = [*split_large(shape, context.steps)]
+    outside = source.buffer.root, output.buffer.root
+    allocation = allocate(shape, steps, output, encodable(shape, steps, outside))
+    return _Plan(context, source, output, steps, allocation)
 
 
 def _scales(network: QuantizedNetwork, output: Value) -> OutputScales:

@@ -9,15 +9,22 @@ def accelerator_figure() -> str:
     d = BlockDiagram()
 
     # Memory outside, and control.
-    d.box((1.2, 4.6), 2.0, 9.2, "memory")
-    d.text((3.6, 9.5), "m_axi_memory")
+    d.box((-1.0, 4.6), 2.0, 9.2, "memory")
+    d.text((2.0, 9.0), "m_axi_memory")
     d.box((5.4, 8.4), 2.6, 1.0, "program reader")
     d.box((5.4, 6.4), 2.6, 1.0, "stream router")
     d.box((5.4, 3.6), 2.6, 1.0, "line loader")
     d.box((5.4, 1.2), 2.6, 1.0, "line storer")
-    for y in (8.4, 6.4, 3.6):
-        d.wire((2.2, y), (4.1, y))
-    d.wire((4.1, 1.2), (2.2, 1.2))
+    for y in (8.4, 6.4):
+        d.wire((0.0, y), (4.1, y))
+    # With ENCODED_MEMORY=1 alone.
+    for y, text in ((3.6, "pair unpacker"), (1.2, "pair packer")):
+        d.box((2.0, y), 2.6, 1.0, text)
+    d.text((2.0, 2.4), "(ENCODED_MEMORY)")
+    d.wire((0.0, 3.6), (0.7, 3.6))
+    d.wire((3.3, 3.6), (4.1, 3.6))
+    d.wire((4.1, 1.2), (3.3, 1.2))
+    d.wire((0.7, 1.2), (0.0, 1.2))
     d.text((5.4, 10.4), "s_axi_control, irq")
     d.wire((5.4, 10.1), (5.4, 8.9))
     d.wire((6.7, 8.4), (8.0, 8.4))

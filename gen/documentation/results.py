@@ -48,12 +48,16 @@ def _of_rows(
     keys_of_parts: tuple[str, ...] = (),
 ) -> Callable[[Result], Result]:
     """Keep the rows that are ``wanted``, and of them ``keys``; of rows of parts, which are many,
-    ``keys_of_parts``, where they have a value.
+    ``keys_of_parts``, where they have a value, areas in one unit.
     """
+
+    def of_part(row: Result) -> Result:
+        other = "area_um2" if row.get("area_um2") is None else "gate_equivalents"
+        return {key: row[key] for key in keys_of_parts if row.get(key) is not None and key != other}
 
     def trim(result: Result) -> Result:
         rows = [
-            {key: row[key] for key in keys_of_parts if row.get(key) is not None}
+            of_part(row)
             if row.get("part") not in (None, "all")
             else {key: row[key] for key in keys if key in row}
             for row in result["rows"]

@@ -202,7 +202,8 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _area(row: Row) -> str:
-    return _number(row["area_um2"] if row.get("area_um2") else row["gate_equivalents"], 0)
+    area = row.get("area_um2")
+    return _number(row["gate_equivalents"] if area is None else area, 0)
 
 
 def _unit(kept: Kept) -> str:
@@ -252,8 +253,9 @@ def glitches(kept: Kept) -> Grid:
     rows = []
     for unit, pairs, name in (("pe", 1, "element"), ("dot_product", 4, "4 pairs")):
         for row in kept.result["rows"]:
-            shown = row["format"] in (None, "5opt", "2opt") and not row["pipeline"]
-            if shown and (row["unit"], row["pairs"]) == (unit, pairs):
+            if (row["unit"], row.get("pairs")) != (unit, pairs):
+                continue
+            if row["format"] in (None, "5opt", "2opt") and not row["pipeline"]:
                 multiplier = [row["multiplier"]] if row["multiplier"] else []
                 texts = [_number(row[f"{energy}_per_mac_ratio"], 3) for energy in ENERGIES]
                 rows.append([name, ", ".join([_design(row), *multiplier]), *texts])

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from rich.progress import Progress
 
-from gen.design.configuration import check_choice
+from gen.design.configuration import ConfigurationError, check_choice
 from gen.proof import cache
 from gen.proof.job import Job
 from gen.proof.table import all_jobs, jobs_of_formats
@@ -16,6 +17,8 @@ from support.files import make_folder
 from support.tasks import run_tasks
 
 FOLDER = Path("build/prove")
+MOST_NAMED = 5
+"""Configurations that a refusal names."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,23 @@ def select(
     if properties:
         jobs = [job for job in jobs if job.property_name in properties]
     for name in configurations:
-        check_choice("configuration", name, list(dict.fromkeys(job.configuration for job in jobs)))
+        _check_configuration(name, list(dict.fromkeys(job.configuration for job in jobs)))
     if configurations:
         jobs = [job for job in jobs if job.configuration in configurations]
     return [job for job in jobs if job.quick] if quick else jobs
+
+
+def _check_configuration(name: str, allowed: Sequence[str]) -> None:
+    """Refuse what is none of ``allowed``, which may be hundreds: the line has the most similar."""
+    if name in allowed:
+        return
+    if len(allowed) <= MOST_NAMED:
+        check_choice("configuration", name, allowed)
+    near = get_close_matches(name, allowed, MOST_NAMED, cutoff=0.4) or allowed[:MOST_NAMED]
+    raise ConfigurationError(
+        f"configuration must be one of the {len(allowed)} that --list shows, such as "
+        f"{', '.join(near)}, not {name!r}"
+    )
 
 
 def run_job(job: Job, timeout: float, folder: Path, programs: str) -> Outcome:

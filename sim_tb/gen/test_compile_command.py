@@ -128,14 +128,62 @@ def test_a_reduction_that_is_too_long_is_refused_at_once(mnist: Path, tmp_path: 
     assert result.stderr == ""  # no progress
 
 
-def test_sums_that_do_not_fit_are_refused(mnist: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("scratchpad", "text"),
+    [
+        ("8", "2 of 2 tensors in memory are stored pairs"),
+        ("256", "all tensors stay in the scratchpad: none is stored pairs"),
+    ],
+)
+def test_tensors_that_are_stored_pairs_are_counted(
+    scratchpad: str, text: str, mnist: Path, tmp_path: Path
+) -> None:
     calibration = ("--calibration", str(mnist / "calibration.npz"), "--calibration-images", "2")
+    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, "--scratchpad", scratchpad]
+    pairs = ("--encoded-memory", "--output", str(tmp_path / "output"))
+    result = CliRunner().invoke(compile, [*arguments, *pairs], catch_exceptions=False)
+    assert result.stdout.splitlines()[1:-1] == [text]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            ("--acc-bits", "18"),
+            "conv1: its sums of products can take 20 bits, and acc_bits is 18",
+        ),
+        (
+            ("--scratchpad", "1"),
+            "conv2: the layer takes 48 lines of the scratchpad at least, which has 32: scratchpad "
+            "must be at least 2",
+        ),
+        (
+            ("--scratchpad", "1", "--equalize"),
+            "conv2: the layer takes 48 lines of the scratchpad at least, which has 32: scratchpad "
+            "must be at least 2",
+        ),
+    ],
+)
+def test_a_machine_that_is_too_small_is_refused_before_all_images_are_looked_at(
+    options: tuple[str, ...], text: str, mnist: Path, tmp_path: Path
+) -> None:
+    calibration = ("--calibration", str(mnist / "calibration.npz"))
     output = tmp_path / "output"
-    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, "--acc-bits", "18"]
+    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, *options]
     result = CliRunner().invoke(compile, [*arguments, "--output", str(output)])
-    text = "conv1: its sums of products can take 20 bits, and acc_bits is 18"
     assert str(result.exception) == text
+    assert result.stderr == ""  # no progress
     assert not output.exists()
+
+
+def test_sums_of_equalized_weights_are_seen_later(mnist: Path, tmp_path: Path) -> None:
+    calibration = ("--calibration", str(mnist / "calibration.npz"), "--calibration-images", "2")
+    arguments = [str(mnist / "mnist.onnx"), *calibration, *SMALL, "--acc-bits", "18", "--equalize"]
+    result = CliRunner().invoke(compile, [*arguments, "--output", str(tmp_path / "output")])
+    assert re.fullmatch(
+        r"conv1: its sums of products can take \d+ bits, and acc_bits is 18", str(result.exception)
+    )
+    assert "compiling" in result.stderr
 
 
 def test_the_roofline_has_all_layers(mnist: Path, compiled: Path) -> None:
@@ -269,9 +317,10 @@ def test_the_pages_can_be_followed(
             result = CliRunner().invoke({"compile": compile, "run": run}[name], arguments)
             assert result.exit_code == 0, result.output
             printed.append(result.stdout.splitlines()[-1])
-    assert len(printed) == 2
-    assert printed[0].startswith("wrote build/")
-    assert printed[1].startswith("10 images on golden: logits equal the network's in integers; ")
+    assert printed
+    for wrote, ran in zip(printed[::2], printed[1::2], strict=True):
+        assert wrote.startswith("wrote build/")
+        assert ran.startswith("10 images on golden: logits equal the network's in integers; ")
 
 
 @pytest.mark.slow

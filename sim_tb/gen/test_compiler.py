@@ -13,9 +13,10 @@ import pytest
 from rich.progress import Progress
 
 from gen.compiler.accelerator import accelerator_shape
-from gen.compiler.compile import CompiledNetwork, compile_network
-from gen.compiler.errors import CompileError
+from gen.compiler.compile import CompiledNetwork, compile_network, require_room
+from gen.compiler.errors import CompileError, RangeError
 from gen.compiler.files import FILES, digests, read_compiled, write_compiled
+from gen.compiler.lowering.context import Context
 from gen.compiler.lowering.sums import require_sums
 from gen.compiler.report import cycles_of_other_lanes, cycles_of_rivals, layer_report, totals
 from gen.compiler.run import run_on_golden
@@ -508,7 +509,8 @@ REFUSALS: dict[str, tuple[Graph, AcceleratorShape, dict[str, Any], str]] = {
     "scratchpad": (
         small_graph((layer(32, 4, Patch((4, 6))), ("x",), "a"), size=(4, 6, 32)),
         *(shape_of(lines=32), {}),
-        "a: the layer takes 56 lines of the scratchpad at least, which has 32",
+        "a: the layer takes 56 lines of the scratchpad at least, which has 32: scratchpad must be "
+        "at least 1",
     ),
     "quotient": (
         small_graph((Quotient(), ("x", "x"), "a")),
@@ -576,6 +578,26 @@ def test_refusals(name: str) -> None:
     with pytest.raises(CompileError) as caught:
         compile_network(shape, network)
     assert str(caught.value) == text
+    if name in LATE:
+        require_room(shape, network)
+        return
+    with pytest.raises(CompileError) as caught:
+        require_room(shape, network)
+    assert str(caught.value) == text
+
+
+LATE = ("stride",)
+"""Of refusals, those that descriptors show alone."""
+
+
+def test_what_ranges_decide_is_not_said_before_they_are_known() -> None:
+    graph, shape, _, _ = REFUSALS["scratchpad"]
+    images = np.abs(np.random.default_rng(SEED).normal(size=(2, *graph.input_shape)))
+    context = Context(shape, quantized(shape, graph, images))
+    with pytest.raises(RangeError, match=r"^a: a weight must fit 16 bits, not be -32769$"):
+        context.channels("a", 1, 0, None, None, [-32769])
+    with pytest.raises(RangeError, match=r"^a: a bias must fit 32 bits, not be 2147483648$"):
+        context.channels("a", 1, 1 << 31, None, None, [1])
 
 
 @pytest.mark.parametrize("fmt", [None, "5opt", "s5opt"])
@@ -625,8 +647,9 @@ def test_sums_of_windows_fit(fmt: SparqFormat, zero_point: int, low: int, high: 
     most = 127 * max(768 * high - 256 * low, -768 * low + 256 * high)
     bits = most.bit_length() + 1
     require_sums("a", weights, bits, fmt, zero_point)
-    with pytest.raises(CompileError, match=f"^a: .* can take {bits} bits, and acc_bits is "):
+    with pytest.raises(CompileError, match=f"^a: .* can take {bits} bits, and acc_bits is ") as one:
         require_sums("a", weights, bits - 1, fmt, zero_point)
+    assert isinstance(one.value, RangeError) == fmt.signed
 
 
 def test_what_stays_at_8_bits() -> None:

@@ -533,8 +533,19 @@ def test_proofs_are_kept_until_something_changes(tmp_path: Path) -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"property must be one of encoder, .*, not 'x'"):
         select(["x"], [])
-    with pytest.raises(ConfigurationError, match=r"configuration must be one of .*, not '9opt'"):
+    with pytest.raises(ConfigurationError) as refusal:
         select(["encoder"], ["9opt"])
+    count = sum(job.property_name == "encoder" for job in all_jobs())
+    assert str(refusal.value) == (
+        f"configuration must be one of the {count} that --list shows, such as 7opt, 6opt, 5opt, "
+        "3opt, 2opt, not '9opt'"
+    )
+    with pytest.raises(ConfigurationError, match=r"such as 5opt, 5opt_novsparq, .*, not '#'"):
+        select(["encoder"], ["#"])
+    with pytest.raises(ConfigurationError) as refusal:
+        select(["requantizer"], ["bytes"])
+    steps = ", ".join(STEPS)
+    assert str(refusal.value) == f"configuration must be one of {steps}, not 'bytes'"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from golden.descriptor import Opcode
 from hdl.accelerator.byte_tables import ByteTables
 from hdl.accelerator.patch_reader import PatchReader
 from hdl.accelerator.program_reader import ProgramReader
@@ -24,18 +25,20 @@ class ConversationCase:
 
 
 def patch_reader() -> ConversationCase:
-    """Small layers whole, and the first slices of large ones."""
+    """Small layers whole, also of many passes, and the first slices of large ones."""
     rows, steps = 4, 2
 
     def conversations() -> Iterator[Conversation]:
         rng = np.random.default_rng(SEED)
-        for stalls in test_patches.STALLS:
+        for stalls in test_patches.STALLS * 4:
             layers = [
                 test_patches.random_layer(rng, rows, steps, 60, first)
                 for first in (0, test_patches.LINES // 2)
             ]
             yield test_patches.reading(rows, steps, layers, *stalls)
-        for seed in range(24):
+        yield test_patches.reading_rows_in_tiles(rows, steps)
+        yield test_patches.reading_many_passes(rows, steps, (*range(2, 9), 13))
+        for seed in range(40):
             yield test_patches.reading_the_first(rows, steps, 60, seed)
 
     return ConversationCase(lambda: PatchReader(rows, steps, test_patches.LINES), conversations)
@@ -55,7 +58,7 @@ def byte_tables() -> ConversationCase:
 
 def result_writer() -> ConversationCase:
     """Into as many lines as there may be."""
-    sizes = (2, 1)
+    sizes = (64, 1)
 
     def conversations() -> Iterator[Conversation]:
         for seed in range(12):
@@ -71,6 +74,7 @@ def stream_router() -> ConversationCase:
     def conversations() -> Iterator[Conversation]:
         for stalls in ((0, 0), (0.4, 0.3)):
             yield test_programs.routing(unit, stalls)
+        yield test_programs.routing(unit, (0, 0), are_long=True)
         for kind, bit in test_programs.LONG_STREAMS:
             yield test_programs.routing_the_first(unit, kind, bit)
 
@@ -84,6 +88,8 @@ def program_reader() -> ConversationCase:
     def conversations() -> Iterator[Conversation]:
         for stall in (0, 0.3):
             yield test_programs.running(unit, stall)
+        for opcode in Opcode:
+            yield test_programs.reading_other_bits(unit, opcode)
 
     return ConversationCase(lambda: ProgramReader(unit), conversations)
 

@@ -1,7 +1,7 @@
 """Patches of a layer, read from banks, in Amaranth's own simulator."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,9 @@ def random_layer(rng: Any, rows: int, steps: int, most: int, first: int | None =
         dilation = rng.choice([1, 1, 2, 5], 2).tolist()
         size = rng.integers(1, [9, 3 * rows + 2], 2).tolist()
         before, after = ([0, 0], [0, 0]) if one else rng.integers(0, 3, (2, 2)).tolist()
+        if rng.random() < 0.3:
+            # A row begins a pixel or two behind the end of the one before: in the same tile.
+            stride, dilation, before, after = [1, 1], [1, 1], [0, 0], [0, 0]
         reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
         out = [
             (n + b + a - r) // s + 1
@@ -141,7 +144,9 @@ def places_of(own: Patches, rows: int) -> Iterator[int]:
 
 
 def random_magnitude(rng: Any, bits: int) -> int:
-    """From 1 on, of so many bits or any fewer."""
+    """From 1 on, of so many bits or any fewer; half of them a power of two or a little more."""
+    if rng.random() < 0.5:
+        return min((1 << bits) - 1, (1 << int(rng.integers(0, bits))) + int(rng.integers(0, 4)))
     return int(rng.integers(1, 1 << rng.integers(1, bits + 1)))
 
 
@@ -160,6 +165,13 @@ def large_layer(rng: Any, rows: int) -> Patches:
         size = [random_magnitude(rng, 15) for _ in range(2)]
         out_width = random_magnitude(rng, 15)
         column = out_width - min(out_width, random_magnitude(rng, 15))
+        if rng.random() < 0.5:
+            # A tile has the end of a row and the begin of the next one, whose patches are near.
+            stride[0] = 1
+            column = out_width - int(rng.integers(1, min(out_width, rows) + 1))
+            size[1] = out_width * stride[1] + int(rng.integers(0, rows))
+            if size[1] >= 1 << 15:
+                continue
         # Patches begin near an edge, or anywhere.
         first = [int(rng.choice([-2, n - 2, rng.integers(0, n)])) for n in size]
         left = first[1] - column * stride[1]
@@ -222,6 +234,39 @@ def reading_the_first(rows: int, steps: int, most: int, seed: int) -> Conversati
     return Conversation(agents, check_first, seed)
 
 
+def reading_many_passes(rows: int, steps: int, bits: Sequence[int]) -> Conversation:
+    """Of layers of one pixel, of about as many passes as each of ``bits`` says."""
+    rng = np.random.default_rng((SEED, rows, steps))
+    words = rng.integers(0, 256, (LINES, steps), dtype=np.uint8)
+    base = int(rng.integers(0, LINES))
+    layers = []
+    for bit in bits:
+        passes = (1 << bit) + int(rng.integers(-1, 5))
+        data = np.resize(words, (1, 1, passes, steps))
+        own = Patches.of((1, 1), 1, 1, passes=passes, base=base, base_b=base)
+        layers.append((own, data, data))
+    return reading(rows, steps, layers)
+
+
+def reading_rows_in_tiles(rows: int, steps: int) -> Conversation:
+    """Of small layers, without padding: most tiles have the end of a row and the next one's begin.
+
+    They wait for an odd number of cycles, and for an even one.
+    """
+    rng = np.random.default_rng((SEED, rows, steps))
+    layers = []
+    for out_width, kernel in product((3, 5), ((3, 3), (3, 2), (2, 2))):
+        size = (kernel[0] + 3, out_width + kernel[1] - 1)
+        data = rng.integers(0, 256, (*size, 1, steps), dtype=np.uint8)
+        base = 8 * len(layers)
+        own = Patches.of(
+            *(size, 4 * out_width, out_width),
+            kernel=kernel, by_matrix=1, base=base, base_b=base,
+        )  # fmt: skip
+        layers.append((own, data, data))
+    return reading(rows, steps, layers)
+
+
 def slice_words(own: Slice) -> tuple[int, int]:
     """The bytes of a slice and its marks, as the hardware gives them."""
     return number(own.data), sum(bit << place for place, bit in enumerate(own[1:]))
@@ -252,6 +297,16 @@ def test_the_first_slices_of_large_layers(rows: int, steps: int, seed: int, chec
     """Sizes and places from all that fields can say."""
     conversation = reading_the_first(rows, steps, 60, seed)
     checks(conversation.check(Bench(PatchReader(rows, steps, LINES)).hold(conversation)))
+
+
+def test_many_passes(checks: Any) -> None:
+    conversation = reading_many_passes(4, 2, range(2, 9))
+    checks(conversation.check(Bench(PatchReader(4, 2, LINES)).hold(conversation)))
+
+
+def test_rows_that_share_tiles(checks: Any) -> None:
+    conversation = reading_rows_in_tiles(4, 2)
+    checks(conversation.check(Bench(PatchReader(4, 2, LINES)).hold(conversation)))
 
 
 @pytest.mark.every(8)

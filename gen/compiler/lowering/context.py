@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gen.compiler.errors import CompileError
+from gen.compiler.errors import CompileError, RangeError
 from gen.compiler.step import Step
 from gen.compiler.values import Value, new_value
 from golden.accelerator.shape import (
@@ -138,7 +138,7 @@ class Context:
             values = by_channel(name, "weights", weight, channels)
             wrong = values[(values < largest.min) | (values > largest.max)]
             if len(wrong):
-                raise CompileError(f"{name}: a weight must fit 16 bits, not be {wrong[0]}")
+                raise RangeError(f"{name}: a weight must fit 16 bits, not be {wrong[0]}")
             if not (shape.multiplies or np.isin(values, (0, 1)).all()):
                 raise CompileError(
                     f"{name}: its weights are not all 0 or 1, and the accelerator has no "
@@ -165,7 +165,7 @@ def parameters(
     biases = by_channel(name, "biases", bias, channels)
     wrong = biases[(biases < INT32.min) | (biases > INT32.max)]
     if len(wrong):
-        raise CompileError(f"{name}: a bias must fit 32 bits, not be {wrong[0]}")
+        raise RangeError(f"{name}: a bias must fit 32 bits, not be {wrong[0]}")
     result["bias"][:channels] = biases
     if finish is None:
         if limits is not None:

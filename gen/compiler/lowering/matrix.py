@@ -6,7 +6,7 @@ from math import gcd
 
 import numpy as np
 
-from gen.compiler.errors import CompileError
+from gen.compiler.errors import CompileError, RangeError
 from gen.compiler.lowering.context import Context, parameters
 from gen.compiler.lowering.sums import require_sums
 from gen.compiler.step import Step
@@ -21,6 +21,7 @@ from networks.quantization.operations import (
     Requantization,
     WideRequantization,
 )
+from networks.quantization.quantize import SIGNED_INPUT
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _require_possible(layer: IntegerMatrixLayer) -> None:
 def _require_exact(shape: AcceleratorShape, layer: IntegerMatrixLayer) -> None:
     fmt = shape.format
     if fmt is not None and not layer.windowed and not fmt.exact_planes:
-        raise CompileError(
+        raise (RangeError if layer.reason == SIGNED_INPUT else CompileError)(
             f"{layer.name}: the layer stays at 8 bits ({layer.reason}), and the format of the "
             "machine has no exact mode"
         )

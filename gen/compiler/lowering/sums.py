@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from gen.compiler.errors import CompileError
+from gen.compiler.errors import CompileError, RangeError
 from golden import SparqFormat, sparq
 from golden.format import ACTIVATION_MAX
 
@@ -29,7 +29,9 @@ def require_sums(
     least = int((low * positive + high * negative).min())
     needed = 1 + max(most.bit_length(), (~least).bit_length())
     if needed > acc_bits:
-        raise CompileError(
+        # What stands for 0 is chosen by the ranges of values.
+        depends = fmt is not None and fmt.signed
+        raise (RangeError if depends else CompileError)(
             f"{name}: its sums of products can take {needed} bits, and acc_bits is {acc_bits}"
         )
 
