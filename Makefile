@@ -228,7 +228,7 @@ multipoint: $(SETUP) ## What second points for channels win back, beside each me
 	@.venv/bin/python -m networks.samples.shared_networks "$$SHARED" build/shared
 	@$(RUN) methods $(RESNET20) $(POINTS) idle,10%,25% --weight-bits 4,3,2 --passes 1 --calibration-images 80 \
 		--images 500 $(KEPT) --json build/methods/multipoint_resnet20.json
-	@$(RUN) methods $(SQUEEZENET) $(POINTS) idle,25% --weight-bits 3,2 --passes 0 --calibration-images 16 \
+	@$(RUN) methods $(SQUEEZENET) $(POINTS) idle,25% --weight-bits 4,3,2 --passes 0 --calibration-images 16 \
 		--images 120 $(KEPT) --json build/methods/multipoint_squeezenet.json
 
 embeddings: $(SETUP) ## A recommender with embedding tables of 8, 4 and 2 bits (OPTIONS="--widths 16")

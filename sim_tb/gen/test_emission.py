@@ -86,6 +86,7 @@ from hdl.encode.signed_pair_encoder import SignedPairEncoder
 from hdl.encode.stored_pair_decoder import StoredPairDecoder
 from hdl.encode.stored_pair_encoder import StoredPairEncoder
 from hdl.encode.window_shifter import WindowShifter
+from hdl.engine.column_combiner import ColumnCombiner
 from hdl.engine.engine_unit import EngineUnit
 from hdl.engine.event_counters import EventCounters
 from hdl.engine.gemm_core import GemmCore
@@ -163,6 +164,7 @@ ENGINES = [
         EngineUnit("array", 1, 1, sparq_mac(name, **SHORT), 1, 1, 2, 2)
         for name in ("s4:0,3", "s4:0,4")
     ),
+    EngineUnit("array", 1, 2, MacUnit("8x8", **SHORT), 2, 1, 2, 2, multipoint=True),
 ]
 NARROW = EngineUnit("array", 2, 1, MacUnit("8x8", **SHORT), 1, 0, 2, 2, 8)
 """Of which a slice of activations takes two words of its stream."""
@@ -284,7 +286,9 @@ VARIANTS: dict[type[Component], Callable[[], Sequence[Component]]] = {
     OutputStage: lambda: [
         *(OutputStage(2, 2, lanes, 11) for lanes in (1, 2)),
         OutputStage(2, 2, 2, 11, ROUNDED),
+        OutputStage(2, 2, 2, 11, points=2),
     ],
+    ColumnCombiner: lambda: [ColumnCombiner(bits) for bits in (3, 11)],
     ResultEncoder: lambda: [
         *(ResultEncoder(fmt, 2) for fmt in (ROUNDED, TRIMMED)),
         *(ResultEncoder(FORMATS[3], lanes) for lanes in (4, 8)),

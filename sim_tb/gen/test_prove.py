@@ -19,6 +19,7 @@ from gen.proof.accelerator import AskedJob, BusJob, GivenJob, StartsJob, WaitsJo
 from gen.proof.accumulation import AccumulationJob
 from gen.proof.array import ArrayJob
 from gen.proof.bounds import OverflowJob
+from gen.proof.combiner import CombinerJob
 from gen.proof.element import LanesJob, ProductJob
 from gen.proof.element_ports import ContractJob, CorrectionJob
 from gen.proof.encoder import EncoderJob
@@ -247,6 +248,16 @@ BROKEN: list[tuple[str, Job, Callable[[Any], Any]]] = [
         swap("stage", r"(advance) = [^;]*;", r"\1 = out_ready;"),
     ),
     ("unmarked", OutputJob(2, 2, 1), swap("stage", r"out_last = [^;]*;", "out_last = is_last[4];")),
+    (
+        "one point of two",
+        OutputJob(2, 2, 2, points=2),
+        swap("stage", r"assign sum = \{ ([^;]*\}) \+ [^;]*;", r"assign sum = { \1;"),
+    ),
+    (
+        "unsigned left",
+        CombinerJob(11),
+        swap("combiner", r"sum = \{ \w+\[17\], ", "sum = { 1'h0, "),
+    ),
     (
         "beyond a page",
         BurstsJob(SHORT_BURSTS),

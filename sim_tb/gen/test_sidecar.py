@@ -254,7 +254,7 @@ def test_streams_by_the_sidecar_alone(options: dict[str, Any], stream_bits: int)
 )
 def test_options_that_the_configuration_leaves_out(configuration: Configuration) -> None:
     """Those of docs/sidecar.md alone, and these where they have their defaults."""
-    later = {"stream_bits", "style", *ENCODED}
+    later = {"stream_bits", "style", "multipoint", *ENCODED}
     absent = {
         "engine": {*ACCELERATOR_SIZES},
         "accelerator": {*GIVEN_SIZES, "lanes"},
@@ -444,7 +444,8 @@ def test_engine(configuration: Configuration) -> None:
         Configuration(
             top=engine["machine"],
             **{"rows": configuration.rows, "cols": configuration.cols, "pe": unit.kind},
-            **{"weight_bits": unit.weight_bits, "pipeline": unit.pipeline, **pairs, **group},
+            **{"weight_bits": unit.weight_bits, "acc_bits": unit.acc_bits},
+            **{"pipeline": unit.pipeline, **pairs, **group},
             **({"encoded_input": True} if unit.encoded_input else {}),
         )
     )
@@ -455,6 +456,7 @@ def test_engine(configuration: Configuration) -> None:
     assert engine["slices_per_group"] == (1 if unit.encoded_input else slices)
     assert sidecar["encoded_input"] == machine["encoded_input"] == unit.encoded_input
     assert engine["encoded_output"] == configuration.canonical.get("encoded_output", False)
+    assert engine.get("multipoint") == configuration.canonical.get("multipoint")
     given = configuration.canonical
     for name in ("machine", "weight_depth", "lanes", "command_depth"):
         assert engine[name] == given[name], name

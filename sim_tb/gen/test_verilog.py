@@ -126,6 +126,7 @@ ENGINES = [
         {"machine": "sparse_tensor_core", "rows": 1, "cols": 2, "pairs": 2, "stream_bits": 32},
         {"rows": 3, "cols": 4, "lanes": 2, "encoded_input": True, "encoded_output": True},
         {"rows": 1, "cols": 4, "group": 4, "format": "3opt", "encoded_output": True},
+        {"rows": 1, "cols": 2, "weight_bits": 4, "acc_bits": 20, "multipoint": True},
         {"rows": 2, "cols": 2, "format": "s4opt", "group": 4},
         {"rows": 1, "cols": 2, "format": "s5opt", "stream_bits": 32, "style": "behavioral"},
         {"rows": 2, "cols": 1, "format": "s5opt", "encoded_input": True},

@@ -254,7 +254,7 @@ def reading_rows_in_tiles(rows: int, steps: int) -> Conversation:
     They wait for an odd number of cycles, and for an even one.
     """
     rng = np.random.default_rng((SEED, rows, steps))
-    layers = []
+    layers: list[Layer] = []
     for out_width, kernel in product((3, 5), ((3, 3), (3, 2), (2, 2))):
         size = (kernel[0] + 3, out_width + kernel[1] - 1)
         data = rng.integers(0, 256, (*size, 1, steps), dtype=np.uint8)

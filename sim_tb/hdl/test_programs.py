@@ -172,7 +172,8 @@ def routing(unit: AcceleratorUnit, stalls: Sequence[float], are_long: bool = Fal
     rng = np.random.default_rng((SEED, shape.cols, shape.weight_bits, 8 * shape.beat_bytes))
     pieces = [make(shape, rng) for make in (matrix_piece, vector_piece, table_piece) * 2]
     if are_long:
-        pieces += [matrix_piece(shape, rng, size) for size in ((1030, 1), (1, 1022), (1, 1023))]
+        sizes = ((3, 1), (4, 2), (1031, 1), (1, 1022), (1, 1023))
+        pieces += [matrix_piece(shape, rng, size) for size in sizes]
         pieces += [vector_piece(shape, rng, (16, 256))]
     pieces = [pieces[place] for place in rng.permutation(len(pieces))]
     expected = [word for piece in pieces for word in piece.words]
@@ -217,14 +218,14 @@ def test_stream_router(
 
 
 def routing_the_first(unit: AcceleratorUnit, kind: StreamKind, bit: int) -> Conversation:
-    """The first words of a stream whose length is a large power of two, and a little more.
+    """The first words of a stream whose length is a large power of two, and one more.
 
     A reset must follow.
     """
     shape = shape_of(unit)
     rng = np.random.default_rng((SEED, kind, bit))
     # Odd, so that it ends amid a beat.
-    large, most = (1 << bit) + 3, 40
+    large, most = (1 << bit) + 1, 40
     fields: dict[str, int] = {"kind": kind, "words": large}
     if kind is StreamKind.MATRIX:
         depth = 1 if bit % 2 else large
@@ -616,7 +617,7 @@ def reading_other_bits(unit: AcceleratorUnit, opcode: Opcode) -> Conversation:
     }
     memory = np.zeros(MEMORY_BYTES, np.uint8)
     program = Program(0, MEMORY_BYTES, MEMORY_BYTES)
-    programs = []
+    programs: list[Program] = []
     for bit in sorted({*range(8 * DESCRIPTOR_BYTES)} - of_fields):
         right = Descriptor(opcode)
         while opcode is not Opcode.END and not right.values:
