@@ -36,6 +36,7 @@ from gen.commands.quantize import (
     cols_option,
     exact_or_windows,
     extra_columns_of,
+    require_points,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
 from networks.evaluation.formats import EIGHT_BITS
@@ -129,6 +130,8 @@ def methods(
     """
     if extra_columns is None:
         refuse_without_effect({"cols": "without extra-columns"})
+    else:
+        require_points(min(widths))
     for width in widths:
         if not 2 <= width <= 8 or width > widths[0]:
             raise click.UsageError(

@@ -28,7 +28,6 @@ from gen.commands.options import (
     write_json,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
-from gen.design.configuration import MAX_SIDE
 from golden import BLOCK_FORMATS
 from golden.format import GROUPS
 from golden.named import ANY_FORMAT_HELP
@@ -99,7 +98,7 @@ def require_points(weight_bits: int) -> None:
 
 cols_option = click.option(
     "--cols",
-    type=IntegerRange(2, MAX_SIDE),
+    type=IntegerRange(2),
     default=16,
     show_default=True,
     metavar="N",

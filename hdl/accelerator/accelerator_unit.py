@@ -111,8 +111,8 @@ class AcceleratorUnit:
             )
         if fmt.sparq_format.signed:
             raise ValueError(
-                f"encoded_memory must be False with format {fmt.name}, as each tensor has a zero "
-                "point of its own, not True"
+                f"encoded_memory must be False with format {fmt.name}, whose activations are "
+                "signed, not True"
             )
         bits = fmt.sparq_format.stored_pair_bits
         if bits >= 2 * ACTIVATION_BITS:

@@ -23,6 +23,21 @@ KEYS = (
 )
 SHIFTS = "shifts"
 """A key of files with second points alone."""
+KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("model", "digest", "method"), (str,)),
+    **dict.fromkeys(("output_name", "format"), (str, type(None))),
+    **dict.fromkeys(("preprocessing", "options", "decided"), (dict,)),
+    **dict.fromkeys(("ranges", "weights", SHIFTS), (dict,)),
+    "input_shape": (list, type(None)),
+    "loss": (int, float),
+}
+"""What each key must be."""
+JSON_KINDS: Mapping[type, str] = {
+    **{dict: "an object", list: "a list", str: "a string", type(None): "null"},
+    **{int: "a number", float: "a number", bool: "true or false"},
+}
+LARGEST = float(np.finfo(np.float32).max)
+"""The largest clip."""
 OPTIONS = ("weight_bits", "first_layer_windowed", "last_layer_windowed", "attention_windowed")
 """What of :class:`Options` decides the network that clips are found for."""
 
@@ -78,34 +93,39 @@ class QuantizedFile:
             found = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror}") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise DataError(f"{path} is not a JSON file") from None
         if not isinstance(found, dict) or "schema" not in found:
             raise DataError(f"{path} is not a file of sparq quantize: it has no key 'schema'")
-        if found["schema"] != SCHEMA:
+        if type(found["schema"]) is not int or found["schema"] != SCHEMA:
             raise DataError(f"{path}: schema must be {SCHEMA}, not {found['schema']!r}")
         missing = [key for key in KEYS if key not in found]
         unknown = [key for key in found if key not in (*KEYS, SHIFTS)]
         if missing or unknown:
             what = f"no key {missing[0]!r}" if missing else f"unknown key {unknown[0]!r}"
-            raise DataError(f"{path}: {what}; keys are {', '.join(KEYS)}")
+            raise DataError(f"{path}: {what}; keys are {', '.join(KEYS)}, and {SHIFTS}")
         try:
-            ranges = {str(name): _range(each) for name, each in found.pop("ranges").items()}
-            weights = {str(name): _magnitudes(each) for name, each in found.pop("weights").items()}
+            for key, kinds in KINDS.items():
+                _check_kind(key, found.get(key, {}), kinds)
+            ranges = {name: _range(name, each) for name, each in found.pop("ranges").items()}
+            weights = {name: _magnitudes(name, each) for name, each in found.pop("weights").items()}
             shape = found["input_shape"]
-            found["input_shape"] = None if shape is None else tuple(map(int, shape))
+            if shape is not None:
+                if not all(type(size) is int and size >= 1 for size in shape):
+                    raise ValueError(f"input_shape must be integers of at least 1, not {shape}")
+                found["input_shape"] = tuple(shape)
             options = found["options"]
             if set(options) != set(OPTIONS):
                 raise ValueError(f"options must be {', '.join(OPTIONS)}")
             for name, value in options.items():
                 _check_option(name, value)
             given = found.pop(SHIFTS, {}).items()
-            shifts = {str(name): _shifts(each, options["weight_bits"]) for name, each in given}
+            shifts = {name: _shifts(name, each, options["weight_bits"]) for name, each in given}
             del found["schema"]
             made = cls(**found, clips=Clips(ranges, weights, shifts))
             made.preprocessing_made  # noqa: B018
             return made
-        except (AttributeError, TypeError, ValueError) as error:
+        except (TypeError, ValueError) as error:
             raise DataError(f"{path}: {error}") from None
 
     def require_model(self, path: Path, model_path: Path) -> None:
@@ -123,6 +143,9 @@ class QuantizedFile:
         for name in graph.shapes:
             if name not in self.clips.ranges:
                 raise DataError(f"{path}: no range for the value {name!r} of {model.name}")
+        for name in self.clips.ranges:
+            if name not in graph.shapes:
+                raise DataError(f"{path}: a range for {name!r}, which is no value of {model.name}")
         for what, by_layer in (
             ("clips of weights", self.clips.weights),
             (SHIFTS, self.clips.shifts),
@@ -162,21 +185,35 @@ def _check_option(name: str, value: Any) -> None:
         raise ValueError(f"weight_bits must be an integer from 2 to 8, not {value!r}")
 
 
-def _range(found: Any) -> tuple[float, float]:
-    low, high = (_number(each) for each in found)
+def _check_kind(key: str, found: Any, kinds: tuple[type, ...]) -> None:
+    """``key`` is of one of ``kinds``; ``ValueError`` otherwise."""
+    if type(found) not in kinds:
+        allowed = " or ".join(dict.fromkeys(JSON_KINDS[kind] for kind in kinds))
+        raise ValueError(f"{key} must be {allowed}, not {JSON_KINDS[type(found)]}")
+
+
+def _range(name: str, found: Any) -> tuple[float, float]:
+    what = f"the range of {name!r}"
+    _check_kind(what, found, (list,))
+    if len(found) != 2:
+        raise ValueError(f"{what} must be two numbers, not {len(found)}")
+    low, high = (_number(what, each) for each in found)
     if low > high:
-        raise ValueError(f"a range must not be empty, as {low} to {high} is")
+        raise ValueError(f"{what} must not be empty, as {low} to {high} is")
     return low, high
 
 
-def _magnitudes(found: Any) -> Any:
-    values = [_number(each) for each in found]
+def _magnitudes(name: str, found: Any) -> Any:
+    what = f"clips of weights of {name!r}"
+    _check_kind(what, found, (list,))
+    values = [_number(what, each) for each in found]
     if min(values, default=0.0) < 0:
-        raise ValueError(f"clips of weights must not be negative, not {min(values)}")
+        raise ValueError(f"{what} must not be negative, not {min(values)}")
     return np.array(values, np.float64)
 
 
-def _shifts(found: Any, weight_bits: int) -> Any:
+def _shifts(name: str, found: Any, weight_bits: int) -> Any:
+    _check_kind(f"shifts of {name!r}", found, (list,))
     for each in found:
         if type(each) is not int or each not in (0, weight_bits):
             raise ValueError(f"shifts must be 0 or {weight_bits}, as weight_bits is, not {each!r}")
@@ -185,7 +222,7 @@ def _shifts(found: Any, weight_bits: int) -> Any:
     return shifts
 
 
-def _number(found: Any) -> float:
-    if isinstance(found, bool) or not isinstance(found, int | float) or not np.isfinite(found):
-        raise ValueError(f"clips must be finite numbers, not {found!r}")
+def _number(what: str, found: Any) -> float:
+    if type(found) not in (int, float) or not abs(found) <= LARGEST:
+        raise ValueError(f"{what} must be numbers of at most {LARGEST:.3g}, not {found!r}")
     return float(found)

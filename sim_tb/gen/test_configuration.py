@@ -278,7 +278,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
             f"encoded_memory must be left out with format {options['format']}, {why}",
         )
         for options, why in (
-            ({"format": "s5opt"}, "as each tensor has a zero point of its own"),
+            ({"format": "s5opt"}, "whose activations are signed"),
             ({"format": "8:0"}, "of which a pair takes 18 bits, no fewer than as bytes"),
         )
     ),

@@ -215,7 +215,7 @@ def test_demo(mnist: Path, quantized: Path) -> None:
         (("--cols", 8), "cols has no effect without extra-columns: leave it out"),
         (
             ("--weight-bits", 4, "--extra-columns", "idle", "--cols", 1),
-            "cols must be an integer from 2 to 256, not 1",
+            "cols must be an integer of at least 2, not 1",
         ),
         (
             ("--format", "mxfp4"),
@@ -363,6 +363,11 @@ def test_methods(mnist: Path, tmp_path: Path) -> None:
         ),
         ((), "calibration must be given: --calibration FILE"),
         (("--cols", "8"), "cols has no effect without extra-columns: leave it out"),
+        (
+            ("--weight-bits", "8,5", "--extra-columns", "idle"),
+            "weight-bits must be from 2 to 4 with extra-columns, as two points combine to a weight "
+            "of 8 bits, not 5",
+        ),
         (
             ("--extra-columns", "9,9%,none"),
             "extra-columns must be idle, a number of columns, or a part of all channels such as "

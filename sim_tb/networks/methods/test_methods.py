@@ -472,14 +472,30 @@ def test_files_read_back(written: tuple[Path, dict[str, Any]]) -> None:
     )
 
 
+NUMBERS = "must be numbers of at most 3.4e+38"
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
         ("schema", 2, "schema must be 1, not 2"),
-        ("ranges", {"x": [1, 0]}, "a range must not be empty, as 1.0 to 0.0 is"),
-        ("ranges", {"x": [0, math.inf]}, "clips must be finite numbers, not inf"),
-        ("ranges", {"x": [0, True]}, "clips must be finite numbers, not True"),
-        ("weights", {"l": [-1.0]}, "clips of weights must not be negative, not -1.0"),
+        ("ranges", {"x": [1, 0]}, "the range of 'x' must not be empty, as 1.0 to 0.0 is"),
+        ("ranges", {"x": [0, math.inf]}, f"the range of 'x' {NUMBERS}, not inf"),
+        ("ranges", {"x": [0, 1e308]}, f"the range of 'x' {NUMBERS}, not 1e+308"),
+        ("ranges", {"x": [0, True]}, f"the range of 'x' {NUMBERS}, not True"),
+        ("ranges", {"x": [0]}, "the range of 'x' must be two numbers, not 1"),
+        ("ranges", {"x": 1}, "the range of 'x' must be a list, not a number"),
+        ("ranges", [], "ranges must be an object, not a list"),
+        ("weights", {"l": [-1.0]}, "clips of weights of 'l' must not be negative, not -1.0"),
+        ("weights", {"l": 1.0}, "clips of weights of 'l' must be a list, not a number"),
+        ("weights", {"l": ["1"]}, f"clips of weights of 'l' {NUMBERS}, not '1'"),
+        ("shifts", {"l": {}}, "shifts of 'l' must be a list, not an object"),
+        ("schema", True, "schema must be 1, not True"),
+        ("input_shape", "x", "input_shape must be a list or null, not a string"),
+        ("input_shape", [0], "input_shape must be integers of at least 1, not [0]"),
+        ("format", {}, "format must be a string or null, not an object"),
+        ("digest", None, "digest must be a string, not null"),
+        ("loss", False, "loss must be a number, not true or false"),
         (
             "options",
             {"weight_bits": 4},
@@ -498,7 +514,7 @@ def test_files_read_back(written: tuple[Path, dict[str, Any]]) -> None:
         ("shifts", {"l": [True]}, "shifts must be 0 or 4, as weight_bits is, not True"),
         ("preprocessing", {"crop": 0}, "crop must be at least 1 pixel, not 0"),
         ("loss", None, None),
-        ("more", 1, f"unknown key 'more'; keys are {', '.join(KEYS)}"),
+        ("more", 1, f"unknown key 'more'; keys are {', '.join(KEYS)}, and shifts"),
     ],
 )
 def test_damaged_files(
@@ -507,7 +523,7 @@ def test_damaged_files(
     path, values = written
     if message is None:
         del values[key]
-        message = f"no key {key!r}; keys are {', '.join(KEYS)}"
+        message = f"no key {key!r}; keys are {', '.join(KEYS)}, and shifts"
     else:
         values[key] = value
     path.write_text(json.dumps(values))
@@ -549,7 +565,13 @@ def test_files_of_other_models(written: tuple[Path, dict[str, Any]], tmp_path: P
     assert str(caught.value) == (
         f"{path}: 2 clips of weights of 'layer', which has 0 output channels in lenet.onnx"
     )
-    values |= {"weights": {}, "shifts": {"layer": [0, 4, 0]}}
+    ranges = values["ranges"]
+    values |= {"weights": {}, "ranges": ranges | {"nope": [0, 1]}}
+    path.write_text(json.dumps(values))
+    with pytest.raises(DataError) as caught:
+        QuantizedFile.load(path).require_graph(path, model)
+    assert str(caught.value) == f"{path}: a range for 'nope', which is no value of lenet.onnx"
+    values |= {"ranges": ranges, "shifts": {"layer": [0, 4, 0]}}
     path.write_text(json.dumps(values))
     with pytest.raises(DataError) as caught:
         QuantizedFile.load(path).require_graph(path, model)
