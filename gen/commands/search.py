@@ -245,6 +245,7 @@ def search(
         _ = machine.shape  # refuses what cannot be
     [library] = loadable(libraries, liberties)
     digest = digest_of(model)
+    make_folder(output)
     loaded, tested, seen_images = _loaded(
         *(model, data, calibration, class_map, calibration_images, objective == CROSS_ENTROPY),
         **named,
@@ -271,7 +272,6 @@ def search(
     evaluated = ["--data", str(data), "--calibration", str(calibration)]
     if class_map is not None:
         evaluated += ["--class-map", str(class_map)]
-    make_folder(output)
     files = {}
     for point, row in zip(found.front, result["front"], strict=True):
         choice = point.choice
@@ -336,9 +336,12 @@ def _refuse_without_effect(
     if LAPQ not in methods:
         reasons["passes"] = f"without {LAPQ} among methods"
     refuse_without_effect(reasons)
-    for name, _ in limits:
+    named = [name for name, _ in limits]
+    for name in named:
         if name == cost:
             raise click.UsageError(f"limit must be of another cost than {cost}: give a budget")
+        if named.count(name) > 1:
+            raise click.UsageError(f"limit must be different ones, not {name} twice")
 
 
 def _loaded(

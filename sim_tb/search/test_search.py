@@ -429,6 +429,10 @@ def arguments(mnist: Path) -> list[str]:
             ["--cost", "area", "--limit", "area=9"],
             "limit must be of another cost than area: give a budget",
         ),
+        (
+            ["--limit", "area=9,area=8"],
+            "limit must be different ones, not area twice",
+        ),
         (["--library", "generic", "--library", "osu018"], "library must be one, not 2"),
         (
             ["--elements", "8x8", "--group", "2"],
@@ -445,6 +449,7 @@ def arguments(mnist: Path) -> list[str]:
         ),
         (["--elements", "s4opt"], "take one such as 5opt or s5opt"),
         (["--memory-bits", "8"], "memory_bits must be one of 32, 64, "),
+        (["--output", __file__], f"cannot write into {__file__}: it is no folder"),
     ],
 )
 def test_refused(mnist: Path, options: list[str], message: str) -> None:
