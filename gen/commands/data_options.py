@@ -99,6 +99,13 @@ def data_options(command: Any) -> Any:
     return add_options(command, options)
 
 
+def unseen_options(command: Any) -> Any:
+    """Add the options that :func:`load_unseen` takes."""
+    data = click.option("--data", type=PATH, metavar="FILE", help="Labelled images to test.")
+    options = [data, CALIBRATION, CALIBRATION_IMAGES, CLASS_MAP, *PREPROCESSING, *MODEL]
+    return add_options(command, options)
+
+
 def range_options(command: Any) -> Any:
     """Add the options of how ranges are found: ``calibration_method`` and ``percentile``."""
     method = click.option(
@@ -158,6 +165,30 @@ def load_calibration_given(
     loaded, images = load_calibration(model, calibration, resize=_side(resize), **options)
     warn_of_skipped(images)
     return loaded, images
+
+
+def load_unseen(
+    model: Path,
+    data: Path | None,
+    calibration: Path | None,
+    calibration_images: int | None,
+    class_map: Path | None,
+    labelled: bool,
+    **options: Any,
+) -> tuple[Model, Images, Images]:
+    """The model, images to test, and those that a method looks at, ``labelled`` or not."""
+    if calibration is None:
+        raise click.UsageError("calibration must be given: --calibration FILE")
+    inputs = load_given(model, data, calibration=calibration, class_map=class_map, **options)
+    _, seen = load_calibration_given(
+        model,
+        calibration,
+        calibration_images=calibration_images,
+        class_map=class_map if labelled else None,
+        labelled=labelled,
+        **options,
+    )
+    return inputs.model, inputs.images, seen
 
 
 def warn_of_skipped(*parts: Images) -> None:

@@ -7,16 +7,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from gen.commands.data_options import (
-    CALIBRATION,
-    CALIBRATION_IMAGES,
-    CLASS_MAP,
-    MODEL,
-    PREPROCESSING,
-    add_options,
-    load_calibration_given,
-    load_given,
-)
+from gen.commands.data_options import load_unseen, unseen_options
 from gen.commands.options import (
     FilePath,
     IntegerRange,
@@ -26,6 +17,7 @@ from gen.commands.options import (
     keep_option,
     keep_result,
     refuse_without_effect,
+    scheduler_option,
     write_json,
 )
 from gen.commands.quantize import (
@@ -60,16 +52,9 @@ FORMATS = {
 """By name; ``group2`` is 5opt whose windows are shared by two."""
 
 
-def _options(command: Any) -> Any:
-    data = click.option("--data", type=FilePath(), metavar="FILE", help="Labelled images to test.")
-    return add_options(
-        command, [data, CALIBRATION, CALIBRATION_IMAGES, CLASS_MAP, *PREPROCESSING, *MODEL]
-    )
-
-
 @click.command()
 @click.argument("model", type=FilePath(), metavar="MODEL.onnx")
-@_options
+@unseen_options
 @click.option("--images", type=IntegerRange(1), metavar="N", help="Test so many, by the seed.")
 @click.option("--seed", type=IntegerRange(0), default=1, show_default=True, metavar="N")
 @click.option(
@@ -100,7 +85,7 @@ def _options(command: Any) -> Any:
     "that the seed draws: idle, numbers of columns, or parts of all channels such as 25%.",
 )
 @cols_option
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
+@scheduler_option
 @json_option
 @keep_option
 def methods(
@@ -137,24 +122,17 @@ def methods(
             raise click.UsageError(
                 f"weight-bits must be integers from 2 to 8, the widest first, not {width}"
             )
-    if calibration is None:
-        raise click.UsageError("calibration must be given: --calibration FILE")
-    loaded = load_given(model, data, calibration=calibration, class_map=class_map, **named)
-    labelled = objective == CROSS_ENTROPY
-    _, seen_images = load_calibration_given(
-        model,
-        calibration,
-        calibration_images=calibration_images,
-        class_map=class_map if labelled else None,
-        labelled=labelled,
+    loaded, tested, seen_images = load_unseen(
+        *(model, data, calibration, calibration_images, class_map, objective == CROSS_ENTROPY),
         **named,
     )
-    tested = loaded.images if images is None else choose_images(loaded.images, images, seed)
+    if images is not None:
+        tested = choose_images(tested, images, seed)
     settings = [Setting(FORMATS[name], width, DENSE) for width in widths for name in formats]
     with progress_bar() as progress:
-        observed = (loaded.model, seen_images, "mean", PERCENTILE, seed, progress, scheduler)
+        observed = (loaded, seen_images, "mean", PERCENTILE, seed, progress, scheduler)
         result = compare(
-            *(loaded.model, observe(*observed), tested, settings),
+            *(loaded, observe(*observed), tested, settings),
             {name: METHODS[name](passes, GRID) for name in (MIN_MAX, LEAST_SQUARES, LAPQ)},
             *(objective, progress, scheduler),
             [

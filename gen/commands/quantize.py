@@ -24,6 +24,7 @@ from gen.commands.options import (
     json_option,
     layer_options,
     refuse_without_effect,
+    scheduler_option,
     writable,
     write_json,
 )
@@ -32,7 +33,9 @@ from golden import BLOCK_FORMATS
 from golden.format import GROUPS
 from golden.named import ANY_FORMAT_HELP
 from networks.evaluation.formats import AUTO, EIGHT_BITS, Activations, activations_of
+from networks.evaluation.images import Images
 from networks.evaluation.inputs import choose_images
+from networks.evaluation.model import Model
 from networks.evaluation.preparation import Options
 from networks.evaluation.settings import DENSE, EXACT_8_BIT, Setting
 from networks.methods.extra_columns import ALLOWED, ExtraColumns
@@ -41,7 +44,7 @@ from networks.methods.least_squares import least_squares
 from networks.methods.min_max import min_max
 from networks.methods.objective import CROSS_ENTROPY, OBJECTIVES
 from networks.methods.observation import observe
-from networks.methods.problem import Method
+from networks.methods.problem import Method, Outcome
 from networks.methods.problem_of_model import problem_of
 from networks.methods.quantized_file import QuantizedFile, digest_of
 from networks.methods.report import method_plot, method_report
@@ -183,7 +186,7 @@ def _data_options(command: Any) -> Any:
 @cols_option
 @range_options
 @layer_options()
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler [default: this machine].")
+@scheduler_option
 @click.option(
     "--output",
     type=FilePath(),
@@ -274,32 +277,19 @@ def quantize(
             outcome = points(problem, outcome, progress)
     label = problem.objective.integers.label
     result = method_report(loaded.name, method, problem, outcome)
-    file = QuantizedFile(
-        loaded.name,
-        digest,
-        named["output_name"],
-        named["input_shape"],
-        {} if loaded.graph.tokens else taken.preprocessing.fields,
-        {
-            "weight_bits": weight_bits,
-            "first_layer_windowed": first_layer_windowed,
-            "last_layer_windowed": last_layer_windowed,
-            "attention_windowed": attention_windowed,
-        },
-        method,
-        label if method == LAPQ else None,
-        {
-            "images": len(taken),
-            **taken.source.fields,
-            "seed": seed,
-            "objective": objective,
-            "calibration_method": calibration_method,
-            "percentile": percentile,
-            **outcome.decided,
-        },
-        outcome.loss,
-        outcome.clips,
-    )
+    switches = {
+        "weight_bits": weight_bits,
+        "first_layer_windowed": first_layer_windowed,
+        "last_layer_windowed": last_layer_windowed,
+        "attention_windowed": attention_windowed,
+    }
+    decided = {
+        "seed": seed,
+        "objective": objective,
+        "calibration_method": calibration_method,
+        "percentile": percentile,
+    }
+    file = file_of(loaded, digest, taken, named, switches, method, label, decided, outcome)
     click.echo(
         f"{result['model']}: {objective} of {result['images']} images, {label}, "
         f"weights of {weight_bits} bits"
@@ -311,6 +301,37 @@ def quantize(
         write_if_changed(plot, method_plot(result))
         click.echo(f"wrote {plot}")
     write_json(json_file, result)
+
+
+def file_of(
+    model: Model,
+    digest: str,
+    images: Images,
+    named: Mapping[str, Any],
+    switches: Mapping[str, Any],
+    method: str,
+    label: str,
+    decided: Mapping[str, Any],
+    outcome: Outcome,
+) -> QuantizedFile:
+    """The file of an ``outcome`` on ``images``, for the format of the ``label``.
+
+    ``named`` are the options of which model that is, ``switches`` the options of the file,
+    ``decided`` what led to the clips beside images and method.
+    """
+    return QuantizedFile(
+        model.name,
+        digest,
+        named["output_name"],
+        named["input_shape"],
+        {} if model.graph.tokens else images.preprocessing.fields,
+        switches,
+        method,
+        label if method == LAPQ else None,
+        {"images": len(images), **images.source.fields, **decided, **outcome.decided},
+        outcome.loss,
+        outcome.clips,
+    )
 
 
 def _tables(result: dict[str, Any]) -> list[Table]:

@@ -10,17 +10,11 @@ import click
 from rich.table import Table
 
 from gen.commands.data_options import (
-    CALIBRATION,
-    CALIBRATION_IMAGES,
-    CLASS_MAP,
-    MODEL,
-    PREPROCESSING,
-    add_options,
-    load_calibration_given,
-    load_given,
+    load_unseen,
     percentile_without_effect,
     range_options,
     require_percentile,
+    unseen_options,
     window_modes,
 )
 from gen.commands.library_options import library_options, loadable
@@ -40,7 +34,7 @@ from gen.commands.options import (
     writable,
     write_json,
 )
-from gen.commands.quantize import LAPQ, LEAST_SQUARES, METHODS, MIN_MAX
+from gen.commands.quantize import LAPQ, LEAST_SQUARES, METHODS, MIN_MAX, file_of
 from gen.commands.terminal import print_tables, progress_bar, table
 from gen.search.arguments import (
     compile_arguments,
@@ -57,21 +51,19 @@ from gen.search.search import search as find
 from golden.accelerator.shape import SUM_BITS
 from golden.format import GROUPS
 from golden.named import ANY_FORMAT_HELP
-from networks.evaluation.images import Images
 from networks.evaluation.inputs import choose_images
-from networks.evaluation.model import Model
 from networks.methods.lapq import GRID
 from networks.methods.objective import CROSS_ENTROPY, OBJECTIVES
 from networks.methods.observation import observe
-from networks.methods.quantized_file import QuantizedFile, digest_of
+from networks.methods.quantized_file import digest_of
 from support.files import make_folder, write_if_changed
 
-
-def _options(command: Any) -> Any:
-    data = click.option("--data", type=FilePath(), metavar="FILE", help="Labelled images to test.")
-    return add_options(
-        command, [data, CALIBRATION, CALIBRATION_IMAGES, CLASS_MAP, *PREPROCESSING, *MODEL]
-    )
+SWITCHES = {
+    "first_layer_windowed": True,
+    "last_layer_windowed": True,
+    "attention_windowed": False,
+}
+"""Of files of clips: windows wherever other commands are not told."""
 
 
 def _sides(item: str) -> tuple[int, int]:
@@ -89,7 +81,7 @@ def _limit(item: str) -> tuple[str, float]:
 
 @click.command()
 @click.argument("model", type=FilePath(), metavar="MODEL.onnx")
-@_options
+@unseen_options
 @click.option("--images", type=IntegerRange(1), metavar="N", help="Test so many, by the seed.")
 @click.option("--seed", type=IntegerRange(0), default=1, show_default=True, metavar="N")
 @click.option(
@@ -230,8 +222,6 @@ def search(
     require_percentile(percentile)
     _require_numbers(widths, budget, [*libraries, *liberties])
     _refuse_without_effect(elements, methods, calibration_method, cost, limits)
-    if calibration is None:
-        raise click.UsageError("calibration must be given: --calibration FILE")
     more = {"scratchpad": scratchpad, "memory_bits": memory_bits}
     given = tuple((name, value) for name, value in more.items() if value is not None)
     kinds = dict.fromkeys(
@@ -245,11 +235,11 @@ def search(
         _ = machine.shape  # refuses what cannot be
     [library] = loadable(libraries, liberties)
     digest = digest_of(model)
-    make_folder(output)
-    loaded, tested, seen_images = _loaded(
-        *(model, data, calibration, class_map, calibration_images, objective == CROSS_ENTROPY),
+    loaded, tested, seen_images = load_unseen(
+        *(model, data, calibration, calibration_images, class_map, objective == CROSS_ENTROPY),
         **named,
     )
+    make_folder(output)
     if images is not None:
         tested = choose_images(tested, images, seed)
     with progress_bar() as progress:
@@ -290,16 +280,20 @@ def search(
         f"{result['choices']} choices, {len(result['uniform'])} of them uniform; "
         f"{result['evaluations']} losses computed"
     )
-    about = {
-        "images": len(seen_images),
-        **seen_images.source.fields,
+    decided = {
         "seed": seed,
         "objective": objective,
         "calibration_method": calibration_method,
         "percentile": percentile,
     }
     for path, each in files.items():
-        write_if_changed(path, _file(loaded, digest, each, seen_images, about, named).text)
+        switches = {"weight_bits": each.weight_bits, **SWITCHES}
+        label = each.objective.integers.label
+        file = file_of(
+            *(loaded, digest, seen_images, named, switches, each.method, label, decided),
+            each.outcome,
+        )
+        write_if_changed(path, file.text)
         click.echo(f"wrote {path}")
     if plot is not None:
         write_if_changed(plot, search_plot(result))
@@ -344,63 +338,11 @@ def _refuse_without_effect(
             raise click.UsageError(f"limit must be different ones, not {name} twice")
 
 
-def _loaded(
-    model: Path,
-    data: Path | None,
-    calibration: Path,
-    class_map: Path | None,
-    calibration_images: int | None,
-    labelled: bool,
-    **named: Any,
-) -> tuple[Model, Images, Images]:
-    """The model, the images to test and those to search on, which may be ``labelled``."""
-    inputs = load_given(model, data, calibration=calibration, class_map=class_map, **named)
-    _, seen = load_calibration_given(
-        model,
-        calibration,
-        calibration_images=calibration_images,
-        class_map=class_map if labelled else None,
-        labelled=labelled,
-        **named,
-    )
-    return inputs.model, inputs.images, seen
-
-
 def _clips_name(numbers: Numbers) -> str:
     """Of the file of clips of these numbers, which those of other elements may share."""
     fmt = numbers.element.format
     own = [fmt.slug if fmt else numbers.element.pe] if numbers.method == LAPQ else []
     return "_".join([numbers.method, *own, f"w{numbers.weight_bits}"])
-
-
-def _file(
-    model: Model,
-    digest: str,
-    numbers: Numbers,
-    images: Images,
-    about: Mapping[str, Any],
-    named: Mapping[str, Any],
-) -> QuantizedFile:
-    """The file of clips that other commands take, with windows wherever they are not told."""
-    label = numbers.objective.integers.label
-    return QuantizedFile(
-        model.name,
-        digest,
-        named["output_name"],
-        named["input_shape"],
-        {} if model.graph.tokens else images.preprocessing.fields,
-        {
-            "weight_bits": numbers.weight_bits,
-            "first_layer_windowed": True,
-            "last_layer_windowed": True,
-            "attention_windowed": False,
-        },
-        numbers.method,
-        label if numbers.method == LAPQ else None,
-        {**about, **numbers.outcome.decided},
-        numbers.outcome.loss,
-        numbers.outcome.clips,
-    )
 
 
 def _front_table(result: Mapping[str, Any]) -> Table:

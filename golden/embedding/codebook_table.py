@@ -11,7 +11,6 @@ from golden.embedding.row_ranges import Float64Array, checked_bits, checked_valu
 
 ITERATIONS = 25
 """Of Lloyd's algorithm; it stops earlier where nothing moves."""
-HALF_BYTES = 2
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class CodebookTable:
         rows, width = self.codes.shape
         number = 0 if len(self.codebooks) == rows else 1 + (len(self.codebooks) > 256)
         of_rows = rows * (code_bytes(width, self.bits) + number)
-        return int(of_rows + self.codebooks.size * HALF_BYTES)
+        return int(of_rows + self.codebooks.nbytes)
 
     def pack(self) -> npt.NDArray[np.uint8]:
         """The codes as those of a :class:`RowTable`, uint8 (rows, bytes)."""
