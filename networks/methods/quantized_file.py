@@ -162,13 +162,17 @@ class QuantizedFile:
                         f"{widths.get(name, 0)} output channels in {model.name}"
                     )
 
-        inputs = {node.name: node.inputs[0] for node in graph.matrix_nodes}
+        # A layer of groups takes few channels each, which have no order of their own.
+        taken = {
+            node.name: graph.shapes[node.inputs[0]][-1]
+            for node in graph.matrix_nodes
+            if len(node.operation.weights) == 1  # type: ignore[union-attr]
+        }
         for name, order in self.clips.orders.items():
-            shape = graph.shapes[inputs[name]] if name in inputs else (0,)
-            if len(order) != shape[-1]:
+            if len(order) != taken.get(name):
                 raise DataError(
                     f"{path}: an order of {len(order)} channels of {name!r}, which takes "
-                    f"{shape[-1]} in {model.name}"
+                    f"{taken.get(name, 0)} in {model.name} that can be reordered"
                 )
 
     @property

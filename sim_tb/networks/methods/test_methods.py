@@ -627,7 +627,7 @@ def test_files_of_other_models(written: tuple[Path, dict[str, Any]], tmp_path: P
             QuantizedFile.load(path).require_graph(path, model)
         assert str(caught.value) == (
             f"{path}: an order of {len(order)} channels of {name!r}, which takes "
-            f"{channels if name == layer else 0} in lenet.onnx"
+            f"{channels if name == layer else 0} in lenet.onnx that can be reordered"
         )
     values["options"]["weight_bits"] = 5
     values["shifts"] = {"layer": [5]}
