@@ -189,6 +189,7 @@ def test_demo(mnist: Path, quantized: Path) -> None:
     ("arguments", "message"),
     [
         ((), "data must be given: --data FILE"),
+        (("--plot", "x.png"), "plot must be a file that ends in .svg, not x.png"),
         (("--weight-bits", 9), "weight-bits must be an integer from 2 to 8, not 9"),
         (
             ("--method", "minmax", "--passes", 2),
