@@ -21,8 +21,8 @@ from gen.commands.options import (
     Listed,
     json_option,
     layer_options,
+    plot_option,
     refuse_without_effect,
-    writable,
     write_json,
 )
 from gen.commands.quantized_option import load_quantized, quantized_option, require_machine
@@ -73,13 +73,7 @@ MOVED = (("loaded", "stored"), ("saved",))
     help="Folder of the files; what is in it is replaced.",
 )
 @click.option("--report", is_flag=True, help="Also print what each layer takes of the accelerator.")
-@click.option(
-    "--roofline",
-    type=FilePath(),
-    metavar="FILE.svg",
-    callback=writable,
-    help="Draw how near each layer comes to what the machine and memory can do.",
-)
+@plot_option("--roofline", "Draw how near each layer comes to what the machine and memory can do.")
 @json_option
 @accelerator_options
 def compile(

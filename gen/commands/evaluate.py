@@ -290,6 +290,13 @@ def evaluate(
         loaded.scoring,
         loaded.source,
     )
+    if file is not None and quantized is not None:
+        result["quantized"] = {
+            "file": quantized.name,
+            "method": file.method,
+            "channels": loaded.model.graph.channels,
+            "second_points": file.second_points,
+        }
     print_tables(_accuracy_table(result), _layer_table(result))
     click.echo(_summary(result))
     click.echo("\n".join(decisions(result)))
@@ -345,9 +352,11 @@ def _percent(value: float | None, digits: int = 2) -> str:
 
 
 def _accuracy_table(result: dict[str, Any]) -> Table:
+    clips = f"calibrated on {result['calibration_images']}"
+    if given := result.get("quantized"):
+        clips = f"clips by {given['method']} from {given['file']}"
     rows = table(
-        f"{result['model']}: {result['images']} images, "
-        f"calibrated on {result['calibration_images']}",
+        f"{result['model']}: {result['images']} images, {clips}",
         *("format", "weights", "bits/activation", *_measures(result["task"])),
     )
     signal, lines = result["task"] == SIGNAL, result["task"] == CTC

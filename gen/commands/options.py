@@ -174,6 +174,18 @@ def writable(ctx: Any, param: Any, path: Path | None) -> Path | None:
     return path
 
 
+def _drawable(ctx: Any, param: Any, path: Path | None) -> Path | None:
+    """Refuse a drawing whose name does not say what it is, and what :func:`writable` refuses."""
+    if path is not None and not path.name.lower().endswith(".svg"):
+        raise click.UsageError(f"{_called(param)} must be a file that ends in .svg, not {path}")
+    return writable(ctx, param, path)
+
+
+def plot_option(name: str, help: str) -> Callable[[Any], Any]:
+    """Add the option ``name``: the SVG file of a plot."""
+    return click.option(name, type=FilePath(), metavar="FILE.svg", callback=_drawable, help=help)
+
+
 json_option = click.option(
     "--json",
     "json_file",

@@ -24,6 +24,7 @@ from gen.commands.options import (
     IntegerRange,
     json_option,
     layer_options,
+    plot_option,
     refuse_without_effect,
     scheduler_option,
     writable,
@@ -205,9 +206,7 @@ def _data_options(command: Any) -> Any:
     callback=writable,
     help="The file that evaluate, compile and demo take as --quantized.",
 )
-@click.option(
-    "--plot", type=FilePath(), metavar="FILE.svg", callback=writable, help="Draw the search."
-)
+@plot_option("--plot", "Draw the search.")
 @json_option
 def quantize(
     model: Path,

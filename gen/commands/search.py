@@ -29,9 +29,9 @@ from gen.commands.options import (
     keep_option,
     keep_result,
     number,
+    plot_option,
     refuse_without_effect,
     scheduler_option,
-    writable,
     write_json,
 )
 from gen.commands.quantize import LAPQ, LEAST_SQUARES, METHODS, MIN_MAX, file_of
@@ -181,9 +181,7 @@ def _limit(item: str) -> tuple[str, float]:
     metavar="DIR",
     help="Folder for the files of clips that the choices name.",
 )
-@click.option(
-    "--plot", type=FilePath(), metavar="FILE.svg", callback=writable, help="Draw the front."
-)
+@plot_option("--plot", "Draw the front.")
 @json_option
 @keep_option
 def search(

@@ -31,13 +31,19 @@ def _preprocessing(images: Images) -> dict[str, Any] | None:
 
 
 def decisions(result: dict[str, Any]) -> list[str]:
-    """The same in lines to print, of the result of an evaluation."""
+    """The same in lines to print, of the result of an evaluation.
+
+    Clips that were found before are its ``quantized``: by which method they are in which file, and
+    how many of its channels have second points.
+    """
     data, calibration, options = result["data"], result["calibration"], result["options"]
     others = result["output"]["others"]
     rest = f" (not {', '.join(others)})" if others else ""
     method = options["method"]
     if method == "percentile":
         method += f" {options['percentile']:g}"
+    clips = result.get("quantized")
+    use = f"method {method}" if clips is None else "for all but clips"
     automatic = AUTO in (*options["exact_layers"], *(row["format"] for row in result["rows"]))
     switches = [
         f"weights of {options['weight_bits']} bits",
@@ -59,7 +65,8 @@ def decisions(result: dict[str, Any]) -> list[str]:
         f"output: {result['output']['name']}, {result['output']['size']} values{rest}",
         f"data: {_taken(data, result['images'])}; {_labels(data, result['task'])}",
         f"calibration: {_taken(calibration, result['calibration_images'])}"
-        f"{', set aside of the data' if calibration['set_aside'] else ''}; method {method}",
+        f"{', set aside of the data' if calibration['set_aside'] else ''}; {use}",
+        *([] if clips is None else [f"clips: {_given(clips)}"]),
         f"preprocessing: {_pixels(result['preprocessing'], data['files'])}",
         f"options: {', '.join(switches)}",
     ]
@@ -76,6 +83,12 @@ def skipped_lines(images: Images) -> list[str]:
         f"{each.reason}, the first {each.first}"
         for each in images.source.skipped
     ]
+
+
+def _given(clips: dict[str, Any]) -> str:
+    """Where clips are from, and how many channels have second points, if there are any."""
+    points = f"; {clips['second_points']} of {clips['channels']} channels have second points"
+    return f"by {clips['method']}, from {clips['file']}" + points * bool(clips["second_points"])
 
 
 def _labels(source: dict[str, Any], task: str) -> str:

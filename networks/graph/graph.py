@@ -101,6 +101,12 @@ class Graph:
         return tuple(node for node in self.nodes if isinstance(node.operation, MatrixLayer))
 
     @property
+    def channels(self) -> int:
+        """The output channels of all layers with weights."""
+        layers = (node.operation for node in self.nodes)
+        return sum(layer.width for layer in layers if isinstance(layer, MatrixLayer))
+
+    @property
     def product_nodes(self) -> tuple[Node, ...]:
         """The nodes that multiply with weights or two values as matrices, in order."""
         kinds = MatrixLayer | MatrixProduct

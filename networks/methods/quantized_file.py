@@ -13,6 +13,7 @@ from networks.evaluation.errors import DataError
 from networks.evaluation.model import Model
 from networks.evaluation.preparation import SHARED, Options
 from networks.evaluation.preprocessing import Preprocessing
+from networks.methods.coordinates import all_weights
 from networks.quantization.clips import Clips
 from networks.quantization.quantize import levels_of
 
@@ -142,9 +143,12 @@ class QuantizedFile:
             )
 
     def require_graph(self, path: Path, model: Model) -> None:
-        """Raise :class:`DataError` unless this, read from ``path``, has all clips of ``model``."""
+        """Raise :class:`DataError` unless this, read from ``path``, has all clips of ``model``.
+
+        Those of weights are above 0, but of channels that have no others.
+        """
         graph = model.graph
-        widths = {node.name: node.operation.width for node in graph.matrix_nodes}  # type: ignore[union-attr]
+        largest = all_weights(graph, Clips({})).weights
         for name in graph.shapes:
             if name not in self.clips.ranges:
                 raise DataError(f"{path}: no range for the value {name!r} of {model.name}")
@@ -156,11 +160,23 @@ class QuantizedFile:
             (SHIFTS, self.clips.shifts),
         ):
             for name, own in by_layer.items():
-                if len(own) != widths.get(name):
+                width = len(largest.get(name, ()))
+                if len(own) != width:
                     raise DataError(
                         f"{path}: {len(own)} {what} of {name!r}, which has "
-                        f"{widths.get(name, 0)} output channels in {model.name}"
+                        f"{width} output channels in {model.name}"
                     )
+        for name, own in self.clips.weights.items():
+            for channel in np.flatnonzero((own == 0) & (largest[name] > 0)):
+                raise DataError(
+                    f"{path}: the clip of channel {channel} of {name!r} must be above 0, as "
+                    f"{model.name} has weights up to {largest[name][channel]:.3g} there"
+                )
+
+    @property
+    def second_points(self) -> int:
+        """Channels whose weights have a second point."""
+        return sum(int(np.count_nonzero(own)) for own in self.clips.shifts.values())
 
         # A layer of groups takes few channels each, which have no order of their own.
         taken = {

@@ -239,10 +239,12 @@ def test_the_roofline_has_all_layers(mnist: Path, compiled: Path) -> None:
             "stream_bits has no effect where top is",
         ),
         (
-            ["--json", "one", "--roofline", "one"],
-            "roofline must be another file than that of json, not one",
+            ["--json", "one.svg", "--roofline", "one.svg"],
+            "roofline must be another file than that of json, not one.svg",
         ),
-        (["--roofline", "."], "cannot write .: it is a folder"),
+        (["--json", "."], "cannot write .: it is a folder"),
+        (["--roofline", "file/x.svg"], "cannot write into file: it is no folder"),
+        (["--roofline", "x.png"], "roofline must be a file that ends in .svg, not x.png"),
         (["--output", ""], "output must be a path, not ''"),
         (["--percentile", "x"], "percentile must be a number, not 'x'"),
         (["--output", "file/below"], "cannot write into file: it is no folder"),
@@ -266,12 +268,12 @@ def test_what_is_refused(
 
 
 @pytest.mark.parametrize("option", ["json", "roofline"])
-@pytest.mark.parametrize("file", ["output/map.json", "output/below/x", "link"])
+@pytest.mark.parametrize("file", ["output/map.svg", "output/below/x.svg", "link.svg"])
 def test_no_other_file_is_in_the_folder(
     option: str, file: str, mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("link").symlink_to("output/x")
+    Path("link.svg").symlink_to("output/x.svg")
     arguments = [str(mnist / "mnist.onnx"), "--output", "output", f"--{option}", file]
     result = CliRunner().invoke(compile, arguments)
     text = f"{option} must be a file outside of output, the folder of output, not {file}"

@@ -72,12 +72,18 @@ def test_report(mnist: Path, quantized: Path) -> None:
 
 def evaluated(mnist: Path, *options: Any) -> dict[str, Any]:
     path = mnist / "evaluated.json"
-    invoked(
+    out = invoked(
         *(evaluate, mnist / "mnist.onnx", "--data", mnist / "test.npz", "--images", 200),
         *("--calibration", mnist / "calibration.npz", "--formats", "5opt"),
         *("--output", mnist / "plots", "--json", path, *options),
     )
     result: dict[str, Any] = json.loads(path.read_text())
+    lines = " ".join(out.split())
+    if given := result.get("quantized"):
+        assert f"200 images, clips by {given['method']} from {given['file']}" in lines
+        assert "calibration.npz, all 500 images; for all but clips clips: by " in lines
+    else:
+        assert "200 images, calibrated on 500" in lines
     return result
 
 
@@ -94,6 +100,9 @@ def test_min_max_is_calibration(mnist: Path) -> None:
     for name in ("rows", "layers"):
         assert with_file[name] == without[name]
     assert with_file["options"] == without["options"] | {"method": "minmax"}
+    own = {"file": "minmax.json", "method": "minmax", "channels": 90, "second_points": 0}
+    assert with_file["quantized"] == own
+    assert "quantized" not in without
 
 
 @pytest.mark.slow
@@ -171,7 +180,9 @@ def test_second_points_win_back(mnist: Path) -> None:
             *(quantize, mnist / "mnist.onnx", "--data", mnist / "calibration.npz"),
             *("--method", "minmax", "--weight-bits", 2, *more, "--output", path),
         )
-        tops.append(evaluated(mnist, "--quantized", path)["rows"][-1]["top1"])
+        result = evaluated(mnist, "--quantized", path)
+        tops.append(result["rows"][-1]["top1"])
+        assert result["quantized"]["second_points"] == (45 if more else 0)
     assert tops[1] > tops[0] + 20
 
 
@@ -228,6 +239,7 @@ def test_demo(mnist: Path, quantized: Path) -> None:
     ("arguments", "message"),
     [
         ((), "data must be given: --data FILE"),
+        (("--plot", "x.png"), "plot must be a file that ends in .svg, not x.png"),
         (("--weight-bits", 9), "weight-bits must be an integer from 2 to 8, not 9"),
         (
             ("--method", "minmax", "--passes", 2),

@@ -469,6 +469,7 @@ def arguments(mnist: Path) -> list[str]:
         ),
         (["--elements", "s4opt"], "take one such as 5opt or s5opt"),
         (["--memory-bits", "8"], "memory_bits must be one of 32, 64, "),
+        (["--plot", "front.pdf"], "plot must be a file that ends in .svg, not front.pdf"),
         (["--output", __file__], f"cannot write into {__file__}: it is no folder"),
     ],
 )

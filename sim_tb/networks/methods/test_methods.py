@@ -33,7 +33,7 @@ from networks.methods.min_max import min_max
 from networks.methods.objective import CROSS_ENTROPY, DIVERGENCE
 from networks.methods.observation import observe
 from networks.methods.powers import power
-from networks.methods.problem import Outcome, Problem
+from networks.methods.problem import Method, Outcome, Problem
 from networks.methods.problem_of_model import problem_of
 from networks.methods.quadratic import least_of_parabola
 from networks.methods.quantized_file import KEYS, QuantizedFile
@@ -570,6 +570,30 @@ def test_damaged_files(
     with pytest.raises(DataError) as caught:
         QuantizedFile.load(path)
     assert str(caught.value) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize("method", [min_max, least_squares, Lapq(1)])
+def test_files_of_channels_without_weights(method: Method, tmp_path: Path) -> None:
+    """Their clips may be 0, but those of others must not."""
+    model = model_of("lenet", tmp_path)
+    node = model.graph.matrix_nodes[1]
+    node.operation.weights[:, :, 3] = 0  # type: ignore[union-attr]
+    problem = posed(model, images_of(model, 8))
+    path = tmp_path / "q.json"
+    path.write_text(file_of(method(problem, quiet()), problem).text)
+    file = QuantizedFile.load(path)
+    file.require_graph(path, model)
+    assert method is min_max or file.clips.weights[node.name][3] == 0
+    clips = np.zeros(node.operation.width)  # type: ignore[union-attr]
+    clips[:2] = 1
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"weights": {node.name: [*clips]}}))
+    with pytest.raises(DataError) as caught:
+        QuantizedFile.load(path).require_graph(path, model)
+    most = np.abs(node.operation.weights[0, :, 2]).max()  # type: ignore[union-attr]
+    assert str(caught.value) == (
+        f"{path}: the clip of channel 2 of {node.name!r} must be above 0, as lenet.onnx has "
+        f"weights up to {most:.3g} there"
+    )
 
 
 def test_no_files(tmp_path: Path) -> None:
