@@ -173,11 +173,10 @@ class QuantizedFile:
                     f"{model.name} has weights up to {largest[name][channel]:.3g} there"
                 )
 
-    @property
-    def second_points(self) -> int:
-        """Channels whose weights have a second point."""
-        return sum(int(np.count_nonzero(own)) for own in self.clips.shifts.values())
+        self._require_orders(path, model)
 
+    def _require_orders(self, path: Path, model: Model) -> None:
+        graph = model.graph
         # A layer of groups takes few channels each, which have no order of their own.
         taken = {
             node.name: graph.shapes[node.inputs[0]][-1]
@@ -190,6 +189,11 @@ class QuantizedFile:
                     f"{path}: an order of {len(order)} channels of {name!r}, which takes "
                     f"{taken.get(name, 0)} in {model.name} that can be reordered"
                 )
+
+    @property
+    def second_points(self) -> int:
+        """Channels whose weights have a second point."""
+        return sum(int(np.count_nonzero(own)) for own in self.clips.shifts.values())
 
     @property
     def whole_weight_bits(self) -> int:
