@@ -117,7 +117,7 @@ def search(kept: Kept) -> Grid:
     rows = [
         [
             *(row["element"], str(row["weight_bits"]), str(row["acc_bits"]), row["method"]),
-            f"{row['windowed']} of {row['free']}",
+            *(row["channel_order"], f"{row['windowed']} of {row['free']}"),
             *(str(row["cycles"]), f"{row['area']:.0f}{'' if row['meets_target'] else '*'}"),
             f"{row['cost']:.4g}",
             *(f"{row['loss']:.4f}", f"{row['uniform_choice']['loss']:.4f}", _percent(row)),
@@ -125,8 +125,9 @@ def search(kept: Kept) -> Grid:
         ]
         for row in result["front"]
     ]
-    headings = ["element", "weight bits", "accumulator bits", "clips", "layers in windows"]
-    headings += ["cycles", f"area, {result['unit']}", result["cost"], "loss", "uniform loss"]
+    headings = ["element", "weight bits", "accumulator bits", "clips", "channels"]
+    headings += ["layers in windows", "cycles", f"area, {result['unit']}", result["cost"]]
+    headings += ["loss", "uniform loss"]
     return [*headings, "top-1 %", "- 8 bits", "- uniform"], rows
 
 
