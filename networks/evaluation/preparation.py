@@ -130,7 +130,7 @@ def calibrated_network(
         model = equalized(model, calibration)
     batches = (channels_last(part.batch()) for part in parts)
     more = {"signed": signed, "attention": options.attention_windowed}
-    with _naming(model):
+    with naming(model):
         require_quantizable(model.graph)
         clips = (source or options.source)(model.graph, batches)
         return quantized(model.graph, clips, options, kept, **more)
@@ -193,7 +193,7 @@ def calibrated(
             yield batch
             advance(len(batch))
 
-    with _naming(model):
+    with naming(model):
         require_quantizable(graph)
         clips = (source or options.source)(graph, advancing())
         network = quantized(graph, clips, options)
@@ -206,7 +206,7 @@ def calibrated(
 
 
 @contextmanager
-def _naming(model: Model) -> Iterator[None]:
+def naming(model: Model) -> Iterator[None]:
     """What cannot be quantized is said with the name of ``model``."""
     try:
         yield

@@ -412,8 +412,10 @@ def arguments(mnist: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--weight-bits", "4,9"], "weight-bits must be integers from 2 to 8, not 9"),
+        (["--weight-bits", "4,9"], "weight-bits must be integers from 2 to 8, not '9'"),
         (["--sizes", "4by4"], "sizes must be rows x columns such as 16x16, not '4by4'"),
+        (["--weight-bits", "8,x"], "weight-bits must be integers from 2 to 8, not 'x'"),
+        (["--weight-bits", "8,8"], "weight-bits must be different ones, not 8 twice"),
         (["--sizes", "3x4"], "rows of an accelerator must be a power of two from 2 to 64, not 3"),
         (["--budget", "0"], "budget must be a number above 0, not 0"),
         (["--budget", "x"], "budget must be a number, not 'x'"),
