@@ -33,6 +33,7 @@ from gen.commands.options import (
 )
 from gen.commands.quantized_option import (
     data_of,
+    decided_by,
     load_quantized,
     quantized_option,
     with_clips,
@@ -250,6 +251,8 @@ def evaluate(
     file = None
     if quantized is not None:
         file = load_quantized(quantized, model, "weight_bits")
+        if file.clips.orders:
+            refuse_without_effect({"channel_order": decided_by(quantized)})
         options = file.options_with(options)
         inputs |= data_of(file)
     weights = [weights_of(name, int(weight_group)) for name in weight_formats]

@@ -1,6 +1,7 @@
 """``sparq quantize``: the integers of a network, by a method, into a file."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from networks.evaluation.formats import AUTO, EIGHT_BITS, Activations, activatio
 from networks.evaluation.images import Images
 from networks.evaluation.inputs import choose_images
 from networks.evaluation.model import Model
-from networks.evaluation.preparation import Options, require_named
+from networks.evaluation.preparation import NATURAL, SHARED, Options, require_named
 from networks.evaluation.settings import DENSE, EXACT_8_BIT, Setting
 from networks.methods.extra_columns import ALLOWED, ExtraColumns
 from networks.methods.lapq import GRID, SEARCHES, Lapq
@@ -50,6 +51,7 @@ from networks.methods.problem_of_model import problem_of, require_model
 from networks.methods.quantized_file import QuantizedFile, digest_of
 from networks.methods.report import method_plot, method_report
 from networks.methods.second_points import MAX_WEIGHT_BITS, SecondPoints
+from networks.methods.shared_order import with_shared_orders
 from support.files import write_if_changed
 from support.tasks import require_scheduler
 
@@ -191,6 +193,13 @@ def _data_options(command: Any) -> Any:
 )
 @click.option("--weight-bits", type=IntegerRange(2, 8), default=8, show_default=True, metavar="N")
 @click.option(
+    "--channel-order",
+    type=click.Choice((NATURAL, SHARED)),
+    default=NATURAL,
+    show_default=True,
+    help="Which channels are neighbours; shared: one order for all layers that take the same ones.",
+)
+@click.option(
     "--extra-columns",
     metavar="N",
     help=f"Second points for the channels that need them most: {ALLOWED}.",
@@ -225,6 +234,7 @@ def quantize(
     vsparq: bool,
     group: str,
     weight_bits: int,
+    channel_order: str,
     extra_columns: str | None,
     cols: int,
     calibration_method: str,
@@ -242,15 +252,17 @@ def quantize(
 
     minmax calibrates as `sparq evaluate` does. least-squares clips each tensor where its squared
     error is least. lapq searches all clips together for the least loss of the network in integers,
-    as the hardware computes them in the format (docs/methods.md). With --extra-columns channels get
-    second points afterwards, whatever the method.
+    as the hardware computes them in the format (docs/methods.md). Afterwards, whatever the method,
+    a shared --channel-order is kept if it lowers the loss, and with --extra-columns channels get
+    second points.
     """
     require_percentile(percentile)
     reasons = percentile_without_effect(calibration_method)
     if method != LAPQ:
         reasons |= dict.fromkeys(("passes", "search"), f"where method is {method}")
     if format_name == EIGHT_BITS:
-        reasons |= dict.fromkeys(("rounding", "vsparq", "group", "attention_windowed"), NO_WINDOWS)
+        windowed = ("rounding", "vsparq", "group", "attention_windowed", "channel_order")
+        reasons |= dict.fromkeys(windowed, NO_WINDOWS)
     if objective != CROSS_ENTROPY:
         reasons["class_map"] = f"where objective is {objective}"
     points = None
@@ -291,6 +303,10 @@ def quantize(
         seen = observe(*(loaded, taken, calibration_method, percentile, seed, progress), scheduler)
         problem = problem_of(loaded, seen, options, setting, objective, scheduler)
         outcome = METHODS[method](passes, search)(problem, progress)
+        if channel_order == SHARED and setting.windows is not None:
+            reordered = with_shared_orders(problem, outcome, setting.windows, progress)
+            natural = replace(outcome, decided=reordered.decided)
+            outcome = min(natural, reordered, key=lambda each: each.loss)
         if points is not None:
             outcome = points(problem, outcome, progress)
     label = problem.objective.integers.label
@@ -345,7 +361,7 @@ def file_of(
         {} if model.graph.tokens else images.preprocessing.fields,
         switches,
         method,
-        label if method == LAPQ else None,
+        label if method == LAPQ or outcome.clips.orders else None,
         {"images": len(images), **images.source.fields, **decided, **outcome.decided},
         outcome.loss,
         outcome.clips,
@@ -358,6 +374,9 @@ def _tables(result: dict[str, Any]) -> list[Table]:
         losses.add_row(row["start"], f"{row['loss']:.6f}")
     if result["trace"]:
         losses.add_row("after the search", f"{result['trace'][-1]:.6f}")
+    if order := result["decided"].get("shared_order"):
+        dropped = "" if order["loss"] < order["natural_loss"] else " (not kept)"
+        losses.add_row(f"with {order['layers']} channel orders{dropped}", f"{order['loss']:.6f}")
     if points := result["decided"].get("second_points"):
         losses.add_row(f"with {points['columns']} extra columns", f"{result['loss']:.6f}")
     changed = [row for row in result["clips"] if (row["least"], row["most"]) != (1.0, 1.0)]

@@ -34,11 +34,15 @@ def load_quantized(path: Path, model: Path, *without_effect: str) -> QuantizedFi
 
     Options that it decides, and those that are ``without_effect`` in this command, are refused.
     """
-    reasons = dict.fromkeys((*DECIDED, *without_effect), f"beside quantized, as {path} decides it")
-    refuse_without_effect(reasons)
+    refuse_without_effect(dict.fromkeys((*DECIDED, *without_effect), decided_by(path)))
     file = QuantizedFile.load(path)
     file.require_model(path, model)
     return file
+
+
+def decided_by(path: Path) -> str:
+    """Why an option has no effect beside the file at ``path``."""
+    return f"beside quantized, as {path} decides it"
 
 
 def data_of(file: QuantizedFile) -> dict[str, Any]:

@@ -53,6 +53,7 @@ from golden.accelerator.shape import SUM_BITS
 from golden.format import GROUPS
 from golden.named import ANY_FORMAT_HELP
 from networks.evaluation.inputs import choose_images
+from networks.evaluation.preparation import NATURAL, SHARED
 from networks.methods.lapq import GRID
 from networks.methods.objective import CROSS_ENTROPY, OBJECTIVES
 from networks.methods.observation import observe
@@ -127,6 +128,13 @@ def _limit(item: str) -> tuple[str, float]:
     help=f"Of choosing clips, as of `sparq quantize`: some of {', '.join(METHODS)}.",
 )
 @click.option(
+    "--channel-order",
+    type=click.Choice((NATURAL, SHARED)),
+    default=SHARED,
+    show_default=True,
+    help="shared: with one order for all layers that take the same channels, and without.",
+)
+@click.option(
     "--passes",
     type=IntegerRange(0, 8),
     default=1,
@@ -187,6 +195,7 @@ def search(
     scratchpad: int | None,
     memory_bits: int | None,
     methods: Sequence[str],
+    channel_order: str,
     passes: int,
     objective: str,
     calibration_method: str,
@@ -207,7 +216,8 @@ def search(
     """Search what to build for a network, and which of its layers to compute in windows.
 
     Chosen once, as one array is built: its elements, their width of weights and of accumulators,
-    and its sides. Chosen at run time: which layers are windowed, and the clips. The loss is that of
+    and its sides. Chosen at run time: which layers are windowed, the clips, and the order of the
+    channels. The loss is that of
     the network in integers on the --calibration images; choices that no other one beats in loss and
     cost are tested on --data. docs/methods.md explains costs and search.
     """
@@ -240,7 +250,7 @@ def search(
         observed = (loaded, seen_images, calibration_method, percentile, seed, progress)
         task = Task(loaded, observe(*observed, scheduler), objective, scheduler)
         made = {name: METHODS[name](passes, GRID) for name in methods}
-        numbers = all_numbers(task, machines, made, (LAPQ,), progress)
+        numbers = all_numbers(task, machines, made, (LAPQ,), channel_order == SHARED, progress)
         costs = Costs(loaded.graph, library, target_ps, progress, scheduler)
         found = find(machines, numbers, costs, cost, budget, dict(limits), progress)
         result = search_report(loaded, found, numbers, costs, cost, tested, progress, scheduler)
@@ -314,7 +324,7 @@ def _refuse_without_effect(
     """Refuse options on the command line that nothing they are of is there for."""
     reasons = percentile_without_effect(calibration_method)
     if all(name in EXACT for name in elements):
-        windows = ("groups", "rounding", "vsparq")
+        windows = ("groups", "rounding", "vsparq", "channel_order")
         reasons |= dict.fromkeys(windows, "where no element has windows")
     if LAPQ not in methods:
         reasons["passes"] = f"without {LAPQ} among methods"
@@ -330,15 +340,18 @@ def _refuse_without_effect(
 def _clips_name(numbers: Numbers) -> str:
     """Of the file of clips of these numbers, which those of other elements may share."""
     fmt = numbers.element.format
-    own = [fmt.slug if fmt else numbers.element.pe] if numbers.method == LAPQ else []
-    return "_".join([numbers.method, *own, f"w{numbers.weight_bits}"])
+    is_shared = numbers.channel_order == SHARED
+    depends = numbers.method == LAPQ or is_shared
+    own = [fmt.slug if fmt else numbers.element.pe] if depends else []
+    order = [SHARED] if is_shared else []
+    return "_".join([numbers.method, *order, *own, f"w{numbers.weight_bits}"])
 
 
 def _front_table(result: Mapping[str, Any]) -> Table:
     shown = table(
         f"{result['model']}: {result['objective']} of {result['calibration_images']} images; "
         f"top-1 of {result['images']}; {result['cost']} {result['cost_unit']}",
-        *("element", "weights", "sums", "array", "clips", "windowed", "cycles"),
+        *("element", "weights", "sums", "array", "clips", "channels", "windowed", "cycles"),
         *(f"area {result['unit']}", result["cost"], "loss", "uniform", "top-1 %", "- 8 bits"),
         *("± paired", "- uniform", "± paired"),
     )
@@ -346,7 +359,8 @@ def _front_table(result: Mapping[str, Any]) -> Table:
         missed = "" if row["meets_target"] else "*"
         shown.add_row(
             *(row["element"], str(row["weight_bits"]), str(row["acc_bits"])),
-            *(f"{row['rows']}x{row['cols']}", row["method"], f"{row['windowed']}/{row['free']}"),
+            *(f"{row['rows']}x{row['cols']}", row["method"]),
+            *(row["channel_order"], f"{row['windowed']}/{row['free']}"),
             *(str(row["cycles"]), f"{row['area']:.0f}{missed}", f"{row['cost']:.6g}"),
             *(f"{row['loss']:.5f}", f"{row['uniform_choice']['loss']:.5f}"),
             *(f"{row['top1']:.2f}", f"{row['difference']:+.2f}", f"{row['difference_error']:.2f}"),

@@ -21,6 +21,7 @@ from golden.accelerator.shape import AcceleratorShape
 from networks.graph.graph import Graph
 from networks.graph.operations import MatrixLayer
 from networks.quantization.network import QuantizedNetwork
+from networks.quantization.reordering import in_stored_order
 from support.tasks import run_tasks
 
 AREA, CYCLES, ENERGY, AREA_CYCLES = "area", "cycles", "energy", "area-cycles"
@@ -178,7 +179,7 @@ class Costs:
 
 
 def _layer_cycles(shape: AcceleratorShape, network: QuantizedNetwork) -> dict[str, int]:
-    rows = layer_report(compile_network(shape, network))
+    rows = layer_report(compile_network(shape, in_stored_order(network)))
     found = {row["layer"]: int(row["cycles"]) for row in rows}
     assert sum(found.values()) == totals(rows)["cycles"]
     return found

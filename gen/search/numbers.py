@@ -14,15 +14,17 @@ from gen.search.layers import LayerChoice, LayerIntegers, Layers, with_windows
 from gen.search.machine import Machine
 from golden.accelerator.shape import AcceleratorShape
 from networks.evaluation.model import Model
-from networks.evaluation.preparation import Options
+from networks.evaluation.preparation import NATURAL, SHARED, Options
 from networks.methods.integers import Integers
 from networks.methods.objective import Objective
 from networks.methods.observation import Observation
 from networks.methods.problem import Method, Outcome, Problem
 from networks.methods.problem_of_model import problem_of
+from networks.methods.shared_order import with_orders
 from networks.quantization.arithmetic import Arithmetic
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.quantize import windowing_exceptions
+from networks.quantization.shared_order import Orders, shared_orders
 
 PARTS = 8
 """In so many parts images are sent through a network side by side."""
@@ -87,7 +89,8 @@ class Task:
 class Numbers:
     """The integers of a network for machines of one element, with the clips of one ``method``.
 
-    ``outcome`` is what the method found; it is the same for several elements, or for this one.
+    ``outcome`` is what the method found; it is the same for several elements, or for this one. With
+    the ``channel_order`` :data:`networks.evaluation.preparation.SHARED` its clips have orders.
 
     ``free`` are the layers that can be windowed, ``uniform`` the uniform choices of these by name,
     ``sum_bits`` those that no sum overflows, whichever are windowed.
@@ -96,6 +99,7 @@ class Numbers:
     element: Element
     weight_bits: int
     method: str
+    channel_order: str
     outcome: Outcome
     free: tuple[str, ...]
     uniform: dict[str, Layers]
@@ -142,27 +146,58 @@ def all_numbers(
     machines: Sequence[Machine],
     methods: Mapping[str, Method],
     searched: Collection[str],
+    shared: bool,
     progress: Progress,
 ) -> list[Numbers]:
     """The integers of the model for each element and width of ``machines``, by each of ``methods``.
 
     Those of the methods that are called in ``searched`` depend on the element: they are given the
-    uniform choice of all but first and last layer, as `sparq quantize` gives them.
+    uniform choice of all but first and last layer, as `sparq quantize` gives them. With ``shared``
+    there are also those with channel orders, which depend on the element alone; where no channels
+    can be reordered there are none.
     """
     outcomes: dict[tuple[str, int, Element | None], Outcome] = {}
+    orders: dict[Element, Orders] = {}
     found = []
     kinds = {(each.element, each.weight_bits): each.shape for each in machines}
     for (element, bits), shape in kinds.items():
         free = task.free_layers(element, shape)
         uniform = task.uniform(element, free)
+        problem = task.problem(element, bits, uniform.get(INNER, Layers(free)))
         for name, method in methods.items():
             key = name, bits, element if name in searched else None
             if key not in outcomes:
-                layers = uniform.get(INNER, Layers(free))
-                outcomes[key] = method(task.problem(element, bits, layers), progress)
-            numbers = outcomes[key], free, uniform
-            found.append(_numbers(task, element, bits, name, *numbers, shape))
+                outcomes[key] = method(problem, progress)
+            outcome = outcomes[key]
+            if element not in orders:
+                own = (task, element, bits, free, outcome, progress)
+                orders[element] = _orders(*own) if shared else {}
+            by_order = {NATURAL: (outcome, uniform)}
+            if orders[element]:
+                windowed = {key: layers for key, layers in uniform.items() if layers}
+                by_order[SHARED] = with_orders(problem, outcome, orders[element]), windowed
+            for order, (each, own_uniform) in by_order.items():
+                given = name, order, each, free, own_uniform
+                found.append(_numbers(task, element, bits, *given, shape))
     return found
+
+
+def _orders(
+    task: Task,
+    element: Element,
+    weight_bits: int,
+    free: tuple[str, ...],
+    outcome: Outcome,
+    progress: Progress,
+) -> Orders:
+    """Those of the network with all its windows."""
+    windows = element.setting(weight_bits).windows
+    if windows is None:
+        return {}
+    objective = task.problem(element, weight_bits, Layers(free)).objective
+    network = objective.integers.network(outcome.clips)
+    images = np.concatenate(objective.batches)
+    return shared_orders(network, windows, images, task.scheduler, progress)
 
 
 def _numbers(
@@ -170,6 +205,7 @@ def _numbers(
     element: Element,
     weight_bits: int,
     method: str,
+    channel_order: str,
     outcome: Outcome,
     free: tuple[str, ...],
     uniform: dict[str, Layers],
@@ -187,4 +223,6 @@ def _numbers(
         targets=np.array_split(targets, count),
     )
     bits = network_sum_bits(shape, made)
-    return Numbers(element, weight_bits, method, outcome, free, uniform, bits, own)
+    return Numbers(
+        *(element, weight_bits, method, channel_order, outcome), free, uniform, bits, own
+    )

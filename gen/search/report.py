@@ -87,6 +87,7 @@ def point_row(point: Point) -> Row:
         "rows": choice.machine.rows,
         "cols": choice.machine.cols,
         "method": choice.numbers.method,
+        "channel_order": choice.numbers.channel_order,
         "windowed": len(choice.windowed),
         "free": len(choice.numbers.free),
         "uniform": choice.uniform,

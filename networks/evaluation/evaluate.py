@@ -10,7 +10,7 @@ from networks.evaluation.data import DataError, Images
 from networks.evaluation.description import describe
 from networks.evaluation.doubts import doubts_of_accuracy, doubts_of_inputs
 from networks.evaluation.model import Model
-from networks.evaluation.orders import Orders, channel_orders
+from networks.evaluation.orders import channel_orders
 from networks.evaluation.preparation import (
     CALIBRATED,
     ORDER_IMAGES,
@@ -28,6 +28,7 @@ from networks.evaluation.scoring import Scoring, classification
 from networks.evaluation.settings import DENSE, FP32, SPARSE_2_4, Setting
 from networks.evaluation.tasks import all_noises, all_outcomes
 from networks.quantization.clips import ClipSource
+from networks.quantization.shared_order import Orders
 from support.tasks import require_scheduler
 
 

@@ -2,19 +2,16 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 from rich.progress import Progress
 
 import golden
 from networks.evaluation.settings import Setting
-from networks.quantization.arithmetic import Windows, exact, saturated
-from networks.quantization.channel_order import calibrated_order, sampled
+from networks.quantization.arithmetic import Windows
+from networks.quantization.channel_order import calibrated_order, windowed_inputs
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import Bytes, Int64Array, IntegerMatrixLayer
+from networks.quantization.shared_order import Orders
 from support.tasks import run_tasks
-
-Orders = Mapping[str, Int64Array]
-"""By layer, the order of its input's channels; without those that stay as they are."""
 
 
 def channel_orders(
@@ -35,7 +32,7 @@ def channel_orders(
     jobs = {
         (number, name): (*given, tuple(formats[number]))
         for number, network in {id(network): network for network in networks.values()}.items()
-        for name, given in _inputs(network, images).items()
+        for name, given in windowed_inputs(network, images).items()
     }
     task = progress.add_task("ordering channels", total=len(jobs))
     made = run_tasks(_orders, list(jobs.values()), scheduler, lambda: progress.advance(task))
@@ -48,20 +45,6 @@ def channel_orders(
     return found
 
 
-def _inputs(
-    network: QuantizedNetwork, images: Bytes
-) -> dict[str, tuple[IntegerMatrixLayer, Bytes]]:
-    """By name, windowed layers and as many pixels of their input as orders are chosen on."""
-    found = {}
-
-    def keep(layer: IntegerMatrixLayer, x: Bytes) -> None:
-        if layer.windowed:
-            found[layer.name] = layer, np.ascontiguousarray(sampled(layer.operand(x)))
-
-    network.forward(images, exact, before=keep)
-    return found
-
-
 def _orders(
     layer: IntegerMatrixLayer, rows: Bytes, formats: tuple[Windows, ...]
 ) -> dict[Windows, Int64Array | None]:
@@ -70,6 +53,5 @@ def _orders(
     for windows in formats:
         fmt = windows.format_of(layer)
         if fmt not in made:
-            values = saturated(rows, fmt, layer.fill).astype(np.int16) - np.int16(layer.fill)
-            made[fmt] = calibrated_order(layer, np.abs(values).astype(np.uint8), fmt)
+            made[fmt] = calibrated_order(layer, windows.magnitudes(rows, layer), fmt)
     return {windows: made[windows.format_of(layer)] for windows in formats}

@@ -40,6 +40,7 @@ from networks.quantization.quantize import (
     require_quantizable,
     windowing_exceptions,
 )
+from networks.quantization.reordering import in_stored_order
 from networks.quantization.statistics import PairStatistics, pair_statistics, product_sqnr
 from networks.quantization.weight_windows import window_weights
 
@@ -53,6 +54,7 @@ AUTO_SQNR = 20.0
 
 NATURAL = "natural"
 CALIBRATED = "calibrated"
+SHARED = "shared"
 CHANNEL_ORDERS = (NATURAL, CALIBRATED)
 DEPTHWISE = "depthwise"
 EXACT_LAYER = "exact layer"
@@ -118,6 +120,8 @@ def calibrated_network(
 ) -> QuantizedNetwork:
     """The dense integer network of ``model``, that of the exact 8-bit row, or of a signed format.
 
+    Where clips have channel orders, values are made in these.
+
     Products of two values are exact still, whatever ``options`` say: their scales are such that the
     first ones can be windowed.
     ``signed`` and ``kept`` are those of :func:`networks.quantization.quantize.quantize`; ``source``
@@ -133,7 +137,7 @@ def calibrated_network(
     with naming(model):
         require_quantizable(model.graph)
         clips = (source or options.source)(model.graph, batches)
-        return quantized(model.graph, clips, options, kept, **more)
+        return in_stored_order(quantized(model.graph, clips, options, kept, **more))
 
 
 def require_named(model: Model, options: Options) -> None:
@@ -224,6 +228,7 @@ def quantized(
     """``graph`` with these ``clips``, as :func:`networks.quantization.quantize.quantize` does."""
     exact_layers = dict.fromkeys(options.exact_layers, EXACT_LAYER)
     exact_layers.pop(AUTO, None)
+    more = {"channel_orders": clips.orders, **more}
     return quantize(
         graph,
         clips.ranges,

@@ -11,7 +11,7 @@ import numpy as np
 
 from networks.evaluation.errors import DataError
 from networks.evaluation.model import Model
-from networks.evaluation.preparation import Options
+from networks.evaluation.preparation import SHARED, Options
 from networks.evaluation.preprocessing import Preprocessing
 from networks.methods.coordinates import all_weights
 from networks.quantization.clips import Clips
@@ -22,13 +22,14 @@ KEYS = (
     *("schema", "model", "digest", "output_name", "input_shape", "preprocessing", "options"),
     *("method", "format", "decided", "loss", "ranges", "weights"),
 )
-SHIFTS = "shifts"
-"""A key of files with second points alone."""
+SHIFTS, ORDERS = "shifts", "channel_orders"
+OPTIONAL = (SHIFTS, ORDERS)
+"""Keys of files with second points alone, and with channels in another order."""
 KINDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("model", "digest", "method"), (str,)),
     **dict.fromkeys(("output_name", "format"), (str, type(None))),
     **dict.fromkeys(("preprocessing", "options", "decided"), (dict,)),
-    **dict.fromkeys(("ranges", "weights", SHIFTS), (dict,)),
+    **dict.fromkeys(("ranges", "weights", *OPTIONAL), (dict,)),
     "input_shape": (list, type(None)),
     "loss": (int, float),
 }
@@ -83,8 +84,9 @@ class QuantizedFile:
         weights = {name: each.tolist() for name, each in self.clips.weights.items()}
         whole = {"schema": SCHEMA, **own, "ranges": ranges, "weights": weights}
         ordered = {key: whole[key] for key in KEYS}
-        if self.clips.shifts:
-            ordered[SHIFTS] = {name: each.tolist() for name, each in self.clips.shifts.items()}
+        for key, by_layer in ((SHIFTS, self.clips.shifts), (ORDERS, self.clips.orders)):
+            if by_layer:
+                ordered[key] = {name: each.tolist() for name, each in by_layer.items()}
         return json.dumps(ordered, indent=1, allow_nan=False) + "\n"
 
     @classmethod
@@ -101,10 +103,12 @@ class QuantizedFile:
         if type(found["schema"]) is not int or found["schema"] != SCHEMA:
             raise DataError(f"{path}: schema must be {SCHEMA}, not {found['schema']!r}")
         missing = [key for key in KEYS if key not in found]
-        unknown = [key for key in found if key not in (*KEYS, SHIFTS)]
+        unknown = [key for key in found if key not in (*KEYS, *OPTIONAL)]
         if missing or unknown:
             what = f"no key {missing[0]!r}" if missing else f"unknown key {unknown[0]!r}"
-            raise DataError(f"{path}: {what}; keys are {', '.join(KEYS)}, and {SHIFTS}")
+            raise DataError(
+                f"{path}: {what}; keys are {', '.join(KEYS)}, and {' and '.join(OPTIONAL)}"
+            )
         try:
             for key, kinds in KINDS.items():
                 _check_kind(key, found.get(key, {}), kinds)
@@ -122,8 +126,9 @@ class QuantizedFile:
                 _check_option(name, value)
             given = found.pop(SHIFTS, {}).items()
             shifts = {name: _shifts(name, each, options["weight_bits"]) for name, each in given}
+            orders = {name: _order(name, each) for name, each in found.pop(ORDERS, {}).items()}
             del found["schema"]
-            made = cls(**found, clips=Clips(ranges, weights, shifts))
+            made = cls(**found, clips=Clips(ranges, weights, shifts, orders))
             made.preprocessing_made  # noqa: B018
             return made
         except (TypeError, ValueError) as error:
@@ -167,6 +172,22 @@ class QuantizedFile:
                     f"{path}: the clip of channel {channel} of {name!r} must be above 0, as "
                     f"{model.name} has weights up to {largest[name][channel]:.3g} there"
                 )
+        self._require_orders(path, model)
+
+    def _require_orders(self, path: Path, model: Model) -> None:
+        graph = model.graph
+        # A layer of groups takes few channels each, which have no order of their own.
+        taken = {
+            node.name: graph.shapes[node.inputs[0]][-1]
+            for node in graph.matrix_nodes
+            if len(node.operation.weights) == 1  # type: ignore[union-attr]
+        }
+        for name, order in self.clips.orders.items():
+            if len(order) != taken.get(name):
+                raise DataError(
+                    f"{path}: an order of {len(order)} channels of {name!r}, which takes "
+                    f"{taken.get(name, 0)} in {model.name} that can be reordered"
+                )
 
     @property
     def second_points(self) -> int:
@@ -181,7 +202,8 @@ class QuantizedFile:
 
     def options_with(self, given: Options) -> Options:
         """``given`` with what the file decides."""
-        return replace(given, **self.options, method=self.method)
+        orders: dict[str, Any] = {"channel_order": SHARED} if self.clips.orders else {}
+        return replace(given, **self.options, **orders, method=self.method)
 
 
 def digest_of(model: Path) -> str:
@@ -236,6 +258,16 @@ def _shifts(name: str, found: Any, weight_bits: int) -> Any:
     shifts = np.array(found, np.int64)
     levels_of(weight_bits, shifts)
     return shifts
+
+
+def _order(name: str, found: Any) -> Any:
+    what = f"the channel order of {name!r}"
+    _check_kind(what, found, (list,))
+    if not found or any(type(each) is not int for each in found):
+        raise ValueError(f"{what} must be integers, one for each channel")
+    if sorted(found) != [*range(len(found))]:
+        raise ValueError(f"{what} must have each of the channels 0 to {len(found) - 1} once")
+    return np.array(found, np.int64)
 
 
 def _number(what: str, found: Any) -> float:

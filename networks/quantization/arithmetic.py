@@ -99,6 +99,12 @@ class Windows:
             raise ValueError(f"{layer.name}: a zero point of {layer.fill} needs a signed format")
         return self.signed
 
+    def magnitudes(self, x: Bytes, layer: IntegerMatrixLayer) -> Bytes:
+        """Those of the activations ``x`` of ``layer``, saturated."""
+        values = saturated(x, self.format_of(layer), layer.fill).astype(np.int16)
+        result: Bytes = np.abs(values - np.int16(layer.fill)).astype(np.uint8)
+        return result
+
     def span(self, layer: IntegerMatrixLayer) -> int:
         """A group, or a pair."""
         return max(2, self.format_of(layer).group)

@@ -1,11 +1,15 @@
 """Which channels are neighbours: an order of the input channels of a layer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 import golden
+from networks.quantization.arithmetic import exact
+from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import Bytes, Int64Array, IntegerMatrixLayer
 
 MAX_CHANNELS = 4096
@@ -29,22 +33,65 @@ def calibrated_order(
     ones. None (the natural order) where neighbours make no difference, pairs are not channels of
     one pixel, or there are more than ``MAX_CHANNELS``.
     """
-    channels = x.shape[-1]
-    size = max(2, fmt.group)
-    if layer.groups > 1 or channels % size or not 2 * size <= channels <= MAX_CHANNELS:
+    if layer.groups > 1:
         return None
-    if not fmt.vsparq and fmt.group == 1:
+    return common_order([Reader(sampled(x), gains_of(layer, x.shape[-1]), fmt)])
+
+
+class Reader(NamedTuple):
+    """What takes some channels.
+
+    ``rows`` are pixels of them, uint8 (pixels, C), as of :func:`sampled`, ``gains`` float64 (C,) by
+    how much the square of each one's error counts, ``fmt`` the format it is windowed in.
+    """
+
+    rows: Bytes
+    gains: FloatArray
+    fmt: golden.SparqFormat
+
+
+def common_order(readers: Sequence[Reader]) -> Int64Array | None:
+    """One order of the channels that all ``readers`` take, as that of :func:`calibrated_order`."""
+    channels = readers[0].rows.shape[1]
+    sizes = {max(2, reader.fmt.group) for reader in readers}
+    size = max(sizes)
+    if len(sizes) > 1 or channels % size or not 2 * size <= channels <= MAX_CHANNELS:
         return None
-    rows = sampled(x)
-    gains = (layer.weights.astype(np.float64) ** 2).reshape(-1, channels, layer.width)
-    units = Units.channels(rows, gains.sum(axis=(0, 2)), fmt)
+    if not any(reader.fmt.vsparq or reader.fmt.group > 1 for reader in readers):
+        return None
+    every = [Units.channels(*reader) for reader in readers]
     order = np.arange(channels)[:, np.newaxis]
     while True:
-        first, second = exchange_partners(units.joining_cost())
+        costs = [units.joining_cost() for units in every]
+        first, second = exchange_partners(np.add.reduce(costs))
         order = np.concatenate([order[first], order[second]], axis=1)
         if order.shape[1] == size:
             return order.reshape(-1)
-        units = units.joined(first, second)
+        every = [units.joined(first, second) for units in every]
+
+
+def gains_of(layer: IntegerMatrixLayer, channels: int) -> FloatArray:
+    """By how much the squared error of each input channel counts in the products: float64 (C,)."""
+    gains = (layer.weights.astype(np.float64) ** 2).reshape(-1, channels, layer.width)
+    result: FloatArray = gains.sum(axis=(0, 2))
+    return result
+
+
+def windowed_inputs(
+    network: QuantizedNetwork, images: Bytes
+) -> dict[str, tuple[IntegerMatrixLayer, Bytes]]:
+    """By name, the windowed layers of ``network``, and pixels of their inputs: :func:`sampled`.
+
+    The inputs are those that exact products before a layer make of ``images``.
+    """
+    found = {}
+
+    def keep(layer: IntegerMatrixLayer, x: Bytes) -> None:
+        if layer.windowed:
+            found[layer.name] = layer, np.ascontiguousarray(sampled(layer.operand(x)))
+
+    network.forward(images, exact, before=keep)
+    return found
 
 
 def sampled(x: Bytes) -> Bytes:

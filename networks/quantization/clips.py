@@ -19,12 +19,14 @@ class Clips:
     ``weights``, by layer: float64 (N,), above 0, of each output channel. Layers that are not there
     keep all their weights. ``shifts``, by layer: int64 (N,), by how many bits the first point of
     each channel is shifted where its weights have a second one, else 0; layers that are not there
-    have none.
+    have none. ``orders``, by layer: int64 (C,), the order in which the channels of its input are
+    paired; layers that are not there take them as they are.
     """
 
     ranges: Mapping[str, Range]
     weights: Mapping[str, Float64Array] = field(default_factory=dict)
     shifts: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    orders: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
 
 class ClipSource(Protocol):

@@ -12,6 +12,9 @@ from networks.graph.graph import Graph, Node
 from networks.graph.lowering import Flat, Patch
 from networks.graph.movement import Concat, Pad, Rearrange, Slice
 from networks.graph.operations import AveragePool, MatrixLayer, MaxPool
+from networks.quantization.channel_groups import channel_groups
+from networks.quantization.network import QuantizedNetwork
+from networks.quantization.operations import Int64Array, IntegerMatrixLayer
 
 RELU = (0.0, inf)
 
@@ -196,6 +199,24 @@ def images_of(graph: Graph, rng: np.random.Generator, count: int) -> Float64Arra
     """Random images."""
     images: Float64Array = rng.normal(size=(count, *graph.input_shape))
     return np.abs(images) if rng.integers(2) else images
+
+
+def random_orders(network: QuantizedNetwork, rng: np.random.Generator) -> dict[str, Int64Array]:
+    """Of all channels that can be reordered, for the windowed layers that take them."""
+    groups = channel_groups(network)
+    orders: dict[int, Int64Array] = {
+        group: rng.permutation(size)
+        for group, size in groups.sizes.items()
+        if group not in groups.fixed
+    }
+    found = {}
+    for node in network.nodes:
+        layer = node.operation
+        if isinstance(layer, IntegerMatrixLayer) and layer.windowed and layer.groups == 1:
+            order = groups.order(node.inputs[0], orders)
+            if order is not None:
+                found[layer.name] = order
+    return found
 
 
 def squeeze_network(rng: np.random.Generator, size: tuple[int, int, int], word: int) -> Graph:

@@ -188,6 +188,45 @@ def test_second_points_win_back(mnist: Path) -> None:
     assert tops[1] > tops[0] + 20
 
 
+@pytest.fixture(scope="module")
+def reordered(mnist: Path) -> Path:
+    """Calibrated clips, and channels in an order for 2opt."""
+    path = mnist / "reordered.json"
+    out = invoked(
+        *(quantize, mnist / "mnist.onnx", "--data", mnist / "calibration.npz", "--format", "2opt"),
+        *("--method", "minmax", "--channel-order", "shared", "--images", 100, "--output", path),
+    )
+    assert "channel orders" in out
+    return path
+
+
+def test_channel_order(mnist: Path, reordered: Path) -> None:
+    """Evaluation and program take it; a machine of another format is refused."""
+    found = json.loads(reordered.read_text())
+    order = found["decided"]["shared_order"]
+    assert order["layers"] == len(found["channel_orders"]) >= 2
+    assert found["loss"] == order["loss"] < order["natural_loss"]
+    result = evaluated(mnist, "--quantized", reordered, "--formats", "2opt")
+    assert result["options"]["channel_order"] == "shared"
+    output = mnist / "reordered"
+    given = (mnist / "mnist.onnx", "--quantized", reordered, *SMALL, "--output", output)
+    assert said(compile, *given) == (f"{reordered}: format must be 2opt, which it is for, not 5opt")
+    invoked(compile, *given, "--format", "2opt")
+    out = invoked(run, output, "--data", mnist / "test.npz", "--images", 20)
+    assert "20 images on golden: logits equal the network's in integers; " in out
+
+
+def test_no_channel_order(mnist: Path) -> None:
+    """Groups of 8 of few channels: there is nothing to reorder, which is said."""
+    out = invoked(
+        *(quantize, mnist / "mnist.onnx", "--data", mnist / "calibration.npz", "--format", "5opt"),
+        *("--no-vsparq", "--method", "minmax", "--channel-order", "shared", "--images", 20),
+        *("--output", mnist / "natural.json"),
+    )
+    assert "with 0 channel orders (not kept)" in out
+    assert "channel_orders" not in json.loads((mnist / "natural.json").read_text())
+
+
 @pytest.mark.full
 def test_demo(mnist: Path, quantized: Path) -> None:
     out = invoked(
@@ -207,6 +246,10 @@ def test_demo(mnist: Path, quantized: Path) -> None:
         (
             ("--method", "minmax", "--passes", 2),
             "passes has no effect where method is minmax: leave it out",
+        ),
+        (
+            ("--format", "8bit", "--channel-order", "shared"),
+            "channel-order has no effect where format is 8bit: leave it out",
         ),
         (
             ("--format", "8bit", "--group", 2),
@@ -293,6 +336,13 @@ def test_schedulers_are_refused_before_images(
     more = () if command is quantize else ("--calibration", "no.npz")
     given = (mnist / "mnist.onnx", "--data", "no.npz", *more, "--scheduler", "tcp://127.0.0.1:9")
     assert said(command, *given).startswith("cannot reach the scheduler at tcp://127.0.0.1:9: ")
+
+
+def test_another_order_refused(mnist: Path, reordered: Path) -> None:
+    given = (mnist / "mnist.onnx", "--data", mnist / "test.npz", "--quantized", reordered)
+    assert said(evaluate, *given, "--channel-order", "calibrated") == (
+        f"channel-order has no effect beside quantized, as {reordered} decides it: leave it out"
+    )
 
 
 def test_images_without_labels(mnist: Path, tmp_path: Path) -> None:

@@ -144,8 +144,12 @@ def label_of(each: Numbers) -> str:
 def test_losses(task: Task, model: Model, images: Images, name: str, group: int) -> None:
     """Of each choice of layers: those of the network that an evaluation makes of its arguments."""
     own = machine(name, 4, group=group)
-    for numbers in all_numbers(task, [own], METHODS, (), quiet()):
+    found = all_numbers(task, [own], METHODS, (), True, quiet())
+    orders = ["natural", "shared"] if name != "8x8" else ["natural"]
+    assert [each.channel_order for each in found] == orders * len(METHODS)
+    for numbers in found:
         free = numbers.free
+        assert bool(numbers.outcome.clips.orders) == (numbers.channel_order == "shared")
         choices = [*numbers.uniform.values()]
         if free:
             assert len(free) > 3
@@ -173,24 +177,40 @@ def test_losses(task: Task, model: Model, images: Images, name: str, group: int)
 
 def test_uniform_choices(task: Task, model: Model) -> None:
     """None, all but the ends, all; those that are the same once."""
-    (numbers,) = all_numbers(task, [machine("5opt", 8)], {"minmax": min_max}, (), quiet())
+    (numbers,) = all_numbers(task, [machine("5opt", 8)], {"minmax": min_max}, (), False, quiet())
     names = [node.name for node in model.graph.matrix_nodes]
     assert [*numbers.uniform] == [EXACT, WINDOWED, INNER]
     assert numbers.uniform[EXACT] == Layers()
     # Its images can be negative, which these windows are not for.
     assert numbers.uniform[WINDOWED] == Layers(names[1:]) == Layers(numbers.free)
     assert numbers.uniform[INNER] == Layers(names[1:-1])
-    (signed,) = all_numbers(task, [machine("s5opt", 8)], {"minmax": min_max}, (), quiet())
+    (signed,) = all_numbers(task, [machine("s5opt", 8)], {"minmax": min_max}, (), False, quiet())
     assert signed.uniform[INNER] == Layers(names[1:-1])
-    (exact,) = all_numbers(task, [machine("8x8", 8)], {"minmax": min_max}, (), quiet())
+    (exact,) = all_numbers(task, [machine("8x8", 8)], {"minmax": min_max}, (), False, quiet())
     assert exact.uniform == {EXACT: Layers()}
+
+
+def test_channel_orders(task: Task) -> None:
+    """One for each element, whatever the clips; without windows there is none to choose."""
+    machines = [machine("3opt", 4), machine("2opt", 4), machine("2opt", 3)]
+    found = all_numbers(task, machines, METHODS, (), True, quiet())
+    shared = [each for each in found if each.channel_order == "shared"]
+    assert len(shared) == len(found) / 2
+    assert all([*each.uniform] == [WINDOWED, INNER] for each in shared)
+    for each in shared:
+        assert each.losses([each.uniform[INNER]]) == [each.outcome.loss]
+    orders = [each.outcome.clips.orders for each in shared]
+    assert all(each is orders[2] for each in orders[2:])
+    assert all(each is orders[0] for each in orders[:2])
+    assert orders[0].keys() == orders[2].keys()
+    assert any((orders[0][name] != orders[2][name]).any() for name in orders[0])
 
 
 def test_clips_of_elements(task: Task) -> None:
     """Those that are searched for an element are its own; losses are those of the methods."""
     machines = [machine("3opt", 3), machine("2opt", 3)]
     methods: dict[str, Method] = {"lapq": Lapq(0), "minmax": min_max}
-    found = all_numbers(task, machines, methods, ("lapq",), quiet())
+    found = all_numbers(task, machines, methods, ("lapq",), False, quiet())
     assert [each.method for each in found] == ["lapq", "minmax"] * 2
     assert found[0].outcome is not found[2].outcome
     assert found[1].outcome is found[3].outcome
@@ -208,7 +228,7 @@ def test_sums(family: str, name: str, tmp_path: Path) -> None:
     seen = observe(model, images_of(model, 4), "mean", 99.9, 1, quiet())
     own = machine(name, 6)
     task = Task(model, seen, CROSS_ENTROPY)
-    (numbers,) = all_numbers(task, [own], {"minmax": min_max}, (), quiet())
+    (numbers,) = all_numbers(task, [own], {"minmax": min_max}, (), False, quiet())
     networks = [numbers.network(windowed) for windowed in numbers.uniform.values()]
     bits = network_sum_bits(own.shape, numbers.network(Layers(numbers.free)))
     assert bits == numbers.sum_bits
@@ -230,7 +250,7 @@ def test_sums(family: str, name: str, tmp_path: Path) -> None:
 def test_timing(task: Task) -> None:
     """Machines of equal timing take equal cycles; each layer its own."""
     machines = [machine(name, 4) for name in ("5opt", "2opt", "8x8", "2x8x8")]
-    numbers = all_numbers(task, machines, {"minmax": min_max}, (), quiet())
+    numbers = all_numbers(task, machines, {"minmax": min_max}, (), False, quiet())
     costs = Costs(task.model.graph, "generic", None, quiet())
     by_windows: dict[str, list[dict[str, int]]] = {}
     for own, each in zip(machines, numbers, strict=True):
@@ -287,7 +307,7 @@ def machines() -> list[Machine]:
 
 @pytest.fixture(scope="module")
 def numbers(task: Task, machines: list[Machine]) -> list[Numbers]:
-    return all_numbers(task, machines, METHODS, (), quiet())
+    return all_numbers(task, machines, METHODS, (), False, quiet())
 
 
 def searched(

@@ -39,6 +39,7 @@ from networks.methods.quadratic import least_of_parabola
 from networks.methods.quantized_file import KEYS, QuantizedFile
 from networks.methods.second_points import SecondPoints
 from networks.methods.shared_forward import SharedForward
+from networks.methods.shared_order import with_shared_orders
 from networks.quantization.arithmetic import exact, windowed
 from networks.quantization.calibration import calibrate
 from networks.quantization.clips import Clips, Given
@@ -222,8 +223,11 @@ def deployed_loss(problem: Problem, outcome: Outcome, model: Model, images: Imag
     written = json.loads(file_of(outcome, problem).text)
     ranges = {name: tuple(each) for name, each in written["ranges"].items()}
     weights = {name: np.array(each) for name, each in written["weights"].items()}
-    shifts = {name: np.array(each) for name, each in written.get("shifts", {}).items()}
-    source = Given(Clips(ranges, weights, shifts))
+    shifts, orders = (
+        {name: np.array(each) for name, each in written.get(key, {}).items()}
+        for key in ("shifts", "channel_orders")
+    )
+    source = Given(Clips(ranges, weights, shifts, orders))
     options, setting = integers.options, integers.setting
     base = calibrated(model, images, options, False, lambda count: None, source=source)
     network, arithmetic = run_of(base, setting, options, reference_of(base, setting, options))
@@ -404,6 +408,29 @@ def test_second_points(tmp_path: Path) -> None:
     assert np.flatnonzero(one.clips.shifts[first.name]).tolist() == [int(errors.argmax())]
 
 
+@pytest.mark.parametrize("family", ["squeezenet", "resnet"])
+def test_shared_orders(family: str, tmp_path: Path) -> None:
+    """Losses are those of the networks that run, with second points on top, too."""
+    model = model_of(family, tmp_path)
+    images = images_of(model, 16)
+    problem = posed(model, images, "2opt", 3)
+    windows = problem.objective.integers.setting.windows
+    assert windows is not None
+    natural = least_squares(problem, quiet())
+    found = with_shared_orders(problem, natural, windows, quiet())
+    assert found.decided["shared_order"] == {
+        "layers": len(found.clips.orders),
+        "natural_loss": natural.loss,
+        "loss": found.loss,
+    }
+    assert len(found.clips.orders) >= 2
+    assert found.loss != natural.loss
+    assert found.loss == deployed_loss(problem, found, model, images)
+    points = SecondPoints(ExtraColumns(count=3), 4)(problem, found, quiet())
+    assert points.clips.orders is found.clips.orders
+    assert points.loss == deployed_loss(problem, points, model, images)
+
+
 def test_idle_columns_cost_nothing(tmp_path: Path) -> None:
     """Of a network with grouped convolutions too: no tile more, and no idle column is left unless
     all channels of its product have two.
@@ -512,9 +539,22 @@ NUMBERS = "must be numbers of at most 3.4e+38"
         ),
         ("shifts", {"l": [0, 3]}, "shifts must be 0 or 4, as weight_bits is, not 3"),
         ("shifts", {"l": [True]}, "shifts must be 0 or 4, as weight_bits is, not True"),
+        ("channel_orders", {"l": 3}, "the channel order of 'l' must be a list, not a number"),
+        (
+            *("channel_orders", {"l": [0, 1.0]}),
+            "the channel order of 'l' must be integers, one for each channel",
+        ),
+        (
+            *("channel_orders", {"l": [2, 0, 2]}),
+            "the channel order of 'l' must have each of the channels 0 to 2 once",
+        ),
         ("preprocessing", {"crop": 0}, "crop must be at least 1 pixel, not 0"),
         ("loss", None, None),
-        ("more", 1, f"unknown key 'more'; keys are {', '.join(KEYS)}, and shifts"),
+        (
+            "more",
+            1,
+            f"unknown key 'more'; keys are {', '.join(KEYS)}, and shifts and channel_orders",
+        ),
     ],
 )
 def test_damaged_files(
@@ -523,7 +563,7 @@ def test_damaged_files(
     path, values = written
     if message is None:
         del values[key]
-        message = f"no key {key!r}; keys are {', '.join(KEYS)}, and shifts"
+        message = f"no key {key!r}; keys are {', '.join(KEYS)}, and shifts and channel_orders"
     else:
         values[key] = value
     path.write_text(json.dumps(values))
@@ -602,6 +642,17 @@ def test_files_of_other_models(written: tuple[Path, dict[str, Any]], tmp_path: P
     assert str(caught.value) == (
         f"{path}: 3 shifts of 'layer', which has 0 output channels in lenet.onnx"
     )
+    del values["shifts"]
+    layer, channels = model.graph.matrix_nodes[0].name, model.input_shape[0]
+    for name, order in (("layer", [1, 0]), (layer, [*range(channels + 1)])):
+        values["channel_orders"] = {name: order}
+        path.write_text(json.dumps(values))
+        with pytest.raises(DataError) as caught:
+            QuantizedFile.load(path).require_graph(path, model)
+        assert str(caught.value) == (
+            f"{path}: an order of {len(order)} channels of {name!r}, which takes "
+            f"{channels if name == layer else 0} in lenet.onnx that can be reordered"
+        )
     values["options"]["weight_bits"] = 5
     values["shifts"] = {"layer": [5]}
     path.write_text(json.dumps(values))
