@@ -118,6 +118,12 @@ def _backend(scheduler: str | None) -> Iterator[None]:
         yield
 
 
+def require_scheduler(scheduler: str | None) -> None:
+    """Raise :class:`SchedulerError` for a scheduler that cannot be reached, if there is one."""
+    if scheduler is not None:
+        connected(scheduler).close()
+
+
 def connected(scheduler: str) -> Any:
     """A client of the Dask scheduler at that address; :class:`SchedulerError` if there is none."""
     # Takes half a second, which only those pay who use it.

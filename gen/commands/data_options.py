@@ -9,7 +9,13 @@ import click
 from gen.commands.options import FilePath, IntegerRange, Listed, Number, integer, number
 from networks.evaluation.description import skipped_lines
 from networks.evaluation.images import Images
-from networks.evaluation.inputs import Inputs, load_calibration, load_inputs
+from networks.evaluation.inputs import (
+    Inputs,
+    Requirement,
+    load_calibration,
+    load_inputs,
+    load_seen_and_unseen,
+)
 from networks.evaluation.model import Model
 from networks.evaluation.preprocessing import COLOR_ORDERS, INTERPOLATIONS
 from networks.evaluation.scoring import CLASSIFICATION, TASKS
@@ -171,24 +177,23 @@ def load_unseen(
     model: Path,
     data: Path | None,
     calibration: Path | None,
-    calibration_images: int | None,
-    class_map: Path | None,
     labelled: bool,
+    require: Requirement,
+    resize: tuple[int, ...] | None,
     **options: Any,
 ) -> tuple[Model, Images, Images]:
-    """The model, images to test, and those that a method looks at, ``labelled`` or not."""
+    """The model, which is what a method may ``require``, images to test, and those that it looks
+    at, ``labelled`` or not.
+    """
     if calibration is None:
         raise click.UsageError("calibration must be given: --calibration FILE")
-    inputs = load_given(model, data, calibration=calibration, class_map=class_map, **options)
-    _, seen = load_calibration_given(
-        model,
-        calibration,
-        calibration_images=calibration_images,
-        class_map=class_map if labelled else None,
-        labelled=labelled,
-        **options,
+    if data is None:
+        raise click.UsageError("data must be given: --data FILE")
+    loaded, tested, seen = load_seen_and_unseen(
+        model, data, calibration, labelled, require, resize=_side(resize), **options
     )
-    return inputs.model, inputs.images, seen
+    warn_of_skipped(tested, seen)
+    return loaded, tested, seen
 
 
 def warn_of_skipped(*parts: Images) -> None:

@@ -12,12 +12,12 @@ from gen.commands.options import (
     FilePath,
     IntegerRange,
     Listed,
-    integer,
     json_option,
     keep_option,
     keep_result,
     refuse_without_effect,
     scheduler_option,
+    widths_option,
     write_json,
 )
 from gen.commands.quantize import (
@@ -28,19 +28,23 @@ from gen.commands.quantize import (
     cols_option,
     exact_or_windows,
     extra_columns_of,
+    require_channels,
     require_points,
 )
 from gen.commands.terminal import print_tables, progress_bar, table
 from networks.evaluation.formats import EIGHT_BITS
 from networks.evaluation.inputs import choose_images
+from networks.evaluation.model import Model
 from networks.evaluation.settings import DENSE, Setting
 from networks.methods.comparison import compare
 from networks.methods.extra_columns import ExtraColumns
 from networks.methods.lapq import GRID
 from networks.methods.objective import CROSS_ENTROPY, OBJECTIVES
 from networks.methods.observation import observe
+from networks.methods.problem_of_model import require_model
 from networks.methods.second_points import SecondPoints
 from networks.quantization.calibration import PERCENTILE
+from support.tasks import require_scheduler
 
 FORMATS = {
     "5opt": exact_or_windows("5opt"),
@@ -64,15 +68,7 @@ FORMATS = {
     show_default=True,
     metavar="NAME,...",
 )
-@click.option(
-    "--weight-bits",
-    "widths",
-    type=Listed(integer, "integers separated by commas", distinct=True),
-    default="8,4,3",
-    show_default=True,
-    metavar="N,...",
-    help="Widths of the weights, the widest first.",
-)
+@widths_option("8,4,3", "Widths of the weights, the widest first.")
 @click.option(
     "--objective", type=click.Choice(OBJECTIVES), default=CROSS_ENTROPY, show_default=True
 )
@@ -91,8 +87,6 @@ FORMATS = {
 def methods(
     model: Path,
     calibration: Path | None,
-    calibration_images: int | None,
-    class_map: Path | None,
     data: Path | None,
     images: int | None,
     seed: int,
@@ -117,13 +111,19 @@ def methods(
         refuse_without_effect({"cols": "without extra-columns"})
     else:
         require_points(min(widths))
-    for width in widths:
-        if not 2 <= width <= 8 or width > widths[0]:
-            raise click.UsageError(
-                f"weight-bits must be integers from 2 to 8, the widest first, not {width}"
-            )
+    if max(widths) > widths[0]:
+        raise click.UsageError(
+            f"weight-bits must be {max(widths)} first, the widest, not {widths[0]}"
+        )
+
+    def require(loaded: Model) -> None:
+        require_model(loaded)
+        for columns in extra_columns or ():
+            require_channels(columns, loaded)
+
+    require_scheduler(scheduler)
     loaded, tested, seen_images = load_unseen(
-        *(model, data, calibration, calibration_images, class_map, objective == CROSS_ENTROPY),
+        *(model, data, calibration, objective == CROSS_ENTROPY, require),
         **named,
     )
     if images is not None:

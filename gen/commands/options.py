@@ -167,6 +167,26 @@ class Listed(click.ParamType[Any]):
         return cls(convert_item, f"some of {', '.join(allowed)}", distinct=True)
 
 
+def _width(item: str) -> int:
+    width = integer(item)
+    if not 2 <= width <= 8:
+        raise ValueError(item)
+    return width
+
+
+def widths_option(default: str, help: str) -> Callable[[Any], Any]:
+    """Add the option ``--weight-bits`` of several widths: ``widths``."""
+    return click.option(
+        "--weight-bits",
+        "widths",
+        type=Listed(_width, "integers from 2 to 8", distinct=True),
+        default=default,
+        show_default=True,
+        metavar="N,...",
+        help=help,
+    )
+
+
 def writable(ctx: Any, param: Any, path: Path | None) -> Path | None:
     """Refuse an output file that cannot be written, before any work starts."""
     if path is not None:

@@ -38,7 +38,7 @@ from networks.evaluation.formats import AUTO, EIGHT_BITS, Activations, activatio
 from networks.evaluation.images import Images
 from networks.evaluation.inputs import choose_images
 from networks.evaluation.model import Model
-from networks.evaluation.preparation import NATURAL, SHARED, Options
+from networks.evaluation.preparation import NATURAL, SHARED, Options, require_named
 from networks.evaluation.settings import DENSE, EXACT_8_BIT, Setting
 from networks.methods.extra_columns import ALLOWED, ExtraColumns
 from networks.methods.lapq import GRID, SEARCHES, Lapq
@@ -47,12 +47,13 @@ from networks.methods.min_max import min_max
 from networks.methods.objective import CROSS_ENTROPY, OBJECTIVES
 from networks.methods.observation import observe
 from networks.methods.problem import Method, Outcome
-from networks.methods.problem_of_model import problem_of
+from networks.methods.problem_of_model import problem_of, require_model
 from networks.methods.quantized_file import QuantizedFile, digest_of
 from networks.methods.report import method_plot, method_report
 from networks.methods.second_points import MAX_WEIGHT_BITS, SecondPoints
 from networks.methods.shared_order import with_shared_orders
 from support.files import write_if_changed
+from support.tasks import require_scheduler
 
 MIN_MAX, LEAST_SQUARES, LAPQ = "minmax", "least-squares", "lapq"
 METHODS: Mapping[str, Callable[[int, str], Method]] = {
@@ -99,6 +100,16 @@ def require_points(weight_bits: int) -> None:
         raise click.UsageError(
             f"weight-bits must be from 2 to {MAX_WEIGHT_BITS} with extra-columns, as two points "
             f"combine to a weight of 8 bits, not {weight_bits}"
+        )
+
+
+def require_channels(columns: ExtraColumns, model: Model) -> None:
+    """Refuse more columns than the model has channels."""
+    most = model.graph.channels
+    if columns.count > most:
+        raise click.UsageError(
+            f"extra-columns must be at most {most}, which are all channels of {model.name}, not "
+            f"{columns.count}"
         )
 
 
@@ -264,12 +275,6 @@ def quantize(
     digest = digest_of(model)
     if data is None:
         raise click.UsageError("data must be given: --data FILE")
-    labelled = objective == CROSS_ENTROPY
-    loaded, taken = load_calibration_given(
-        model, data, class_map=class_map, labelled=labelled, **named
-    )
-    if images is not None:
-        taken = choose_images(taken, images, seed)
     options = Options(
         weight_bits=weight_bits,
         method=calibration_method,
@@ -278,6 +283,20 @@ def quantize(
         last_layer_windowed=last_layer_windowed,
         attention_windowed=attention_windowed,
     )
+
+    def require(loaded: Model) -> None:
+        require_model(loaded)
+        require_named(loaded, options)
+        if points is not None:
+            require_channels(points.columns, loaded)
+
+    require_scheduler(scheduler)
+    labelled = objective == CROSS_ENTROPY
+    loaded, taken = load_calibration_given(
+        model, data, class_map=class_map, labelled=labelled, require=require, **named
+    )
+    if images is not None:
+        taken = choose_images(taken, images, seed)
     activations = exact_or_windows(format_name, rounding, vsparq, int(group))
     setting = Setting(activations, weight_bits, DENSE)
     with progress_bar() as progress:

@@ -32,6 +32,7 @@ from gen.commands.options import (
     plot_option,
     refuse_without_effect,
     scheduler_option,
+    widths_option,
     write_json,
 )
 from gen.commands.quantize import LAPQ, LEAST_SQUARES, METHODS, MIN_MAX, file_of
@@ -56,8 +57,10 @@ from networks.evaluation.preparation import NATURAL, SHARED
 from networks.methods.lapq import GRID
 from networks.methods.objective import CROSS_ENTROPY, OBJECTIVES
 from networks.methods.observation import observe
+from networks.methods.problem_of_model import require_model
 from networks.methods.quantized_file import digest_of
 from support.files import make_folder, write_if_changed
+from support.tasks import require_scheduler
 
 SWITCHES = {
     "first_layer_windowed": True,
@@ -103,15 +106,7 @@ def _limit(item: str) -> tuple[str, float]:
     help=f"Activations that share a window: some of {', '.join(map(str, GROUPS))}.",
 )
 @window_modes
-@click.option(
-    "--weight-bits",
-    "widths",
-    type=Listed(integer, "integers separated by commas", distinct=True),
-    default="8,6,5,4",
-    show_default=True,
-    metavar="N,...",
-    help="Widths of the weights.",
-)
+@widths_option("8,6,5,4", "Widths of the weights.")
 @click.option(
     "--sizes",
     type=Listed(_sides, "rows x columns such as 16x16", distinct=True),
@@ -188,7 +183,6 @@ def search(
     model: Path,
     data: Path | None,
     calibration: Path | None,
-    calibration_images: int | None,
     class_map: Path | None,
     images: int | None,
     seed: int,
@@ -228,7 +222,7 @@ def search(
     cost are tested on --data. docs/methods.md explains costs and search.
     """
     require_percentile(percentile)
-    _require_numbers(widths, budget, [*libraries, *liberties])
+    _require_numbers(budget, [*libraries, *liberties])
     _refuse_without_effect(elements, methods, calibration_method, cost, limits)
     more = {"scratchpad": scratchpad, "memory_bits": memory_bits}
     given = tuple((name, value) for name, value in more.items() if value is not None)
@@ -243,11 +237,13 @@ def search(
         _ = machine.shape  # refuses what cannot be
     [library] = loadable(libraries, liberties)
     digest = digest_of(model)
+    make_folder(output)
+    require_scheduler(scheduler)
     loaded, tested, seen_images = load_unseen(
-        *(model, data, calibration, calibration_images, class_map, objective == CROSS_ENTROPY),
+        *(model, data, calibration, objective == CROSS_ENTROPY, require_model),
+        class_map=class_map,
         **named,
     )
-    make_folder(output)
     if images is not None:
         tested = choose_images(tested, images, seed)
     with progress_bar() as progress:
@@ -310,13 +306,8 @@ def search(
     keep_result(keep, "search", f"search_{model.stem}", result)
 
 
-def _require_numbers(
-    widths: Sequence[int], budget: float | None, libraries: Sequence[str | Path]
-) -> None:
-    """Refuse widths and a budget that cannot be, and more libraries than one."""
-    for width in widths:
-        if not 2 <= width <= 8:
-            raise click.UsageError(f"weight-bits must be integers from 2 to 8, not {width}")
+def _require_numbers(budget: float | None, libraries: Sequence[str | Path]) -> None:
+    """Refuse a budget that cannot be, and more libraries than one."""
     if budget is not None and not (math.isfinite(budget) and budget > 0):
         raise click.UsageError(f"budget must be a number above 0, not {budget:g}")
     if len(libraries) > 1:

@@ -78,20 +78,23 @@ def search(
         if (each.element, each.weight_bits) == (machine.element, machine.weight_bits)
         for name, layers in each.uniform.items()
     ]
+    where = "there is"
     for name, most in limits.items():
         values = costs.of(name, uniform)
         if all(value > most for value in values):
             raise BudgetError(
-                f"limit of {name} must be at least {min(values):.6g}, the least there is, not "
+                f"limit of {name} must be at least {min(values):.6g}, the least {where}, not "
                 f"{most:.6g}"
             )
+        where = "within the other limits"
         uniform = [one for one, value in zip(uniform, values, strict=True) if value <= most]
     points = _points(uniform, costs, cost)
     seeds = _front([point for point in points if budget is None or point.cost <= budget])
     if not seeds:
         least = min(point.cost for point in points)
+        where = "within the limits" if limits else "there is"
         raise BudgetError(
-            f"budget must be at least {least:.6g}, the least {cost} there is, not {budget:.6g}"
+            f"budget must be at least {least:.6g}, the least {cost} {where}, not {budget:.6g}"
         )
     walks = [point for point in seeds if point.choice.windowed]
     bar = progress.add_task("layer by layer", total=len(walks))

@@ -29,7 +29,7 @@ from networks.evaluation.settings import DENSE, FP32, SPARSE_2_4, Setting
 from networks.evaluation.tasks import all_noises, all_outcomes
 from networks.quantization.clips import ClipSource
 from networks.quantization.shared_order import Orders
-from support.tasks import connected
+from support.tasks import require_scheduler
 
 
 def evaluate_model(
@@ -65,8 +65,7 @@ def evaluate_model(
     require_named(model, options)
     for part in (images, calibration):
         part.check()
-    if scheduler is not None:
-        connected(scheduler).close()
+    require_scheduler(scheduler)
     doubts = []
 
     def doubt(texts: list[str]) -> None:

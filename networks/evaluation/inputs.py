@@ -25,6 +25,8 @@ from networks.evaluation.scoring import (
 from networks.evaluation.token_arrays import load_tokens, open_length
 from networks.quantization.clips import ClipSource
 
+Requirement = Callable[[Model], None]
+"""Raises an error for a model that cannot be used."""
 DEFAULT_CALIBRATION = 500
 """Images set aside for calibration, but no more than a tenth of the data."""
 
@@ -80,11 +82,7 @@ def load_inputs(
         _check_images("calibration_images", aside, most)
         calibrating, evaluated = split(evaluated, aside, seed)
     else:
-        calibrating = load(calibration, False)
-        if calibration_images is not None:
-            most = len(calibrating)
-            _check_images("calibration_images", calibration_images, most)
-            calibrating = calibrating.select(np.arange(calibration_images))
+        calibrating = _first(load(calibration, False), calibration_images)
     return Inputs(model, evaluated, calibrating, _scoring(model, task, evaluated, data, characters))
 
 
@@ -97,19 +95,42 @@ def load_calibration(
     task: str = CLASSIFICATION,
     class_map: Path | None = None,
     labelled: bool = False,
+    require: Requirement | None = None,
     **preprocessing_options: Any,
 ) -> tuple[Model, Images]:
     """The ONNX model at ``model_path`` and the images to calibrate it with, ``labelled`` or not;
-    all else as of :func:`load_inputs`.
+    all else as of :func:`load_inputs`. Images are loaded if the model is what they ``require``.
     """
     model, load = _loader(
         model_path, [calibration], class_map, output_name, input_shape, task, preprocessing_options
     )
-    images = load(calibration, labelled)
-    if calibration_images is not None:
-        _check_images("calibration_images", calibration_images, len(images))
-        images = images.select(np.arange(calibration_images))
-    return model, images
+    if require is not None:
+        require(model)
+    return model, _first(load(calibration, labelled), calibration_images)
+
+
+def load_seen_and_unseen(
+    model_path: Path,
+    data: Path,
+    calibration: Path,
+    labelled: bool,
+    require: Requirement,
+    calibration_images: int | None = None,
+    class_map: Path | None = None,
+    output_name: str | None = None,
+    input_shape: Sequence[int] | None = None,
+    **preprocessing_options: Any,
+) -> tuple[Model, Images, Images]:
+    """The ONNX model at ``model_path``, whose classes are counted, the images of ``data``, and
+    those of ``calibration``, ``labelled`` or not; all else as of :func:`load_calibration`.
+    """
+    paths = [data, calibration]
+    model, load = _loader(
+        *(model_path, paths, class_map, output_name, input_shape, CLASSIFICATION),
+        preprocessing_options,
+    )
+    require(model)
+    return model, load(data, True), _first(load(calibration, labelled), calibration_images)
 
 
 def load_evaluation(
@@ -195,6 +216,14 @@ def choose_images(images: Images, count: int, seed: int) -> Images:
     _check_images("images", count, len(images))
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(images))
     return images.chosen(np.sort(order[:count]), seed)
+
+
+def _first(images: Images, count: int | None) -> Images:
+    """So many of the images to calibrate with, or all."""
+    if count is None:
+        return images
+    _check_images("calibration_images", count, len(images))
+    return images.select(np.arange(count))
 
 
 def _check_images(name: str, count: int, most: int) -> None:

@@ -134,7 +134,7 @@ def calibrated_network(
         model = equalized(model, calibration)
     batches = (channels_last(part.batch()) for part in parts)
     more = {"signed": signed, "attention": options.attention_windowed}
-    with _naming(model):
+    with naming(model):
         require_quantizable(model.graph)
         clips = (source or options.source)(model.graph, batches)
         return in_stored_order(quantized(model.graph, clips, options, kept, **more))
@@ -197,7 +197,7 @@ def calibrated(
             yield batch
             advance(len(batch))
 
-    with _naming(model):
+    with naming(model):
         require_quantizable(graph)
         clips = (source or options.source)(graph, advancing())
         network = quantized(graph, clips, options)
@@ -210,7 +210,7 @@ def calibrated(
 
 
 @contextmanager
-def _naming(model: Model) -> Iterator[None]:
+def naming(model: Model) -> Iterator[None]:
     """What cannot be quantized is said with the name of ``model``."""
     try:
         yield

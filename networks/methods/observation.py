@@ -10,10 +10,9 @@ from rich.progress import Progress
 from networks.evaluation.images import Images
 from networks.evaluation.labels import Labels
 from networks.evaluation.model import Model, batches_of, channels_last
-from networks.evaluation.preparation import CALIBRATION_ELEMENTS
+from networks.evaluation.preparation import CALIBRATION_ELEMENTS, naming
 from networks.fixed_point import Float64Array
 from networks.graph.graph import Graph
-from networks.importer import ModelError
 from networks.quantization.calibration import Limits, Range, limits_of, ranges_of
 from networks.quantization.quantize import require_quantizable
 from support.tasks import run_tasks
@@ -58,12 +57,10 @@ def observe(
     graph = model.graph
     task = progress.add_task("observing", total=len(batches))
     tasks = [(graph, batch, method, percentile, seed, index) for index, batch in enumerate(batches)]
-    try:
+    with naming(model):
         require_quantizable(graph)
         seen = run_tasks(_observed, tasks, scheduler, lambda: progress.advance(task))
         ranges = ranges_of(graph, [each[0] for each in seen], method)
-    except ValueError as error:
-        raise ModelError(f"{model.name}: {error}") from None
     samples = {name: np.concatenate([each[1][name] for each in seen]) for name in graph.shapes}
     return Observation(ranges, samples, batches, [each[2] for each in seen], images.labels)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from networks.evaluation.errors import DataError
 from networks.evaluation.model import MAX_BATCH, Model
-from networks.evaluation.preparation import Options
+from networks.evaluation.preparation import Options, naming
 from networks.evaluation.scoring import two_logits
 from networks.evaluation.settings import Setting
 from networks.methods.integers import Integers
@@ -14,9 +14,22 @@ from networks.methods.objective import CROSS_ENTROPY, Objective
 from networks.methods.observation import Observation
 from networks.methods.problem import Problem
 from networks.quantization.clips import Clips
+from networks.quantization.quantize import require_quantizable
 
 BATCH_ELEMENTS = 1 << 22
 """Input elements of the images whose loss one task finds."""
+
+
+def require_model(model: Model) -> None:
+    """Raise ``DataError`` for a model whose outputs are no logits, ``ModelError`` for one that
+    cannot be quantized.
+    """
+    if sum(side > 1 for side in model.output_shape) > 1:
+        raise DataError(
+            f"{model.name}: outputs must be logits, (classes,), not {model.output_shape}"
+        )
+    with naming(model):
+        require_quantizable(model.graph)
 
 
 def problem_of(
@@ -30,11 +43,10 @@ def problem_of(
     """What a method is given to quantize ``model`` for ``setting``, on the images it was seen with.
 
     ``kind`` is one of :data:`networks.methods.objective.OBJECTIVES`; for cross-entropy images must
-    be labelled. Raises ``DataError`` for outputs that are no logits, and for labels that are not
+    be labelled. Raises what :func:`require_model` raises, and ``DataError`` for labels that are not
     classes of the model.
     """
-    if sum(side > 1 for side in model.output_shape) > 1:
-        raise DataError(f"outputs must be logits, (classes,), not {model.output_shape}")
+    require_model(model)
     threshold = model.thresholds[1]
     targets: Any = observation.labels
     if kind != CROSS_ENTROPY:

@@ -172,7 +172,6 @@ class QuantizedFile:
                     f"{path}: the clip of channel {channel} of {name!r} must be above 0, as "
                     f"{model.name} has weights up to {largest[name][channel]:.3g} there"
                 )
-
         self._require_orders(path, model)
 
     def _require_orders(self, path: Path, model: Model) -> None:

@@ -46,6 +46,7 @@ def encoded(compiled: CompiledNetwork) -> set[str]:
     return {name for name, place in compiled.tensors.items() if place.encoded}
 
 
+@pytest.mark.every(1)
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_network_that_spills(name: str) -> None:
     """Logits are the same; what is read by products in windows alone is encoded; what is moved is

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +15,7 @@ from gen.commands.evaluate import evaluate
 from gen.commands.methods import methods
 from gen.commands.quantize import quantize
 from gen.commands.run import run
+from gen.commands.search import search
 from networks.evaluation.errors import DataError
 from networks.methods.quantized_file import QuantizedFile
 from networks.samples.mnist.files import write_files
@@ -288,6 +290,54 @@ def test_refused(mnist: Path, arguments: tuple[Any, ...], message: str) -> None:
     assert said(quantize, mnist / "mnist.onnx", *arguments) == message
 
 
+NO_PRODUCTS = "attention has no effect without products of two values: leave it out"
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        (quantize, ("--attention", "windowed"), f"two.onnx: {NO_PRODUCTS}"),
+        *(
+            (
+                *(command, ("--weight-bits", 4, "--extra-columns", 91)),
+                "extra-columns must be at most 90, which are all channels of two.onnx, not 91",
+            )
+            for command in (quantize, methods)
+        ),
+        *(
+            (
+                *(command, ("--output-name", "conv2")),
+                "two.onnx: outputs must be logits, (classes,), not (32, 14, 14)",
+            )
+            for command in (quantize, methods, search)
+        ),
+        (quantize, ("--weight-bits", 4, "--extra-columns", 90), "cannot read no.npz: No such file"),
+    ],
+)
+def test_models_are_refused_before_images(
+    command: Any, arguments: tuple[Any, ...], message: str, mnist: Path, tmp_path: Path
+) -> None:
+    """Those are not there."""
+    model = onnx.load(mnist / "mnist.onnx")
+    model.graph.output.append(onnx.ValueInfoProto(name="conv2"))
+    onnx.save(model, tmp_path / "two.onnx")
+    more = () if command is quantize else ("--calibration", "no.npz")
+    output = () if command is methods else ("--output", tmp_path / "output")
+    given = (tmp_path / "two.onnx", "--data", "no.npz", *more, *output, *arguments)
+    assert said(command, *given).startswith(message)
+
+
+@pytest.mark.parametrize("command", [quantize, methods, search])
+def test_schedulers_are_refused_before_images(
+    command: Any, mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("support.tasks.CONNECT_SECONDS", 0.1)
+    monkeypatch.chdir(tmp_path)
+    more = () if command is quantize else ("--calibration", "no.npz")
+    given = (mnist / "mnist.onnx", "--data", "no.npz", *more, "--scheduler", "tcp://127.0.0.1:9")
+    assert said(command, *given).startswith("cannot reach the scheduler at tcp://127.0.0.1:9: ")
+
+
 def test_another_order_refused(mnist: Path, reordered: Path) -> None:
     given = (mnist / "mnist.onnx", "--data", mnist / "test.npz", "--quantized", reordered)
     assert said(evaluate, *given, "--channel-order", "calibrated") == (
@@ -415,14 +465,8 @@ def test_methods(mnist: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (
-            ("--weight-bits", "4,8"),
-            "weight-bits must be integers from 2 to 8, the widest first, not 8",
-        ),
-        (
-            ("--weight-bits", "9"),
-            "weight-bits must be integers from 2 to 8, the widest first, not 9",
-        ),
+        (("--weight-bits", "4,8"), "weight-bits must be 8 first, the widest, not 4"),
+        (("--weight-bits", "8,1"), "weight-bits must be integers from 2 to 8, not '1'"),
         ((), "calibration must be given: --calibration FILE"),
         (("--cols", "8"), "cols has no effect without extra-columns: leave it out"),
         (

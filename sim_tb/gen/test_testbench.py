@@ -296,6 +296,7 @@ def test_passes_and_fails_in_verilator_full(configuration: Configuration, tmp_pa
     in_verilator(configuration, tmp_path)
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes() -> None:
     for configuration in (*ONE_OF_EACH, ENGINES[0]):
         text = bench(configuration, 5)

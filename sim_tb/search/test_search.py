@@ -23,7 +23,7 @@ from gen.compiler.compile import compile_network
 from gen.compiler.errors import CompileError
 from gen.compiler.report import layer_report
 from gen.search.choice import Choice
-from gen.search.costs import AREA, COSTS, CYCLES, ENERGY, Costs
+from gen.search.costs import AREA, AREA_CYCLES, COSTS, CYCLES, ENERGY, Costs
 from gen.search.element import Element, element_name, element_of
 from gen.search.greedy import ratio_greedy
 from gen.search.layers import Layers
@@ -375,6 +375,20 @@ def test_budget_and_limits(task: Task, machines: list[Machine], numbers: list[Nu
     assert str(caught.value) == (
         f"budget must be at least {least}, the least cycles there is, not 1"
     )
+    small = searched(task, machines, numbers, AREA, cycles=middle).front[0].cost
+    with pytest.raises(BudgetError) as caught:
+        searched(task, machines, numbers, AREA, 1.0, cycles=middle)
+    assert str(caught.value) == (
+        f"budget must be at least {small:.6g}, the least area within the limits, not 1"
+    )
+    kept = [point.choice for point in whole.points if point.choice.uniform]
+    kept = [each for each, area in zip(kept, costs.of(AREA, kept), strict=True) if area <= limit]
+    fastest = min(costs.of(CYCLES, kept))
+    with pytest.raises(BudgetError) as caught:
+        searched(task, machines, numbers, AREA_CYCLES, area=limit, cycles=1.0)
+    assert str(caught.value) == (
+        f"limit of cycles must be at least {fastest:.6g}, the least within the other limits, not 1"
+    )
     with pytest.raises(BudgetError) as caught:
         searched(task, machines, numbers, AREA, cycles=1.0)
     assert str(caught.value) == (
@@ -432,8 +446,10 @@ def arguments(mnist: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--weight-bits", "4,9"], "weight-bits must be integers from 2 to 8, not 9"),
+        (["--weight-bits", "4,9"], "weight-bits must be integers from 2 to 8, not '9'"),
         (["--sizes", "4by4"], "sizes must be rows x columns such as 16x16, not '4by4'"),
+        (["--weight-bits", "8,x"], "weight-bits must be integers from 2 to 8, not 'x'"),
+        (["--weight-bits", "8,8"], "weight-bits must be different ones, not 8 twice"),
         (["--sizes", "3x4"], "rows of an accelerator must be a power of two from 2 to 64, not 3"),
         (["--budget", "0"], "budget must be a number above 0, not 0"),
         (["--budget", "x"], "budget must be a number, not 'x'"),

@@ -141,6 +141,7 @@ def check_layer(number: int, lowering: Any, channels: int, width: int) -> None:
     assert_alike(replace(layer, windowed=False), x, windowed_2_4(unsigned))
 
 
+@pytest.mark.slow
 def test_on_any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiled for no special one, as where the kernel knows no vector unit."""
     monkeypatch.setattr(library, "NATIVE", ())
