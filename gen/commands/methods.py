@@ -1,6 +1,6 @@
 """``sparq methods``: what methods of quantization win back, on images that they have not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from gen.commands.quantize import (
     METHODS,
     MIN_MAX,
     cols_option,
+    correct_bias_option,
     exact_or_windows,
     extra_columns_of,
     require_channels,
@@ -81,6 +82,7 @@ FORMATS = {
     "that the seed draws: idle, numbers of columns, or parts of all channels such as 25%.",
 )
 @cols_option
+@correct_bias_option
 @scheduler_option
 @json_option
 @keep_option
@@ -96,6 +98,7 @@ def methods(
     passes: int,
     extra_columns: Sequence[ExtraColumns] | None,
     cols: int,
+    correct_bias: bool,
     scheduler: str | None,
     json_file: Path | None,
     keep: bool,
@@ -105,7 +108,8 @@ def methods(
 
     All of them look at --calibration, which must be labelled unless the objective is divergence.
     Differences are paired: from minmax in the same row's format and width, and from minmax at the
-    widest weights. With --extra-columns rows of weights of 2 to 4 bits follow, of second points.
+    widest weights. With --extra-columns rows of weights of 2 to 4 bits follow, of second points;
+    with --correct-bias each method has a row with corrected biases, too.
     """
     if extra_columns is None:
         refuse_without_effect({"cols": "without extra-columns"})
@@ -140,6 +144,7 @@ def methods(
                 for columns in extra_columns or ()
                 for drawn in ((None,) if columns.idle else (None, seed))
             ],
+            correct_bias,
         )
     rows = table(
         f"{result['model']}: {result['images']} images, clips by {result['calibration_images']}",
@@ -150,7 +155,7 @@ def methods(
         if "columns" in row:
             continue
         rows.add_row(
-            *(row["format"], str(row["weight_bits"]), row["method"], f"{row['loss']:.5f}"),
+            *(row["format"], str(row["weight_bits"]), method_text(row), f"{row['loss']:.5f}"),
             *(f"{row['top1']:.2f}", f"{row['difference']:+.2f}", f"{row['difference_error']:.2f}"),
             *(f"{row['lost']:+.2f}", f"{row['lost_error']:.2f}"),
         )
@@ -158,8 +163,13 @@ def methods(
     if extra_columns is not None:
         print_tables(_points(result))
     write_json(json_file, result)
-    kind = "" if extra_columns is None else "multipoint_"
+    kind = "multipoint_" if extra_columns is not None else "biases_" if correct_bias else ""
     keep_result(keep, "methods", f"methods_{kind}{model.stem}", result)
+
+
+def method_text(row: Mapping[str, Any]) -> str:
+    """The method of a row, and whether biases were corrected after it."""
+    return f"{row['method']}, biases" if row.get("biases") else str(row["method"])
 
 
 def _points(result: dict[str, Any]) -> Table:

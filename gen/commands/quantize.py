@@ -40,6 +40,7 @@ from networks.evaluation.inputs import choose_images
 from networks.evaluation.model import Model
 from networks.evaluation.preparation import NATURAL, SHARED, Options, require_named
 from networks.evaluation.settings import DENSE, EXACT_8_BIT, Setting
+from networks.methods.corrected_biases import correcting, layer_means, with_corrected_biases
 from networks.methods.extra_columns import ALLOWED, ExtraColumns
 from networks.methods.lapq import GRID, SEARCHES, Lapq
 from networks.methods.least_squares import least_squares
@@ -113,6 +114,11 @@ def require_channels(columns: ExtraColumns, model: Model) -> None:
         )
 
 
+correct_bias_option = click.option(
+    "--correct-bias",
+    is_flag=True,
+    help="Take the mean error of each channel's sums against floating point off its bias.",
+)
 cols_option = click.option(
     "--cols",
     type=IntegerRange(2),
@@ -205,6 +211,7 @@ def _data_options(command: Any) -> Any:
     help=f"Second points for the channels that need them most: {ALLOWED}.",
 )
 @cols_option
+@correct_bias_option
 @range_options
 @layer_options()
 @scheduler_option
@@ -237,6 +244,7 @@ def quantize(
     channel_order: str,
     extra_columns: str | None,
     cols: int,
+    correct_bias: bool,
     calibration_method: str,
     percentile: float,
     first_layer_windowed: bool,
@@ -254,7 +262,8 @@ def quantize(
     error is least. lapq searches all clips together for the least loss of the network in integers,
     as the hardware computes them in the format (docs/methods.md). Afterwards, whatever the method,
     a shared --channel-order is kept if it lowers the loss, and with --extra-columns channels get
-    second points.
+    second points. With --correct-bias every loss is that of a network whose biases make up for the
+    mean error.
     """
     require_percentile(percentile)
     reasons = percentile_without_effect(calibration_method)
@@ -302,13 +311,17 @@ def quantize(
     with progress_bar() as progress:
         seen = observe(*(loaded, taken, calibration_method, percentile, seed, progress), scheduler)
         problem = problem_of(loaded, seen, options, setting, objective, scheduler)
-        outcome = METHODS[method](passes, search)(problem, progress)
+        means = layer_means(loaded.graph, seen, scheduler, progress) if correct_bias else None
+        posed = problem if means is None else correcting(problem, means)
+        outcome = METHODS[method](passes, search)(posed, progress)
         if channel_order == SHARED and setting.windows is not None:
-            reordered = with_shared_orders(problem, outcome, setting.windows, progress)
-            natural = replace(outcome, decided=reordered.decided)
-            outcome = min(natural, reordered, key=lambda each: each.loss)
+            outcome = _better(
+                outcome, with_shared_orders(posed, outcome, setting.windows, progress)
+            )
         if points is not None:
-            outcome = points(problem, outcome, progress)
+            outcome = points(posed, outcome, progress)
+        if means is not None:
+            outcome = with_corrected_biases(problem, outcome, means)
     label = problem.objective.integers.label
     result = method_report(loaded.name, method, problem, outcome)
     switches = {
@@ -337,6 +350,11 @@ def quantize(
     write_json(json_file, result)
 
 
+def _better(before: Outcome, after: Outcome) -> Outcome:
+    """The one of less loss; what ``after`` says is said either way."""
+    return after if after.loss < before.loss else replace(before, decided=after.decided)
+
+
 def file_of(
     model: Model,
     digest: str,
@@ -361,7 +379,7 @@ def file_of(
         {} if model.graph.tokens else images.preprocessing.fields,
         switches,
         method,
-        label if method == LAPQ or outcome.clips.orders else None,
+        label if method == LAPQ or outcome.clips.orders or outcome.clips.biases else None,
         {"images": len(images), **images.source.fields, **decided, **outcome.decided},
         outcome.loss,
         outcome.clips,
@@ -378,7 +396,11 @@ def _tables(result: dict[str, Any]) -> list[Table]:
         dropped = "" if order["loss"] < order["natural_loss"] else " (not kept)"
         losses.add_row(f"with {order['layers']} channel orders{dropped}", f"{order['loss']:.6f}")
     if points := result["decided"].get("second_points"):
-        losses.add_row(f"with {points['columns']} extra columns", f"{result['loss']:.6f}")
+        losses.add_row(f"with {points['columns']} extra columns", f"{points['loss']:.6f}")
+    if biases := result["decided"].get("corrected_biases"):
+        losses.add_row("with biases by weights", f"{biases['weights']:.6f}")
+        dropped = "" if biases["sums"] < biases["weights"] else " (not kept)"
+        losses.add_row(f"with biases by sums{dropped}", f"{biases['sums']:.6f}")
     changed = [row for row in result["clips"] if (row["least"], row["most"]) != (1.0, 1.0)]
     if not changed:
         return [losses]

@@ -1,7 +1,7 @@
 """Which layers are windowed: what is chosen of an accelerator at run time, layer by layer."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from networks.evaluation.preparation import EXACT_LAYER
 from networks.methods.integers import Integers
@@ -35,7 +35,7 @@ class LayerChoice(Clips):
 class LayerIntegers(Integers):
     """From layers to the network in which they are windowed, of ``made``, in which all can be."""
 
-    made: QuantizedNetwork
+    made: QuantizedNetwork = field(kw_only=True)
 
     def network(self, clips: Clips) -> QuantizedNetwork:
         """The network of a :class:`LayerChoice`, or with all its windows."""

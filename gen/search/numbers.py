@@ -218,7 +218,7 @@ def _numbers(
     count = min(PARTS, len(images))
     own = replace(
         objective,
-        integers=LayerIntegers(plain.graph, plain.options, plain.setting, made),
+        integers=LayerIntegers(plain.graph, plain.options, plain.setting, made=made),
         batches=np.array_split(images, count),
         targets=np.array_split(targets, count),
     )

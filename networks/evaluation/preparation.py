@@ -21,7 +21,7 @@ from networks.importer import ModelError
 from networks.quantization.arithmetic import Arithmetic
 from networks.quantization.attention_windows import window_attention
 from networks.quantization.batch_norm import recalibrate
-from networks.quantization.bias_correction import correct_biases
+from networks.quantization.bias_correction import correct_biases, exact_means
 from networks.quantization.blocks import block_weights
 from networks.quantization.calibration import PERCENTILE
 from networks.quantization.clips import Clips, ClipSource, MinMax
@@ -237,6 +237,7 @@ def quantized(
         options.last_layer_windowed,
         weight_clips=clips.weights,
         shifts=clips.shifts,
+        biases=clips.biases,
         kept={**(kept or {}), **exact_layers},
         **more,
     )
@@ -307,7 +308,7 @@ def run_of(
     if options.correct_bias:
         exact_layers = {layer.name: layer for layer in reference.network.layers}
         images = base.images[:ORDER_IMAGES]
-        network = correct_biases(network, arithmetic, images, exact_layers)
+        network = correct_biases(network, arithmetic, images, exact_means(exact_layers))
     if options.recalibrate_batch_norm:
         network = recalibrate(network, base.graph, arithmetic, base.images)
     return network, arithmetic

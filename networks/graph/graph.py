@@ -38,8 +38,11 @@ class Node:
 
     def __call__(self, *values: Float64Array) -> Float64Array:
         """The node's value, float64, of those of its inputs."""
-        result: Float64Array = self.operation(*values)
-        return result if self.clip is None else np.clip(result, *self.clip)
+        return self.clipped(self.operation(*values))
+
+    def clipped(self, value: Float64Array) -> Float64Array:
+        """``value`` within the limits."""
+        return value if self.clip is None else np.clip(value, *self.clip)
 
 
 def propagate(

@@ -12,6 +12,7 @@ from networks.evaluation.model import Model, batches_of, channels_last
 from networks.evaluation.preparation import Options
 from networks.evaluation.scoring import Scoring, classification
 from networks.evaluation.settings import Setting
+from networks.methods.corrected_biases import correcting, layer_means, with_corrected_biases
 from networks.methods.integers import Integers
 from networks.methods.observation import Observation
 from networks.methods.problem import Method, Outcome
@@ -35,6 +36,7 @@ def compare(
     progress: Progress,
     scheduler: str | None = None,
     points: Sequence[SecondPoints] = (),
+    correct_bias: bool = False,
 ) -> dict[str, Any]:
     """Top-1 on ``images``, in per cent, of the networks that ``methods`` make for ``settings``.
 
@@ -44,13 +46,15 @@ def compare(
     format at the most bits of ``settings``, which come first.
 
     After each method come ``points``, where weights are narrow enough for them: rows whose
-    ``gain`` is the paired difference from the same method without, with what they cost.
+    ``gain`` is the paired difference from the same method without, with what they cost. With
+    ``correct_bias`` comes the method with corrected biases; ``biases`` says so, and ``gain``.
     """
     rows: list[dict[str, Any]] = []
     rights: dict[tuple[str, int, str], Right] = {}
     scoring = classification(model)
     parts = batches_of(images, BATCH_ELEMENTS)
     first = next(iter(methods))
+    means = layer_means(model.graph, seen, scheduler, progress) if correct_bias else None
     most = max(setting.weight_bits or 0 for setting in settings)
     for setting in settings:
         bits = setting.weight_bits or most
@@ -59,17 +63,21 @@ def compare(
         label = problem.objective.integers.label
         for name, method in methods.items():
             alone = method(problem, progress)
-            more = points if bits <= MAX_WEIGHT_BITS else ()
-            for each in (None, *more):
-                outcome = alone if each is None else each(problem, alone, progress)
+            outcomes = [alone]
+            if bits <= MAX_WEIGHT_BITS:
+                outcomes += [each(problem, alone, progress) for each in points]
+            if means is not None:
+                found = method(correcting(problem, means), progress)
+                outcomes.append(with_corrected_biases(problem, found, means))
+            for outcome in outcomes:
                 task = progress.add_task(f"evaluating {name}, {label} W{bits}", total=len(parts))
                 own = (problem.objective.integers, outcome.clips, scoring)
-                found = run_tasks(
+                done = run_tasks(
                     *(_right, [(*own, part) for part in parts], scheduler),
                     lambda task=task: progress.advance(task),  # type: ignore[misc]
                 )
-                right = np.concatenate(found)
-                if each is None:
+                right = np.concatenate(done)
+                if outcome is alone:
                     rights[label, bits, name] = right
                 rows.append(
                     {
@@ -82,7 +90,7 @@ def compare(
                         "standard_error": _error(right),
                         **_change("difference", right, rights[label, bits, first]),
                         **_change("lost", right, rights[label, most, first]),
-                        **_of_points(outcome, right, rights[label, bits, name]),
+                        **_of_step(outcome, right, rights[label, bits, name]),
                     }
                 )
     return {
@@ -104,10 +112,12 @@ def _right(integers: Integers, clips: Clips, scoring: Scoring, images: Images) -
     return result
 
 
-def _of_points(outcome: Outcome, right: Right, alone: Right) -> dict[str, Any]:
-    """What second points cost and gain, where there are any."""
+def _of_step(outcome: Outcome, right: Right, alone: Right) -> dict[str, Any]:
+    """What second points cost and gain, or what corrected biases gain, where there are any."""
     points = outcome.decided.get("second_points")
-    return {} if points is None else {**points, **_change("gain", right, alone)}
+    if points is not None:
+        return {**points, **_change("gain", right, alone)}
+    return {"biases": True, **_change("gain", right, alone)} if outcome.clips.biases else {}
 
 
 def _change(name: str, own: Right, other: Right) -> dict[str, float]:

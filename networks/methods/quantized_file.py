@@ -22,9 +22,9 @@ KEYS = (
     *("schema", "model", "digest", "output_name", "input_shape", "preprocessing", "options"),
     *("method", "format", "decided", "loss", "ranges", "weights"),
 )
-SHIFTS, ORDERS = "shifts", "channel_orders"
-OPTIONAL = (SHIFTS, ORDERS)
-"""Keys of files with second points alone, and with channels in another order."""
+SHIFTS, ORDERS, BIASES = "shifts", "channel_orders", "biases"
+OPTIONAL = (SHIFTS, ORDERS, BIASES)
+"""Keys of files with second points, with channels in another order, with corrected biases."""
 KINDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("model", "digest", "method"), (str,)),
     **dict.fromkeys(("output_name", "format"), (str, type(None))),
@@ -84,7 +84,8 @@ class QuantizedFile:
         weights = {name: each.tolist() for name, each in self.clips.weights.items()}
         whole = {"schema": SCHEMA, **own, "ranges": ranges, "weights": weights}
         ordered = {key: whole[key] for key in KEYS}
-        for key, by_layer in ((SHIFTS, self.clips.shifts), (ORDERS, self.clips.orders)):
+        more = (self.clips.shifts, self.clips.orders, self.clips.biases)
+        for key, by_layer in zip(OPTIONAL, more, strict=True):
             if by_layer:
                 ordered[key] = {name: each.tolist() for name, each in by_layer.items()}
         return json.dumps(ordered, indent=1, allow_nan=False) + "\n"
@@ -127,8 +128,9 @@ class QuantizedFile:
             given = found.pop(SHIFTS, {}).items()
             shifts = {name: _shifts(name, each, options["weight_bits"]) for name, each in given}
             orders = {name: _order(name, each) for name, each in found.pop(ORDERS, {}).items()}
+            biases = {name: _biases(name, each) for name, each in found.pop(BIASES, {}).items()}
             del found["schema"]
-            made = cls(**found, clips=Clips(ranges, weights, shifts, orders))
+            made = cls(**found, clips=Clips(ranges, weights, shifts, orders, biases))
             made.preprocessing_made  # noqa: B018
             return made
         except (TypeError, ValueError) as error:
@@ -158,6 +160,7 @@ class QuantizedFile:
         for what, by_layer in (
             ("clips of weights", self.clips.weights),
             (SHIFTS, self.clips.shifts),
+            (BIASES, self.clips.biases),
         ):
             for name, own in by_layer.items():
                 width = len(largest.get(name, ()))
@@ -243,11 +246,19 @@ def _range(name: str, found: Any) -> tuple[float, float]:
 
 def _magnitudes(name: str, found: Any) -> Any:
     what = f"clips of weights of {name!r}"
-    _check_kind(what, found, (list,))
-    values = [_number(what, each) for each in found]
+    values = _numbers(what, found)
     if min(values, default=0.0) < 0:
         raise ValueError(f"{what} must not be negative, not {min(values)}")
     return np.array(values, np.float64)
+
+
+def _biases(name: str, found: Any) -> Any:
+    return np.array(_numbers(f"biases of {name!r}", found), np.float64)
+
+
+def _numbers(what: str, found: Any) -> list[float]:
+    _check_kind(what, found, (list,))
+    return [_number(what, each) for each in found]
 
 
 def _shifts(name: str, found: Any, weight_bits: int) -> Any:

@@ -87,6 +87,7 @@ class SecondPoints:
             "cols": self.cols,
             "random": self.seed is not None,
             "one_point_loss": outcome.loss,
+            "loss": loss,
             **_costs(integers.graph, integers.network(clips), clips, self.cols),
         }
         return replace(

@@ -1,6 +1,6 @@
 """Biases that take off the mean error of a layer's products."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -18,31 +18,40 @@ from networks.quantization.operations import (
 )
 from networks.quantization.quantize import with_scales
 
+Means = Callable[[IntegerMatrixLayer, Bytes], Float64Array]
+"""What the products of each output channel of a layer should be on the mean, float64 (N,), for its
+input: without the bias."""
+
 
 def correct_biases(
-    network: QuantizedNetwork,
-    arithmetic: Arithmetic,
-    images: Bytes,
-    exact_layers: Mapping[str, IntegerMatrixLayer],
+    network: QuantizedNetwork, arithmetic: Arithmetic, images: Bytes, means: Means
 ) -> QuantizedNetwork:
-    """``network`` whose layers have, on the mean of ``images``, the sums of 8 bits.
+    """``network`` whose layers have, on the mean of ``images``, products as ``means`` asks for.
 
-    For each output channel the mean of what its sums in ``arithmetic`` differ by from those of
-    ``exact_layers``, by name, in exact integers, both of the same input, is taken off the bias;
-    layer by layer, so that each sees what the corrected ones before it make. ``images`` are from
-    ``network.quantize_images``. Layers without such an error stay as they are.
+    For each output channel what the mean of its products in ``arithmetic`` differs by is taken off
+    the bias; layer by layer, so that each sees what the corrected ones before it make. ``images``
+    are from ``network.quantize_images``. Layers without such an error stay as they are.
     """
 
     def corrected(
         layer: IntegerMatrixLayer, x: Bytes, sums: Int32Array, output: Quantization
     ) -> IntegerMatrixLayer:
-        reference = exact_layers[layer.name]
-        error = _mean(layer, sums) - _mean(reference, products(reference, x, exact))
+        error = _mean(layer, sums) - means(layer, x)
         if not error.any():
             return layer
         return with_scales(replace(layer, offset=layer.offset - error), output)
 
     return adjusted(network, arithmetic, images, corrected)
+
+
+def exact_means(layers: Mapping[str, IntegerMatrixLayer]) -> Means:
+    """The means of the products of ``layers``, by name, in exact integers, of the same input."""
+
+    def means(layer: IntegerMatrixLayer, x: Bytes) -> Float64Array:
+        reference = layers[layer.name]
+        return _mean(reference, products(reference, x, exact))
+
+    return means
 
 
 def _mean(layer: IntegerMatrixLayer, sums: Int32Array) -> Float64Array:

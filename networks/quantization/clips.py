@@ -20,13 +20,15 @@ class Clips:
     keep all their weights. ``shifts``, by layer: int64 (N,), by how many bits the first point of
     each channel is shifted where its weights have a second one, else 0; layers that are not there
     have none. ``orders``, by layer: int64 (C,), the order in which the channels of its input are
-    paired; layers that are not there take them as they are.
+    paired; layers that are not there take them as they are. ``biases``, by layer: float64 (N,),
+    what is added to the bias of each output channel; layers that are not there keep theirs.
     """
 
     ranges: Mapping[str, Range]
     weights: Mapping[str, Float64Array] = field(default_factory=dict)
     shifts: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     orders: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    biases: Mapping[str, Float64Array] = field(default_factory=dict)
 
 
 class ClipSource(Protocol):

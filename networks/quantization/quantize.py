@@ -76,6 +76,7 @@ def quantize(
     attention: bool = False,
     weight_clips: Mapping[str, Float64Array] | None = None,
     shifts: Mapping[str, Int64Array] | None = None,
+    biases: Mapping[str, Float64Array] | None = None,
 ) -> QuantizedNetwork:
     """``graph`` in integers.
 
@@ -101,7 +102,8 @@ def quantize(
     (N,), the largest magnitudes that the weights of its output channels keep, in place of the
     largest that these have. ``shifts``, by layer: int64 (N,), where above 0 the channel's weights
     are of two points of ``weight_bits`` bits, the first one shifted so (:mod:`golden.multipoint`);
-    what they combine to is a weight of 8 bits, of which more magnitudes are used.
+    what they combine to is a weight of 8 bits, of which more magnitudes are used. ``biases``, by
+    layer: float64 (N,), what is added to the layer's own.
 
     Raises ``ValueError`` as :func:`require_quantizable`.
     """
@@ -132,6 +134,8 @@ def quantize(
         output = quantizations[node.output]
         operation: Any = node.operation
         if isinstance(operation, MatrixLayer):
+            if biases and node.name in biases:
+                operation = replace(operation, bias=operation.bias + biases[node.name])
             codes = _codes(
                 (activation_codes or {}).get(node.name), inputs[0], signed == SIGNED_BYTES
             )

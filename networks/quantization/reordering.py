@@ -88,7 +88,7 @@ def _reordered(operation: Any, source: Int64Array | None, output: Int64Array | N
     match operation:
         case IntegerMatrixLayer():
             if not is_channel_by_channel(operation):
-                operation = _taking(operation, source)
+                operation = taking(operation, source)
             return operation if output is None else _making(operation, output)
         case _ if output is None:
             return operation
@@ -112,8 +112,8 @@ def _reordered(operation: Any, source: Int64Array | None, output: Int64Array | N
     return operation
 
 
-def _taking(layer: IntegerMatrixLayer, order: Int64Array | None) -> IntegerMatrixLayer:
-    """``layer`` whose input has its channels in ``order`` already."""
+def taking(layer: IntegerMatrixLayer, order: Int64Array | None) -> IntegerMatrixLayer:
+    """``layer`` whose input has its channels in ``order`` already; None for the natural one."""
     now = layer.channel_order
     if now is None and order is None:
         return layer

@@ -553,7 +553,7 @@ NUMBERS = "must be numbers of at most 3.4e+38"
         (
             "more",
             1,
-            f"unknown key 'more'; keys are {', '.join(KEYS)}, and shifts and channel_orders",
+            f"unknown key 'more'; keys are {', '.join(KEYS)}, and shifts, channel_orders, biases",
         ),
     ],
 )
@@ -563,7 +563,7 @@ def test_damaged_files(
     path, values = written
     if message is None:
         del values[key]
-        message = f"no key {key!r}; keys are {', '.join(KEYS)}, and shifts and channel_orders"
+        message = f"no key {key!r}; keys are {', '.join(KEYS)}, and shifts, channel_orders, biases"
     else:
         values[key] = value
     path.write_text(json.dumps(values))

@@ -23,7 +23,7 @@ from networks.quantization.arithmetic import (
     windowed,
     windowed_2_4,
 )
-from networks.quantization.bias_correction import correct_biases
+from networks.quantization.bias_correction import correct_biases, exact_means
 from networks.quantization.blocks import Blocks, block_weights
 from networks.quantization.calibration import calibrate
 from networks.quantization.equalization import equalize
@@ -280,13 +280,13 @@ def test_corrected_biases(mode: str, rng: np.random.Generator) -> None:
     layers = {layer.name: layer for layer in reference_network.layers}
     x = network.quantize_images(images)
     before = mean_errors(network, arithmetic, layers, x)
-    corrected = correct_biases(network, arithmetic, x, layers)
+    corrected = correct_biases(network, arithmetic, x, exact_means(layers))
     after = mean_errors(corrected, arithmetic, layers, x)
     windowed_layers = [layer.name for layer in network.layers if layer.windowed]
     assert all(np.abs(before[name]).max() > 2 for name in windowed_layers)
     # Half of a bias's unit, and as much in what 8 bits make of theirs.
     assert all(np.abs(error).max() <= 1.01 for error in after.values())
-    same = correct_biases(reference_network, exact, x, layers)
+    same = correct_biases(reference_network, exact, x, exact_means(layers))
     for own, other in zip(reference_network.layers, same.layers, strict=True):
         assert own is other
 
