@@ -371,6 +371,8 @@ def file_of(
     ``named`` are the options of which model that is, ``switches`` the options of the file,
     ``decided`` what led to the clips beside images and method.
     """
+    # Biases by weights alone are the same in every format.
+    depends = method == LAPQ or outcome.clips.orders or "corrected_biases" in outcome.decided
     return QuantizedFile(
         model.name,
         digest,
@@ -379,7 +381,7 @@ def file_of(
         {} if model.graph.tokens else images.preprocessing.fields,
         switches,
         method,
-        label if method == LAPQ or outcome.clips.orders or outcome.clips.biases else None,
+        label if depends else None,
         {"images": len(images), **images.source.fields, **decided, **outcome.decided},
         outcome.loss,
         outcome.clips,
@@ -398,9 +400,9 @@ def _tables(result: dict[str, Any]) -> list[Table]:
     if points := result["decided"].get("second_points"):
         losses.add_row(f"with {points['columns']} extra columns", f"{points['loss']:.6f}")
     if biases := result["decided"].get("corrected_biases"):
-        losses.add_row("with biases by weights", f"{biases['weights']:.6f}")
-        dropped = "" if biases["sums"] < biases["weights"] else " (not kept)"
-        losses.add_row(f"with biases by sums{dropped}", f"{biases['sums']:.6f}")
+        for name in ("none", "weights", "sums"):
+            dropped = "" if biases[name] == biases["loss"] else " (not kept)"
+            losses.add_row(f"biases corrected by {name}{dropped}", f"{biases[name]:.6f}")
     changed = [row for row in result["clips"] if (row["least"], row["most"]) != (1.0, 1.0)]
     if not changed:
         return [losses]

@@ -54,6 +54,7 @@ from golden.format import GROUPS
 from golden.named import ANY_FORMAT_HELP
 from networks.evaluation.inputs import choose_images
 from networks.evaluation.preparation import NATURAL, SHARED
+from networks.methods.corrected_biases import layer_means
 from networks.methods.lapq import GRID
 from networks.methods.objective import CROSS_ENTROPY, OBJECTIVES
 from networks.methods.observation import observe
@@ -149,6 +150,11 @@ def _limit(item: str) -> tuple[str, float]:
     show_default=True,
     help="The loss, on the calibration images: cross-entropy of labels; divergence from FP32.",
 )
+@click.option(
+    "--correct-bias/--no-correct-bias",
+    default=True,
+    help="Take off each bias what weights are wrong by on the mean. [default: correct-bias]",
+)
 @range_options
 @click.option(
     "--cost",
@@ -198,6 +204,7 @@ def search(
     channel_order: str,
     passes: int,
     objective: str,
+    correct_bias: bool,
     calibration_method: str,
     percentile: float,
     cost: str,
@@ -248,7 +255,9 @@ def search(
         tested = choose_images(tested, images, seed)
     with progress_bar() as progress:
         observed = (loaded, seen_images, calibration_method, percentile, seed, progress)
-        task = Task(loaded, observe(*observed, scheduler), objective, scheduler)
+        seen = observe(*observed, scheduler)
+        means = layer_means(loaded.graph, seen, scheduler, progress) if correct_bias else None
+        task = Task(loaded, seen, objective, scheduler, means)
         made = {name: METHODS[name](passes, GRID) for name in methods}
         numbers = all_numbers(task, machines, made, (LAPQ,), channel_order == SHARED, progress)
         costs = Costs(loaded.graph, library, target_ps, progress, scheduler)
@@ -260,6 +269,7 @@ def search(
         "budget": budget,
         "limits": dict(limits),
         "objective": objective,
+        "correct_bias": correct_bias,
         "calibration_images": len(seen_images),
         "machines": len(machines),
     }
@@ -287,6 +297,7 @@ def search(
     decided = {
         "seed": seed,
         "objective": objective,
+        "correct_bias": correct_bias,
         "calibration_method": calibration_method,
         "percentile": percentile,
     }

@@ -15,6 +15,11 @@ from gen.search.machine import Machine
 from golden.accelerator.shape import AcceleratorShape
 from networks.evaluation.model import Model
 from networks.evaluation.preparation import NATURAL, SHARED, Options
+from networks.methods.corrected_biases import (
+    LayerMeans,
+    correcting,
+    with_weight_corrections,
+)
 from networks.methods.integers import Integers
 from networks.methods.objective import Objective
 from networks.methods.observation import Observation
@@ -36,13 +41,15 @@ EXACT, INNER, WINDOWED = "8 bits", "all but first and last", "all"
 class Task:
     """What is to be computed how well: a model on the images that it was seen with.
 
-    ``kind`` is one of :data:`networks.methods.objective.OBJECTIVES`.
+    ``kind`` is one of :data:`networks.methods.objective.OBJECTIVES`. With ``means`` biases make up
+    for what the weights differ by.
     """
 
     model: Model
     seen: Observation
     kind: str
     scheduler: str | None = None
+    means: LayerMeans | None = None
 
     def free_layers(self, element: Element, shape: AcceleratorShape) -> tuple[str, ...]:
         """The layers that an element can compute in windows, in the order of computation."""
@@ -78,6 +85,13 @@ class Task:
         )
         setting = element.setting(weight_bits)
         return problem_of(self.model, self.seen, options, setting, self.kind, self.scheduler)
+
+    def outcome(self, method: Method, problem: Problem, progress: Progress) -> Outcome:
+        """What ``method`` finds for a ``problem`` of this task."""
+        if self.means is None:
+            return method(problem, progress)
+        found = method(correcting(problem, self.means), progress)
+        return with_weight_corrections(problem, found, self.means)
 
     def _reasons(self, element: Element, ends: bool) -> dict[str, str]:
         """Why layers stay at 8 bits whatever is chosen; with ``ends`` first and last one too."""
@@ -167,7 +181,7 @@ def all_numbers(
         for name, method in methods.items():
             key = name, bits, element if name in searched else None
             if key not in outcomes:
-                outcomes[key] = method(problem, progress)
+                outcomes[key] = task.outcome(method, problem, progress)
             outcome = outcomes[key]
             if element not in orders:
                 own = (task, element, bits, free, outcome, progress)

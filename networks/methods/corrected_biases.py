@@ -91,13 +91,19 @@ def with_sum_corrections(problem: Problem, outcome: Outcome, means: LayerMeans) 
 def with_corrected_biases(problem: Problem, outcome: Outcome, means: LayerMeans) -> Outcome:
     """An ``outcome`` of the problem that :func:`correcting` makes, its biases among the clips.
 
-    They are those of :func:`with_weight_corrections`, or of :func:`with_sum_corrections` after it
-    if the loss is less.
+    They are those of :func:`with_weight_corrections`, of :func:`with_sum_corrections` after it, or
+    none, whichever has the least loss.
     """
     first = with_weight_corrections(problem, outcome, means)
     second = with_sum_corrections(problem, first, means)
-    found = min(first, second, key=lambda each: each.loss)
-    told = {"weights": first.loss, "sums": second.loss, "loss": found.loss}
+    none = _with_biases(problem, outcome, {})
+    found = min(first, second, none, key=lambda each: each.loss)
+    told = {
+        "none": none.loss,
+        "weights": first.loss,
+        "sums": second.loss,
+        "loss": found.loss,
+    }
     return replace(found, decided={**outcome.decided, "corrected_biases": told})
 
 

@@ -108,7 +108,7 @@ class QuantizedFile:
         if missing or unknown:
             what = f"no key {missing[0]!r}" if missing else f"unknown key {unknown[0]!r}"
             raise DataError(
-                f"{path}: {what}; keys are {', '.join(KEYS)}, and {' and '.join(OPTIONAL)}"
+                f"{path}: {what}; keys are {', '.join(KEYS)}, and {', '.join(OPTIONAL)}"
             )
         try:
             for key, kinds in KINDS.items():

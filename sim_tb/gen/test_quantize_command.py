@@ -216,6 +216,31 @@ def test_channel_order(mnist: Path, reordered: Path) -> None:
     assert "20 images on golden: logits equal the network's in integers; " in out
 
 
+def test_correct_bias(mnist: Path) -> None:
+    """Weights of 3 bits by calibration lose far less with it; programs have it."""
+    losses = []
+    path = mnist / "biases.json"
+    given = (mnist / "mnist.onnx", "--data", mnist / "calibration.npz", "--method", "minmax")
+    for more in ((), ("--correct-bias",)):
+        out = invoked(
+            *(quantize, *given, "--images", 100, "--weight-bits", 3, *more, "--output", path)
+        )
+        losses.append(json.loads(path.read_text())["loss"])
+    told = json.loads(path.read_text())["decided"]["corrected_biases"]
+    assert told["none"] == losses[0]
+    assert losses[1] == told["loss"] == min(told[name] for name in ("none", "weights", "sums"))
+    assert losses[1] < 0.7 * losses[0]
+    assert "biases corrected by none (not kept)" in out
+    output = mnist / "biases"
+    network = (mnist / "mnist.onnx", "--quantized", path, *SMALL, "--output", output)
+    assert said(compile, *network, "--format", "2opt") == (
+        f"{path}: format must be 5opt, which it is for, not 2opt"
+    )
+    invoked(compile, *network)
+    out = invoked(run, output, "--data", mnist / "test.npz", "--images", 20)
+    assert "20 images on golden: logits equal the network's in integers; " in out
+
+
 def test_no_channel_order(mnist: Path) -> None:
     """Groups of 8 of few channels: there is nothing to reorder, which is said."""
     out = invoked(

@@ -34,6 +34,7 @@ from golden.accelerator.shape import SUM_BITS
 from networks.evaluation.images import Images
 from networks.evaluation.model import Model, channels_last
 from networks.evaluation.preparation import Options, calibrated, reference_of, run_of
+from networks.methods.corrected_biases import layer_means
 from networks.methods.lapq import Lapq
 from networks.methods.least_squares import least_squares
 from networks.methods.loss import cross_entropy
@@ -140,14 +141,20 @@ def label_of(each: Numbers) -> str:
     return each.objective.integers.setting.label
 
 
+@pytest.mark.parametrize("correct", [False, True])
 @pytest.mark.parametrize(("name", "group"), [("3opt", 1), ("2opt", 2), ("s5opt", 1), ("8x8", 1)])
-def test_losses(task: Task, model: Model, images: Images, name: str, group: int) -> None:
+def test_losses(
+    task: Task, model: Model, images: Images, name: str, group: int, correct: bool
+) -> None:
     """Of each choice of layers: those of the network that an evaluation makes of its arguments."""
+    if correct:
+        task = replace(task, means=layer_means(model.graph, task.seen, None, quiet()))
     own = machine(name, 4, group=group)
     found = all_numbers(task, [own], METHODS, (), True, quiet())
     orders = ["natural", "shared"] if name != "8x8" else ["natural"]
     assert [each.channel_order for each in found] == orders * len(METHODS)
     for numbers in found:
+        assert bool(numbers.outcome.clips.biases) == correct
         free = numbers.free
         assert bool(numbers.outcome.clips.orders) == (numbers.channel_order == "shared")
         choices = [*numbers.uniform.values()]

@@ -24,6 +24,15 @@ from networks.evaluation.preparation import (
 )
 from networks.evaluation.settings import DENSE, EXACT_8_BIT, Setting
 from networks.methods.coordinates import all_weights, coordinates_of
+from networks.methods.corrected_biases import (
+    LayerMeans,
+    correcting,
+    layer_means,
+    spread,
+    with_corrected_biases,
+    with_sum_corrections,
+    with_weight_corrections,
+)
 from networks.methods.extra_columns import ExtraColumns
 from networks.methods.lapq import POWELL, Lapq
 from networks.methods.least_squares import least_squares
@@ -223,11 +232,11 @@ def deployed_loss(problem: Problem, outcome: Outcome, model: Model, images: Imag
     written = json.loads(file_of(outcome, problem).text)
     ranges = {name: tuple(each) for name, each in written["ranges"].items()}
     weights = {name: np.array(each) for name, each in written["weights"].items()}
-    shifts, orders = (
+    shifts, orders, biases = (
         {name: np.array(each) for name, each in written.get(key, {}).items()}
-        for key in ("shifts", "channel_orders")
+        for key in ("shifts", "channel_orders", "biases")
     )
-    source = Given(Clips(ranges, weights, shifts, orders))
+    source = Given(Clips(ranges, weights, shifts, orders, biases))
     options, setting = integers.options, integers.setting
     base = calibrated(model, images, options, False, lambda count: None, source=source)
     network, arithmetic = run_of(base, setting, options, reference_of(base, setting, options))
@@ -408,6 +417,121 @@ def test_second_points(tmp_path: Path) -> None:
     assert np.flatnonzero(one.clips.shifts[first.name]).tolist() == [int(errors.argmax())]
 
 
+FAMILIES_OF_LAYERS = ["squeezenet", "resnet", "mobilenet", "mlp"]
+
+
+def means_of(model: Model, problem: Problem) -> LayerMeans:
+    return layer_means(model.graph, problem.observation, None, quiet())
+
+
+@pytest.mark.parametrize("family", FAMILIES_OF_LAYERS)
+def test_means_of_layers(family: str, tmp_path: Path) -> None:
+    """Of what a layer takes, lowered, and makes: the products of the first are the second."""
+    model = model_of(family, tmp_path)
+    images = images_of(model, 6)
+    means = means_of(model, posed(model, images))
+    values = {}
+    model.graph.forward(
+        channels_last(images.batch()), lambda name, each: values.update({name: each})
+    )
+    for node in model.graph.matrix_nodes:
+        layer: Any = node.operation
+        rows = layer.lowering.lower(values[node.inputs[0]], 0.0)
+        assert means.inputs[node.name].shape == layer.weights.shape[:2]
+        np.testing.assert_allclose(
+            means.inputs[node.name],
+            rows.reshape(-1, *layer.weights.shape[:2]).mean(axis=0),
+            rtol=1e-3,
+            atol=1e-4,
+        )
+        products = np.einsum("gk,gkn->gn", means.inputs[node.name], layer.weights).reshape(-1)
+        np.testing.assert_allclose(means.sums[node.name], products + layer.bias, atol=1e-3)
+
+
+@pytest.mark.parametrize("family", FAMILIES_OF_LAYERS)
+@pytest.mark.parametrize("group", [1, 2])
+def test_biases_by_weights(family: str, group: int, tmp_path: Path) -> None:
+    """With them the weights that a network has make the mean products of those of the graph."""
+    model = model_of(family, tmp_path)
+    images = images_of(model, 8)
+    problem = posed(model, images, "3opt", 3, group=group)
+    means = means_of(model, problem)
+    corrected = correcting(problem, means)
+    outcome = least_squares(corrected, quiet())
+    found = with_weight_corrections(problem, outcome, means)
+    assert found.loss == outcome.loss == deployed_loss(problem, found, model, images)
+    network = problem.objective.integers.network(found.clips)
+    plain = problem.objective.integers.network(outcome.clips)
+    steps = {node.name: network.quantizations[node.inputs[0]].step for node in network.nodes}
+    for node, layer, before in zip(
+        model.graph.matrix_nodes, network.layers, plain.layers, strict=True
+    ):
+        real: Any = node.operation
+        scales = (layer.steps / steps[layer.name]).reshape(len(layer.weights), 1, -1)
+        products = [
+            np.einsum("gk,gkn->gn", means.inputs[node.name], weights).reshape(-1)
+            for weights in (real.weights, layer.weights * scales)
+        ]
+        wanted, made = products[0] + real.bias, products[1] + layer.offset
+        np.testing.assert_allclose(made, wanted, rtol=1e-9, atol=1e-9)
+        assert (layer.weights == before.weights).all()
+        change = found.clips.biases[layer.name]
+        np.testing.assert_allclose(change, layer.offset - before.offset, atol=1e-12)
+
+
+@pytest.mark.parametrize("family", FAMILIES_OF_LAYERS)
+def test_biases_by_sums(family: str, tmp_path: Path) -> None:
+    """With them the sums of every layer, in the format, are those of floating point on the mean."""
+    model = model_of(family, tmp_path)
+    images = images_of(model, 8)
+    problem = posed(model, images, "2opt", 3)
+    means = means_of(model, problem)
+    start = min_max(problem, quiet())
+    found = with_sum_corrections(problem, start, means)
+    assert found.loss == deployed_loss(problem, found, model, images)
+    integers = problem.objective.integers
+    errors: list[dict[str, float]] = []
+    for clips in (start.clips, found.clips):
+        network = integers.network(clips)
+        own: dict[str, float] = {}
+
+        def see(layer: IntegerMatrixLayer, x: Bytes, own: dict[str, float] = own) -> None:
+            sums = layer.biased(integers.arithmetic(layer, x)).reshape(-1, layer.width)
+            wrong = sums.mean(axis=0) * layer.steps - means.sums[layer.name]
+            own[layer.name] = float(np.abs(wrong / layer.steps).max())
+
+        network.forward(np.concatenate(problem.objective.batches), integers.arithmetic, before=see)
+        errors.append(own)
+    # A bias is an integer: half a unit of a sum is left.
+    assert all(error <= 0.51 for error in errors[1].values())
+    assert max(errors[0].values()) > 10
+
+
+def test_corrected_biases(tmp_path: Path) -> None:
+    """Whichever loses less; with second points and channel orders before; images from all over."""
+    model = model_of("squeezenet", tmp_path)
+    images = images_of(model, 16)
+    problem = posed(model, images, "2opt", 3)
+    windows = problem.objective.integers.setting.windows
+    assert windows is not None
+    means = means_of(model, problem)
+    corrected = correcting(problem, means)
+    outcome = with_shared_orders(corrected, min_max(corrected, quiet()), windows, quiet())
+    outcome = SecondPoints(ExtraColumns(count=5), 4)(corrected, outcome, quiet())
+    found = with_corrected_biases(problem, outcome, means)
+    told = found.decided["corrected_biases"]
+    assert told["weights"] == outcome.loss
+    assert found.loss == told["loss"] == min(told["none"], told["weights"], told["sums"])
+    assert found.clips.orders
+    assert found.clips.shifts
+    assert found.loss == deployed_loss(problem, found, model, images)
+    assert found.loss < min_max(problem, quiet()).loss
+    numbers = np.arange(100).reshape(100, 1)
+    assert (spread(numbers) == numbers).all()
+    large = np.broadcast_to(numbers, (100, 1 << 20))
+    assert spread(large)[:, 0].tolist() == [0, 12, 25, 37, 50, 62, 75, 87]
+
+
 @pytest.mark.parametrize("family", ["squeezenet", "resnet"])
 def test_shared_orders(family: str, tmp_path: Path) -> None:
     """Losses are those of the networks that run, with second points on top, too."""
@@ -548,6 +672,8 @@ NUMBERS = "must be numbers of at most 3.4e+38"
             *("channel_orders", {"l": [2, 0, 2]}),
             "the channel order of 'l' must have each of the channels 0 to 2 once",
         ),
+        ("biases", {"l": [None]}, f"biases of 'l' {NUMBERS}, not None"),
+        ("biases", {"l": 0.5}, "biases of 'l' must be a list, not a number"),
         ("preprocessing", {"crop": 0}, "crop must be at least 1 pixel, not 0"),
         ("loss", None, None),
         (
@@ -653,6 +779,15 @@ def test_files_of_other_models(written: tuple[Path, dict[str, Any]], tmp_path: P
             f"{path}: an order of {len(order)} channels of {name!r}, which takes "
             f"{channels if name == layer else 0} in lenet.onnx that can be reordered"
         )
+    del values["channel_orders"]
+    values["biases"] = {layer: [0.5]}
+    path.write_text(json.dumps(values))
+    width = model.graph.matrix_nodes[0].operation.width  # type: ignore[union-attr]
+    with pytest.raises(DataError) as caught:
+        QuantizedFile.load(path).require_graph(path, model)
+    assert str(caught.value) == (
+        f"{path}: 1 biases of {layer!r}, which has {width} output channels in lenet.onnx"
+    )
     values["options"]["weight_bits"] = 5
     values["shifts"] = {"layer": [5]}
     path.write_text(json.dumps(values))
