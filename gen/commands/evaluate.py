@@ -296,6 +296,7 @@ def evaluate(
             "method": file.method,
             "channels": loaded.model.graph.channels,
             "second_points": file.second_points,
+            "biases": bool(file.clips.biases),
         }
     print_tables(_accuracy_table(result), _layer_table(result))
     click.echo(_summary(result))

@@ -1,6 +1,6 @@
 """``sparq methods``: what methods of quantization win back, on images that they have not seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from networks.evaluation.formats import EIGHT_BITS
 from networks.evaluation.inputs import choose_images
 from networks.evaluation.model import Model
 from networks.evaluation.settings import DENSE, Setting
-from networks.methods.comparison import compare
+from networks.methods.comparison import compare, method_text
 from networks.methods.extra_columns import ExtraColumns
 from networks.methods.lapq import GRID
 from networks.methods.objective import CROSS_ENTROPY, OBJECTIVES
@@ -165,11 +165,6 @@ def methods(
     write_json(json_file, result)
     kind = "multipoint_" if extra_columns is not None else "biases_" if correct_bias else ""
     keep_result(keep, "methods", f"methods_{kind}{model.stem}", result)
-
-
-def method_text(row: Mapping[str, Any]) -> str:
-    """The method of a row, and whether biases were corrected after it."""
-    return f"{row['method']}, biases" if row.get("biases") else str(row["method"])
 
 
 def _points(result: dict[str, Any]) -> Table:

@@ -272,6 +272,8 @@ def quantize(
     if format_name == EIGHT_BITS:
         windowed = ("rounding", "vsparq", "group", "attention_windowed", "channel_order")
         reasons |= dict.fromkeys(windowed, NO_WINDOWS)
+    elif not vsparq and group == "1":
+        reasons["channel_order"] = "without vsparq where group is 1"
     if objective != CROSS_ENTROPY:
         reasons["class_map"] = f"where objective is {objective}"
     points = None
@@ -396,7 +398,10 @@ def _tables(result: dict[str, Any]) -> list[Table]:
         losses.add_row("after the search", f"{result['trace'][-1]:.6f}")
     if order := result["decided"].get("shared_order"):
         dropped = "" if order["loss"] < order["natural_loss"] else " (not kept)"
-        losses.add_row(f"with {order['layers']} channel orders{dropped}", f"{order['loss']:.6f}")
+        layers = f"with channel orders in {order['layers']} layers{dropped}"
+        losses.add_row(
+            layers if order["layers"] else "no channels can be reordered", f"{order['loss']:.6f}"
+        )
     if points := result["decided"].get("second_points"):
         losses.add_row(f"with {points['columns']} extra columns", f"{points['loss']:.6f}")
     if biases := result["decided"].get("corrected_biases"):

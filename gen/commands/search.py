@@ -276,6 +276,8 @@ def search(
     evaluated = ["--data", str(data), "--calibration", str(calibration)]
     if class_map is not None:
         evaluated += ["--class-map", str(class_map)]
+    if images is not None:
+        evaluated += ["--images", str(images), "--seed", str(seed)]
     files = {}
     for point, row in zip(found.front, result["front"], strict=True):
         choice = point.choice

@@ -16,6 +16,7 @@ from gen.design.configuration import AROUND
 from gen.documentation import engine_tables, workload_tables
 from gen.documentation.results import FOLDER, Kept, KeptError, NotKeptError, load
 from golden import BLOCK_FORMATS, named_format
+from networks.methods.comparison import method_text
 from support.errors import InputError
 from support.files import write_if_changed
 
@@ -101,7 +102,7 @@ def methods(kept: Kept) -> Grid:
     """What methods of quantization win back of one network, in every format and width."""
     rows = [
         [
-            *(row["format"], str(row["weight_bits"]), row["method"], f"{row['loss']:.4f}"),
+            *(row["format"], str(row["weight_bits"]), method_text(row), f"{row['loss']:.4f}"),
             _percent(row),
             *(f"{row[name]:+.2f} ± {row[f'{name}_error']:.2f}" for name in ("difference", "lost")),
         ]
@@ -549,6 +550,7 @@ def _signed(model: str, lines: bool = False) -> dict[str, Table]:
 OSU018, GENERIC = "make area LIBRARY=osu018 KEEP=1", "make area KEEP=1"
 SHARED, MODERN = "make evaluate-shared SHARED=folder KEEP=1", "make evaluate-modern KEEP=1"
 METHODS = "make methods SHARED=folder KEEP=1"
+CORRECTED = 'make methods SHARED=folder OPTIONS="--correct-bias --formats 5opt" KEEP=1'
 SEARCH = "make search SHARED=folder KEEP=1"
 MULTIPOINT = "make multipoint SHARED=folder KEEP=1"
 BENCH = "make bench KEEP=1"
@@ -566,6 +568,9 @@ TABLES: dict[str, Table] = {
     "methods mnist": Table(methods, ("methods_mnist",), METHODS),
     "methods resnet20": Table(methods, (f"methods_{RESNET20}",), METHODS),
     "methods squeezenet": Table(methods, (f"methods_{SQUEEZENET}",), METHODS),
+    "biases mnist": Table(methods, ("methods_biases_mnist",), CORRECTED),
+    "biases resnet20": Table(methods, (f"methods_biases_{RESNET20}",), CORRECTED),
+    "biases squeezenet": Table(methods, (f"methods_biases_{SQUEEZENET}",), CORRECTED),
     "search resnet20": Table(search, (f"search_{RESNET20}",), SEARCH),
     "search squeezenet": Table(search, (f"search_{SQUEEZENET}",), SEARCH),
     "accumulators resnet20": Table(accumulators, (f"search_{RESNET20}",), SEARCH),

@@ -86,9 +86,13 @@ def skipped_lines(images: Images) -> list[str]:
 
 
 def _given(clips: dict[str, Any]) -> str:
-    """Where clips are from, and how many channels have second points, if there are any."""
-    points = f"; {clips['second_points']} of {clips['channels']} channels have second points"
-    return f"by {clips['method']}, from {clips['file']}" + points * bool(clips["second_points"])
+    """Where clips are from, and what comes with them."""
+    parts = [f"by {clips['method']}, from {clips['file']}"]
+    if clips["second_points"]:
+        parts.append(f"{clips['second_points']} of {clips['channels']} channels have second points")
+    if clips["biases"]:
+        parts.append("biases are corrected")
+    return "; ".join(parts)
 
 
 def _labels(source: dict[str, Any], task: str) -> str:

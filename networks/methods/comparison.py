@@ -102,6 +102,11 @@ def compare(
     }
 
 
+def method_text(row: Mapping[str, Any]) -> str:
+    """The method of a row, and whether biases were corrected after it."""
+    return f"{row['method']}, biases" if row.get("biases") else str(row["method"])
+
+
 def _right(integers: Integers, clips: Clips, scoring: Scoring, images: Images) -> Right:
     """100 for each of ``images`` whose class is right, else 0."""
     network = integers.network(clips)

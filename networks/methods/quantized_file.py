@@ -11,11 +11,12 @@ import numpy as np
 
 from networks.evaluation.errors import DataError
 from networks.evaluation.model import Model
-from networks.evaluation.preparation import SHARED, Options
+from networks.evaluation.preparation import SHARED, Options, quantized
 from networks.evaluation.preprocessing import Preprocessing
 from networks.methods.coordinates import all_weights
 from networks.quantization.clips import Clips
 from networks.quantization.quantize import levels_of
+from networks.quantization.reordering import in_stored_order
 
 SCHEMA = 1
 KEYS = (
@@ -129,6 +130,8 @@ class QuantizedFile:
             shifts = {name: _shifts(name, each, options["weight_bits"]) for name, each in given}
             orders = {name: _order(name, each) for name, each in found.pop(ORDERS, {}).items()}
             biases = {name: _biases(name, each) for name, each in found.pop(BIASES, {}).items()}
+            if orders and found["format"] is None:
+                raise ValueError(f"format must be that which {ORDERS} are for, not null")
             del found["schema"]
             made = cls(**found, clips=Clips(ranges, weights, shifts, orders, biases))
             made.preprocessing_made  # noqa: B018
@@ -178,19 +181,26 @@ class QuantizedFile:
         self._require_orders(path, model)
 
     def _require_orders(self, path: Path, model: Model) -> None:
+        """Orders are of layers' inputs, and such that values can be made in them."""
         graph = model.graph
-        # A layer of groups takes few channels each, which have no order of their own.
-        taken = {
-            node.name: graph.shapes[node.inputs[0]][-1]
-            for node in graph.matrix_nodes
-            if len(node.operation.weights) == 1  # type: ignore[union-attr]
-        }
+        nodes = {node.name: node for node in graph.matrix_nodes}
         for name, order in self.clips.orders.items():
-            if len(order) != taken.get(name):
+            if name not in nodes:
+                raise DataError(f"{path}: a channel order of {name!r}, no layer of {model.name}")
+            channels = graph.shapes[nodes[name].inputs[0]][-1]
+            if len(nodes[name].operation.weights) > 1:  # type: ignore[union-attr]
                 raise DataError(
-                    f"{path}: an order of {len(order)} channels of {name!r}, which takes "
-                    f"{taken.get(name, 0)} in {model.name} that can be reordered"
+                    f"{path}: a channel order of {name!r}, which takes channels in groups"
                 )
+            if len(order) != channels:
+                raise DataError(
+                    f"{path}: an order of {len(order)} channels of {name!r}, which takes {channels}"
+                )
+        if self.clips.orders:
+            try:
+                in_stored_order(quantized(graph, self.clips, self.options_with(Options())))
+            except ValueError as error:
+                raise DataError(f"{path}: {error}") from None
 
     @property
     def second_points(self) -> int:

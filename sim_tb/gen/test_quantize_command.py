@@ -18,6 +18,7 @@ from gen.commands.run import run
 from gen.commands.search import search
 from networks.evaluation.errors import DataError
 from networks.methods.quantized_file import QuantizedFile
+from networks.methods.shared_order import with_orders
 from networks.samples.mnist.files import write_files
 from support.errors import InputError
 
@@ -102,7 +103,13 @@ def test_min_max_is_calibration(mnist: Path) -> None:
     for name in ("rows", "layers"):
         assert with_file[name] == without[name]
     assert with_file["options"] == without["options"] | {"method": "minmax"}
-    own = {"file": "minmax.json", "method": "minmax", "channels": 90, "second_points": 0}
+    own = {
+        "file": "minmax.json",
+        "method": "minmax",
+        "channels": 90,
+        "second_points": 0,
+        "biases": False,
+    }
     assert with_file["quantized"] == own
     assert "quantized" not in without
 
@@ -241,15 +248,35 @@ def test_correct_bias(mnist: Path) -> None:
     assert "20 images on golden: logits equal the network's in integers; " in out
 
 
-def test_no_channel_order(mnist: Path) -> None:
-    """Groups of 8 of few channels: there is nothing to reorder, which is said."""
+def test_no_channel_order(mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is nothing to reorder that is said."""
+
+    def nothing(problem: Any, outcome: Any, *more: Any) -> Any:
+        return with_orders(problem, outcome, {})
+
+    monkeypatch.setattr("gen.commands.quantize.with_shared_orders", nothing)
+    path = mnist / "natural.json"
     out = invoked(
-        *(quantize, mnist / "mnist.onnx", "--data", mnist / "calibration.npz", "--format", "5opt"),
-        *("--no-vsparq", "--method", "minmax", "--channel-order", "shared", "--images", 20),
-        *("--output", mnist / "natural.json"),
+        *(quantize, mnist / "mnist.onnx", "--data", mnist / "calibration.npz", "--images", 20),
+        *("--method", "minmax", "--channel-order", "shared", "--output", path),
     )
-    assert "with 0 channel orders (not kept)" in out
-    assert "channel_orders" not in json.loads((mnist / "natural.json").read_text())
+    assert "no channels can be reordered" in out
+    assert "channel_orders" not in json.loads(path.read_text())
+
+
+def test_orders_that_no_value_can_be_made_in(mnist: Path, reordered: Path) -> None:
+    """Refused by every command, with the name of the file, before any work."""
+    values = json.loads(reordered.read_text())
+    values["channel_orders"]["linear"] = [*range(1, 16), 0, *range(16, 1568)]
+    path = mnist / "edited.json"
+    values["options"]["last_layer_windowed"] = True
+    path.write_text(json.dumps(values))
+    message = f"{path}: linear: the channels that it takes cannot be reordered"
+    given = (mnist / "mnist.onnx", "--quantized", path)
+    output = mnist / "edited"
+    assert said(compile, *given, *SMALL, "--format", "2opt", "--output", output) == message
+    assert not output.exists()
+    assert said(evaluate, *given, "--data", mnist / "test.npz") == message
 
 
 @pytest.mark.full
@@ -275,6 +302,10 @@ def test_demo(mnist: Path, quantized: Path) -> None:
         (
             ("--format", "8bit", "--channel-order", "shared"),
             "channel-order has no effect where format is 8bit: leave it out",
+        ),
+        (
+            ("--no-vsparq", "--channel-order", "shared"),
+            "channel-order has no effect without vsparq where group is 1: leave it out",
         ),
         (
             ("--format", "8bit", "--group", 2),

@@ -143,7 +143,13 @@ def test_what_decides_is_told(model: Model, tmp_path: Path) -> None:
         "mean 0.485,0.456,0.406, scale 0.229,0.224,0.225",
         "options: weights of 8 bits, first layer 8 bits, last layer 8 bits, channel order natural",
     ]
-    given = {"file": "q.json", "method": "lapq", "channels": 90, "second_points": 0}
+    given = {
+        "file": "q.json",
+        "method": "lapq",
+        "channels": 90,
+        "second_points": 0,
+        "biases": False,
+    }
     texts = decisions({**result, "quantized": given})
     assert texts[2:4] == [
         "calibration: photos, 2 of 10 images, seed 7, set aside of the data; for all but clips",

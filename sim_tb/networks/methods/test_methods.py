@@ -769,16 +769,28 @@ def test_files_of_other_models(written: tuple[Path, dict[str, Any]], tmp_path: P
         f"{path}: 3 shifts of 'layer', which has 0 output channels in lenet.onnx"
     )
     del values["shifts"]
-    layer, channels = model.graph.matrix_nodes[0].name, model.input_shape[0]
-    for name, order in (("layer", [1, 0]), (layer, [*range(channels + 1)])):
+    layer = model.graph.matrix_nodes[0].name
+    channels = model.graph.shapes[model.graph.source][-1]
+    values["format"] = "2opt"
+    for name, order, message in (
+        ("layer", [1, 0], "a channel order of 'layer', no layer of lenet.onnx"),
+        (
+            *(layer, [*range(channels + 1)]),
+            f"an order of {channels + 1} channels of {layer!r}, which takes {channels}",
+        ),
+    ):
         values["channel_orders"] = {name: order}
         path.write_text(json.dumps(values))
         with pytest.raises(DataError) as caught:
             QuantizedFile.load(path).require_graph(path, model)
-        assert str(caught.value) == (
-            f"{path}: an order of {len(order)} channels of {name!r}, which takes "
-            f"{channels if name == layer else 0} in lenet.onnx that can be reordered"
-        )
+        assert str(caught.value) == f"{path}: {message}"
+    values["format"] = None
+    path.write_text(json.dumps(values))
+    with pytest.raises(DataError) as caught:
+        QuantizedFile.load(path)
+    assert (
+        str(caught.value) == f"{path}: format must be that which channel_orders are for, not null"
+    )
     del values["channel_orders"]
     values["biases"] = {layer: [0.5]}
     path.write_text(json.dumps(values))
