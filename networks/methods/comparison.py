@@ -103,8 +103,9 @@ def compare(
 
 
 def method_text(row: Mapping[str, Any]) -> str:
-    """The method of a row, and whether biases were corrected after it."""
-    return f"{row['method']}, biases" if row.get("biases") else str(row["method"])
+    """The method of a row, and whether it is the one with corrected biases."""
+    texts = {None: "", True: ", biases", False: ", biases (none kept)"}
+    return f"{row['method']}{texts[row.get('biases')]}"
 
 
 def _right(integers: Integers, clips: Clips, scoring: Scoring, images: Images) -> Right:
@@ -122,7 +123,9 @@ def _of_step(outcome: Outcome, right: Right, alone: Right) -> dict[str, Any]:
     points = outcome.decided.get("second_points")
     if points is not None:
         return {**points, **_change("gain", right, alone)}
-    return {"biases": True, **_change("gain", right, alone)} if outcome.clips.biases else {}
+    if "corrected_biases" in outcome.decided:
+        return {"biases": bool(outcome.clips.biases), **_change("gain", right, alone)}
+    return {}
 
 
 def _change(name: str, own: Right, other: Right) -> dict[str, float]:

@@ -23,6 +23,7 @@ from networks.evaluation.preparation import (
     run_of,
 )
 from networks.evaluation.settings import DENSE, EXACT_8_BIT, Setting
+from networks.methods.comparison import compare, method_text
 from networks.methods.coordinates import all_weights, coordinates_of
 from networks.methods.corrected_biases import (
     LayerMeans,
@@ -415,6 +416,28 @@ def test_second_points(tmp_path: Path) -> None:
     errors = ((wholes[1] - wholes[0]) ** 2).mean(axis=0)
     one = SecondPoints(ExtraColumns(idle=True), first.width + 1)(problem, alone, quiet())
     assert np.flatnonzero(one.clips.shifts[first.name]).tolist() == [int(errors.argmax())]
+
+
+@pytest.mark.parametrize("bits", [8, 2])
+def test_comparison_with_biases(bits: int, tmp_path: Path) -> None:
+    """A row without and one with them for each method, what the latter gains, and its name."""
+    model = model_of("squeezenet", tmp_path)
+    images = images_of(model, 12)
+    seen = observe(model, images, "mean", 99.9, 1, quiet())
+    settings = [Setting(activations_of("5opt"), width, DENSE) for width in dict.fromkeys((8, bits))]
+    methods = {"minmax": min_max, "least-squares": least_squares}
+    given = (model, seen, images, settings, methods, CROSS_ENTROPY, quiet())
+    plain = compare(*given)["rows"]
+    rows = compare(*given, correct_bias=True)["rows"]
+    assert [row for row in rows if "biases" not in row] == plain
+    corrected = [row for row in rows if "biases" in row]
+    assert len(corrected) == len(plain)
+    for own, other in zip(corrected, plain, strict=True):
+        assert own["gain"] == own["top1"] - other["top1"]
+        assert own["loss"] <= other["loss"]
+        named = "biases" if own["biases"] else "biases (none kept)"
+        assert method_text(own) == f"{other['method']}, {named}"
+        assert method_text(other) == other["method"]
 
 
 FAMILIES_OF_LAYERS = ["squeezenet", "resnet", "mobilenet", "mlp"]
