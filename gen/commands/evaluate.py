@@ -253,6 +253,11 @@ def evaluate(
         file = load_quantized(quantized, model, "weight_bits")
         if file.clips.orders:
             refuse_without_effect({"channel_order": decided_by(quantized)})
+        if file.clips.biases and recalibrate_batch_norm:
+            raise click.UsageError(
+                f"recalibrate-batch-norm must be left out beside {quantized}, whose biases it "
+                "replaces"
+            )
         options = file.options_with(options)
         inputs |= data_of(file)
     weights = [weights_of(name, int(weight_group)) for name in weight_formats]

@@ -315,6 +315,7 @@ def quantize(
         problem = problem_of(loaded, seen, options, setting, objective, scheduler)
         means = layer_means(loaded.graph, seen, scheduler, progress) if correct_bias else None
         posed = problem if means is None else correcting(problem, means)
+        calibrated = None
         outcome = METHODS[method](passes, search)(posed, progress)
         if channel_order == SHARED and setting.windows is not None:
             outcome = _better(
@@ -324,6 +325,7 @@ def quantize(
             outcome = points(posed, outcome, progress)
         if means is not None:
             outcome = with_corrected_biases(problem, outcome, means)
+            (calibrated,) = problem.objective([problem.calibrated])
     label = problem.objective.integers.label
     result = method_report(loaded.name, method, problem, outcome)
     switches = {
@@ -344,6 +346,8 @@ def quantize(
         f"weights of {weight_bits} bits"
     )
     print_tables(*_tables(result))
+    if calibrated is not None:
+        click.echo(f"calibration without corrected biases: {calibrated:.6f}")
     write_if_changed(output, file.text)
     click.echo(f"wrote {output}")
     if plot is not None:
@@ -407,7 +411,7 @@ def _tables(result: dict[str, Any]) -> list[Table]:
     if biases := result["decided"].get("corrected_biases"):
         for name in ("none", "weights", "sums"):
             dropped = "" if biases[name] == biases["loss"] else " (not kept)"
-            losses.add_row(f"biases corrected by {name}{dropped}", f"{biases[name]:.6f}")
+            losses.add_row(f"then biases corrected by {name}{dropped}", f"{biases[name]:.6f}")
     changed = [row for row in result["clips"] if (row["least"], row["most"]) != (1.0, 1.0)]
     if not changed:
         return [losses]

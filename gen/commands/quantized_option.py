@@ -64,6 +64,8 @@ def require_machine(
 ) -> None:
     """Refuse a machine of another format than was searched for, or of too narrow weights."""
     label = EIGHT_BITS if fmt is None else activations_label(fmt)
+    if file.format == EIGHT_BITS != label:
+        raise DataError(f"{path}: it is for exact bytes, as of pe 8x8, not for {label}")
     if file.format is not None and file.format != label:
         raise DataError(f"{path}: format must be {file.format}, which it is for, not {label}")
     bits = file.options["weight_bits"]

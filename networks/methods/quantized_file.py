@@ -166,7 +166,9 @@ class QuantizedFile:
             (BIASES, self.clips.biases),
         ):
             for name, own in by_layer.items():
-                width = len(largest.get(name, ()))
+                if name not in largest:
+                    raise DataError(f"{path}: {what} of {name!r}, no layer of {model.name}")
+                width = len(largest[name])
                 if len(own) != width:
                     raise DataError(
                         f"{path}: {len(own)} {what} of {name!r}, which has "

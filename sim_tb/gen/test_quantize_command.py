@@ -149,6 +149,16 @@ def test_compile_and_run(mnist: Path, quantized: Path) -> None:
     assert made["data"]["preprocessing"]["scale"] == [255]
 
 
+def test_exact_bytes_refused(mnist: Path, quantized: Path) -> None:
+    """A file for no windows names what multiplies so, as there is no format to give."""
+    values = json.loads(quantized.read_text()) | {"format": "8bit"}
+    path = mnist / "exact.json"
+    path.write_text(json.dumps(values))
+    given = (mnist / "mnist.onnx", "--quantized", path, *SMALL, "--output", mnist / "exact")
+    assert said(compile, *given) == f"{path}: it is for exact bytes, as of pe 8x8, not for 5opt"
+    invoked(compile, *given, "--pe", "8x8")
+
+
 @pytest.fixture(scope="module")
 def two_points(mnist: Path) -> Path:
     """Of 2-bit weights by least squares, and 30 second points."""
@@ -238,6 +248,10 @@ def test_correct_bias(mnist: Path) -> None:
     assert losses[1] == told["loss"] == min(told[name] for name in ("none", "weights", "sums"))
     assert losses[1] < 0.7 * losses[0]
     assert "biases corrected by none (not kept)" in out
+    assert f"calibration without corrected biases: {losses[0]:.6f}" in out.splitlines()
+    assert said(
+        evaluate, mnist / "mnist.onnx", "--quantized", path, "--recalibrate-batch-norm"
+    ) == (f"recalibrate-batch-norm must be left out beside {path}, whose biases it replaces")
     output = mnist / "biases"
     network = (mnist / "mnist.onnx", "--quantized", path, *SMALL, "--output", output)
     assert said(compile, *network, "--format", "2opt") == (
