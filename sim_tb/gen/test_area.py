@@ -172,6 +172,7 @@ class Counted(Workshop):
         assert label
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("multiplies", [True, False])
 def test_what_stands_in_an_accelerator(multiplies: bool, tmp_path: Path) -> None:
     """Each part as often as it is placed; those of one name after what they stand in."""
