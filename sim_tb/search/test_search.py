@@ -504,11 +504,15 @@ def test_refused(mnist: Path, options: list[str], message: str) -> None:
     assert len(text.strip().splitlines()) == 1
 
 
+PLAIN = ("--channel-order", "natural", "--no-correct-bias")
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(
     ("asked", "count"),
     [
-        (("--elements", "2opt", "--weight-bits", "4,3"), 4),
+        (("--elements", "2opt", "--weight-bits", "4,3", *PLAIN), 4),
+        (("--elements", "2opt", "--weight-bits", "4,3"), 5),
         (("--elements", "8x8", "--weight-bits", "4", "--cost", "cycles", "--methods", "minmax"), 1),
     ],
 )
