@@ -315,7 +315,6 @@ def quantize(
         problem = problem_of(loaded, seen, options, setting, objective, scheduler)
         means = layer_means(loaded.graph, seen, scheduler, progress) if correct_bias else None
         posed = problem if means is None else correcting(problem, means)
-        calibrated = None
         outcome = METHODS[method](passes, search)(posed, progress)
         if channel_order == SHARED and setting.windows is not None:
             outcome = _better(
@@ -346,7 +345,7 @@ def quantize(
         f"weights of {weight_bits} bits"
     )
     print_tables(*_tables(result))
-    if calibrated is not None:
+    if means is not None:
         click.echo(f"calibration without corrected biases: {calibrated:.6f}")
     write_if_changed(output, file.text)
     click.echo(f"wrote {output}")

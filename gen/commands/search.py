@@ -224,9 +224,9 @@ def search(
 
     Chosen once, as one array is built: its elements, their width of weights and of accumulators,
     and its sides. Chosen at run time: which layers are windowed, the clips, and the order of the
-    channels. The loss is that of
-    the network in integers on the --calibration images; choices that no other one beats in loss and
-    cost are tested on --data. docs/methods.md explains costs and search.
+    channels. The loss is that of the network in integers on the --calibration images; choices that
+    no other one beats in loss and cost are tested on --data. docs/methods.md explains costs and
+    search.
     """
     require_percentile(percentile)
     _require_numbers(budget, [*libraries, *liberties])

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from gen.compiler.lowering.matrix import is_depthwise, layer_sum_bits
+from gen.compiler.lowering.matrix import layer_sum_bits
 from golden.accelerator.shape import AcceleratorShape
 from networks.graph.lowering import Patch
+from networks.quantization.channel_groups import is_channel_by_channel
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.operations import IntegerMatrixLayer
 
@@ -22,8 +23,5 @@ def network_sum_bits(shape: AcceleratorShape, network: QuantizedNetwork) -> int:
 
 def _beside(shape: AcceleratorShape, layer: IntegerMatrixLayer) -> bool:
     """Whether the vector unit has its sums."""
-    if not shape.multiplies or not isinstance(layer.lowering, Patch):
-        return False
-    height, width = layer.lowering.kernel
-    inputs = layer.depth // (height * width)
-    return is_depthwise(layer.groups, inputs, layer.width // layer.groups)
+    is_convolution = isinstance(layer.lowering, Patch)
+    return shape.multiplies and is_convolution and is_channel_by_channel(layer)

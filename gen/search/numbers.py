@@ -20,16 +20,15 @@ from networks.methods.corrected_biases import (
     correcting,
     with_weight_corrections,
 )
-from networks.methods.integers import Integers
 from networks.methods.objective import Objective
 from networks.methods.observation import Observation
 from networks.methods.problem import Method, Outcome, Problem
 from networks.methods.problem_of_model import problem_of
-from networks.methods.shared_order import with_orders
+from networks.methods.shared_order import orders_of, with_orders
 from networks.quantization.arithmetic import Arithmetic
 from networks.quantization.network import QuantizedNetwork
 from networks.quantization.quantize import windowing_exceptions
-from networks.quantization.shared_order import Orders, shared_orders
+from networks.quantization.shared_order import Orders
 
 PARTS = 8
 """In so many parts images are sent through a network side by side."""
@@ -208,10 +207,8 @@ def _orders(
     windows = element.setting(weight_bits).windows
     if windows is None:
         return {}
-    objective = task.problem(element, weight_bits, Layers(free)).objective
-    network = objective.integers.network(outcome.clips)
-    images = np.concatenate(objective.batches)
-    return shared_orders(network, windows, images, task.scheduler, progress)
+    problem = task.problem(element, weight_bits, Layers(free))
+    return orders_of(problem, outcome, windows, progress)
 
 
 def _numbers(
@@ -227,7 +224,7 @@ def _numbers(
 ) -> Numbers:
     objective = task.problem(element, weight_bits, Layers(free)).objective
     plain = objective.integers
-    made = Integers(plain.graph, plain.options, plain.setting).network(outcome.clips)
+    made = plain.network(outcome.clips)
     images, targets = np.concatenate(objective.batches), np.concatenate(objective.targets)
     count = min(PARTS, len(images))
     own = replace(

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from gen.search.accuracy import change, error, rights
+from gen.search.accuracy import rights
 from gen.search.choice import Choice
 from gen.search.costs import AREA, CYCLES, ENERGY, Costs
 from gen.search.layers import Layers
@@ -16,6 +16,7 @@ from gen.search.search import Found, Point
 from golden.accelerator.shape import SUM_BITS
 from networks.evaluation.images import Images
 from networks.evaluation.model import Model
+from networks.methods.rights import change, error
 from support.plots import new_figure, svg_text
 
 Row = dict[str, Any]

@@ -31,7 +31,6 @@ from networks.quantization.operations import (
     LEVELS_4_BIT,
     Bytes,
     Int64Array,
-    IntegerMatrixLayer,
     UniformCodes,
 )
 from networks.quantization.pruning import prune_2_4
@@ -249,7 +248,9 @@ def reference_of(base: Quantized, setting: Setting, options: Options) -> Referen
     if options.attention_windowed and setting.windows is not None:
         more["attention"] = True
     if isinstance(setting.activations, BlockFormat):
-        more["kept"] = {layer.name: DEPTHWISE for layer in base.network.layers if _depthwise(layer)}
+        more["kept"] = {
+            layer.name: DEPTHWISE for layer in base.network.layers if layer.is_depthwise
+        }
     network = quantized(base.graph, base.clips, options, **more) if more else base.network
     automatic = isinstance(setting.activations, MixedFormat) and setting.activations.automatic
     if automatic or (AUTO in options.exact_layers and setting.windows is not None):
@@ -314,11 +315,6 @@ def run_of(
     return network, arithmetic
 
 
-def _depthwise(layer: IntegerMatrixLayer) -> bool:
-    """Whether each output channel takes one input channel, of several."""
-    return layer.groups > 1 and layer.lowering.depth(layer.groups) == layer.depth
-
-
 def _block_weights(
     graph: Graph, network: QuantizedNetwork, names: Collection[str], fmt: BlockFormat
 ) -> dict[str, Float64Array]:
@@ -327,7 +323,7 @@ def _block_weights(
     made = {}
     for node in graph.matrix_nodes:
         layer, operation = layers[node.name], node.operation
-        if node.name in names and not _depthwise(layer) and isinstance(operation, MatrixLayer):
+        if node.name in names and not layer.is_depthwise and isinstance(operation, MatrixLayer):
             step = network.quantizations[node.inputs[0]].step * layer.code_step
             made[node.name] = block_weights(layer, operation.weights, step, fmt)
     return made

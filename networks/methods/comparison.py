@@ -4,26 +4,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rich.progress import Progress
 
 from networks.evaluation.images import Images
-from networks.evaluation.model import Model, batches_of, channels_last
+from networks.evaluation.model import Model, batches_of
 from networks.evaluation.preparation import Options
-from networks.evaluation.scoring import Scoring, classification
+from networks.evaluation.scoring import classification
 from networks.evaluation.settings import Setting
 from networks.methods.corrected_biases import correcting, layer_means, with_corrected_biases
-from networks.methods.integers import Integers
 from networks.methods.observation import Observation
 from networks.methods.problem import Method, Outcome
 from networks.methods.problem_of_model import problem_of
+from networks.methods.rights import BATCH_ELEMENTS, Right, change, error, rights_of
 from networks.methods.second_points import MAX_WEIGHT_BITS, SecondPoints
-from networks.quantization.clips import Clips
 from support.tasks import run_tasks
-
-BATCH_ELEMENTS = 1 << 22
-"""Input elements of the images in one task."""
-Right = npt.NDArray[np.float64]
 
 
 def compare(
@@ -71,9 +65,10 @@ def compare(
                 outcomes.append(with_corrected_biases(problem, found, means))
             for outcome in outcomes:
                 task = progress.add_task(f"evaluating {name}, {label} W{bits}", total=len(parts))
-                own = (problem.objective.integers, outcome.clips, scoring)
+                integers = problem.objective.integers
+                own = (integers.network(outcome.clips), integers.arithmetic, scoring)
                 done = run_tasks(
-                    *(_right, [(*own, part) for part in parts], scheduler),
+                    *(rights_of, [(*own, part) for part in parts], scheduler),
                     lambda task=task: progress.advance(task),  # type: ignore[misc]
                 )
                 right = np.concatenate(done)
@@ -87,9 +82,9 @@ def compare(
                         "loss": outcome.loss,
                         "start": outcome.decided.get("start"),
                         "top1": float(right.mean()),
-                        "standard_error": _error(right),
-                        **_change("difference", right, rights[label, bits, first]),
-                        **_change("lost", right, rights[label, most, first]),
+                        "standard_error": error(right),
+                        **change("difference", right, rights[label, bits, first]),
+                        **change("lost", right, rights[label, most, first]),
                         **_of_step(outcome, right, rights[label, bits, name]),
                     }
                 )
@@ -108,32 +103,11 @@ def method_text(row: Mapping[str, Any]) -> str:
     return f"{row['method']}{texts[row.get('biases')]}"
 
 
-def _right(integers: Integers, clips: Clips, scoring: Scoring, images: Images) -> Right:
-    """100 for each of ``images`` whose class is right, else 0."""
-    network = integers.network(clips)
-    x = network.quantize_images(channels_last(images.batch()))
-    step, zero_point = network.quantizations[network.output]
-    values = (network.forward(x, integers.arithmetic).astype(np.float64) - zero_point) * step
-    result: Right = 100.0 * (scoring(values, images, False) == 0)
-    return result
-
-
 def _of_step(outcome: Outcome, right: Right, alone: Right) -> dict[str, Any]:
     """What second points cost and gain, or what corrected biases gain, where there are any."""
     points = outcome.decided.get("second_points")
     if points is not None:
-        return {**points, **_change("gain", right, alone)}
+        return {**points, **change("gain", right, alone)}
     if "corrected_biases" in outcome.decided:
-        return {"biases": bool(outcome.clips.biases), **_change("gain", right, alone)}
+        return {"biases": bool(outcome.clips.biases), **change("gain", right, alone)}
     return {}
-
-
-def _change(name: str, own: Right, other: Right) -> dict[str, float]:
-    """The paired difference, and its standard error."""
-    change = own - other
-    return {name: float(change.mean()), f"{name}_error": _error(change)}
-
-
-def _error(values: Right) -> float:
-    """The standard error of the mean."""
-    return float(values.std() / np.sqrt(len(values)))

@@ -19,15 +19,19 @@ def with_orders(problem: Problem, outcome: Outcome, orders: Orders) -> Outcome:
     return replace(outcome, clips=clips, loss=loss, decided=decided)
 
 
-def with_shared_orders(
-    problem: Problem, outcome: Outcome, windows: Windows, progress: Progress
-) -> Outcome:
-    """``outcome`` with the orders of :func:`networks.quantization.shared_order.shared_orders`.
+def orders_of(problem: Problem, outcome: Outcome, windows: Windows, progress: Progress) -> Orders:
+    """Those of :func:`networks.quantization.shared_order.shared_orders`.
 
-    They are chosen on the images of ``problem``, for its network in ``windows``.
+    They are chosen on the images of ``problem``, for its network of ``outcome`` in ``windows``.
     """
     objective = problem.objective
     network = objective.integers.network(outcome.clips)
     images = np.concatenate(objective.batches)
-    orders = shared_orders(network, windows, images, objective.scheduler, progress)
-    return with_orders(problem, outcome, orders)
+    return shared_orders(network, windows, images, objective.scheduler, progress)
+
+
+def with_shared_orders(
+    problem: Problem, outcome: Outcome, windows: Windows, progress: Progress
+) -> Outcome:
+    """``outcome`` with its :func:`orders_of`."""
+    return with_orders(problem, outcome, orders_of(problem, outcome, windows, progress))

@@ -10,7 +10,7 @@ from golden import BlockFormat, block_values
 from golden.block_format import block_largest
 from networks.fixed_point import Float64Array
 from networks.graph.lowering import Array
-from networks.quantization.operations import Bytes, IntegerMatrixLayer
+from networks.quantization.operations import Bytes, IntegerMatrixLayer, rows_in_order
 
 VALUES = 256
 WEIGHT_BITS = 18
@@ -81,9 +81,5 @@ def block_weights(
 
 def _ordered(layer: IntegerMatrixLayer, weights: Float64Array) -> Float64Array:
     """``weights`` in the order of the layer's channels."""
-    if layer.channel_order is None:
-        return weights
-    groups, _, width = weights.shape
-    taps = weights.reshape(groups, -1, len(layer.channel_order), width)
-    result: Float64Array = taps[:, :, layer.channel_order].reshape(weights.shape)
-    return result
+    order = layer.channel_order
+    return weights if order is None else rows_in_order(weights, order)

@@ -77,7 +77,7 @@ def channel_groups(network: QuantizedNetwork) -> ChannelGroups:
 
 def is_channel_by_channel(layer: IntegerMatrixLayer) -> bool:
     """Whether each output channel takes the input channel of the same place alone."""
-    return layer.groups == layer.width > 1 and layer.lowering.depth(layer.groups) == layer.depth
+    return layer.is_depthwise and layer.width == layer.groups
 
 
 def _groups(

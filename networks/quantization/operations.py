@@ -5,7 +5,7 @@ negative.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -153,6 +153,11 @@ class IntegerMatrixLayer:
         # Many times as fast as indexing.
         return x if self.channel_order is None else np.take(x, self.channel_order, axis=-1)
 
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether each output channel takes one input channel, of several."""
+        return self.groups > 1 and self.lowering.depth(self.groups) == self.depth
+
     def biased(self, products: Int32Array) -> Int32Array:
         """``products`` (..., N) with the bias added, in their place."""
         # A row of pixels at a time: single pixels would make short inner loops.
@@ -167,6 +172,13 @@ class IntegerMatrixLayer:
         return (
             self.input_zero_point if self.codes is None else int(self.codes[self.input_zero_point])
         )
+
+
+def rows_in_order(weights: npt.NDArray[Any], order: Int64Array) -> npt.NDArray[Any]:
+    """``weights`` (groups, K, N / groups) of channels in their own order, taken in ``order``."""
+    groups, _, width = weights.shape
+    taps = weights.reshape(groups, -1, len(order), width)
+    return np.ascontiguousarray(taps[:, :, order].reshape(weights.shape))
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ from networks.quantization.operations import (
     UniformCodes,
     WideQuantization,
     WideRequantization,
+    rows_in_order,
 )
 from networks.quantization.saturation import without_saturation
 from networks.quantization.wide import wide_values
@@ -376,8 +377,7 @@ def _matrix_layer(
     limited = np.clip(np.rint(scaled), -most, most)
     weights = limited.astype(np.int8, order="C")
     if channel_order is not None:
-        taps = weights.reshape(groups, -1, len(channel_order), width)
-        weights = np.ascontiguousarray(taps[:, :, channel_order].reshape(weights.shape))
+        weights = rows_in_order(weights, channel_order)
     return with_scales(
         IntegerMatrixLayer(
             name=name,

@@ -18,6 +18,7 @@ from networks.quantization.operations import (
     IntegerMatrixLayer,
     LookUp,
     Multiply,
+    rows_in_order,
 )
 
 
@@ -121,9 +122,7 @@ def taking(layer: IntegerMatrixLayer, order: Int64Array | None) -> IntegerMatrix
     rows = np.arange(channels) if order is None else order
     if now is not None:
         rows = np.argsort(now)[rows]
-    taps = layer.weights.reshape(layer.groups, -1, channels, layer.weights.shape[2])
-    weights = np.ascontiguousarray(taps[:, :, rows].reshape(layer.weights.shape))
-    return replace(layer, weights=weights, channel_order=None)
+    return replace(layer, weights=rows_in_order(layer.weights, rows), channel_order=None)
 
 
 def _making(layer: IntegerMatrixLayer, order: Int64Array) -> IntegerMatrixLayer:
